@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `cargo osdk`: builds, runs, tests, debugs and measures the kernel.
+
+fn main() {}
