@@ -146,6 +146,7 @@ impl Errno {
     }
 
     /// The symbolic name, as strace prints it.
+    #[allow(clippy::too_many_lines, reason = "a table")]
     pub const fn name(self) -> &'static str {
         match self {
             Self::EPERM => "EPERM",
