@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+# Every job of the project is a target here; bare `make` lists them.
+.DEFAULT_GOAL := help
+export PATH := $(PATH):$(HOME)/.cargo/bin
+OSDK := cargo osdk
+
+.PHONY: help setup run test check ci miri oracle fuzz-syscalls reproducible census doc clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what the other targets need (they call it themselves)
+	@tools/setup.sh
+
+run: setup ## boot the kernel into a busybox shell (leave it with exit)
+	@$(OSDK) run
+
+test: setup ## host unit tests, in-guest tests and the regression programs
+	@$(OSDK) ci host guest regression
+
+check: setup ## formatting, lints, crate arrows, unsafe roots, file sizes, docs
+	@$(OSDK) check
+
+ci: setup ## all that has to pass before a change lands
+	@$(OSDK) ci
+
+miri: setup ## the framework's unsafe code under Miri (wants a nightly with miri)
+	@$(OSDK) ci miri
+
+oracle: setup ## the regression programs on Debian's stock Linux
+	@tools/setup.sh oracle
+	@$(OSDK) ci oracle
+
+fuzz-syscalls: setup ## two million random system calls, three seeds
+	@$(OSDK) ci fuzz-syscalls
+
+reproducible: setup ## two clones in different folders build the same kernel
+	@$(OSDK) ci reproducible
+
+census: setup ## code lines, unsafe blocks, panicking sites
+	@$(OSDK) census
+
+doc: setup ## build the documentation
+	@cargo doc --workspace --no-deps --document-private-items
+
+clean: ## remove what was built (the downloaded tools in .toolchain stay)
+	@cargo clean

@@ -1,0 +1,213 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+# Installs what the targets of the Makefile need on a bare Debian or Ubuntu; does nothing when it is there.
+#
+#   tools/setup.sh [rust] [qemu] [busybox] [cc] [oracle] [gdb]     (default: rust qemu busybox cc)
+#
+# NACRE_TOOLCHAIN_CACHE may name a folder with archives of the Rust library source and of Debian's kernel; they are
+# used instead of a download. Asks nothing; uses sudo only when not root.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+PATH=$PATH:$HOME/.cargo/bin
+
+readonly TARGET=x86_64-unknown-none
+readonly CHANNEL=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
+readonly TOOLS=$PWD/.toolchain
+readonly ORACLE=$TOOLS/linux
+cache=${NACRE_TOOLCHAIN_CACHE:-}
+[ -z "$cache" ] || cache=$(cd "$cache" 2>/dev/null && pwd) || cache=
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+die() { printf 'setup: error: %s\n' "$*" >&2; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# Prints the path of the cached archive whose name matches $1, if there is one.
+cached() {
+    [ -n "$cache" ] || return 1
+    local file
+    for file in "$cache"/$1; do [ -f "$file" ] && { printf '%s\n' "$file"; return 0; }; done
+    return 1
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+# apt_install WHY PACKAGE…: installs Debian packages, or says how to.
+apt_install() {
+    local why=$1; shift
+    have apt-get || die "$why is missing and there is no apt-get here; install your system's package for: $*"
+    if [ "$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then
+        die "$why is missing and sudo wants a password; run: sudo apt-get install -y --no-install-recommends $*"
+    fi
+    say "installing $* (for $why)"
+    local log; log=$(mktemp)
+    if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" >"$log" 2>&1; then
+        as_root apt-get update >"$log" 2>&1 || true
+        if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" >"$log" 2>&1; then
+            tail -n 15 "$log" >&2; rm -f "$log"
+            die "apt-get could not install $*; run it by hand to see why"
+        fi
+    fi
+    rm -f "$log"
+}
+
+need_cc() {
+    have cc || have gcc || apt_install "a C compiler" gcc libc6-dev
+    [ -e /usr/include/stdio.h ] || apt_install "the C library's headers" libc6-dev
+}
+
+need_rust() {
+    have cargo || have rustup || die "Rust is missing; install rustup (https://rustup.rs, or: apt-get install rustup), then run make setup again"
+    if ! rustc --version >/dev/null 2>&1; then toolchain; fi
+    case $(rustc --version 2>/dev/null) in
+        "rustc $CHANNEL "*) ;;
+        *) toolchain ;;
+    esac
+    rustc --version 2>/dev/null | grep -q "^rustc $CHANNEL " ||
+        die "rustc $CHANNEL is needed, here is: $(rustc --version 2>&1 | head -n 1); run: rustup toolchain install $CHANNEL"
+    local lib
+    lib=$(rustc --print sysroot)/lib/rustlib/$TARGET/lib
+    has_std "$lib" && return
+    if have rustup && timeout 120 rustup target add "$TARGET" >/dev/null 2>&1 && has_std "$lib"; then
+        say "added std for $TARGET"
+        return
+    fi
+    build_std "$lib"
+}
+
+has_std() { compgen -G "$1/libcore-*.rlib" >/dev/null && compgen -G "$1/liballoc-*.rlib" >/dev/null; }
+
+# Gets the pinned toolchain, or gives its name to one of the same version that has another name here.
+toolchain() {
+    have rustup || return 0
+    local name root
+    for name in $(rustup toolchain list 2>/dev/null | awk '{print $1}'); do
+        root=$(RUSTUP_TOOLCHAIN=$name rustc --print sysroot 2>/dev/null) || continue
+        "$root/bin/rustc" --version 2>/dev/null | grep -q "^rustc $CHANNEL " || continue
+        say "using the installed toolchain $name as $CHANNEL"
+        rustup toolchain link "$CHANNEL" "$root" && return
+    done
+    say "installing the toolchain $CHANNEL"
+    timeout 600 rustup toolchain install "$CHANNEL" --profile minimal --component clippy --component rustfmt >&2 || true
+}
+
+# Prints a folder that holds the library source of the pinned version.
+library_source() {
+    local sysroot archive
+    sysroot=$(rustc --print sysroot)
+    if archive=$(cached "rust-library-$CHANNEL.tar.*"); then
+        mkdir -p "$TOOLS"
+        tar -C "$TOOLS" -xf "$archive" && printf '%s\n' "$TOOLS/library"
+    elif [ -f "$sysroot/lib/rustlib/src/rust/library/core/Cargo.toml" ]; then
+        printf '%s\n' "$sysroot/lib/rustlib/src/rust/library"
+    elif timeout 120 rustup component add rust-src >/dev/null 2>&1; then
+        printf '%s\n' "$sysroot/lib/rustlib/src/rust/library"
+    elif [ -f "/usr/src/rustc-$CHANNEL/library/core/Cargo.toml" ]; then
+        printf '%s\n' "/usr/src/rustc-$CHANNEL/library"
+    else
+        return 1
+    fi
+}
+
+# Builds core and alloc with the stable compiler and puts them into the sysroot.
+build_std() {
+    local lib=$1 source dummy
+    source=$(library_source) ||
+        die "std for $TARGET is missing: rustup cannot download it, and there is no library source of Rust $CHANNEL;
+  either let rustup reach its server (rustup target add $TARGET), install the package rust-src of that version,
+  or point NACRE_TOOLCHAIN_CACHE at a folder with rust-library-$CHANNEL.tar.xz"
+    need_cc
+    say "building core and alloc for $TARGET (half a minute)"
+    dummy=$(mktemp -d)
+    trap 'rm -rf "$dummy"' EXIT
+    mkdir "$dummy/src"
+    printf '[package]\nname = "dummy"\nversion = "0.0.0"\nedition = "2021"\n[lib]\n[workspace]\n' >"$dummy/Cargo.toml"
+    printf '#![no_std]\nextern crate alloc;\n' >"$dummy/src/lib.rs"
+    if ! (cd "$dummy" && env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS RUSTUP_TOOLCHAIN="$CHANNEL" RUSTC_BOOTSTRAP=1 \
+        __CARGO_TESTS_ONLY_SRC_ROOT="$source" CARGO_TARGET_DIR="$dummy/target" \
+        cargo build --release -Zbuild-std=core,alloc,compiler_builtins \
+        -Zbuild-std-features=compiler-builtins-mem --target "$TARGET" >"$dummy/log" 2>&1); then
+        tail -n 15 "$dummy/log" >&2
+        die "core and alloc for $TARGET did not build"
+    fi
+    [ -w "$(rustc --print sysroot)" ] && as_root() { "$@"; }
+    as_root mkdir -p "$lib"
+    as_root cp "$dummy"/target/$TARGET/release/deps/lib{core,alloc,compiler_builtins}-*.rlib "$lib/"
+    rm -rf "$dummy"
+    trap - EXIT
+}
+
+need_qemu() {
+    have qemu-system-x86_64 || apt_install QEMU qemu-system-x86
+    have qemu-system-x86_64 || die "qemu-system-x86_64 is still missing"
+}
+
+need_busybox() {
+    # Debian's static build is what runs in the guest, so a dynamic busybox does not do.
+    if ! [ -x /bin/busybox ] || ldd /bin/busybox >/dev/null 2>&1; then apt_install busybox busybox-static; fi
+}
+
+need_gdb() { have gdb || apt_install "the debugger" gdb; }
+
+# Debian's stock cloud kernel, unpacked and not installed: $ORACLE/{vmlinuz,config,modules}.
+need_oracle() {
+    [ -s "$ORACLE/vmlinuz" ] && return
+    have xz || apt_install "xz" xz-utils
+    local archive work
+    rm -rf "$ORACLE"; mkdir -p "$ORACLE"
+    if archive=$(cached "linux-*-cloud-amd64.tar.*"); then
+        tar -C "$ORACLE" --strip-components=1 -xf "$archive"
+    else
+        have apt-get || die "the Linux kernel for make oracle comes from Debian's packages, and there is no apt-get here"
+        work=$(mktemp -d)
+        chmod 755 "$work"
+        (cd "$work" && apt-get download "$(cloud_kernel)" >/dev/null 2>&1) || die "apt-get could not download Debian's cloud kernel"
+        dpkg -x "$work"/linux-image-*.deb "$work/root"
+        cp "$work"/root/boot/vmlinuz-* "$ORACLE/vmlinuz"
+        cp "$work"/root/boot/config-* "$ORACLE/config"
+        if [ -d "$work/root/usr/lib/modules" ]; then
+            cp -r "$work"/root/usr/lib/modules/*/ "$ORACLE/modules"
+        else
+            cp -r "$work"/root/lib/modules/*/ "$ORACLE/modules"
+        fi
+        rm -rf "$work"
+    fi
+    [ -s "$ORACLE/vmlinuz" ] || die "no kernel came out of the archive or package"
+    say "the oracle kernel is in .toolchain/linux"
+}
+
+# Prints the name of the newest cloud kernel package, from the backports suite where the release has one.
+cloud_kernel() {
+    local found
+    found=$(newest_cloud_kernel 6.12)
+    if [ -z "$found" ]; then
+        backports
+        found=$(newest_cloud_kernel 6.12)
+    fi
+    [ -n "$found" ] || found=$(newest_cloud_kernel '[0-9]')
+    [ -n "$found" ] || die "no linux-image-…-cloud-amd64 package is known to apt; run apt-get update, or use a Debian source"
+    printf '%s\n' "$found"
+}
+
+newest_cloud_kernel() {
+    apt-cache pkgnames linux-image-"${1%%[*}" 2>/dev/null | grep -E '^linux-image-[0-9.]+[^ ]*-cloud-amd64$' | grep -v unsigned | sort -V | tail -n 1
+}
+
+# Adds the release's backports suite, derived from the source that apt already has.
+backports() {
+    local sources=/etc/apt/sources.list.d suite
+    suite=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")
+    if [ -f "$sources/debian.sources" ] && [ -n "$suite" ] && ! grep -rqs "$suite-backports" "$sources" /etc/apt/sources.list; then
+        sed "/^\$/q; s/^Suites:.*/Suites: $suite-backports/" "$sources/debian.sources" | as_root tee "$sources/$suite-backports.sources" >/dev/null
+    fi
+    as_root apt-get update >/dev/null 2>&1 || true
+}
+
+[ $# -gt 0 ] || set -- rust qemu busybox cc
+for item in "$@"; do
+    case $item in
+        rust | qemu | busybox | cc | oracle | gdb) "need_$item" ;;
+        *) die "unknown item $item; known: rust qemu busybox cc oracle gdb" ;;
+    esac
+done
