@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The guest's programs: building them, listing their tests, packing the initramfs.
+//!
+//! One static program per folder of `regression/`: its C files and `include/test.c`. Built again only when a source is
+//! newer than the program.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+use crate::cpio::Archive;
+use crate::kernel::run;
+
+/// The folders that become suites, in the order in which they run.
+const SUITES: [&str; 11] =
+    ["process", "exec", "signal", "mm", "fs", "pipe", "time", "proc", "tty", "privilege", "memory"];
+const FLAGS: [&str; 7] = ["-static", "-O2", "-g0", "-std=gnu11", "-Wall", "-Wextra", "-Werror"];
+
+/// A program with tests.
+pub(crate) struct Suite {
+    /// The name of its folder.
+    pub(crate) name: String,
+    /// Words that start it in the guest.
+    pub(crate) command: Vec<String>,
+    /// Its tests in their order.
+    pub(crate) tests: Vec<String>,
+}
+
+/// A file for the guest: path there, mode, file here.
+struct Item {
+    guest_path: String,
+    host_path: PathBuf,
+}
+
+/// All built programs.
+pub(crate) struct Programs {
+    /// The suites.
+    pub(crate) suites: Vec<Suite>,
+    items: Vec<Item>,
+    init: PathBuf,
+}
+
+impl Programs {
+    /// Builds what is out of date.
+    pub(crate) fn build(root: &Path) -> Result<Self, String> {
+        let sources = root.join("regression");
+        let output = root.join("target/regression/programs");
+        std::fs::create_dir_all(&output).map_err(|e| format!("{}: {e}", output.display()))?;
+        let include = sources.join("include");
+        let mut programs = Self { suites: vec![], items: vec![], init: output.join("init") };
+        for name in SUITES {
+            let mut files = c_files(&sources.join(name))?;
+            if files.is_empty() {
+                continue;
+            }
+            files.push(include.join("test.c"));
+            let program = output.join(name);
+            compile(&files, &include, &program)?;
+            let tests = list(Command::new(&program).arg("--list"))?;
+            let guest_path = format!("/tests/{name}");
+            let command = vec![guest_path.clone()];
+            programs.suites.push(Suite { name: name.to_owned(), command, tests });
+            programs.items.push(Item { guest_path, host_path: program });
+        }
+        programs.add_script(&sources.join("shell/applets.sh"))?;
+        for (name, folder) in [("fuzz", sources.join("fuzz")), ("micro", root.join("benchmark"))] {
+            let program = output.join(name);
+            compile(&c_files(&folder)?, &include, &program)?;
+            programs.items.push(Item { guest_path: format!("/tests/{name}"), host_path: program });
+        }
+        compile(&c_files(&sources.join("guest"))?, &include, &programs.init)?;
+        Ok(programs)
+    }
+
+    fn add_script(&mut self, script: &Path) -> Result<(), String> {
+        let tests = list(Command::new("busybox").arg("sh").arg(script).arg("--list"))?;
+        let guest_path = "/tests/applets.sh".to_owned();
+        let command = vec!["/bin/sh".to_owned(), guest_path.clone()];
+        self.suites.push(Suite { name: "shell".to_owned(), command, tests });
+        self.items.push(Item { guest_path, host_path: script.to_owned() });
+        Ok(())
+    }
+
+    /// Packs an initramfs that runs `plan`, one line per program, words parted by tabs.
+    pub(crate) fn initramfs(&self, plan: &str) -> Result<Vec<u8>, String> {
+        let mut archive = Archive::new();
+        for dir in [
+            "bin", "dev", "etc", "proc", "root", "sbin", "sys", "tests", "usr", "usr/bin",
+            "usr/sbin",
+        ] {
+            archive.directory(dir, 0o755);
+        }
+        archive.directory("tmp", 0o1777);
+        archive.char_device("dev/console", 0o600, (5, 1)).char_device("dev/null", 0o666, (1, 3));
+        archive.file("init", 0o755, &read(&self.init)?);
+        archive.file("bin/busybox", 0o755, &read(&busybox()?)?);
+        for applet in list(Command::new("busybox").arg("--list"))? {
+            if applet != "busybox" && applet != "init" {
+                archive.symlink(&format!("bin/{applet}"), "busybox");
+            }
+        }
+        archive.file(
+            "etc/passwd",
+            0o644,
+            b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n",
+        );
+        archive.file("etc/group", 0o644, b"root:x:0:\ntty:x:5:\nnogroup:x:65534:\n");
+        archive.file("etc/plan", 0o644, plan.as_bytes());
+        for item in &self.items {
+            let path = item.guest_path.trim_start_matches('/');
+            archive.file(path, 0o755, &read(&item.host_path)?);
+        }
+        Ok(archive.finish())
+    }
+}
+
+/// Debian's unmodified static busybox.
+fn busybox() -> Result<PathBuf, String> {
+    ["/bin/busybox", "/usr/bin/busybox"]
+        .iter()
+        .map(PathBuf::from)
+        .find(|path| path.is_file())
+        .ok_or_else(|| "no busybox: install busybox-static".to_owned())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+fn list(command: &mut Command) -> Result<Vec<String>, String> {
+    let output = command.output().map_err(|e| format!("{command:?}: {e}"))?;
+    if !output.status.success() {
+        return Err(format!("{command:?}: {}", output.status));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
+}
+
+fn c_files(dir: &Path) -> Result<Vec<PathBuf>, String> {
+    let Ok(entries) = std::fs::read_dir(dir) else { return Ok(vec![]) };
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|e| e == "c"))
+        .collect();
+    files.sort();
+    Ok(files)
+}
+
+fn modified(path: &Path) -> SystemTime {
+    std::fs::metadata(path).and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+fn compile(files: &[PathBuf], include: &Path, program: &Path) -> Result<(), String> {
+    let built = modified(program);
+    let header = include.join("test.h");
+    let newest = files.iter().chain([&header]).map(|f| modified(f)).max();
+    if program.is_file() && newest < Some(built) {
+        return Ok(());
+    }
+    let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
+    let mut command = Command::new(compiler);
+    command.args(FLAGS).arg("-I").arg(include).args(files).arg("-o").arg(program);
+    run(&mut command)
+}

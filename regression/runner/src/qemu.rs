@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! One QEMU guest: its command line, its console, its results channel and its control channel.
+//!
+//! COM1 is the console, on QEMU's standard streams; COM2 is the results channel and port 0xe9 the kernel's control
+//! channel, both sockets that this process listens on. Always TCG: the verdicts must not depend on the machine.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::kernel::{Kernel, Kind};
+
+/// What to start.
+pub(crate) struct Launch<'a> {
+    /// The kernel.
+    pub(crate) kernel: &'a Kernel,
+    /// The initramfs file.
+    pub(crate) initramfs: &'a Path,
+    /// More words for the kernel's command line.
+    pub(crate) append: &'a str,
+    /// Number of CPUs.
+    pub(crate) smp: u32,
+    /// Memory in MiB.
+    pub(crate) mem_mib: u32,
+    /// Whether time is the count of instructions.
+    pub(crate) clock: Clock,
+    /// Where console and QEMU messages are kept, without extension.
+    pub(crate) log: &'a Path,
+}
+
+/// What drives the guest's clocks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Clock {
+    /// The host's time.
+    Wall,
+    /// The number of executed instructions; exact, one CPU at a time.
+    Instructions,
+}
+
+/// What a guest said.
+#[derive(Debug)]
+pub(crate) enum Said {
+    /// A line of the results channel.
+    Result(String),
+    /// A line of the control channel.
+    Control(String),
+    /// QEMU closed the results channel.
+    Closed,
+    /// Nothing for the given time.
+    Nothing,
+}
+
+/// A running guest; killed when dropped.
+pub(crate) struct Guest {
+    child: Child,
+    keys: Option<ChildStdin>,
+    console: Arc<Mutex<Vec<u8>>>,
+    said: Receiver<Said>,
+    sockets: PathBuf,
+}
+
+static STARTED: AtomicUsize = AtomicUsize::new(0);
+
+impl Guest {
+    /// Starts QEMU.
+    pub(crate) fn start(launch: &Launch<'_>) -> io::Result<Self> {
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let sockets =
+            std::env::temp_dir().join(format!("nacre-guest-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&sockets)?;
+        let (sender, said) = channel();
+        listen(&sockets.join("results"), sender.clone(), Said::Result, Some(Said::Closed))?;
+        listen(&sockets.join("control"), sender, Said::Control, None)?;
+
+        let messages = std::fs::File::create(launch.log.with_extension("qemu"))?;
+        let mut command = command_line(launch, &sockets);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(messages);
+        let mut child = command.spawn()?;
+        let keys = child.stdin.take();
+        let console = Arc::new(Mutex::new(Vec::new()));
+        if let Some(output) = child.stdout.take() {
+            let log = std::fs::File::create(launch.log.with_extension("console"))?;
+            let console = Arc::clone(&console);
+            std::thread::spawn(move || copy_console(output, &console, log));
+        }
+        Ok(Self { child, keys, console, said, sockets })
+    }
+
+    /// The next line, or [`Said::Nothing`] after `patience`.
+    pub(crate) fn next(&mut self, patience: Duration) -> Said {
+        match self.said.recv_timeout(patience) {
+            Ok(said) => said,
+            Err(RecvTimeoutError::Timeout) => Said::Nothing,
+            Err(RecvTimeoutError::Disconnected) => Said::Closed,
+        }
+    }
+
+    /// Types at the console.
+    pub(crate) fn type_keys(&mut self, keys: &[u8]) {
+        if let Some(stdin) = &mut self.keys {
+            // A guest that is gone shows up as a closed results channel.
+            let _ = stdin.write_all(keys).and_then(|()| stdin.flush());
+        }
+    }
+
+    /// How many bytes the console has shown.
+    pub(crate) fn console_len(&self) -> usize {
+        self.console.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// What the console has shown since `from`.
+    pub(crate) fn console_since(&self, from: usize) -> Vec<u8> {
+        let console = self.console.lock().unwrap_or_else(PoisonError::into_inner);
+        console.get(from..).unwrap_or_default().to_vec()
+    }
+
+    /// Waits until the console has shown exactly `expected` after `from`; otherwise what it showed.
+    pub(crate) fn await_console(
+        &self,
+        from: usize,
+        expected: &[u8],
+        patience: Duration,
+    ) -> Result<(), Vec<u8>> {
+        let end = Instant::now() + patience;
+        loop {
+            let shown = self.console_since(from);
+            if shown == expected {
+                return Ok(());
+            }
+            if Instant::now() >= end {
+                return Err(shown);
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Waits for QEMU's end; its exit code, or `None` if it had to be killed.
+    pub(crate) fn finish(&mut self, patience: Duration) -> Option<i32> {
+        let end = Instant::now() + patience;
+        while Instant::now() < end {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        None
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.sockets);
+    }
+}
+
+fn command_line(launch: &Launch<'_>, sockets: &Path) -> Command {
+    let threads =
+        if launch.smp > 1 && launch.clock == Clock::Wall { "tcg,thread=multi" } else { "tcg" };
+    let quiet = match launch.kernel.kind {
+        Kind::Linux => "console=ttyS0 quiet loglevel=1 panic=-1 oops=panic random.trust_cpu=on",
+        Kind::Nacre => "console=ttyS0 quiet loglevel=1",
+    };
+    let channel = |name: &str| format!("socket,id={name},path={}", sockets.join(name).display());
+    let mut command = Command::new("qemu-system-x86_64");
+    command.args(["-M", "q35", "-cpu", "max,-erms,-fsrm", "-accel", threads]);
+    command.args(["-nic", "none", "-display", "none", "-monitor", "none", "-no-reboot"]);
+    command.args(["-m", &format!("{}M", launch.mem_mib), "-smp", &launch.smp.to_string()]);
+    command.args(["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"]);
+    command.args(["-chardev", &channel("results"), "-serial", "chardev:results"]);
+    command.args(["-chardev", &channel("control")]);
+    command.args(["-device", "isa-debugcon,iobase=0xe9,chardev=control"]);
+    command.args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
+    if launch.kernel.kind == Kind::Nacre {
+        command.args(["-bios", "qboot.rom"]);
+    }
+    if launch.clock == Clock::Instructions {
+        command.args(["-icount", "shift=0,sleep=off", "-seed", "42"]);
+        command.args(["-rtc", "base=2024-01-01T00:00:00,clock=vm"]);
+    }
+    command.arg("-kernel").arg(&launch.kernel.image).arg("-initrd").arg(launch.initramfs);
+    command.args(["-append", format!("{quiet} {}", launch.append).trim_end()]);
+    command
+}
+
+/// Accepts one connection on a new socket and sends its lines, then `last`.
+fn listen(
+    path: &Path,
+    sender: Sender<Said>,
+    wrap: fn(String) -> Said,
+    last: Option<Said>,
+) -> io::Result<()> {
+    let listener = UnixListener::bind(path)?;
+    std::thread::spawn(move || {
+        if let Ok((stream, _)) = listener.accept() {
+            for line in BufReader::new(stream).split(b'\n') {
+                let Ok(line) = line else { break };
+                if sender.send(wrap(String::from_utf8_lossy(&line).into_owned())).is_err() {
+                    return;
+                }
+            }
+        }
+        if let Some(last) = last {
+            let _ = sender.send(last);
+        }
+    });
+    Ok(())
+}
+
+fn copy_console(mut from: impl Read, console: &Mutex<Vec<u8>>, mut log: impl Write) {
+    let mut buffer = [0; 4096];
+    while let Ok(n) = from.read(&mut buffer) {
+        let Some(bytes) = buffer.get(..n).filter(|b| !b.is_empty()) else { break };
+        console.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        let _ = log.write_all(bytes);
+    }
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Running suites in guests until each test has a verdict.
+//!
+//! A guest works through a queue of suites. If it stops, hangs or loses a suite's main program, the test that ran is
+//! failed with the reason and what was still to do goes to a fresh guest.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::kernel::Kernel;
+use crate::programs::{Programs, Suite};
+use crate::protocol::{Event, parse};
+use crate::qemu::{Clock, Guest, Launch, Said};
+use crate::report::{Outcome, Verdict};
+
+/// What all guests of a run share.
+pub(crate) struct Context<'a> {
+    /// The kernel.
+    pub(crate) kernel: &'a Kernel,
+    /// The programs.
+    pub(crate) programs: &'a Programs,
+    /// CPUs per guest.
+    pub(crate) smp: u32,
+    /// Memory per guest in MiB.
+    pub(crate) mem_mib: u32,
+    /// Where logs go.
+    pub(crate) logs: PathBuf,
+    /// Longest silence of a guest before it counts as hung.
+    pub(crate) patience: Duration,
+}
+
+/// Tests of one suite that are still to run.
+pub(crate) struct Work<'a> {
+    /// The suite.
+    pub(crate) suite: &'a Suite,
+    /// Names of the tests.
+    pub(crate) tests: Vec<String>,
+}
+
+/// After so many guests were lost, the remaining tests fail unrun.
+const LOST_GUESTS: usize = 40;
+
+impl Context<'_> {
+    /// Runs all tests of the queue in guests, one after the other.
+    pub(crate) fn run(&self, shard: usize, mut queue: Vec<Work<'_>>) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        for boot in 0.. {
+            queue.retain(|work| !work.tests.is_empty());
+            if queue.is_empty() {
+                break;
+            }
+            let log = self.logs.join(format!("{}-{shard}-{boot}", self.kernel.kind.name()));
+            let mut run = Run { queue, outcomes: &mut outcomes, at: 0, current: None };
+            let end = self.guest(&log, &mut run);
+            let booted = run.lost(&end);
+            queue = run.queue;
+            if boot >= LOST_GUESTS || (!booted && boot >= 1) {
+                abandon(&mut queue, &mut outcomes, &end);
+            }
+        }
+        outcomes
+    }
+
+    /// Runs one guest to its end and says how it ended.
+    fn guest(&self, log: &std::path::Path, run: &mut Run<'_, '_>) -> End {
+        let plan: String = run.queue.iter().map(|work| plan_line(work) + "\n").collect();
+        let initramfs = log.with_extension("cpio");
+        let started = self.programs.initramfs(&plan).and_then(|bytes| {
+            std::fs::write(&initramfs, bytes)
+                .map_err(|e| format!("{}: {e}", initramfs.display()))?;
+            let launch = Launch {
+                kernel: self.kernel,
+                initramfs: &initramfs,
+                append: "",
+                smp: self.smp,
+                mem_mib: self.mem_mib,
+                clock: Clock::Wall,
+                log,
+            };
+            Guest::start(&launch).map_err(|e| format!("qemu-system-x86_64: {e}"))
+        });
+        let mut guest = match started {
+            Ok(guest) => guest,
+            Err(why) => return End { booted: false, why },
+        };
+        let end = self.listen(&mut guest, run);
+        drop(guest);
+        let _ = std::fs::remove_file(initramfs);
+        end
+    }
+
+    fn listen(&self, guest: &mut Guest, run: &mut Run<'_, '_>) -> End {
+        let mut booted = false;
+        let mut stop: Option<String> = None;
+        let mut mark = 0;
+        loop {
+            match guest.next(if stop.is_some() { Duration::from_secs(3) } else { self.patience }) {
+                Said::Result(line) => match parse(&line) {
+                    Event::Boot => booted = true,
+                    Event::Done => {
+                        guest.finish(Duration::from_secs(10));
+                        return End { booted, why: "done".to_owned() };
+                    }
+                    Event::Feed(keys) => {
+                        std::thread::sleep(Duration::from_millis(50));
+                        mark = guest.console_len();
+                        guest.type_keys(&keys);
+                    }
+                    Event::Expect(test, bytes) => {
+                        if let Err(shown) =
+                            guest.await_console(mark, &bytes, Duration::from_secs(8))
+                        {
+                            let shown = shown.escape_ascii().to_string();
+                            let expected = bytes.escape_ascii();
+                            let why = format!("console shows \"{shown}\", expected \"{expected}\"");
+                            run.verdict(&test, Verdict::Failed(why));
+                        }
+                        mark += bytes.len();
+                    }
+                    event => run.note(event),
+                },
+                Said::Control(line) => {
+                    if let Some(message) = line.strip_prefix("stop ") {
+                        stop = Some(format!("kernel stop: {message}"));
+                    } else if line == "end" && stop.is_some() {
+                        return End { booted, why: stop.unwrap_or_default() };
+                    }
+                }
+                Said::Closed => {
+                    let code = guest.finish(Duration::from_secs(3));
+                    let why = stop
+                        .unwrap_or_else(|| format!("the guest ended early (QEMU status {code:?})"));
+                    return End { booted, why };
+                }
+                Said::Nothing => {
+                    let silent = self.patience.as_secs();
+                    let why =
+                        stop.unwrap_or_else(|| format!("the guest was silent for {silent} s"));
+                    return End { booted, why };
+                }
+            }
+        }
+    }
+}
+
+/// How a guest ended.
+struct End {
+    booted: bool,
+    why: String,
+}
+
+/// The state of one guest's work.
+struct Run<'a, 'o> {
+    queue: Vec<Work<'a>>,
+    outcomes: &'o mut Vec<Outcome>,
+    /// The line of the plan that runs.
+    at: usize,
+    current: Option<(String, Instant)>,
+}
+
+impl Run<'_, '_> {
+    fn note(&mut self, event: Event) {
+        match event {
+            Event::Start(test) => self.current = Some((test, Instant::now())),
+            Event::Ok(test) => self.verdict(&test, Verdict::Passed),
+            Event::Fail(test, why) => self.verdict(&test, Verdict::Failed(why)),
+            Event::Skip(test, why) => self.verdict(&test, Verdict::Skipped(why)),
+            Event::Exit(number, status) => {
+                if status != 0 || self.queue.get(number).is_some_and(|w| !w.tests.is_empty()) {
+                    self.fail_current(&format!("the suite's program ended with status {status}"));
+                }
+                self.at = number + 1;
+                self.current = None;
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes the first verdict of a test, or a failure over a success.
+    fn verdict(&mut self, test: &str, verdict: Verdict) {
+        let Some(work) = self.queue.get_mut(self.at) else { return };
+        let suite = work.suite.name.clone();
+        let time = match &self.current {
+            Some((name, since)) if name == test => since.elapsed(),
+            _ => Duration::ZERO,
+        };
+        if let Some(place) = work.tests.iter().position(|name| name == test) {
+            work.tests.remove(place);
+            self.outcomes.push(Outcome { suite, test: test.to_owned(), verdict, time });
+        } else if matches!(verdict, Verdict::Failed(_)) {
+            let known = self.outcomes.iter_mut().find(|o| o.suite == suite && o.test == test);
+            match known {
+                Some(known) if known.verdict == Verdict::Passed => known.verdict = verdict,
+                Some(_) => {}
+                None => self.outcomes.push(Outcome { suite, test: test.to_owned(), verdict, time }),
+            }
+        }
+    }
+
+    /// Fails the test that ran, or the next of the suite if none had started.
+    fn fail_current(&mut self, why: &str) {
+        let pending = self.queue.get(self.at).map(|work| work.tests.as_slice()).unwrap_or_default();
+        let current = self.current.as_ref().map(|(name, _)| name.clone());
+        let running = current.filter(|name| pending.contains(name));
+        if let Some(test) = running.or_else(|| pending.first().cloned()) {
+            self.verdict(&test, Verdict::Failed(why.to_owned()));
+        }
+    }
+
+    /// Settles the end of a guest; whether it had booted.
+    fn lost(&mut self, end: &End) -> bool {
+        if end.why != "done" {
+            self.fail_current(&end.why);
+        }
+        end.booted
+    }
+}
+
+fn abandon(queue: &mut Vec<Work<'_>>, outcomes: &mut Vec<Outcome>, end: &End) {
+    for work in queue.drain(..) {
+        for test in work.tests {
+            let verdict = Verdict::Failed(format!("not run, guests keep failing: {}", end.why));
+            outcomes.push(Outcome {
+                suite: work.suite.name.clone(),
+                test,
+                verdict,
+                time: Duration::ZERO,
+            });
+        }
+    }
+}
+
+fn plan_line(work: &Work<'_>) -> String {
+    let mut words = work.suite.command.clone();
+    if work.tests.len() != work.suite.tests.len() {
+        words.extend(work.tests.iter().cloned());
+    }
+    words.join("\t")
+}
