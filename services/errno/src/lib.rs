@@ -45,6 +45,21 @@ impl From<Errno> for Error {
     }
 }
 
+impl From<framework::mm::NoMemory> for Error {
+    fn from(_: framework::mm::NoMemory) -> Self {
+        Self::new(Errno::ENOMEM, "out of memory")
+    }
+}
+
+impl From<framework::sync::WaitError> for Error {
+    fn from(why: framework::sync::WaitError) -> Self {
+        match why {
+            framework::sync::WaitError::Interrupted => Self::new(Errno::EINTR, "interrupted"),
+            framework::sync::WaitError::TimedOut => Self::new(Errno::ETIMEDOUT, "timed out"),
+        }
+    }
+}
+
 impl core::fmt::Debug for Error {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         if self.why.is_empty() {

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The hosted backend: threads of `std` stand in for tasks and CPUs.
+//!
+//! Every thread counts as running on CPU 0; interrupts do not exist.
+
+mod task;
+
+use std::sync::OnceLock;
+use std::time::{Instant, SystemTime};
+
+use alloc::sync::Arc;
+
+use crate::cpu::{CpuId, CpuInfo, CpuTimes};
+use crate::irq::{IrqError, IrqHandler};
+
+pub(crate) use task::*;
+
+/// Interrupts do not exist here, so their state is nothing.
+pub(crate) type IrqState = ();
+
+pub(crate) fn irq_save() -> IrqState {}
+pub(crate) fn irq_restore(_: IrqState) {}
+pub(crate) fn preempt_disable() {}
+pub(crate) fn preempt_enable() {}
+
+pub(crate) fn spin_hint() {
+    std::thread::yield_now();
+}
+
+pub(crate) fn cpu_count() -> usize {
+    1
+}
+
+pub(crate) fn cpu_id() -> u32 {
+    0
+}
+
+pub(crate) fn cpu_info() -> &'static CpuInfo {
+    static INFO: OnceLock<CpuInfo> = OnceLock::new();
+    INFO.get_or_init(|| CpuInfo { vendor: *b"HostedNacre0", ..CpuInfo::UNKNOWN })
+}
+
+pub(crate) fn cpu_times(_: CpuId) -> CpuTimes {
+    CpuTimes::default()
+}
+
+pub(crate) fn monotonic_ns() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed().as_nanos() as u64
+}
+
+pub(crate) fn tsc_khz() -> u64 {
+    1_000_000
+}
+
+pub(crate) fn hardware_seed() -> [u8; 32] {
+    let mut seed = [0; 32];
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let nanos = now.map_or(0, |now| now.as_nanos()).to_le_bytes();
+    let (low, high) = seed.split_at_mut(16);
+    low.copy_from_slice(&nanos);
+    high.copy_from_slice(&(u128::from(std::process::id())).to_le_bytes());
+    seed
+}
+
+pub(crate) fn irq_register(_: u8, _: Arc<dyn IrqHandler>) -> Result<(), IrqError> {
+    Err(IrqError::NoSuchLine)
+}
+
+pub(crate) fn unexpected_interrupts() -> u64 {
+    0
+}
+
+pub(crate) fn early_console_write(bytes: &[u8]) {
+    if std::env::var_os("NACRE_LOG").is_some() {
+        eprint!("{}", String::from_utf8_lossy(bytes));
+    }
+}
+
+pub(crate) fn power_off(status: u8) -> ! {
+    std::process::exit(status.into())
+}
+
+pub(crate) fn restart() -> ! {
+    std::process::exit(0)
+}
+
+pub(crate) fn stop(reason: core::fmt::Arguments<'_>, place: &core::panic::Location<'_>) -> ! {
+    panic!("kernel stop: {reason} at {place}")
+}

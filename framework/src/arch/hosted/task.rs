@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Hosted tasks: one thread of `std` each.
+
+use std::cell::RefCell;
+use std::thread::Thread;
+use std::time::Duration;
+
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use crate::cpu::CpuSet;
+use crate::mm::{NoMemory, VmSpace};
+use crate::sync::Once;
+use crate::task::{Enqueue, Task, TaskBuilder, state};
+use crate::user::{BadFpu, ReturnReason, UserRegs};
+
+/// What the backend keeps with a task.
+pub(crate) struct TaskState {
+    thread: Once<Thread>,
+}
+
+impl TaskState {
+    pub(crate) fn new() -> Result<Self, NoMemory> {
+        Ok(Self { thread: Once::new() })
+    }
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Arc<Task>>> = const { RefCell::new(None) };
+}
+
+/// The task of this thread; a thread of the test runner gets one when it asks.
+pub(crate) fn current_task() -> Arc<Task> {
+    CURRENT.with_borrow_mut(|current| {
+        current
+            .get_or_insert_with(|| {
+                let machine = TaskState { thread: Once::new() };
+                let _ = machine.thread.set(std::thread::current());
+                TaskBuilder::adopt("hosted", machine, CpuSet::ALL)
+            })
+            .clone()
+    })
+}
+
+pub(crate) fn make_runnable(task: Arc<Task>, why: Enqueue) {
+    match why {
+        Enqueue::Wake => {
+            if let Some(thread) = task.machine.thread.get() {
+                thread.unpark();
+            }
+        }
+        Enqueue::New => {
+            std::thread::spawn(move || {
+                let _ = task.machine.thread.set(std::thread::current());
+                CURRENT.set(Some(task.clone()));
+                let entry = task.entry.lock().take();
+                if let Some(entry) = entry {
+                    entry();
+                }
+                task.release();
+                task.state.store(state::DEAD, Ordering::Release);
+            });
+        }
+    }
+}
+
+pub(crate) fn park(deadline_ns: Option<u64>) {
+    let me = current_task();
+    let parked = me.state.compare_exchange(
+        state::RUNNABLE,
+        state::PARKED,
+        Ordering::AcqRel,
+        Ordering::Acquire,
+    );
+    if parked.is_err() {
+        me.state.store(state::RUNNABLE, Ordering::Release);
+        return;
+    }
+    while me.state.load(Ordering::Acquire) == state::PARKED {
+        match deadline_ns {
+            None => std::thread::park(),
+            Some(deadline) => {
+                let left = deadline.saturating_sub(super::monotonic_ns());
+                if left == 0 {
+                    break;
+                }
+                std::thread::park_timeout(Duration::from_nanos(left));
+            }
+        }
+    }
+    me.state.store(state::RUNNABLE, Ordering::Release);
+}
+
+pub(crate) fn yield_now() {
+    std::thread::yield_now();
+}
+
+/// Ends the thread by unwinding past the task's closure, without a message.
+pub(crate) fn exit_task() -> ! {
+    let me = current_task();
+    me.release();
+    me.state.store(state::DEAD, Ordering::Release);
+    std::panic::resume_unwind(Box::new(()))
+}
+
+pub(crate) fn kick(_: &Arc<Task>) {}
+
+pub(crate) fn is_on_cpu(task: &Task) -> bool {
+    matches!(task.state.load(Ordering::Relaxed), state::RUNNABLE | state::NOTIFIED)
+}
+
+pub(crate) fn activate_vm_space(_: Option<&Arc<VmSpace>>) {}
+
+#[cfg(debug_assertions)]
+pub(crate) fn with_held<R>(f: impl FnOnce(&mut crate::task::held::Held) -> R) -> Option<R> {
+    use crate::task::held::Held;
+    thread_local! {
+        static HELD: RefCell<Held> = const { RefCell::new(Held::new()) };
+    }
+    HELD.try_with(|held| f(&mut held.borrow_mut())).ok()
+}
+
+/// The user half of a hosted task: only the segment bases exist.
+pub(crate) struct UserState {
+    fs_base: AtomicU64,
+    gs_base: AtomicU64,
+}
+
+impl UserState {
+    pub(crate) fn new() -> Result<Self, NoMemory> {
+        Ok(Self { fs_base: AtomicU64::new(0), gs_base: AtomicU64::new(0) })
+    }
+
+    pub(crate) fn fork(&self) -> Result<Self, NoMemory> {
+        Ok(Self {
+            fs_base: AtomicU64::new(self.fs_base()),
+            gs_base: AtomicU64::new(self.gs_base()),
+        })
+    }
+
+    pub(crate) fn fs_base(&self) -> u64 {
+        self.fs_base.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn gs_base(&self) -> u64 {
+        self.gs_base.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_fs_base(&self, base: u64) {
+        self.fs_base.store(base, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_gs_base(&self, base: u64) {
+        self.gs_base.store(base, Ordering::Relaxed);
+    }
+
+    pub(crate) fn save_fpu(&self, out: &mut [u8]) -> usize {
+        let len = out.len().min(fpu_size());
+        out.iter_mut().take(len).for_each(|byte| *byte = 0);
+        len
+    }
+
+    pub(crate) fn load_fpu(&self, image: &[u8]) -> Result<(), BadFpu> {
+        if image.len() < 512 { Err(BadFpu) } else { Ok(()) }
+    }
+
+    pub(crate) fn reset(&self) {
+        self.set_fs_base(0);
+        self.set_gs_base(0);
+    }
+}
+
+pub(crate) fn fpu_size() -> usize {
+    832
+}
+
+pub(crate) fn fpu_features() -> u64 {
+    7
+}
+
+/// There is no user mode here: every run ends at once with an event.
+pub(crate) fn run_user(_: &mut UserRegs, _: &UserState) -> ReturnReason {
+    ReturnReason::Event
+}

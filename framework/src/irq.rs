@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Interrupt lines of the plain machine's devices.
+
+use alloc::sync::Arc;
+
+use crate::arch;
+
+/// What a device does about its interrupt: bounded work, no sleeping.
+pub trait IrqHandler: Send + Sync {
+    /// Runs on the CPU that took the interrupt, with interrupts off.
+    fn handle(&self);
+}
+
+/// Why a line could not be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IrqError {
+    /// No such line on this machine.
+    NoSuchLine,
+    /// Another driver has it.
+    Taken,
+}
+
+/// Routes ISA interrupt `line` (0 to 15) to the boot CPU and `handler`.
+///
+/// # Errors
+/// [`IrqError`] when there is no such line or it is taken.
+pub fn register(line: u8, handler: Arc<dyn IrqHandler>) -> Result<(), IrqError> {
+    arch::irq_register(line, handler)
+}
+
+/// Interrupts that nobody had asked for, by vector, since boot.
+pub fn unexpected() -> u64 {
+    arch::unexpected_interrupts()
+}

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The kernel log: the `log` macros' back-end, a ring that keeps the newest.
+//!
+//! Records go to the ring ([`read`] serves /dev/kmsg and `syslog`), and to the
+//! console when their level is at or below the console level.
+
+use alloc::string::String;
+use core::fmt::Write;
+use core::sync::atomic::{AtomicU8, Ordering};
+
+use crate::arch;
+use crate::sync::IrqLock;
+use crate::time;
+
+/// Bytes that the ring keeps.
+const RING_BYTES: usize = 128 * 1024;
+/// The longest record, in bytes; what is longer is cut.
+const RECORD_BYTES: usize = 1024;
+
+/// Linux's number of a level: 3 error, 4 warning, 6 info, 7 debug.
+fn priority(level: log::Level) -> u8 {
+    match level {
+        log::Level::Error => 3,
+        log::Level::Warn => 4,
+        log::Level::Info => 6,
+        log::Level::Debug | log::Level::Trace => 7,
+    }
+}
+
+/// Records with a priority below this go to the console.
+static CONSOLE_LEVEL: AtomicU8 = AtomicU8::new(7);
+
+/// A record of the log.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Its number, from 0.
+    pub seq: u64,
+    /// Linux's priority, 0 to 7.
+    pub priority: u8,
+    /// Microseconds since boot.
+    pub time_us: u64,
+    /// The text, without line end.
+    pub text: String,
+}
+
+struct Ring {
+    bytes: [u8; RING_BYTES],
+    /// Offsets count bytes ever written; the ring keeps the last `RING_BYTES`.
+    head: u64,
+    tail: u64,
+    first_seq: u64,
+    next_seq: u64,
+}
+
+/// Each record: length (u16), priority (u8), time in us (u64), text.
+const HEADER: usize = 11;
+
+static RING: IrqLock<Ring> =
+    IrqLock::new(Ring { bytes: [0; RING_BYTES], head: 0, tail: 0, first_seq: 0, next_seq: 0 });
+
+impl Ring {
+    fn byte(&self, at: u64) -> u8 {
+        self.bytes.get((at % RING_BYTES as u64) as usize).copied().unwrap_or(0)
+    }
+
+    fn len_at(&self, at: u64) -> usize {
+        usize::from(u16::from_le_bytes([self.byte(at), self.byte(at + 1)]))
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            let at = (self.tail % RING_BYTES as u64) as usize;
+            if let Some(slot) = self.bytes.get_mut(at) {
+                *slot = *byte;
+            }
+            self.tail += 1;
+        }
+    }
+
+    fn push(&mut self, priority: u8, time_us: u64, text: &str) {
+        let total = HEADER + text.len();
+        while self.tail + total as u64 - self.head > RING_BYTES as u64 {
+            self.head += (HEADER + self.len_at(self.head)) as u64;
+            self.first_seq += 1;
+        }
+        self.put(&(text.len() as u16).to_le_bytes());
+        self.put(&[priority]);
+        self.put(&time_us.to_le_bytes());
+        self.put(text.as_bytes());
+        self.next_seq += 1;
+    }
+
+    fn get(&self, seq: u64) -> Option<Record> {
+        if seq >= self.next_seq {
+            return None;
+        }
+        let seq = seq.max(self.first_seq);
+        let mut at = self.head;
+        for _ in self.first_seq..seq {
+            at += (HEADER + self.len_at(at)) as u64;
+        }
+        let len = self.len_at(at);
+        let priority = self.byte(at + 2);
+        let mut time = [0; 8];
+        for (n, byte) in (0..).zip(time.iter_mut()) {
+            *byte = self.byte(at + 3 + n);
+        }
+        let mut text = alloc::vec::Vec::new();
+        text.try_reserve_exact(len).ok()?;
+        let start = at + HEADER as u64;
+        text.extend((start..start + len as u64).map(|at| self.byte(at)));
+        let text = String::from_utf8_lossy(&text).into_owned();
+        Some(Record { seq, priority, time_us: u64::from_le_bytes(time), text })
+    }
+}
+
+/// The record numbered `seq`, or the oldest that is left if `seq` is gone;
+/// `None` when there is none that new yet.
+pub fn read(seq: u64) -> Option<Record> {
+    RING.lock().get(seq)
+}
+
+/// The numbers of the oldest record kept and of the next one to come.
+pub fn bounds() -> (u64, u64) {
+    let ring = RING.lock();
+    (ring.first_seq, ring.next_seq)
+}
+
+/// Adds a record, as a write to /dev/kmsg does.
+pub fn append(priority: u8, text: &str) {
+    let end = text
+        .char_indices()
+        .map(|(at, c)| at + c.len_utf8())
+        .take_while(|e| *e <= RECORD_BYTES)
+        .last();
+    let text = end.and_then(|end| text.get(..end)).unwrap_or("");
+    let time_us = time::monotonic_ns() / 1000;
+    RING.lock().push(priority & 7, time_us, text);
+    if priority & 7 < CONSOLE_LEVEL.load(Ordering::Relaxed) {
+        let mut line = Line::default();
+        let _ = writeln!(line, "[{:5}.{:06}] {text}\r", time_us / 1_000_000, time_us % 1_000_000);
+        arch::early_console_write(line.as_bytes());
+    }
+}
+
+/// Only records more urgent than `level` (0 to 8) go to the console.
+pub fn set_console_level(level: u8) {
+    CONSOLE_LEVEL.store(level, Ordering::Relaxed);
+}
+
+/// A line on the stack: formatting must not allocate.
+struct Line {
+    bytes: [u8; RECORD_BYTES + 64],
+    len: usize,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self { bytes: [0; RECORD_BYTES + 64], len: 0 }
+    }
+}
+
+impl Line {
+    fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or(&[])
+    }
+}
+
+impl Write for Line {
+    fn write_str(&mut self, s: &str) -> core::fmt::Result {
+        for byte in s.bytes() {
+            let Some(slot) = self.bytes.get_mut(self.len) else { return Ok(()) };
+            *slot = byte;
+            self.len += 1;
+        }
+        Ok(())
+    }
+}
+
+struct Backend;
+
+impl log::Log for Backend {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        let mut line = Line::default();
+        let _ = write!(line, "{}: {}", record.target(), record.args());
+        append(priority(record.level()), core::str::from_utf8(line.as_bytes()).unwrap_or("?"));
+    }
+
+    fn flush(&self) {}
+}
+
+/// Installs the back-end.
+#[cfg_attr(not(target_os = "none"), allow(dead_code))]
+pub(crate) fn init() {
+    if log::set_logger(&Backend).is_ok() {
+        log::set_max_level(log::LevelFilter::Info);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ring_forgets_the_oldest() {
+        let (_, start) = bounds();
+        for n in 0..4000 {
+            append(7, &alloc::format!("record {n} {}", "x".repeat(n % 100)));
+        }
+        let (first, next) = bounds();
+        assert_eq!(next, start + 4000);
+        assert!(first > start);
+        let newest = read(next - 1).unwrap();
+        assert!(newest.text.starts_with("record 3999"));
+        assert_eq!(read(0).unwrap().seq, first);
+        assert!(read(next).is_none());
+    }
+}

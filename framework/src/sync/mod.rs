@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Locks, wait queues, one-time cells and per-CPU data.
+//!
+//! The type says what a lock does to its holder: [`SpinLock`] turns preemption
+//! off, [`IrqLock`] turns interrupts off as well, [`Mutex`] and [`RwLock`] sleep.
+//! [`WaitQueue`] and [`Waiter`] put tasks to sleep until a condition holds.
+//!
+//! Debug builds check the order in which locks are taken (see `order`).
+//!
+//! Locks: a sleeping lock is never taken while a spinning one is held.
+
+mod mutex;
+mod once;
+mod order;
+mod percpu;
+mod rwlock;
+mod spin;
+mod wait;
+mod waiter;
+
+pub use mutex::{Mutex, MutexGuard};
+pub use once::{Lazy, Once};
+pub use percpu::PerCpu;
+pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+pub use spin::{IrqLock, IrqLockGuard, SpinLock, SpinLockGuard};
+pub use wait::{Wait, WaitError, WaitQueue};
+pub use waiter::Waiter;

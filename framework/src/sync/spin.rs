@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Spinning locks: fair tickets, typed by what they switch off.
+//!
+//! [`SpinLock`] keeps the holder on its CPU (preemption off); [`IrqLock`] also
+//! keeps interrupts off, for data that an interrupt handler touches.
+
+use core::cell::UnsafeCell;
+use core::fmt;
+use core::marker::PhantomData;
+use core::ops::{Deref, DerefMut};
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use super::order::{self, LockClass};
+use crate::arch;
+
+/// A ticket lock: first come, first served.
+struct Tickets {
+    next: AtomicU32,
+    serving: AtomicU32,
+}
+
+impl Tickets {
+    const fn new() -> Self {
+        Self { next: AtomicU32::new(0), serving: AtomicU32::new(0) }
+    }
+
+    #[inline]
+    fn acquire(&self) {
+        let ticket = self.next.fetch_add(1, Ordering::Relaxed);
+        while self.serving.load(Ordering::Acquire) != ticket {
+            arch::spin_hint();
+        }
+    }
+
+    fn try_acquire(&self) -> bool {
+        let ticket = self.serving.load(Ordering::Acquire);
+        self.next
+            .compare_exchange(ticket, ticket.wrapping_add(1), Ordering::Acquire, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    #[inline]
+    fn release(&self) {
+        // Only the holder writes `serving`.
+        let ticket = self.serving.load(Ordering::Relaxed);
+        self.serving.store(ticket.wrapping_add(1), Ordering::Release);
+    }
+
+    fn is_held(&self) -> bool {
+        self.next.load(Ordering::Relaxed) != self.serving.load(Ordering::Relaxed)
+    }
+}
+
+macro_rules! spinning_lock {
+    ($(#[$doc:meta])* $lock:ident, $guard:ident, $enter:expr, $leave:expr, $state:ty) => {
+        $(#[$doc])*
+        pub struct $lock<T: ?Sized> {
+            tickets: Tickets,
+            class: LockClass,
+            data: UnsafeCell<T>,
+        }
+
+        // SAFETY: the tickets let one holder at a time reach the data, so sharing
+        // the lock shares no `&T` between CPUs; moving `T` needs `T: Send`.
+        unsafe impl<T: ?Sized + Send> Sync for $lock<T> {}
+        // SAFETY: owning the lock owns the data.
+        unsafe impl<T: ?Sized + Send> Send for $lock<T> {}
+
+        impl<T> $lock<T> {
+            /// A free lock. Where it is made is its class for order checking.
+            #[track_caller]
+            pub const fn new(value: T) -> Self {
+                Self {
+                    tickets: Tickets::new(),
+                    class: LockClass::here(),
+                    data: UnsafeCell::new(value),
+                }
+            }
+
+            /// The value, when nobody else can hold the lock any more.
+            pub fn into_inner(self) -> T {
+                self.data.into_inner()
+            }
+        }
+
+        impl<T: ?Sized> $lock<T> {
+            /// Waits, spinning, until the lock is free, and takes it.
+            #[inline]
+            pub fn lock(&self) -> $guard<'_, T> {
+                let state = $enter;
+                order::acquire(&self.class, order::Kind::Spin);
+                self.tickets.acquire();
+                $guard { lock: self, state, here: PhantomData }
+            }
+
+            /// Takes the lock if it is free now.
+            pub fn try_lock(&self) -> Option<$guard<'_, T>> {
+                let state = $enter;
+                if self.tickets.try_acquire() {
+                    order::acquire_tried(&self.class, order::Kind::Spin);
+                    Some($guard { lock: self, state, here: PhantomData })
+                } else {
+                    let leave: fn($state) = $leave;
+                    leave(state);
+                    None
+                }
+            }
+
+            /// The data of a lock that is borrowed exclusively.
+            pub fn get_mut(&mut self) -> &mut T {
+                self.data.get_mut()
+            }
+        }
+
+        impl<T: Default> Default for $lock<T> {
+            #[track_caller]
+            fn default() -> Self {
+                Self::new(T::default())
+            }
+        }
+
+        impl<T: ?Sized> fmt::Debug for $lock<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($lock)).field("held", &self.tickets.is_held()).finish()
+            }
+        }
+
+        /// Access to the data; dropping it frees the lock.
+        #[must_use = "the lock is freed when the guard is dropped"]
+        pub struct $guard<'a, T: ?Sized> {
+            lock: &'a $lock<T>,
+            state: $state,
+            // Preemption and interrupt state belong to a CPU: not `Send`.
+            here: PhantomData<*const ()>,
+        }
+
+        // SAFETY: a shared guard gives only `&T`.
+        unsafe impl<T: ?Sized + Sync> Sync for $guard<'_, T> {}
+
+        impl<T: ?Sized> Deref for $guard<'_, T> {
+            type Target = T;
+            #[inline]
+            fn deref(&self) -> &T {
+                // SAFETY: the guard exists, so this CPU holds the lock.
+                unsafe { &*self.lock.data.get() }
+            }
+        }
+
+        impl<T: ?Sized> DerefMut for $guard<'_, T> {
+            #[inline]
+            fn deref_mut(&mut self) -> &mut T {
+                // SAFETY: the guard exists, so this CPU holds the lock, and
+                // `&mut self` rules out a second reference through the guard.
+                unsafe { &mut *self.lock.data.get() }
+            }
+        }
+
+        impl<T: ?Sized> Drop for $guard<'_, T> {
+            #[inline]
+            fn drop(&mut self) {
+                order::release(&self.lock.class);
+                self.lock.tickets.release();
+                let leave: fn($state) = $leave;
+                leave(self.state);
+            }
+        }
+    };
+}
+
+spinning_lock! {
+    /// A spinning lock that keeps its holder on its CPU.
+    ///
+    /// Must not be taken by interrupt handlers; the holder must not sleep.
+    SpinLock, SpinLockGuard, arch::preempt_disable(), |()| arch::preempt_enable(), ()
+}
+
+spinning_lock! {
+    /// A spinning lock that also keeps interrupts off while it is held.
+    IrqLock, IrqLockGuard, enter_irq_off(), leave_irq_off, arch::IrqState
+}
+
+#[inline]
+fn enter_irq_off() -> arch::IrqState {
+    let state = arch::irq_save();
+    arch::preempt_disable();
+    state
+}
+
+#[inline]
+fn leave_irq_off(state: arch::IrqState) {
+    arch::irq_restore(state);
+    arch::preempt_enable();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn counts_across_threads() {
+        let rounds = if cfg!(miri) { 50 } else { 10_000 };
+        let lock = Arc::new(SpinLock::new(0u64));
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                let lock = lock.clone();
+                std::thread::spawn(move || {
+                    for _ in 0..rounds {
+                        *lock.lock() += 1;
+                    }
+                })
+            })
+            .collect();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        assert_eq!(*lock.lock(), 4 * rounds);
+    }
+
+    #[test]
+    fn try_lock_fails_when_held() {
+        let lock = IrqLock::new(1);
+        let guard = lock.lock();
+        assert!(lock.try_lock().is_none());
+        drop(guard);
+        assert_eq!(*lock.try_lock().unwrap(), 1);
+    }
+}

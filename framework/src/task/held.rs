@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The locks that the current task holds, and the order they were ever taken in.
+
+use core::panic::Location;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::arch;
+
+/// The most locks one task may hold at once.
+const DEPTH: usize = 24;
+/// Slots of the table of known orders; what does not fit is not checked.
+const ORDERS: usize = 8192;
+
+type Place = &'static Location<'static>;
+
+/// The stack of held locks; kept with each task (each thread when hosted).
+#[derive(Clone, Copy)]
+pub(crate) struct Held {
+    locks: [Option<(Place, bool)>; DEPTH],
+    len: usize,
+}
+
+impl Held {
+    pub(crate) const fn new() -> Self {
+        Self { locks: [None; DEPTH], len: 0 }
+    }
+}
+
+/// Known orders: slot n holds the hash of a pair "first, then second".
+static KNOWN: [AtomicUsize; ORDERS] = [const { AtomicUsize::new(0) }; ORDERS];
+
+fn pair(first: Place, second: Place) -> usize {
+    let first = core::ptr::from_ref(first) as usize;
+    let second = core::ptr::from_ref(second) as usize;
+    (first.rotate_left(17) ^ second).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as usize) | 1
+}
+
+fn find(pair: usize, insert: bool) -> bool {
+    for step in 0..64 {
+        let Some(slot) = KNOWN.get((pair >> 20).wrapping_add(step) % ORDERS) else { return false };
+        let seen = slot.load(Ordering::Relaxed);
+        if seen == pair {
+            return true;
+        }
+        if seen == 0 {
+            if insert {
+                let _ = slot.compare_exchange(0, pair, Ordering::Relaxed, Ordering::Relaxed);
+            }
+            return false;
+        }
+    }
+    false
+}
+
+/// Stops the kernel if taking a lock made at `wanted` now breaks the order.
+pub(crate) fn check(wanted: Place, sleeps: bool) {
+    let mut wrong = None;
+    arch::with_held(|held| {
+        for (place, spins) in held.locks.iter().take(held.len).flatten() {
+            if *spins && sleeps {
+                wrong = Some((*place, "a sleeping lock is taken under a spinning one"));
+            } else if !core::ptr::eq(*place, wanted) {
+                if find(pair(wanted, place), false) {
+                    wrong = Some((*place, "two locks are taken in both orders"));
+                }
+                find(pair(place, wanted), true);
+            }
+        }
+    });
+    if let Some((place, why)) = wrong {
+        arch::with_held(|held| held.len = 0);
+        arch::stop(format_args!("{why}: {place}, then {wanted}"), wanted);
+    }
+}
+
+pub(crate) fn push(place: Place, spins: bool) {
+    arch::with_held(|held| {
+        if let Some(slot) = held.locks.get_mut(held.len) {
+            *slot = Some((place, spins));
+            held.len += 1;
+        }
+    });
+}
+
+pub(crate) fn pop(place: Place) {
+    arch::with_held(|held| {
+        let known =
+            |lock: &Option<(Place, bool)>| lock.is_some_and(|(p, _)| core::ptr::eq(p, place));
+        if let Some(at) = held.locks.iter().take(held.len).rposition(known) {
+            held.locks.copy_within(at + 1..held.len, at);
+            held.len -= 1;
+        }
+    });
+}
