@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Random bytes from outside.
+//!
+//! Trust: the host knows or chooses them; they are mixed in, never credited.
+
+use errno::Result;
+
+/// A source of random bytes.
+pub trait Entropy: Send + Sync {
+    /// Fills the start of `buffer`; returns how much of it.
+    fn read(&self, buffer: &mut [u8]) -> Result<usize>;
+}
