@@ -1,9 +1,58 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Frames, address spaces and user copies.
+//! Memory: frames, address spaces, user memory and the kernel's own heap.
+//!
+//! Hands out untyped pages ([`Frame`]), address spaces to map them in
+//! ([`VmSpace`]) and ways to move bytes between user and kernel memory
+//! ([`Reader`], [`Writer`]). Typed frames (page tables, stacks, the heap) never
+//! leave the crate. Policy, that is areas, files and what to evict, is not here.
+//!
+//! The hosted backend runs the same code on an arena of simulated memory.
+//!
+//! Locks: a space's tables, then the frame pool.
 
-/// There is no memory left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+mod access;
+mod alloc;
+mod bytes;
+mod frame;
+mod gather;
+#[cfg(not(target_os = "none"))]
+mod hosted;
+mod io;
+mod kernel;
+mod meta;
+#[path = "../arch/x86/paging.rs"]
+mod paging;
+mod phys;
+mod pod;
+mod pool;
+mod space;
+mod table;
+mod tlb;
+
+pub use self::access::CStrError;
+pub use self::alloc::{MemStats, admit, stats};
+pub use self::frame::Frame;
+pub use self::io::{Reader, Writer};
+pub(crate) use self::phys::Pfn;
+pub use self::pod::Pod;
+pub use self::space::{Access, Cow, CowOutcome, FaultHandler, Mapping, Perms, Sharing, VmSpace};
+pub use crate::pod_struct;
+
+/// Bytes in a page and in a frame.
+pub const PAGE_SIZE: usize = 4096;
+/// The lowest address that can be mapped: null pointers fault.
+pub const USER_MIN: usize = 0x1000;
+/// The end of user addresses. The page below the canonical hole stays empty, so
+/// that no instruction ends at a non-canonical address.
+pub const USER_MAX: usize = 0x7fff_ffff_f000;
+
+/// There is no memory left for this.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NoMemory;
 
-/// A user address space.
-pub struct VmSpace;
+/// The program has no such right at that address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UserFault;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! [`PortRange`]: a window of x86 I/O ports with one owner.
+//!
+//! Ports are side effects on devices, which the host plays; none on the list
+//! below can make a device write memory, so safe crates may drive them.
+//!
+//! Trust: every value read is the host's.
+
+use super::Untrusted;
+use crate::sync::SpinLock;
+
+/// Ports that drivers may claim: first, count. No DMA and no PCI configuration.
+const ALLOWED: [(u16, u16); 4] = [
+    (0x3f8, 8), // COM1
+    (0x2f8, 8), // COM2
+    (0x3e8, 8), // COM3
+    (0x2e8, 8), // COM4
+];
+
+/// Who has claimed which of [`ALLOWED`].
+static OWNERS: SpinLock<[Option<&'static str>; ALLOWED.len()]> =
+    SpinLock::new([None; ALLOWED.len()]);
+
+/// Why ports could not be claimed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PortError {
+    /// They are not on the allow-list.
+    NotAllowed,
+    /// They belong to another driver, named here.
+    Owned(&'static str),
+}
+
+/// A window of I/O ports; dropping it gives them back.
+///
+/// # Invariants
+/// `slot` is the window's place on the allow-list, and is claimed by this value.
+#[derive(Debug)]
+pub struct PortRange {
+    slot: usize,
+    first: u16,
+    count: u16,
+}
+
+impl PortRange {
+    /// Claims the window of ports that begins at `first`.
+    ///
+    /// # Errors
+    /// See [`PortError`].
+    pub fn claim(first: u16, owner: &'static str) -> Result<Self, PortError> {
+        let window = ALLOWED.iter().enumerate().find(|(_, (start, _))| *start == first);
+        let Some((slot, &(first, count))) = window else { return Err(PortError::NotAllowed) };
+        let mut owners = OWNERS.lock();
+        match owners.get_mut(slot) {
+            Some(Some(other)) => Err(PortError::Owned(other)),
+            Some(free) => {
+                *free = Some(owner);
+                Ok(Self { slot, first, count })
+            }
+            None => Err(PortError::NotAllowed),
+        }
+    }
+
+    /// How many ports it has.
+    pub fn count(&self) -> u16 {
+        self.count
+    }
+
+    /// Reads port `offset` of the window; 0xff beyond its end.
+    #[inline]
+    pub fn read_u8(&self, offset: u16) -> Untrusted<u8> {
+        Untrusted::new(match self.port(offset) {
+            // SAFETY: an allow-listed port: reading it affects only its device.
+            Some(port) => unsafe { read(port) },
+            None => 0xff,
+        })
+    }
+
+    /// Writes port `offset` of the window; nothing beyond its end.
+    #[inline]
+    pub fn write_u8(&self, offset: u16, value: u8) {
+        if let Some(port) = self.port(offset) {
+            // SAFETY: an allow-listed port: writing it affects only its device,
+            // which has no access to memory.
+            unsafe { write(port, value) };
+        }
+    }
+
+    #[inline]
+    fn port(&self, offset: u16) -> Option<u16> {
+        (offset < self.count).then(|| self.first + offset)
+    }
+}
+
+impl Drop for PortRange {
+    fn drop(&mut self) {
+        if let Some(owner) = OWNERS.lock().get_mut(self.slot) {
+            *owner = None;
+        }
+    }
+}
+
+/// Reads a port.
+///
+/// # Safety
+/// The read has no effect on memory safety.
+#[cfg(target_os = "none")]
+#[inline]
+unsafe fn read(port: u16) -> u8 {
+    let value;
+    // SAFETY: the caller vouches for the device; no memory or flag is touched.
+    unsafe {
+        core::arch::asm!("in al, dx", in("dx") port, out("al") value,
+            options(nomem, nostack, preserves_flags));
+    }
+    value
+}
+
+/// Writes a port.
+///
+/// # Safety
+/// The write has no effect on memory safety.
+#[cfg(target_os = "none")]
+#[inline]
+unsafe fn write(port: u16, value: u8) {
+    // SAFETY: the caller vouches for the device; no memory or flag is touched.
+    unsafe {
+        core::arch::asm!("out dx, al", in("dx") port, in("al") value,
+            options(nomem, nostack, preserves_flags));
+    }
+}
+
+/// Hosted: there is no device, as on a bus where nobody answers.
+///
+/// # Safety
+/// None; the machine's version has duties.
+#[cfg(not(target_os = "none"))]
+unsafe fn read(_port: u16) -> u8 {
+    0xff
+}
+
+/// Hosted: nobody listens.
+///
+/// # Safety
+/// None; the machine's version has duties.
+#[cfg(not(target_os = "none"))]
+unsafe fn write(_port: u16, _value: u8) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_has_one_owner() {
+        assert_eq!(PortRange::claim(0x60, "keyboard").unwrap_err(), PortError::NotAllowed);
+        let com4 = PortRange::claim(0x2e8, "first").unwrap();
+        assert_eq!(PortRange::claim(0x2e8, "second").unwrap_err(), PortError::Owned("first"));
+        assert_eq!(com4.read_u8(8).check(|&byte| Ok::<_, ()>(byte)), Ok(0xff));
+        com4.write_u8(0, 1);
+        drop(com4);
+        assert!(PortRange::claim(0x2e8, "second").is_ok());
+    }
+}

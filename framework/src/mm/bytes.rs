@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Copying to, from and between frames of untyped memory.
+//!
+//! Somebody else may change a frame while it is copied. On the machine the
+//! copies are assembly, which Rust's rules on data races do not reach; the
+//! hosted backend uses relaxed atomic bytes.
+
+#[cfg(target_os = "none")]
+pub(super) use machine::{copy, load, store, zero};
+
+#[cfg(not(target_os = "none"))]
+pub(super) use hosted::{copy, load, store, zero};
+
+#[cfg(target_os = "none")]
+mod machine {
+    use core::arch::asm;
+
+    /// Copies between frames.
+    ///
+    /// # Safety
+    /// `from` and `to` are valid for `len` bytes, and do not overlap.
+    #[inline]
+    pub(in crate::mm) unsafe fn copy(to: *mut u8, from: *const u8, len: usize) {
+        let (words, rest) = (len / 8, len % 8);
+        // SAFETY: the two loops move exactly `8 * words + rest == len` bytes,
+        // which the caller vouches for; DF is clear as the ABI demands.
+        unsafe {
+            asm!(
+                "rep movsq",
+                "mov ecx, {rest:e}",
+                "rep movsb",
+                rest = in(reg) rest,
+                inout("rcx") words => _,
+                inout("rsi") from => _,
+                inout("rdi") to => _,
+                options(nostack, preserves_flags),
+            );
+        }
+    }
+
+    /// Copies out of a frame into plain memory.
+    ///
+    /// # Safety
+    /// As for [`copy`].
+    #[inline]
+    pub(in crate::mm) unsafe fn load(to: *mut u8, from: *const u8, len: usize) {
+        // SAFETY: the caller's duties are the same.
+        unsafe { copy(to, from, len) };
+    }
+
+    /// Copies plain memory into a frame.
+    ///
+    /// # Safety
+    /// As for [`copy`].
+    #[inline]
+    pub(in crate::mm) unsafe fn store(to: *mut u8, from: *const u8, len: usize) {
+        // SAFETY: the caller's duties are the same.
+        unsafe { copy(to, from, len) };
+    }
+
+    /// Writes zeros to a frame.
+    ///
+    /// # Safety
+    /// `to` is valid for `len` bytes.
+    #[inline]
+    pub(in crate::mm) unsafe fn zero(to: *mut u8, len: usize) {
+        let (words, rest) = (len / 8, len % 8);
+        // SAFETY: the two loops write exactly `8 * words + rest == len` bytes,
+        // which the caller vouches for; DF is clear as the ABI demands.
+        unsafe {
+            asm!(
+                "rep stosq",
+                "mov ecx, {rest:e}",
+                "rep stosb",
+                rest = in(reg) rest,
+                in("rax") 0,
+                inout("rcx") words => _,
+                inout("rdi") to => _,
+                options(nostack, preserves_flags),
+            );
+        }
+    }
+}
+
+#[cfg(not(target_os = "none"))]
+mod hosted {
+    use core::sync::atomic::{AtomicU8, Ordering};
+
+    /// Byte `i` of a frame.
+    ///
+    /// # Safety
+    /// `at + i` is valid for atomic access during `'a`.
+    unsafe fn byte<'a>(at: *const u8, i: usize) -> &'a AtomicU8 {
+        let byte = at.cast_mut().wrapping_add(i);
+        // SAFETY: the caller's duty; a byte has no alignment to miss.
+        unsafe { AtomicU8::from_ptr(byte) }
+    }
+
+    /// Copies between frames.
+    ///
+    /// # Safety
+    /// `from` and `to` are valid for `len` bytes, and do not overlap.
+    pub(in crate::mm) unsafe fn copy(to: *mut u8, from: *const u8, len: usize) {
+        for i in 0..len {
+            // SAFETY: `i < len`.
+            let value = unsafe { byte(from, i) }.load(Ordering::Relaxed);
+            // SAFETY: `i < len`.
+            unsafe { byte(to, i) }.store(value, Ordering::Relaxed);
+        }
+    }
+
+    /// Copies out of a frame into plain memory.
+    ///
+    /// # Safety
+    /// As for [`copy`]; `to` is exclusively the caller's.
+    pub(in crate::mm) unsafe fn load(to: *mut u8, from: *const u8, len: usize) {
+        for i in 0..len {
+            // SAFETY: `i < len`.
+            let value = unsafe { byte(from, i) }.load(Ordering::Relaxed);
+            // SAFETY: `i < len`, and nobody else uses `to`.
+            unsafe { to.wrapping_add(i).write(value) };
+        }
+    }
+
+    /// Copies plain memory into a frame.
+    ///
+    /// # Safety
+    /// As for [`copy`]; nobody writes `from` meanwhile.
+    pub(in crate::mm) unsafe fn store(to: *mut u8, from: *const u8, len: usize) {
+        for i in 0..len {
+            // SAFETY: `i < len`, and nobody else writes `from`.
+            let value = unsafe { from.wrapping_add(i).read() };
+            // SAFETY: `i < len`.
+            unsafe { byte(to, i) }.store(value, Ordering::Relaxed);
+        }
+    }
+
+    /// Writes zeros to a frame.
+    ///
+    /// # Safety
+    /// `to` is valid for `len` bytes.
+    pub(in crate::mm) unsafe fn zero(to: *mut u8, len: usize) {
+        for i in 0..len {
+            // SAFETY: `i < len`.
+            unsafe { byte(to, i) }.store(0, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Pages on their way out of an address space.
+//!
+//! A frame may be freed only when no CPU can reach it any more. [`Gather`]
+//! collects frames, shoots the TLBs down, and only then drops them.
+
+use core::mem::MaybeUninit;
+
+use super::space::VmSpace;
+use super::{Frame, PAGE_SIZE, tlb};
+
+/// Frames per shootdown.
+const BATCH: usize = 128;
+
+/// Frames that left the page tables, but perhaps not the TLBs.
+///
+/// # Invariants
+/// The first `len` slots of `frames` are initialised.
+pub(super) struct Gather<'a> {
+    space: &'a VmSpace,
+    frames: [MaybeUninit<Frame>; BATCH],
+    len: usize,
+    /// Addresses to flush; empty if `end` is 0.
+    start: usize,
+    end: usize,
+}
+
+impl<'a> Gather<'a> {
+    /// Nothing yet. The space's lock must be held until this is dropped.
+    #[inline]
+    pub(super) fn new(space: &'a VmSpace) -> Self {
+        Self {
+            space,
+            frames: [const { MaybeUninit::uninit() }; BATCH],
+            len: 0,
+            start: usize::MAX,
+            end: 0,
+        }
+    }
+
+    /// Takes the frame that was mapped at `page`.
+    #[inline]
+    pub(super) fn push(&mut self, page: usize, frame: Frame) {
+        self.touch(page);
+        if self.len == BATCH {
+            self.flush();
+            self.touch(page);
+        }
+        if let Some(slot) = self.frames.get_mut(self.len) {
+            slot.write(frame);
+            self.len += 1;
+        }
+    }
+
+    /// The entry of `page` changed, with no frame to drop.
+    #[inline]
+    pub(super) fn touch(&mut self, page: usize) {
+        self.start = self.start.min(page);
+        self.end = self.end.max(page + PAGE_SIZE);
+    }
+
+    /// Makes the pages unreachable, then drops the frames.
+    fn flush(&mut self) {
+        if self.end == 0 {
+            return;
+        }
+        tlb::flush(self.space, self.start..self.end);
+        (self.start, self.end) = (usize::MAX, 0);
+        let len = core::mem::replace(&mut self.len, 0);
+        for slot in self.frames.iter_mut().take(len) {
+            // SAFETY: the first `len` slots were initialised (type invariant);
+            // `len` is 0 by now, so none is dropped twice.
+            unsafe { slot.assume_init_drop() };
+        }
+    }
+}
+
+impl Drop for Gather<'_> {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Simulated physical memory of the hosted backend: an arena from `std`.
+
+extern crate std;
+
+use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
+use std::sync::Once;
+use std::vec;
+
+use super::PAGE_SIZE;
+use super::meta::Meta;
+use super::pool::{CHUNK, Chunk};
+
+/// Simulated RAM. Untouched pages cost nothing natively, but much under Miri.
+const FRAMES: usize = (if cfg!(miri) { 4 << 20 } else { 512 << 20 }) / PAGE_SIZE;
+
+/// Makes the arena at the first use of memory.
+pub(super) fn start_once() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let Ok(layout) = Layout::from_size_align(FRAMES * PAGE_SIZE, PAGE_SIZE) else {
+            unreachable!("the size of the arena is a constant")
+        };
+        // SAFETY: the layout has a size above zero.
+        let base = unsafe { alloc_zeroed(layout) };
+        if base.is_null() {
+            handle_alloc_error(layout);
+        }
+        let metas = vec::Vec::leak((0..FRAMES).map(|_| Meta::reserved()).collect());
+        let chunks = vec::Vec::leak(vec![Chunk::EMPTY; FRAMES.div_ceil(CHUNK)]);
+        // SAFETY: 1. `Once` calls it once. 2. The arena is never freed, and all
+        // frames of the window lie in it.
+        unsafe { super::alloc::start(base, metas, chunks) };
+        // SAFETY: the arena was made above for the allocator alone.
+        unsafe { super::alloc::add(1, FRAMES as u32) };
+    });
+}

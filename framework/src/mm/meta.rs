@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What the kernel remembers of each frame: its kind and its references.
+//!
+//! 16 bytes per frame, in an array indexed by frame number. *Untyped* frames
+//! (user memory, page cache) are counted and may be mapped into user space;
+//! *typed* ones (page tables, slabs, stacks) belong to one owner in this crate
+//! and never are.
+
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering, fence};
+
+use super::phys::{self, Pfn};
+
+/// What a frame is used for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub(crate) enum Kind {
+    /// Not RAM, or RAM that was never given to the allocator.
+    Reserved = 0,
+    /// In the hands of the frame allocator.
+    Free = 1,
+    /// Counted memory without kernel data in it: [`super::Frame`].
+    Untyped = 2,
+    /// A page table.
+    Table = 3,
+    /// A slab of small kernel objects.
+    Slab = 4,
+    /// The first frame of a large kernel allocation.
+    Large = 5,
+    /// A kernel stack.
+    Stack = 6,
+}
+
+/// At this count references saturate: the frame is never freed.
+const SATURATED: u32 = 1 << 31;
+
+/// The record of one frame.
+///
+/// # Invariants
+/// `refs` is the number of [`super::Frame`]s and page-table entries that refer
+/// to an `Untyped` frame, or saturated; 0 for any other kind.
+#[derive(Debug)]
+pub(crate) struct Meta {
+    kind: AtomicU32,
+    refs: AtomicU32,
+    /// For the owner of a typed frame: slab free list, order of an allocation.
+    pub(super) first: AtomicU32,
+    /// For the owner of a typed frame: slab use count.
+    pub(super) second: AtomicU32,
+}
+
+impl Meta {
+    /// The record of a frame that is not RAM.
+    pub(crate) const fn reserved() -> Self {
+        Self {
+            kind: AtomicU32::new(Kind::Reserved as u32),
+            refs: AtomicU32::new(0),
+            first: AtomicU32::new(0),
+            second: AtomicU32::new(0),
+        }
+    }
+
+    /// Is the frame of this kind?
+    #[inline]
+    pub(crate) fn is(&self, kind: Kind) -> bool {
+        self.kind.load(Ordering::Relaxed) == kind as u32
+    }
+
+    /// Changes the kind; `from` must be what it is now.
+    #[inline]
+    pub(super) fn retype(&self, from: Kind, to: Kind) {
+        if !self.is(from) {
+            corrupt();
+        }
+        self.kind.store(to as u32, Ordering::Relaxed);
+    }
+
+    /// A free frame becomes untyped, with one reference.
+    #[inline]
+    pub(super) fn claim_untyped(&self) {
+        self.retype(Kind::Free, Kind::Untyped);
+        self.refs.store(1, Ordering::Relaxed);
+    }
+
+    /// One more reference, made from an existing one.
+    #[inline]
+    pub(super) fn acquire(&self) {
+        let before = self.refs.fetch_add(1, Ordering::Relaxed);
+        if before >= SATURATED {
+            self.refs.store(SATURATED + SATURATED / 2, Ordering::Relaxed);
+        }
+    }
+
+    /// One reference less. True: that was the last, the frame is the caller's.
+    #[inline]
+    pub(super) fn release(&self) -> bool {
+        if self.refs.load(Ordering::Relaxed) >= SATURATED {
+            return false;
+        }
+        if self.refs.fetch_sub(1, Ordering::Release) != 1 {
+            return false;
+        }
+        fence(Ordering::Acquire);
+        self.retype(Kind::Untyped, Kind::Free);
+        true
+    }
+
+    /// References now. When it is 1 and the caller holds that one, it stays 1.
+    #[inline]
+    pub(super) fn refs(&self) -> usize {
+        self.refs.load(Ordering::Acquire) as usize
+    }
+}
+
+static METAS: AtomicPtr<Meta> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Gives the array of records, one per frame of the window.
+pub(super) fn set_array(metas: &'static [Meta]) {
+    METAS.store(metas.as_ptr().cast_mut(), Ordering::Release);
+}
+
+/// The record of a frame.
+#[inline]
+pub(crate) fn of(pfn: Pfn) -> &'static Meta {
+    let index = pfn.get() as usize;
+    if index >= phys::frames() {
+        corrupt();
+    }
+    let array = METAS.load(Ordering::Acquire);
+    // SAFETY: `init` calls `set_array` with a `&'static` array of at least
+    // `phys::frames()` records before it publishes that number, so a passed
+    // bound check means that the record exists, for ever and shared.
+    unsafe { &*array.wrapping_add(index) }
+}
+
+/// A frame is not what its owner believes: memory integrity is lost.
+#[cold]
+#[inline(never)]
+fn corrupt() -> ! {
+    crate::fatal("frame metadata is corrupt")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_release_frees() {
+        let meta = Meta::reserved();
+        meta.retype(Kind::Reserved, Kind::Free);
+        meta.claim_untyped();
+        meta.acquire();
+        assert_eq!(meta.refs(), 2);
+        assert!(!meta.release());
+        assert!(meta.release());
+        assert!(meta.is(Kind::Free));
+    }
+
+    #[test]
+    fn too_many_references_pin_the_frame() {
+        let meta = Meta::reserved();
+        meta.retype(Kind::Reserved, Kind::Free);
+        meta.claim_untyped();
+        meta.refs.store(SATURATED, Ordering::Relaxed);
+        meta.acquire();
+        assert!(!meta.release() && !meta.release());
+        assert!(meta.is(Kind::Untyped));
+    }
+}

@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! [`VmSpace`]: what a program's addresses mean.
+//!
+//! Maps untyped frames into the user half of a 4-level page table, with
+//! copy-on-write and demand faults left to the owner's [`FaultHandler`]. It
+//! knows no files and no areas: those are `services/mm`'s.
+//!
+//! Any safe call is sound: only untyped frames can be mapped, only below
+//! [`USER_MAX`], and a frame is not given away before no CPU can reach it.
+//!
+//! Locks: a space's table lock; of two spaces, the one at the lower address first.
+//! Nothing sleeps under it. TLB shootdowns are acknowledged with it held.
+
+use alloc::sync::{Arc, Weak};
+use core::ops::Range;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use super::alloc as frames;
+use super::gather::Gather;
+use super::meta;
+use super::paging::Pte;
+use super::phys::Pfn;
+use super::table::Tables;
+use super::tlb::{self, ActiveCpus};
+use super::{Frame, NoMemory, PAGE_SIZE, USER_MAX, USER_MIN, UserFault};
+use crate::sync::{Once, SpinLock, SpinLockGuard};
+
+bitflags::bitflags! {
+    /// What a program may do with a page. Writable and executable pages are
+    /// readable too, as the hardware has it; none of them: no access at all.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct Perms: u8 {
+        /// Read.
+        const READ = 1;
+        /// Write.
+        const WRITE = 2;
+        /// Execute.
+        const EXEC = 4;
+    }
+}
+
+/// What an instruction (or the kernel for it) wanted to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// Read data.
+    Read,
+    /// Write data.
+    Write,
+    /// Fetch an instruction.
+    Exec,
+}
+
+/// Is a mapped frame copied before it is written?
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cow {
+    /// Writes go to the frame.
+    No,
+    /// Writes go to a copy, unless the mapping has the only reference.
+    Yes,
+}
+
+/// How `fork` treats a range.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sharing {
+    /// Copy-on-write on both sides.
+    Private,
+    /// Both sides see each other's writes.
+    Shared,
+}
+
+/// What [`VmSpace::break_cow`] did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CowOutcome {
+    /// The page was shared: it has a copy of its own now.
+    Copied,
+    /// Nobody else had the page any more: it was made writable.
+    Reused,
+    /// It is writable already (another thread was faster): just retry.
+    Writable,
+    /// The mapping does not permit writes.
+    ReadOnly,
+    /// No page is there.
+    NotMapped,
+}
+
+/// A page that is mapped.
+#[derive(Debug)]
+pub struct Mapping {
+    /// The page.
+    pub frame: Frame,
+    /// What the program may do, after a copy if `cow`.
+    pub perms: Perms,
+    /// Is the page copied before it is written?
+    pub cow: bool,
+    /// Has it been written through this mapping?
+    pub dirty: bool,
+}
+
+/// Makes missing pages present when the kernel accesses user memory.
+pub trait FaultHandler: Send + Sync {
+    /// Resolves a fault at `addr`; may sleep.
+    ///
+    /// # Errors
+    /// [`UserFault`] when the program has no such right there.
+    fn handle(&self, addr: usize, access: Access) -> Result<(), UserFault>;
+}
+
+/// An address space: the page tables of a process.
+pub struct VmSpace {
+    tables: SpinLock<Tables>,
+    root: Pfn,
+    pages: AtomicUsize,
+    pub(super) cpus: ActiveCpus,
+    handler: Once<Weak<dyn FaultHandler>>,
+}
+
+impl VmSpace {
+    /// An empty address space.
+    ///
+    /// # Errors
+    /// [`NoMemory`] when there is none for its first table.
+    pub fn new() -> Result<Arc<Self>, NoMemory> {
+        frames::admit()?;
+        let tables = Tables::new()?;
+        Ok(Arc::new(Self {
+            root: tables.root(),
+            tables: SpinLock::new(tables),
+            pages: AtomicUsize::new(0),
+            cpus: ActiveCpus::new(),
+            handler: Once::new(),
+        }))
+    }
+
+    /// Says who resolves faults of kernel accesses. Only the first call counts.
+    pub fn set_fault_handler(&self, handler: Weak<dyn FaultHandler>) {
+        self.handler.call_once(|| handler);
+    }
+
+    /// Asks the handler to make `addr` accessible.
+    pub(super) fn fault(&self, addr: usize, access: Access) -> Result<(), UserFault> {
+        let handler = self.handler.get().and_then(Weak::upgrade).ok_or(UserFault)?;
+        handler.handle(addr, access)
+    }
+
+    /// The top page table.
+    #[cfg_attr(not(target_os = "none"), expect(dead_code, reason = "machine only"))]
+    pub(super) fn root(&self) -> Pfn {
+        self.root
+    }
+
+    #[inline]
+    pub(super) fn lock(&self) -> SpinLockGuard<'_, Tables> {
+        self.tables.lock()
+    }
+
+    /// Maps `frame` at the page of `addr`. `false`: something was mapped there
+    /// already (or `addr` is no user address), and the frame was dropped.
+    ///
+    /// # Errors
+    /// [`NoMemory`] when a page table is needed and there is none.
+    #[inline]
+    pub fn map(&self, addr: usize, frame: Frame, perms: Perms, cow: Cow) -> Result<bool, NoMemory> {
+        if !(USER_MIN..USER_MAX).contains(&addr) {
+            return Ok(false);
+        }
+        let mut tables = self.lock();
+        let entry = tables.make_leaf(addr)?;
+        if Pte(entry.load(Ordering::Relaxed)).is_page() {
+            return Ok(false);
+        }
+        let shared = cow == Cow::Yes && frame.refs() > 1;
+        let pte = Pte::user_page(frame.into_pfn(), perms, shared);
+        entry.store(pte.0, Ordering::Release);
+        self.count(&mut tables, 1);
+        Ok(true)
+    }
+
+    /// Resolves a write to a present page that is not writable.
+    ///
+    /// # Errors
+    /// [`NoMemory`] when a copy is needed and there is none.
+    pub fn break_cow(&self, addr: usize) -> Result<CowOutcome, NoMemory> {
+        if !(USER_MIN..USER_MAX).contains(&addr) {
+            return Ok(CowOutcome::NotMapped);
+        }
+        let tables = self.lock();
+        let Some(entry) = tables.leaf(addr) else { return Ok(CowOutcome::NotMapped) };
+        let pte = Pte(entry.load(Ordering::Relaxed));
+        let Some(pfn) = pte.pfn().filter(|_| pte.is_page()) else {
+            return Ok(CowOutcome::NotMapped);
+        };
+        if pte.is_writable() {
+            return Ok(CowOutcome::Writable);
+        }
+        if !pte.is_cow() || !pte.perms().contains(Perms::WRITE) {
+            return Ok(CowOutcome::ReadOnly);
+        }
+        if meta::of(pfn).refs() == 1 {
+            // The entry has the only reference. A wider right needs no flush:
+            // a stale entry faults once more, which drops it.
+            let accessed = Pte::touched_bits(false);
+            entry.store(pte.into_private(pfn).0 | accessed, Ordering::Release);
+            return Ok(CowOutcome::Reused);
+        }
+        // SAFETY: the entry owned the reference, and is overwritten below; on
+        // failure the reference is put back by `into_pfn`.
+        let old = unsafe { Frame::from_pfn(pfn) };
+        let new = match Frame::copy_of(&old) {
+            Ok(new) => new,
+            Err(error) => {
+                old.into_pfn();
+                return Err(error);
+            }
+        };
+        entry.store(pte.into_private(new.into_pfn()).0, Ordering::Release);
+        let page = page_down(addr);
+        tlb::flush(self, page..page + PAGE_SIZE);
+        drop(tables);
+        drop(old);
+        Ok(CowOutcome::Copied)
+    }
+
+    /// Removes all pages of a range (widened to whole pages); how many it held.
+    pub fn unmap(&self, range: Range<usize>) -> usize {
+        let range = user_pages(range);
+        let mut tables = self.lock();
+        let mut gather = Gather::new(self);
+        let mut removed = 0;
+        tables.visit(range, |start, run| {
+            for (i, entry) in run.iter().enumerate() {
+                if !Pte(entry.load(Ordering::Relaxed)).is_page() {
+                    continue;
+                }
+                // The CPU may set the dirty bit until the swap.
+                let pte = Pte(entry.swap(Pte::EMPTY.0, Ordering::AcqRel));
+                if let Some(pfn) = pte.pfn() {
+                    // SAFETY: the entry owned this reference and is empty now.
+                    gather.push(start + i * PAGE_SIZE, unsafe { Frame::from_pfn(pfn) });
+                    removed += 1;
+                }
+            }
+        });
+        drop(gather);
+        self.count(&mut tables, -removed);
+        removed.unsigned_abs()
+    }
+
+    /// Changes the permissions of the pages that are mapped in a range.
+    pub fn protect(&self, range: Range<usize>, perms: Perms) {
+        let range = user_pages(range);
+        let tables = self.lock();
+        let mut changed = None;
+        tables.visit(range, |start, run| {
+            for (i, entry) in run.iter().enumerate() {
+                let change = |bits| {
+                    let pte = Pte(bits);
+                    let new = pte.with_perms(perms);
+                    (pte.is_page() && new != pte).then_some(new.0)
+                };
+                if entry.fetch_update(Ordering::AcqRel, Ordering::Relaxed, change).is_ok() {
+                    widen(&mut changed, start + i * PAGE_SIZE);
+                }
+            }
+        });
+        if let Some(range) = changed {
+            tlb::flush(self, range);
+        }
+    }
+
+    /// Moves the pages of `len` bytes from `old` to `new`, replacing what is
+    /// mapped there. Both are page-aligned and do not overlap, else nothing happens.
+    ///
+    /// # Errors
+    /// [`NoMemory`] when page tables are needed and there are none; then
+    /// nothing was moved.
+    pub fn move_range(&self, old: usize, new: usize, len: usize) -> Result<(), NoMemory> {
+        let from = user_pages(old..old.saturating_add(len));
+        let len = from.end - from.start;
+        let to = user_pages(new..new.saturating_add(len));
+        if from.start != old
+            || to.start != new
+            || to.end - to.start != len
+            || (from.start < to.end && to.start < from.end)
+        {
+            return Ok(());
+        }
+        let mut tables = self.lock();
+        for offset in (0..len).step_by(PAGE_SIZE) {
+            // Only where there is something to move.
+            let source = tables.leaf(old + offset).map(|entry| Pte(entry.load(Ordering::Relaxed)));
+            if source.is_some_and(Pte::is_page) {
+                tables.make_leaf(new + offset)?;
+            }
+        }
+        let mut gather = Gather::new(self);
+        let mut replaced = 0;
+        tables.visit(from, |start, run| {
+            for (i, entry) in run.iter().enumerate() {
+                let source = start + i * PAGE_SIZE;
+                let Some(target) = tables.leaf(source - old + new) else { continue };
+                if !Pte(entry.load(Ordering::Relaxed)).is_page() {
+                    continue;
+                }
+                let pte = entry.swap(Pte::EMPTY.0, Ordering::AcqRel);
+                gather.touch(source);
+                let before = Pte(target.swap(pte, Ordering::AcqRel));
+                if let (true, Some(pfn)) = (before.is_page(), before.pfn()) {
+                    // SAFETY: the target entry owned it and was overwritten.
+                    gather.push(source - old + new, unsafe { Frame::from_pfn(pfn) });
+                    replaced += 1;
+                }
+            }
+        });
+        drop(gather);
+        self.count(&mut tables, -replaced);
+        Ok(())
+    }
+
+    /// What is mapped at the page of `addr`.
+    pub fn query(&self, addr: usize) -> Option<Mapping> {
+        if addr >= USER_MAX {
+            return None;
+        }
+        let tables = self.lock();
+        let pte = Pte(tables.leaf(addr)?.load(Ordering::Relaxed));
+        let pfn = pte.pfn().filter(|_| pte.is_page())?;
+        meta::of(pfn).acquire();
+        // SAFETY: the entry holds a reference while the lock is held, so the
+        // frame is untyped; the new reference was made by `acquire`.
+        let frame = unsafe { Frame::from_pfn(pfn) };
+        Some(Mapping { frame, perms: pte.perms(), cow: pte.is_cow(), dirty: pte.is_dirty() })
+    }
+
+    /// Pages that are mapped.
+    pub fn rss_pages(&self) -> usize {
+        self.pages.load(Ordering::Relaxed)
+    }
+
+    /// Gives `child` the pages of a range of this space, where it has none.
+    ///
+    /// # Errors
+    /// [`NoMemory`] when page tables are needed and there are none; some pages
+    /// may be there already.
+    pub fn fork_range(
+        &self,
+        child: &Self,
+        range: Range<usize>,
+        sharing: Sharing,
+    ) -> Result<(), NoMemory> {
+        if core::ptr::eq(self, child) {
+            return Ok(());
+        }
+        let (own, mut theirs) = lock_both(self, child);
+        let mut protected = None;
+        let mut copied = 0;
+        let mut result = Ok(());
+        own.visit(user_pages(range), |start, run| {
+            if result.is_err() || run.iter().all(|e| !Pte(e.load(Ordering::Relaxed)).is_page()) {
+                return;
+            }
+            result = theirs.make_leaf(start).map(drop);
+            theirs.visit(start..start + run.len() * PAGE_SIZE, |_, slots| {
+                for (i, (entry, slot)) in run.iter().zip(slots).enumerate() {
+                    let mut pte = Pte(entry.load(Ordering::Relaxed));
+                    let Some(pfn) = pte.pfn().filter(|_| pte.is_page()) else { continue };
+                    if Pte(slot.load(Ordering::Relaxed)).is_page() {
+                        continue;
+                    }
+                    if sharing == Sharing::Private && !pte.is_cow() {
+                        let was_writable = pte.is_writable();
+                        pte = make_cow(entry);
+                        if was_writable {
+                            widen(&mut protected, start + i * PAGE_SIZE);
+                        }
+                    }
+                    meta::of(pfn).acquire();
+                    slot.store(pte.0, Ordering::Release);
+                    copied += 1;
+                }
+            });
+        });
+        child.count(&mut theirs, copied);
+        // Flushed before the lock is free: no thread may copy a page while
+        // another still writes it through a stale entry.
+        if let Some(range) = protected {
+            tlb::flush(self, range);
+        }
+        result
+    }
+
+    fn count(&self, tables: &mut Tables, change: isize) {
+        tables.pages = tables.pages.saturating_add_signed(change);
+        self.pages.store(tables.pages, Ordering::Relaxed);
+    }
+}
+
+/// Marks a leaf entry copy-on-write; what it is now.
+fn make_cow(entry: &core::sync::atomic::AtomicU64) -> Pte {
+    let mut bits = entry.load(Ordering::Relaxed);
+    loop {
+        let cow = Pte(bits).into_cow();
+        match entry.compare_exchange(bits, cow.0, Ordering::AcqRel, Ordering::Relaxed) {
+            Ok(_) => return cow,
+            Err(now) => bits = now,
+        }
+    }
+}
+
+/// Locks two spaces in the order of their addresses.
+fn lock_both<'a>(
+    a: &'a VmSpace,
+    b: &'a VmSpace,
+) -> (SpinLockGuard<'a, Tables>, SpinLockGuard<'a, Tables>) {
+    if core::ptr::from_ref(a) < core::ptr::from_ref(b) {
+        let a = a.lock();
+        (a, b.lock())
+    } else {
+        let b = b.lock();
+        (a.lock(), b)
+    }
+}
+
+/// The range widened to whole pages and cut to user addresses.
+fn user_pages(range: Range<usize>) -> Range<usize> {
+    let start = page_down(range.start.max(USER_MIN));
+    let end = range.end.min(USER_MAX).next_multiple_of(PAGE_SIZE);
+    start..end.max(start)
+}
+
+/// Widens a page range so that it holds the page at `page`.
+#[inline]
+fn widen(range: &mut Option<Range<usize>>, page: usize) {
+    let start = range.as_ref().map_or(page, |range| range.start);
+    *range = Some(start..page + PAGE_SIZE);
+}
+
+/// The first address of the page of `addr`.
+#[inline]
+pub(super) const fn page_down(addr: usize) -> usize {
+    addr & !(PAGE_SIZE - 1)
+}

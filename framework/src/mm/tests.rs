@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Address spaces and user copies on simulated memory.
+
+use std::sync::{Arc, Mutex, Weak};
+use std::vec;
+use std::vec::Vec;
+
+use super::*;
+
+const RW: Perms = Perms::READ.union(Perms::WRITE);
+const BASE: usize = 0x40_0000;
+
+fn page(n: usize) -> usize {
+    BASE + n * PAGE_SIZE
+}
+
+fn filled(byte: u8) -> Frame {
+    let frame = Frame::zeroed().unwrap();
+    frame.write(0, &[byte; PAGE_SIZE]);
+    frame
+}
+
+fn space_with(pages: &[(usize, u8)]) -> Arc<VmSpace> {
+    let space = VmSpace::new().unwrap();
+    for &(n, byte) in pages {
+        assert_eq!(space.map(page(n), filled(byte), RW, Cow::No), Ok(true));
+    }
+    space
+}
+
+fn byte_at(space: &VmSpace, addr: usize) -> u8 {
+    space.read_val::<u8>(addr).unwrap()
+}
+
+/// A handler that maps zero pages on demand and breaks copy-on-write.
+struct Demand {
+    space: Weak<VmSpace>,
+    end: usize,
+    log: Mutex<Vec<(usize, Access)>>,
+}
+
+impl FaultHandler for Demand {
+    fn handle(&self, addr: usize, access: Access) -> Result<(), UserFault> {
+        self.log.lock().unwrap().push((addr, access));
+        let space = self.space.upgrade().ok_or(UserFault)?;
+        if addr >= self.end {
+            return Err(UserFault);
+        }
+        if access == Access::Write
+            && !matches!(space.break_cow(addr), Ok(CowOutcome::NotMapped | CowOutcome::ReadOnly))
+        {
+            return Ok(());
+        }
+        let frame = Frame::zeroed().map_err(|_| UserFault)?;
+        match space.map(addr, frame, RW, Cow::No) {
+            Ok(true) => Ok(()),
+            _ => Err(UserFault),
+        }
+    }
+}
+
+fn demand_space(pages: usize) -> (Arc<VmSpace>, Arc<Demand>) {
+    let space = VmSpace::new().unwrap();
+    let handler = Arc::new(Demand {
+        space: Arc::downgrade(&space),
+        end: page(pages),
+        log: Mutex::new(Vec::new()),
+    });
+    let weak = Arc::downgrade(&handler);
+    space.set_fault_handler(weak);
+    (space, handler)
+}
+
+#[test]
+fn map_refuses_what_is_taken_or_not_user() {
+    let space = space_with(&[(0, 1)]);
+    let frame = filled(2);
+    assert_eq!(space.map(page(0), frame.clone(), RW, Cow::No), Ok(false));
+    for addr in [0, 0xfff, USER_MAX, 0x8000_0000_0000, 0xffff_8880_0000_0000, usize::MAX] {
+        assert_eq!(space.map(addr, frame.clone(), RW, Cow::No), Ok(false), "{addr:#x}");
+    }
+    assert_eq!(frame.refs(), 1);
+    assert_eq!(byte_at(&space, page(0)), 1);
+    assert_eq!(space.rss_pages(), 1);
+    assert_eq!(space.map(USER_MAX - 1, frame.clone(), RW, Cow::No), Ok(true));
+    assert!(space.query(USER_MAX - PAGE_SIZE).is_some());
+    drop(space);
+    assert_eq!(frame.refs(), 1);
+}
+
+#[test]
+fn unmap_frees_frames_and_reports_pages() {
+    let frame = filled(3);
+    let space = space_with(&[(1, 1), (700, 2)]);
+    space.map(page(2), frame.clone(), RW, Cow::No).unwrap();
+    assert_eq!(frame.refs(), 2);
+    assert_eq!(space.unmap(page(2) + 5..page(2) + 6), 1);
+    assert_eq!(frame.refs(), 1);
+    assert!(space.query(page(2)).is_none());
+    assert_eq!(space.unmap(0..usize::MAX), 2);
+    assert_eq!(space.unmap(0..usize::MAX), 0);
+    assert_eq!(space.rss_pages(), 0);
+}
+
+#[test]
+fn unmap_in_several_batches() {
+    let frame = filled(1);
+    let space = VmSpace::new().unwrap();
+    for n in 0..300 {
+        space.map(page(n), frame.clone(), RW, Cow::No).unwrap();
+    }
+    assert_eq!(frame.refs(), 301);
+    assert_eq!(space.unmap(page(1)..page(299)), 298);
+    assert_eq!(frame.refs(), 3);
+}
+
+#[test]
+fn protect_decides_what_copies_may_do() {
+    let space = space_with(&[(0, 7)]);
+    space.protect(page(0)..page(1), Perms::READ);
+    assert_eq!(space.write(page(0), &[1]), Err(UserFault));
+    assert_eq!(byte_at(&space, page(0)), 7);
+    space.protect(page(0)..page(1), Perms::empty());
+    assert_eq!(space.read_val::<u8>(page(0)), Err(UserFault));
+    assert_eq!(space.query(page(0)).unwrap().perms, Perms::empty());
+    space.protect(page(0)..page(1), RW);
+    assert_eq!(space.write(page(0), &[9]), Ok(()));
+    assert!(space.query(page(0)).unwrap().dirty);
+}
+
+#[test]
+fn fork_private_copies_on_write() {
+    let parent = space_with(&[(0, 1), (1, 2)]);
+    let child = VmSpace::new().unwrap();
+    parent.fork_range(&child, page(0)..page(2), Sharing::Private).unwrap();
+    assert_eq!(child.rss_pages(), 2);
+    assert_eq!(parent.write(page(0), &[5]), Err(UserFault));
+    assert_eq!(parent.break_cow(page(0)), Ok(CowOutcome::Copied));
+    parent.write(page(0), &[5]).unwrap();
+    assert_eq!((byte_at(&parent, page(0)), byte_at(&child, page(0))), (5, 1));
+    assert_eq!(byte_at(&parent, page(0) + 1), 1);
+    // The child has the last reference to the old page now.
+    assert_eq!(child.break_cow(page(0)), Ok(CowOutcome::Reused));
+    assert_eq!(child.break_cow(page(0)), Ok(CowOutcome::Writable));
+    child.write(page(0), &[6]).unwrap();
+    assert_eq!((byte_at(&parent, page(0)), byte_at(&child, page(0))), (5, 6));
+    assert_eq!(child.break_cow(page(9)), Ok(CowOutcome::NotMapped));
+    drop(parent);
+    assert_eq!(child.break_cow(page(1)), Ok(CowOutcome::Reused));
+}
+
+#[test]
+fn fork_shared_shares() {
+    let parent = space_with(&[(0, 1)]);
+    let child = VmSpace::new().unwrap();
+    parent.fork_range(&child, 0..usize::MAX, Sharing::Shared).unwrap();
+    parent.write(page(0), &[5]).unwrap();
+    assert_eq!(byte_at(&child, page(0)), 5);
+    assert_eq!(parent.fork_range(&parent, 0..usize::MAX, Sharing::Private), Ok(()));
+    assert!(!parent.query(page(0)).unwrap().cow);
+}
+
+#[test]
+fn read_only_private_page_is_copied_after_mprotect() {
+    let parent = space_with(&[(0, 1)]);
+    parent.protect(page(0)..page(1), Perms::READ);
+    let child = VmSpace::new().unwrap();
+    parent.fork_range(&child, page(0)..page(1), Sharing::Private).unwrap();
+    assert_eq!(child.break_cow(page(0)), Ok(CowOutcome::ReadOnly));
+    child.protect(page(0)..page(1), RW);
+    assert_eq!(child.write(page(0), &[2]), Err(UserFault));
+    assert_eq!(child.break_cow(page(0)), Ok(CowOutcome::Copied));
+    child.write(page(0), &[2]).unwrap();
+    assert_eq!(byte_at(&parent, page(0)), 1);
+}
+
+#[test]
+fn cow_mapping_of_an_unshared_frame_is_writable_at_once() {
+    let space = VmSpace::new().unwrap();
+    let cached = filled(1);
+    space.map(page(0), cached.clone(), RW, Cow::Yes).unwrap();
+    space.map(page(1), filled(2), RW, Cow::Yes).unwrap();
+    assert!(space.query(page(0)).unwrap().cow);
+    assert!(!space.query(page(1)).unwrap().cow);
+    assert_eq!(space.break_cow(page(0)), Ok(CowOutcome::Copied));
+    assert_eq!(cached.refs(), 1);
+}
+
+#[test]
+fn move_range_moves_and_replaces() {
+    let space = space_with(&[(0, 1), (2, 3), (1000, 9)]);
+    assert_eq!(space.move_range(page(0), page(998), 3 * PAGE_SIZE), Ok(()));
+    assert_eq!(byte_at(&space, page(998)), 1);
+    assert!(space.query(page(999)).is_none() && space.query(page(0)).is_none());
+    assert_eq!(byte_at(&space, page(1000)), 3);
+    assert_eq!(space.rss_pages(), 2);
+    // Overlapping or unaligned: nothing happens.
+    assert_eq!(space.move_range(page(998), page(999), 3 * PAGE_SIZE), Ok(()));
+    assert_eq!(space.move_range(page(998), page(0) + 1, PAGE_SIZE), Ok(()));
+    assert_eq!(byte_at(&space, page(998)), 1);
+}
+
+#[test]
+fn copies_cross_pages_and_stop_at_holes() {
+    let space = space_with(&[(0, 1), (1, 2), (3, 4)]);
+    let mut out = [0; 6];
+    space.read(page(1) - 3, &mut out).unwrap();
+    assert_eq!(out, [1, 1, 1, 2, 2, 2]);
+    assert_eq!(space.read(page(2) - 3, &mut out), Err(UserFault));
+    let mut reader = Reader::user(&space, page(2) - 3, 6).unwrap();
+    assert_eq!(reader.read(&mut out), Ok(3));
+    assert_eq!(reader.remaining(), 3);
+    assert_eq!(reader.read(&mut out), Err(UserFault));
+    let mut writer = Writer::user(&space, page(2) - 2, 100).unwrap();
+    assert_eq!(writer.write(&[8; 50]), Ok(2));
+    assert_eq!(byte_at(&space, page(2) - 1), 8);
+}
+
+#[test]
+fn ranges_that_wrap_or_reach_the_kernel_are_refused() {
+    let space = space_with(&[(0, 1)]);
+    for (addr, len) in [
+        (usize::MAX, 1),
+        (usize::MAX - 4, 10),
+        (USER_MAX, 1),
+        (USER_MAX - 1, 2),
+        (page(0), usize::MAX),
+        (0xffff_8880_0000_0000, 8),
+    ] {
+        assert!(Reader::user(&space, addr, len).is_err(), "{addr:#x} {len:#x}");
+        assert!(Writer::user_vec(&space, &[(page(0), 1), (addr, len)]).is_err());
+    }
+    assert_eq!(space.read_val::<u64>(0xffff_8880_0000_0000), Err(UserFault));
+    assert_eq!(space.read_val::<u64>(usize::MAX - 3), Err(UserFault));
+    assert!(Reader::user(&space, USER_MAX, 0).is_ok());
+    let many = vec![(0, USER_MAX); 1 << 18];
+    assert!(Reader::user_vec(&space, &many).is_err());
+}
+
+#[test]
+fn vectors_are_one_stream() {
+    let space = space_with(&[(0, 0)]);
+    let ranges = [(page(0), 2), (page(0) + 100, 0), (page(0) + 10, 3), (page(0) + 20, 1)];
+    let mut writer = Writer::user_vec(&space, &ranges).unwrap();
+    assert_eq!(writer.remaining(), 6);
+    assert_eq!(writer.write(&[1, 2, 3]), Ok(3));
+    writer.skip(1);
+    assert_eq!(writer.zeros(1), Ok(1));
+    assert_eq!(writer.write(&[6, 7]), Ok(1));
+    assert_eq!(writer.remaining(), 0);
+    let mut out = [0; 10];
+    let mut reader = Reader::user_vec(&space, &ranges).unwrap();
+    assert_eq!(reader.read(&mut out), Ok(6));
+    assert_eq!(out[..6], [1, 2, 3, 0, 0, 6]);
+    let mut reader = Reader::user_vec(&space, &ranges).unwrap();
+    reader.skip(5);
+    assert_eq!(reader.read_val::<u8>(), Ok(6));
+    assert_eq!(reader.read_val::<u8>(), Err(UserFault));
+}
+
+#[test]
+fn kernel_slices_and_frames() {
+    let frame = Frame::zeroed().unwrap();
+    let mut reader = Reader::kernel(b"hello world");
+    assert_eq!(reader.read_frame(&frame, PAGE_SIZE - 5, 100), Ok(5));
+    reader.skip(1);
+    assert_eq!(reader.remaining(), 5);
+    let mut out = [0; 8];
+    let mut writer = Writer::kernel(&mut out);
+    assert_eq!(writer.write_frame(&frame, PAGE_SIZE - 4, 100), Ok(4));
+    assert_eq!(writer.zeros(1), Ok(1));
+    writer.write_val(0x0201u16).unwrap();
+    assert_eq!(writer.write(&[5, 6]), Ok(1));
+    assert_eq!(&out, b"ello\0\x01\x02\x05");
+
+    let space = space_with(&[(0, 0)]);
+    let mut writer = Writer::user(&space, page(0) + 1, 9).unwrap();
+    assert_eq!(writer.write_frame(&frame, PAGE_SIZE - 5, 5), Ok(5));
+    let mut reader = Reader::user(&space, page(0), 100).unwrap();
+    assert_eq!(reader.read_frame(&frame, 0, 6), Ok(6));
+    assert_eq!(frame.read(0, &mut out[..6]), 6);
+    assert_eq!(&out[..6], b"\0hello");
+}
+
+#[test]
+fn faults_are_resolved_by_the_handler() {
+    let (space, handler) = demand_space(3);
+    space.write(page(1) - 2, &[1, 2, 3, 4]).unwrap();
+    assert_eq!(
+        *handler.log.lock().unwrap(),
+        [(page(1) - 2, Access::Write), (page(1), Access::Write)]
+    );
+    assert_eq!(space.write(page(3) - 1, &[1, 2]), Err(UserFault));
+    let child = VmSpace::new().unwrap();
+    space.fork_range(&child, page(0)..page(3), Sharing::Private).unwrap();
+    space.write(page(1), &[9]).unwrap();
+    assert_eq!((byte_at(&space, page(1)), byte_at(&child, page(1))), (9, 3));
+    drop(handler);
+    assert_eq!(space.read_val::<u8>(page(5)), Err(UserFault));
+}
+
+#[test]
+fn a_handler_that_lies_is_given_up_on() {
+    struct Liar;
+    impl FaultHandler for Liar {
+        fn handle(&self, _: usize, _: Access) -> Result<(), UserFault> {
+            Ok(())
+        }
+    }
+    let space = VmSpace::new().unwrap();
+    let liar: Arc<dyn FaultHandler> = Arc::new(Liar);
+    space.set_fault_handler(Arc::downgrade(&liar));
+    assert_eq!(space.read_val::<u8>(page(0)), Err(UserFault));
+}
+
+#[test]
+fn strings() {
+    let space = space_with(&[(0, b'a'), (1, b'b')]);
+    space.write(page(1) + 3, &[0]).unwrap();
+    assert_eq!(space.read_cstr(page(1) - 2, 100).unwrap(), b"aabbb");
+    assert_eq!(space.read_cstr(page(1) - 2, 6).unwrap(), b"aabbb");
+    assert_eq!(space.read_cstr(page(1) - 2, 5), Err(CStrError::TooLong));
+    assert_eq!(space.read_cstr(page(2) - 2, 100), Err(CStrError::Fault));
+    assert_eq!(space.read_cstr(USER_MAX, 100), Err(CStrError::Fault));
+    assert_eq!(space.read_cstr(usize::MAX, 100), Err(CStrError::Fault));
+    space.write(page(2) - 1, &[0]).unwrap();
+    assert_eq!(space.read_cstr(page(2) - 2, 100).unwrap(), b"b");
+}
+
+#[test]
+fn atomics() {
+    let space = space_with(&[(0, 0)]);
+    assert_eq!(space.atomic_u32_compare_exchange(page(0), 0, 7), Ok(Ok(0)));
+    assert_eq!(space.atomic_u32_compare_exchange(page(0), 0, 8), Ok(Err(7)));
+    assert_eq!(space.atomic_u32_load(page(0)), Ok(7));
+    assert_eq!(space.atomic_u32_load(page(0) + 2), Err(UserFault));
+    assert_eq!(space.atomic_u32_load(page(1)), Err(UserFault));
+    assert_eq!(space.atomic_u32_load(usize::MAX - 3), Err(UserFault));
+}
+
+#[test]
+fn two_threads_fault_and_unmap() {
+    let (space, _handler) = demand_space(64);
+    let threads: Vec<_> = (0..2u8)
+        .map(|id| {
+            let space = space.clone();
+            std::thread::spawn(move || {
+                for round in 0..if cfg!(miri) { 3 } else { 200 } {
+                    for n in 0..16 {
+                        let _ = space.write(page(n) + usize::from(id), &[round]);
+                    }
+                    space.unmap(page(0)..page(8));
+                }
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    space.unmap(0..usize::MAX);
+    assert_eq!(space.rss_pages(), 0);
+}
+
+#[test]
+fn stats_count_pages() {
+    let before = stats();
+    assert!(before.free_pages <= before.total_pages);
+    assert!(before.reserved_pages > 0);
+    assert_eq!(admit(), Ok(()));
+}
