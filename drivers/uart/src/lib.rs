@@ -1,7 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! 16550 serial port driver.
+//! 16550 UARTs: the serial lines of a plain VM.
+//!
+//! Owns COM1 and COM2; [`SerialPort`] is what services see of one, through
+//! [`class::Console`]. Not to be probed in a confidential VM.
+//!
+//! Trust: the host plays the chip; every loop it steers has a budget.
 
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod port;
+mod serial;
+mod wire;
+
+pub use serial::{SerialPort, probe};
