@@ -105,6 +105,8 @@ pub(crate) fn exit_task() -> ! {
 
 pub(crate) fn kick(_: &Arc<Task>) {}
 
+pub(crate) fn resched(_: crate::cpu::CpuId) {}
+
 pub(crate) fn is_on_cpu(task: &Task) -> bool {
     matches!(task.state.load(Ordering::Relaxed), state::RUNNABLE | state::NOTIFIED)
 }
