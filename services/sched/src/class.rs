@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Scheduling classes and their parameters, as the `sched_*` calls know them.
+
+use core::ops::RangeInclusive;
+
+use errno::err;
+use framework::task::Task;
+
+use crate::Result;
+use crate::entity::Entity;
+use crate::queue::{MIN_SLICE_NS, ROUND_ROBIN_NS};
+
+/// A scheduling policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Policy {
+    /// `SCHED_OTHER`: fair.
+    #[default]
+    Other,
+    /// `SCHED_FIFO`: real-time, until it blocks or yields.
+    Fifo,
+    /// `SCHED_RR`: real-time, in turn with its equals.
+    RoundRobin,
+    /// `SCHED_BATCH`: fair, never preempts on waking.
+    Batch,
+    /// `SCHED_IDLE`: fair, with hardly any weight.
+    Idle,
+}
+
+impl Policy {
+    /// The policy of Linux's number (without `SCHED_RESET_ON_FORK`).
+    pub const fn from_raw(raw: i32) -> Option<Self> {
+        Some(match raw {
+            0 => Self::Other,
+            1 => Self::Fifo,
+            2 => Self::RoundRobin,
+            3 => Self::Batch,
+            5 => Self::Idle,
+            _ => return None,
+        })
+    }
+
+    /// Linux's number.
+    pub const fn raw(self) -> i32 {
+        match self {
+            Self::Other => 0,
+            Self::Fifo => 1,
+            Self::RoundRobin => 2,
+            Self::Batch => 3,
+            Self::Idle => 5,
+        }
+    }
+
+    /// True for the classes above the fair one.
+    pub const fn is_realtime(self) -> bool {
+        matches!(self, Self::Fifo | Self::RoundRobin)
+    }
+}
+
+/// `SCHED_RESET_ON_FORK` in the policy argument of sched_setscheduler(2).
+const RESET_ON_FORK: i32 = 0x4000_0000;
+
+/// The policy of a task and its parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Params {
+    /// The policy.
+    pub policy: Policy,
+    /// Real-time priority: 1 to 99, 0 in the fair class.
+    pub priority: u8,
+    /// Children start as `SCHED_OTHER`.
+    pub reset_on_fork: bool,
+}
+
+impl Params {
+    pub(crate) fn pack(self) -> u64 {
+        let reset = u64::from(self.reset_on_fork);
+        self.policy.raw() as u64 | u64::from(self.priority) << 8 | reset << 16
+    }
+
+    pub(crate) fn unpack(word: u64) -> Self {
+        Self {
+            policy: Policy::from_raw((word & 0xff) as i32).unwrap_or_default(),
+            priority: (word >> 8) as u8,
+            reset_on_fork: word >> 16 & 1 != 0,
+        }
+    }
+
+    /// What sched_getscheduler(2) returns.
+    pub const fn raw_policy(self) -> i32 {
+        self.policy.raw() | if self.reset_on_fork { RESET_ON_FORK } else { 0 }
+    }
+}
+
+/// The valid priorities of a policy, for sched_get_priority_min(2) and _max(2).
+pub const fn priority_range(policy: Policy) -> RangeInclusive<i32> {
+    if policy.is_realtime() { 1..=99 } else { 0..=0 }
+}
+
+/// Decodes the arguments of sched_setscheduler(2).
+pub fn check_params(raw_policy: i32, priority: i32) -> Result<Params> {
+    let Some(policy) = Policy::from_raw(raw_policy & !RESET_ON_FORK) else {
+        return err!(EINVAL, "unknown policy");
+    };
+    if !priority_range(policy).contains(&priority) {
+        return err!(EINVAL, "priority out of range");
+    }
+    let reset_on_fork = raw_policy & RESET_ON_FORK != 0;
+    Ok(Params { policy, priority: priority as u8, reset_on_fork })
+}
+
+/// What the caller of sched_setscheduler(2) may do.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller {
+    /// It has `CAP_SYS_NICE`.
+    pub has_sys_nice: bool,
+    /// Its effective user id is the real or effective one of the target.
+    pub is_owner: bool,
+    /// The target's `RLIMIT_RTPRIO`.
+    pub rtprio_limit: u64,
+    /// The target's `RLIMIT_NICE`, as the lowest nice value it allows.
+    pub lowest_nice: i32,
+    /// The target's nice value.
+    pub nice: i8,
+}
+
+/// Linux's permission rules for changing from `old` to `new`.
+pub fn may_set(old: Params, new: Params, caller: &Caller) -> Result<()> {
+    if caller.has_sys_nice {
+        return Ok(());
+    }
+    if !caller.is_owner {
+        return err!(EPERM, "somebody else's task");
+    }
+    if new.policy.is_realtime() {
+        if new.policy != old.policy && caller.rtprio_limit == 0 {
+            return err!(EPERM, "real-time policy");
+        }
+        if new.priority > old.priority && u64::from(new.priority) > caller.rtprio_limit {
+            return err!(EPERM, "real-time priority");
+        }
+    }
+    let leaves_idle = old.policy == Policy::Idle && new.policy != Policy::Idle;
+    if leaves_idle && i32::from(caller.nice) < caller.lowest_nice {
+        return err!(EPERM, "leaving SCHED_IDLE");
+    }
+    if old.reset_on_fork && !new.reset_on_fork {
+        return err!(EPERM, "clearing SCHED_RESET_ON_FORK");
+    }
+    Ok(())
+}
+
+/// The policy and parameters of a task.
+pub fn params(task: &Task) -> Params {
+    Entity::params(task)
+}
+
+/// Gives a new task its parent's policy, nice value and CPUs; call it before the
+/// task starts.
+pub fn inherit(parent: &Task, child: &Task) {
+    let mut params = params(parent);
+    let mut nice = parent.sched().nice();
+    if params.reset_on_fork {
+        if params.policy.is_realtime() {
+            nice = 0;
+            params.policy = Policy::Other;
+        }
+        nice = nice.max(0);
+        params = Params { policy: params.policy, ..Params::default() };
+    }
+    child.set_params(params);
+    child.sched().set_nice(nice);
+    child.sched().set_affinity(parent.sched().affinity());
+}
+
+/// sched_rr_get_interval(2): the time slice; 0 for `SCHED_FIFO`.
+pub fn rr_interval_ns(task: &Task) -> u64 {
+    match params(task).policy {
+        Policy::Fifo => 0,
+        Policy::RoundRobin => ROUND_ROBIN_NS,
+        Policy::Other | Policy::Batch | Policy::Idle => MIN_SLICE_NS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use errno::Errno;
+
+    #[test]
+    fn params_pack_and_check() {
+        for raw in [0, 1, 2, 3, 5] {
+            for reset in [0, RESET_ON_FORK] {
+                let priority = *priority_range(Policy::from_raw(raw).unwrap()).end();
+                let params = check_params(raw | reset, priority).unwrap();
+                assert_eq!(Params::unpack(params.pack()), params);
+                assert_eq!(params.raw_policy(), raw | reset);
+            }
+        }
+        for (policy, priority) in [(4, 0), (0, 1), (1, 0), (1, 100), (2, -1), (6, 0), (-1, 0)] {
+            assert_eq!(check_params(policy, priority).unwrap_err().errno(), Errno::EINVAL);
+        }
+    }
+
+    #[test]
+    fn permissions() {
+        let caller = Caller {
+            has_sys_nice: false,
+            is_owner: true,
+            rtprio_limit: 10,
+            lowest_nice: 0,
+            nice: 0,
+        };
+        let fair = Params::default();
+        let fifo = |priority| Params { policy: Policy::Fifo, priority, reset_on_fork: false };
+        assert!(may_set(fair, fifo(10), &caller).is_ok());
+        assert!(may_set(fair, fifo(11), &caller).is_err());
+        assert!(may_set(fifo(50), fifo(20), &caller).is_ok());
+        assert!(may_set(fair, fifo(1), &Caller { rtprio_limit: 0, ..caller }).is_err());
+        assert!(may_set(fair, fair, &Caller { is_owner: false, ..caller }).is_err());
+        let reset = Params { reset_on_fork: true, ..fair };
+        assert!(may_set(reset, fair, &caller).is_err());
+        assert!(may_set(reset, fair, &Caller { has_sys_nice: true, ..caller }).is_ok());
+    }
+}
