@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `cargo osdk check`: what must hold of the source before it is built or run.
+
+mod arrows;
+mod rules;
+
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::metadata::Graph;
+use crate::workspace::{KERNEL_TARGET, Workspace};
+
+/// Options of `cargo osdk check`.
+#[derive(Args, Clone, Debug)]
+pub struct CheckArgs {
+    /// Only checks whose name contains this
+    filter: Option<String>,
+}
+
+type Check = (&'static str, fn(&Workspace) -> Result<Vec<String>>);
+
+/// Every check: a name and a function that returns what is wrong.
+const CHECKS: [Check; 12] = [
+    ("formatting", |workspace| cargo(workspace, &["fmt", "--all", "--check"])),
+    ("crate arrows", |workspace| Ok(arrows::broken(&Graph::load(workspace)?))),
+    ("forbid(unsafe_code) in crate roots", rules::unsafe_roots),
+    ("file sizes", rules::file_sizes),
+    ("licence lines", rules::licence_lines),
+    ("no unsafe, unwrap, todo or unimplemented in safe crates", rules::safe_crates),
+    ("every unsafe site explained", rules::unsafe_explained),
+    ("dependencies documented", rules::dependencies_documented),
+    ("make targets documented", rules::make_targets),
+    ("clippy, build machine", |workspace| {
+        cargo(workspace, &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-Dwarnings"])
+    }),
+    ("clippy, kernel", |workspace| {
+        let plain = kernel_clippy(workspace, &[])?;
+        if plain.is_empty() {
+            kernel_clippy(workspace, &["--features", "ktest"])
+        } else {
+            Ok(plain)
+        }
+    }),
+    ("documentation", |workspace| {
+        let mut command = workspace.cargo();
+        command.env("RUSTDOCFLAGS", "-Dwarnings");
+        command.args(["doc", "--quiet", "--workspace", "--no-deps"]);
+        outcome(command)
+    }),
+];
+
+/// Runs the checks; returns the exit status.
+pub fn run(workspace: &Workspace, args: &CheckArgs) -> Result<u8> {
+    let (mut passed, mut failed) = (0, 0);
+    for (name, check) in CHECKS {
+        if args.filter.as_ref().is_some_and(|filter| !name.contains(filter.as_str())) {
+            continue;
+        }
+        let begin = Instant::now();
+        let problems = check(workspace)?;
+        let word = if problems.is_empty() { "ok" } else { "FAILED" };
+        println!("check {name} ... {word} ({:.1}s)", begin.elapsed().as_secs_f64());
+        for problem in &problems {
+            println!("    {problem}");
+        }
+        if problems.is_empty() { passed += 1 } else { failed += 1 }
+    }
+    println!("\n{passed} passed, {failed} failed");
+    Ok(u8::from(failed > 0))
+}
+
+fn kernel_clippy(workspace: &Workspace, features: &[&str]) -> Result<Vec<String>> {
+    let mut args = vec!["clippy", "--quiet", "--package", "nacre", "--target", KERNEL_TARGET];
+    args.extend(features);
+    args.extend(["--", "-Dwarnings"]);
+    cargo(workspace, &args)
+}
+
+fn cargo(workspace: &Workspace, args: &[&str]) -> Result<Vec<String>> {
+    let mut command = workspace.cargo();
+    command.args(args);
+    outcome(command)
+}
+
+/// Runs a command whose messages go to the terminal.
+fn outcome(mut command: Command) -> Result<Vec<String>> {
+    let status = command.status().context("cannot start cargo")?;
+    Ok(if status.success() { Vec::new() } else { vec![format!("cargo ended with {status}")] })
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The direction of the arrows between crates: they only point down.
+
+use crate::metadata::{Graph, Package};
+
+/// Height of the layers; an arrow goes from a higher one to a lower one.
+const FRAMEWORK: u32 = 0;
+const DRIVER_CLASS: u32 = 10;
+const DRIVER: u32 = 20;
+const SYSCALLS: u32 = 200;
+const ASSEMBLY: u32 = 300;
+
+/// The services, as a stack; those of one height do not use one another.
+const SERVICES: [(&str, u32); 10] = [
+    ("errno", 100),
+    ("cred", 101),
+    ("vfs", 102),
+    ("mm", 103),
+    ("sched", 104),
+    ("task", 105),
+    ("time", 106),
+    ("ipc", 106),
+    ("tty", 107),
+    ("fs", 108),
+];
+
+/// Arrows that break the order.
+pub(super) fn broken(graph: &Graph) -> Vec<String> {
+    let mut problems = Vec::new();
+    for package in graph.packages.values().filter(|package| package.is_member) {
+        let Some(height) = height(package) else {
+            if !is_tool(package) {
+                problems.push(format!("{}: no layer is known for this crate", package.name));
+            }
+            continue;
+        };
+        for dep in package.deps.iter().filter_map(|id| graph.packages.get(id)) {
+            if !dep.is_member {
+                continue;
+            }
+            if let Some(reason) = objection(height, package, dep) {
+                problems.push(format!("{} -> {}: {reason}", package.name, dep.name));
+            }
+        }
+    }
+    problems
+}
+
+fn objection(height: u32, package: &Package, dep: &Package) -> Option<&'static str> {
+    let Some(dep_height) = self::height(dep) else {
+        return Some("the kernel uses no host tool");
+    };
+    if dep_height >= height {
+        return Some("the arrow does not point down");
+    }
+    if is_service(height) && dep_height == DRIVER {
+        return Some("a service knows drivers by their class only");
+    }
+    if height == SYSCALLS && dep_height <= DRIVER && dep_height != FRAMEWORK && dep.name != "class"
+    {
+        return Some("the system calls use services, not drivers");
+    }
+    debug_assert!(package.is_member);
+    None
+}
+
+fn is_service(height: u32) -> bool {
+    (100..200).contains(&height)
+}
+
+fn is_tool(package: &Package) -> bool {
+    matches!(folder(package).as_deref(), Some("osdk" | "regression" | "benchmark" | "fuzz"))
+}
+
+fn height(package: &Package) -> Option<u32> {
+    if package.name == "nacre" {
+        return Some(ASSEMBLY);
+    }
+    match folder(package)?.as_str() {
+        "framework" => Some(FRAMEWORK),
+        "drivers" if package.name == "class" => Some(DRIVER_CLASS),
+        "drivers" => Some(DRIVER),
+        "syscalls" => Some(SYSCALLS),
+        "services" => {
+            let mut parts =
+                package.folder.components().rev().map(|part| part.as_os_str().to_owned());
+            let name = parts.next()?;
+            let parent = parts.next()?;
+            let name = if parent == "fs" { parent } else { name };
+            SERVICES.iter().find(|(known, _)| name == *known).map(|(_, height)| *height)
+        }
+        _ => None,
+    }
+}
+
+/// The top folder that a member lies in.
+fn folder(package: &Package) -> Option<String> {
+    const TOPS: [&str; 8] =
+        ["framework", "drivers", "services", "syscalls", "osdk", "regression", "benchmark", "fuzz"];
+    let mut parts: Vec<_> =
+        package.folder.components().filter_map(|part| part.as_os_str().to_str()).collect();
+    // At most three folders deep; what lies above the checkout may have any name.
+    parts.reverse();
+    parts.truncate(3);
+    parts.into_iter().rev().find(|part| TOPS.contains(part)).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+
+    fn package(name: &str, folder: &str, deps: &[&str]) -> (String, Package) {
+        let package = Package {
+            name: name.into(),
+            version: "0".into(),
+            folder: format!("/x/nacre/{folder}").into(),
+            is_member: true,
+            is_proc_macro: false,
+            roots: Vec::new(),
+            deps: deps.iter().map(|&dep| dep.to_owned()).collect(),
+            outside: BTreeSet::new(),
+        };
+        (name.to_owned(), package)
+    }
+
+    fn check(list: &[(&str, &str, &[&str])]) -> Vec<String> {
+        let packages: BTreeMap<_, _> =
+            list.iter().map(|(name, folder, deps)| package(name, folder, deps)).collect();
+        broken(&Graph { packages })
+    }
+
+    const BASE: [(&str, &str, &[&str]); 6] = [
+        ("framework", "framework", &[]),
+        ("class", "drivers/class", &["framework"]),
+        ("uart", "drivers/uart", &["framework", "class"]),
+        ("vfs", "services/vfs", &["framework"]),
+        ("task", "services/task", &["framework", "vfs"]),
+        ("osdk", "osdk", &[]),
+    ];
+
+    fn with(extra: (&'static str, &'static str, &'static [&'static str])) -> Vec<String> {
+        let mut list = BASE.to_vec();
+        list.push(extra);
+        check(&list)
+    }
+
+    #[test]
+    fn a_sound_stack_passes() {
+        assert!(check(&BASE).is_empty());
+        assert!(with(("tmpfs", "services/fs/tmpfs", &["vfs", "task", "class"])).is_empty());
+        assert!(with(("nacre", "", &["uart", "task", "framework"])).is_empty());
+    }
+
+    #[test]
+    fn arrows_up_sideways_and_to_drivers_are_named() {
+        assert_eq!(with(("mm", "services/mm", &["task"])).len(), 1);
+        assert_eq!(with(("tty", "services/tty", &["uart"])).len(), 1);
+        assert_eq!(with(("syscalls", "syscalls", &["uart", "task"])).len(), 1);
+        assert_eq!(with(("ipc", "services/ipc", &["osdk"])).len(), 1);
+        assert_eq!(with(("odd", "services/odd", &[])).len(), 1);
+        let mut list = BASE.to_vec();
+        list.push(("tmpfs", "services/fs/tmpfs", &["vfs"]));
+        list.push(("procfs", "services/fs/procfs", &["tmpfs"]));
+        assert_eq!(check(&list).len(), 1);
+    }
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! `cargo osdk ci`: runs the jobs of continuous integration and adds up what they counted.
+
+use std::env;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+
+use crate::workspace::Workspace;
+
+/// Options of `cargo osdk ci`.
+#[derive(Args, Clone, Debug)]
+pub struct CiArgs {
+    /// Which jobs; without any, all that have to pass before a change lands
+    #[arg(value_enum)]
+    jobs: Vec<Job>,
+}
+
+/// A job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Job {
+    /// What must hold of the source
+    Check,
+    /// Unit tests on the build machine
+    Host,
+    /// The framework's unsafe code under Miri
+    Miri,
+    /// Unit tests in the guest
+    Guest,
+    /// The regression programs
+    Regression,
+    /// Two clones build the same kernel
+    Reproducible,
+    /// The regression programs on Linux
+    Oracle,
+    /// Random system calls
+    FuzzSyscalls,
+}
+
+/// The jobs that have to pass, in order.
+const REQUIRED: [Job; 6] =
+    [Job::Check, Job::Host, Job::Guest, Job::Regression, Job::Reproducible, Job::Miri];
+
+/// What a job came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Count {
+    passed: u64,
+    failed: u64,
+    skipped: u64,
+}
+
+impl Count {
+    fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+    }
+}
+
+/// Runs the jobs; returns the exit status.
+pub fn run(workspace: &Workspace, args: &CiArgs) -> Result<u8> {
+    let jobs = if args.jobs.is_empty() { &REQUIRED[..] } else { &args.jobs };
+    let mut rows = Vec::new();
+    let mut total = Count::default();
+    for job in jobs {
+        let name = job.to_possible_value().map_or_else(String::new, |v| v.get_name().to_owned());
+        println!("\n=== {name}");
+        let begin = Instant::now();
+        let count = run_job(workspace, *job)?;
+        total.add(count);
+        rows.push((name, count, begin.elapsed()));
+    }
+    println!("\n{:<14} {:>7} {:>7} {:>7} {:>8}", "job", "passed", "failed", "skipped", "seconds");
+    for (name, count, took) in rows {
+        print_row(&name, count, took);
+    }
+    println!("\n{}", closing_line(total));
+    Ok(u8::from(total.failed > 0 || total.passed == 0))
+}
+
+fn print_row(name: &str, count: Count, took: Duration) {
+    let Count { passed, failed, skipped } = count;
+    println!("{name:<14} {passed:>7} {failed:>7} {skipped:>7} {:>8.1}", took.as_secs_f64());
+}
+
+fn closing_line(total: Count) -> String {
+    let mut line = format!("{} passed, {} failed", total.passed, total.failed);
+    if total.skipped > 0 {
+        line += &format!(", {} skipped", total.skipped);
+    }
+    line
+}
+
+fn run_job(workspace: &Workspace, job: Job) -> Result<Count> {
+    if job == Job::Miri && !has_miri() {
+        println!("skipped: there is no nightly toolchain with miri and rust-src");
+        return Ok(Count { skipped: 1, ..Count::default() });
+    }
+    let mut count = Count::default();
+    for mut command in commands(workspace, job)? {
+        count.add(run_command(&mut command)?);
+    }
+    if job == Job::Check || count != Count::default() {
+        return Ok(count);
+    }
+    println!("error: the job counted nothing");
+    Ok(Count { failed: 1, ..count })
+}
+
+fn commands(workspace: &Workspace, job: Job) -> Result<Vec<Command>> {
+    let osdk = |args: &[&str]| -> Result<Command> {
+        let mut command = Command::new(env::current_exe()?);
+        command.args(args).current_dir(workspace.root());
+        Ok(command)
+    };
+    let cargo = |args: &[&str]| {
+        let mut command = workspace.cargo();
+        command.args(args);
+        command
+    };
+    let regression = ["run", "--quiet", "--package", "regression", "--"];
+    Ok(match job {
+        Job::Check => vec![osdk(&["check"])?],
+        Job::Host => vec![cargo(&["test", "--workspace", "--quiet"])],
+        Job::Guest => vec![osdk(&["test", "--smp", "2"])?],
+        Job::Regression => vec![cargo(&regression)],
+        Job::Oracle => vec![cargo(&[&regression[..], &["--on", "linux"]].concat())],
+        Job::FuzzSyscalls => vec![cargo(&[&regression[..], &["--fuzz"]].concat())],
+        Job::Reproducible => vec![osdk(&["reproducible"])?],
+        Job::Miri => vec![miri(workspace)],
+    })
+}
+
+/// A command of the nightly toolchain, without what Cargo of the pinned one has set.
+fn nightly(args: &[&str]) -> Command {
+    let mut command = Command::new("rustup");
+    command.args(["run", "nightly"]).args(args);
+    for name in ["CARGO", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN", "RUSTFLAGS"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn has_miri() -> bool {
+    let quiet = |mut command: Command| {
+        let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+        status.is_ok_and(|status| status.success())
+    };
+    quiet(nightly(&["cargo", "miri", "--version"])) && quiet(nightly(&["cargo", "miri", "setup"]))
+}
+
+fn miri(workspace: &Workspace) -> Command {
+    let mut command =
+        nightly(&["cargo", "miri", "test", "--quiet", "--package", "framework", "--lib"]);
+    command.current_dir(workspace.root());
+    command.env("MIRIFLAGS", "-Zmiri-disable-isolation -Zmiri-permissive-provenance");
+    command.env("CARGO_TARGET_DIR", workspace.target_dir().join("miri"));
+    command
+}
+
+/// Runs a command, shows what it prints, and adds up its closing lines.
+fn run_command(command: &mut Command) -> Result<Count> {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start {}", command.get_program().display()))?;
+    let mut count = Count::default();
+    if let Some(stdout) = child.stdout.take() {
+        let mut reader = BufReader::new(stdout);
+        let mut line = Vec::new();
+        while reader.read_until(b'\n', &mut line)? > 0 {
+            std::io::stdout().lock().write_all(&line)?;
+            if let Some(found) = parse_line(String::from_utf8_lossy(&line).trim()) {
+                count.add(found);
+            }
+            line.clear();
+        }
+    }
+    let status = child.wait()?;
+    if !status.success() && count.failed == 0 {
+        println!("error: the command ended with {status}");
+        count.failed = 1;
+    }
+    Ok(count)
+}
+
+/// Reads `test result: ok. 3 passed; 0 failed; 1 ignored; …` and `3 passed, 0 failed, 1 skipped`.
+fn parse_line(line: &str) -> Option<Count> {
+    let (list, separator) = match line.strip_prefix("test result: ") {
+        Some(rest) => (rest.split_once(". ")?.1, ';'),
+        None => (line, ','),
+    };
+    let mut numbers = list.split(separator).map(|part| part.trim().split_once(' '));
+    let mut next = |wanted: &[&str]| {
+        let (number, word) = numbers.next()??;
+        if !wanted.contains(&word) {
+            return None;
+        }
+        number.parse::<u64>().ok()
+    };
+    let passed = next(&["passed"])?;
+    let failed = next(&["failed"])?;
+    let skipped = next(&["skipped", "ignored"]).unwrap_or(0);
+    Some(Count { passed, failed, skipped })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closing_lines_are_read() {
+        let count = |passed, failed, skipped| Some(Count { passed, failed, skipped });
+        let cargo = "test result: ok. 12 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out; \
+                     finished in 0.01s";
+        assert_eq!(parse_line(cargo), count(12, 1, 2));
+        let guest = "test result: ok. 5 passed; 0 failed; finished in 1.00s";
+        assert_eq!(parse_line(guest), count(5, 0, 0));
+        assert_eq!(parse_line("3 passed, 0 failed"), count(3, 0, 0));
+        assert_eq!(parse_line("3 passed, 0 failed, 4 skipped"), count(3, 0, 4));
+        for line in ["3 passed", "x passed, 0 failed", "test result: ok.", "", "1 failed, 2 passed"]
+        {
+            assert_eq!(parse_line(line), None);
+        }
+    }
+
+    #[test]
+    fn the_closing_line_says_what_was_skipped() {
+        let mut total = Count { passed: 3, failed: 0, skipped: 0 };
+        assert_eq!(closing_line(total), "3 passed, 0 failed");
+        total.skipped = 1;
+        assert_eq!(closing_line(total), "3 passed, 0 failed, 1 skipped");
+    }
+}

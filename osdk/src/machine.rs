@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The QEMU machine a kernel boots in, as a command line.
+//!
+//! q35 with the small qboot firmware; COM1 is the console, COM2 a second channel if one is asked for, port 0xe9
+//! the control channel, and a write to port 0xf4 ends QEMU. No network, no display, no default devices.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::accel::Accel;
+
+/// QEMU's exit status after the guest wrote 0x10 (orderly end) to the debug-exit port.
+pub const EXIT_ORDERLY: i32 = 0x10 << 1 | 1;
+/// The same after 0x11 (kernel stop).
+pub const EXIT_STOP: i32 = 0x11 << 1 | 1;
+
+/// Which clock the guest sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// The host's.
+    Host,
+    /// One tick per guest instruction: bit-exact from run to run.
+    InstructionCount,
+}
+
+/// A machine to be started.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// The QEMU binary.
+    pub qemu: PathBuf,
+    /// The kernel: ELF with a PVH note, or a Linux bzImage.
+    pub kernel: PathBuf,
+    /// The initramfs.
+    pub initramfs: Option<PathBuf>,
+    /// Kernel command line.
+    pub append: String,
+    /// Number of CPUs.
+    pub smp: u32,
+    /// Memory, in QEMU's notation.
+    pub mem: String,
+    /// KVM or TCG.
+    pub accel: Accel,
+    /// The guest's clock.
+    pub clock: Clock,
+    /// QEMU chardev of COM1, without its id; `stdio,signal=off` is the console on stdin and stdout.
+    pub console: String,
+    /// QEMU chardev of COM2, without its id.
+    pub second_serial: Option<String>,
+    /// Further QEMU arguments.
+    pub extra: Vec<OsString>,
+}
+
+impl Machine {
+    /// A machine of one CPU and 512 MiB with the console on stdin and stdout.
+    pub fn new(kernel: impl Into<PathBuf>) -> Result<Self> {
+        Ok(Self {
+            qemu: find_qemu()?,
+            kernel: kernel.into(),
+            initramfs: None,
+            append: "console=ttyS0".to_owned(),
+            smp: 1,
+            mem: "512M".to_owned(),
+            accel: Accel::Tcg,
+            clock: Clock::Host,
+            console: "stdio,signal=off".to_owned(),
+            second_serial: None,
+            extra: Vec::new(),
+        })
+    }
+
+    /// Adds words to the kernel command line.
+    pub fn append(&mut self, words: &str) -> &mut Self {
+        if !words.is_empty() {
+            self.append.push(' ');
+            self.append.push_str(words);
+        }
+        self
+    }
+
+    /// The command that starts QEMU with its control channel at the Unix socket `control`.
+    pub fn command(&self, control: &Path) -> Command {
+        let mut command = tethered(&self.qemu);
+        command.args(["-nodefaults", "-no-user-config", "-no-reboot"]);
+        command.args(["-display", "none", "-monitor", "none", "-nic", "none"]);
+        command.args(["-M", "q35", "-bios", "qboot.rom", "-m", &self.mem]);
+        command.args(["-smp", &self.smp.to_string()]);
+        match (self.accel, self.clock) {
+            (Accel::Kvm, _) => command.args(["-accel", "kvm", "-cpu", "host"]),
+            (Accel::Tcg, Clock::Host) if self.smp > 1 => {
+                command.args(["-accel", "tcg,thread=multi", "-cpu", TCG_CPU])
+            }
+            (Accel::Tcg, _) => command.args(["-accel", "tcg,thread=single", "-cpu", TCG_CPU]),
+        };
+        if self.clock == Clock::InstructionCount {
+            command.args(["-icount", "shift=0,sleep=off", "-seed", "42"]);
+            command.args(["-rtc", "base=2024-01-01T00:00:00,clock=vm"]);
+        }
+        chardev(&mut command, &self.console, "console");
+        command.args(["-serial", "chardev:console"]);
+        if let Some(second) = &self.second_serial {
+            chardev(&mut command, second, "second");
+            command.args(["-serial", "chardev:second"]);
+        }
+        // A comma in an option's value is written twice.
+        let control = control.to_string_lossy().replace(',', ",,");
+        chardev(&mut command, &format!("socket,path={control}"), "control");
+        command.args(["-device", "isa-debugcon,iobase=0xe9,chardev=control"]);
+        command.args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
+        command.arg("-kernel").arg(&self.kernel);
+        if let Some(initramfs) = &self.initramfs {
+            command.arg("-initrd").arg(initramfs);
+        }
+        command.args(["-append", &self.append]);
+        command.args(&self.extra);
+        command
+    }
+}
+
+/// `rep movsb` is slow under translation; without these flags programs choose faster copies.
+const TCG_CPU: &str = "max,-erms,-fsrm";
+
+fn chardev(command: &mut Command, backend: &str, id: &str) {
+    let (kind, rest) = backend.split_once(',').unwrap_or((backend, ""));
+    let comma = if rest.is_empty() { "" } else { "," };
+    command.args(["-chardev", &format!("{kind},id={id}{comma}{rest}")]);
+}
+
+/// A command for `program` that dies with this process, where setpriv(1) is there to arrange it.
+fn tethered(program: &Path) -> Command {
+    match find_in_path("setpriv") {
+        Some(setpriv) => {
+            let mut command = Command::new(setpriv);
+            command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+            command
+        }
+        None => Command::new(program),
+    }
+}
+
+/// The QEMU to use: `NACRE_QEMU`, else the one in the path.
+pub fn find_qemu() -> Result<PathBuf> {
+    if let Some(path) = env::var_os("NACRE_QEMU") {
+        return Ok(path.into());
+    }
+    match find_in_path("qemu-system-x86_64") {
+        Some(path) => Ok(path),
+        None => bail!("qemu-system-x86_64 is not in the path; run: make setup"),
+    }
+}
+
+/// Looks a program up in `PATH`.
+pub fn find_in_path(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine() -> Machine {
+        Machine {
+            qemu: "/bin/qemu".into(),
+            kernel: "/k".into(),
+            initramfs: None,
+            append: "console=ttyS0".into(),
+            smp: 1,
+            mem: "512M".into(),
+            accel: Accel::Tcg,
+            clock: Clock::Host,
+            console: "stdio,signal=off".into(),
+            second_serial: None,
+            extra: Vec::new(),
+        }
+    }
+
+    fn line(machine: &Machine) -> String {
+        let command = machine.command(Path::new("/tmp/a,b/ctl"));
+        let args: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy()).collect();
+        args.join(" ")
+    }
+
+    #[test]
+    fn plain_machine() {
+        let line = line(machine().append("quiet"));
+        assert!(line.contains("-accel tcg,thread=single"));
+        assert!(line.contains("-chardev stdio,id=console,signal=off -serial chardev:console"));
+        assert!(line.contains("-chardev socket,id=control,path=/tmp/a,,b/ctl"));
+        assert!(line.contains("-append console=ttyS0 quiet"));
+        assert!(!line.contains("-initrd") && !line.contains("icount"));
+    }
+
+    #[test]
+    fn several_cpus_run_in_parallel_but_not_when_counted() {
+        let mut machine = machine();
+        machine.smp = 2;
+        assert!(line(&machine).contains("thread=multi"));
+        machine.clock = Clock::InstructionCount;
+        machine.second_serial = Some("null".into());
+        let line = line(&machine);
+        assert!(line.contains("thread=single") && line.contains("-seed 42"));
+        assert!(line.contains("-chardev null,id=second -serial chardev:second"));
+    }
+
+    #[test]
+    fn exit_statuses() {
+        assert_eq!((EXIT_ORDERLY, EXIT_STOP), (33, 35));
+    }
+}
