@@ -1,7 +1,67 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Inodes, dentries, mounts, open files and path lookup.
+//!
+//! A file system implements [`Inode`] and [`SuperBlock`]; what is opened implements
+//! [`FileOps`]. The functions here are the system calls' bodies: they resolve paths
+//! ([`Resolver`]), check permissions with the caller's `Cred` and keep Linux's order of
+//! errors. This crate never asks who runs.
+//!
+//! Locks: mount changes > tree > directory > (file systems' own) > dentry, dcache.
 
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+
+mod attr;
+mod create;
+mod dcache;
+mod dentry;
+pub mod device;
+mod dir;
+mod fd_table;
+mod file;
+mod file_ops;
+mod flags;
+mod fs_context;
+mod fs_type;
+pub mod hooks;
+mod inode;
+pub mod lock;
+mod lookup;
+pub mod mount;
+mod open;
+mod page_map;
+mod path;
+pub mod perm;
+mod poll;
+mod remove;
+mod rename;
+mod types;
+
+pub use attr::{NewTime, access, chmod, chown, set_times, truncate};
+pub use create::{link, mkdir, mknod, symlink};
+pub use dentry::Dentry;
+pub use device::{CharDevice, DeviceNode, register_chrdev, register_node};
+pub use fd_table::{CloseOnExec, FdTable, NR_OPEN};
+pub use file::File;
+pub use file_ops::{FallocateMode, FileOps, IoctlContext, MapSource, Pager};
+pub use flags::{MountFlags, OpenFlags, RenameFlags, SeekFrom};
+pub use fs_context::FsContext;
+pub use fs_type::{FsType, fs_types, new_fs, register_fs};
+pub use inode::{
+    DentryPolicy, DirEntry, DirSink, Inode, InodeBase, LinkTarget, NewInode, NewKind, Opening,
+    Rename, RenameMode, SuperBlock,
+};
+pub use lookup::{Follow, Resolver};
+pub use mount::{Mount, MountInfo, Unmount};
+pub use open::{open, open_exec, open_exec_path, open_path};
+pub use page_map::PageMap;
+pub use path::{Path, d_path, getcwd};
+pub use poll::PollEvents;
+pub use remove::{rmdir, unlink};
+pub use rename::rename;
+pub use types::{
+    Attr, DeviceId, FileKind, May, Metadata, NAME_MAX, PATH_MAX, S_IFMT, S_ISGID, S_ISUID, S_ISVTX,
+    SetAttr, StatFs, Timestamp,
+};

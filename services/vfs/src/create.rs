@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Calls that add names: mkdir, mknod, symlink, link.
+//!
+//! Locks: `TREE` shared, then the directory.
+
+use alloc::sync::Arc;
+
+use cred::Caps;
+use errno::{Result, err};
+
+use crate::lookup::{Last, Parent, TREE, child_locked};
+use crate::{DeviceId, FileKind, Inode, NewKind, PATH_MAX, Path, Resolver, S_ISVTX, perm};
+
+/// mkdir(2).
+pub fn mkdir(resolver: &Resolver<'_>, path: &[u8], mode: u32) -> Result<Path> {
+    make(resolver, path, NewKind::Directory, mode & (0o777 | S_ISVTX))
+}
+
+/// mknod(2); `mode` carries the type, none meaning a regular file.
+pub fn mknod(resolver: &Resolver<'_>, path: &[u8], mode: u32, dev: DeviceId) -> Result<Path> {
+    let kind = match FileKind::from_mode(mode) {
+        None if mode & crate::S_IFMT == 0 => NewKind::Regular,
+        Some(FileKind::Regular) => NewKind::Regular,
+        Some(FileKind::CharDevice) => NewKind::CharDevice(dev),
+        Some(FileKind::BlockDevice) => NewKind::BlockDevice(dev),
+        Some(FileKind::Fifo) => NewKind::Fifo,
+        Some(FileKind::Socket) => NewKind::Socket,
+        Some(FileKind::Directory) => return err!(EPERM, "directories are made by mkdir"),
+        Some(FileKind::Symlink | FileKind::Anonymous) | None => {
+            return err!(EINVAL, "unknown file type");
+        }
+    };
+    make(resolver, path, kind, mode & 0o7777)
+}
+
+/// symlink(2).
+pub fn symlink(resolver: &Resolver<'_>, target: &[u8], path: &[u8]) -> Result<Path> {
+    if target.is_empty() {
+        return err!(ENOENT, "empty link target");
+    }
+    if target.len() >= PATH_MAX {
+        return err!(ENAMETOOLONG, "link target too long");
+    }
+    make(resolver, path, NewKind::Symlink(target), 0o777)
+}
+
+fn make(resolver: &Resolver<'_>, path: &[u8], kind: NewKind<'_>, perm: u32) -> Result<Path> {
+    let parent = resolver.parent(path)?;
+    let umask = if matches!(kind, NewKind::Symlink(_)) { 0 } else { resolver.umask };
+    add(&parent, kind == NewKind::Directory, resolver, |dir, name| {
+        if matches!(kind, NewKind::CharDevice(_) | NewKind::BlockDevice(_))
+            && !resolver.cred.capable(Caps::MKNOD)
+        {
+            return err!(EPERM, "device nodes need CAP_MKNOD");
+        }
+        dir.create(name, &perm::new_inode(dir, kind, perm & !umask, resolver.cred))
+    })
+}
+
+/// Adds the last component of `parent` by `create`, after all checks, under the locks.
+fn add(
+    parent: &Parent,
+    is_dir: bool,
+    resolver: &Resolver<'_>,
+    create: impl FnOnce(&Arc<dyn Inode>, &[u8]) -> Result<Arc<dyn Inode>>,
+) -> Result<Path> {
+    let Last::Name(name) = &parent.last else {
+        return err!(EEXIST, "dots and slashes always exist");
+    };
+    let dir = parent.dir.dentry();
+    let dir_inode = parent.dir.inode()?;
+    let _tree = TREE.read();
+    let _dir = dir_inode.base().dir.lock();
+    if child_locked(dir, dir_inode, name)?.inode().is_some() {
+        return err!(EEXIST, "the name exists");
+    }
+    if parent.has_slash && !is_dir {
+        return err!(ENOENT, "slash behind a new name that is no directory");
+    }
+    perm::may_create(&parent.dir, resolver.cred)?;
+    let inode = create(dir_inode, name)?;
+    let dentry = dir.add_child(name, Some(inode));
+    Ok(Path::new(parent.dir.mount().clone(), dentry))
+}
+
+/// link(2): a new name at `path` for what is at `old`.
+pub fn link(old: &Path, resolver: &Resolver<'_>, path: &[u8]) -> Result<()> {
+    let target = old.inode()?;
+    let parent = resolver.parent(path)?;
+    add(&parent, false, resolver, |dir, name| {
+        if !Arc::ptr_eq(old.mount(), parent.dir.mount())
+            || !Arc::ptr_eq(target.base().sb(), dir.base().sb())
+        {
+            return err!(EXDEV, "link across mounts");
+        }
+        if target.base().is_dir() {
+            return err!(EPERM, "link to a directory");
+        }
+        if target.base().attr().nlink == 0 && !target.base().is_linkable() {
+            return err!(ENOENT, "the file has no name any more");
+        }
+        dir.link(name, target)?;
+        Ok(target.clone())
+    })?;
+    Ok(())
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The registry of character devices: device number to what opens it.
+//!
+//! Services register their devices before devfs is made; a device node of any
+//! file system opens through here. Also hands out numbers for file systems
+//! without a device.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::ops::Range;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use errno::{Result, err};
+use framework::sync::SpinLock;
+
+use crate::{DeviceId, FileOps, Opening};
+
+/// Opens devices of one driver.
+pub trait CharDevice: Send + Sync {
+    /// Opens `dev`, one of the registered numbers.
+    fn open(&self, dev: DeviceId, opening: &Opening<'_>) -> Result<Arc<dyn FileOps>>;
+}
+
+impl<F> CharDevice for F
+where
+    F: Fn(DeviceId, &Opening<'_>) -> Result<Arc<dyn FileOps>> + Send + Sync,
+{
+    fn open(&self, dev: DeviceId, opening: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
+        self(dev, opening)
+    }
+}
+
+/// A node that devfs shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceNode {
+    /// Its name in /dev.
+    pub name: &'static str,
+    /// The device.
+    pub dev: DeviceId,
+    /// Permission bits.
+    pub perm: u32,
+    /// Group.
+    pub gid: u32,
+}
+
+struct Entry {
+    major: u32,
+    minors: Range<u32>,
+    device: Arc<dyn CharDevice>,
+}
+
+struct Registry {
+    chars: Vec<Entry>,
+    nodes: Vec<DeviceNode>,
+}
+
+static REGISTRY: SpinLock<Registry> =
+    SpinLock::new(Registry { chars: Vec::new(), nodes: Vec::new() });
+
+static NEXT_ANONYMOUS: AtomicU32 = AtomicU32::new(1);
+
+/// Registers who opens the character devices `major:minors`. A later
+/// registration of the same numbers goes before an earlier one.
+pub fn register_chrdev(major: u32, minors: Range<u32>, device: Arc<dyn CharDevice>) {
+    REGISTRY.lock().chars.insert(0, Entry { major, minors, device });
+}
+
+/// Has devfs show a node when it is made.
+pub fn register_node(node: DeviceNode) {
+    let mut registry = REGISTRY.lock();
+    registry.nodes.retain(|old| old.name != node.name);
+    registry.nodes.push(node);
+}
+
+/// The nodes that devfs shows.
+pub fn nodes() -> Vec<DeviceNode> {
+    REGISTRY.lock().nodes.clone()
+}
+
+/// A device number for a file system without a device (major 0).
+pub fn anonymous_dev() -> DeviceId {
+    DeviceId::new(0, NEXT_ANONYMOUS.fetch_add(1, Ordering::Relaxed))
+}
+
+pub(crate) fn open_char(opening: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
+    let dev = opening.inode.base().rdev();
+    let found = {
+        let registry = REGISTRY.lock();
+        let is_it = |entry: &&Entry| entry.major == dev.major && entry.minors.contains(&dev.minor);
+        registry.chars.iter().find(is_it).map(|entry| entry.device.clone())
+    };
+    match found {
+        Some(device) => device.open(dev, opening),
+        None => err!(ENXIO, "no such device"),
+    }
+}

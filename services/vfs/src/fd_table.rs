@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! File descriptors of a process.
+//!
+//! A table is shared by tasks made with CLONE_FILES. The caller brings
+//! RLIMIT_NOFILE as `limit`. Files that leave the table are dropped outside of its lock.
+//!
+//! Locks: the one lock is a leaf.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use errno::{Result, err, error};
+use framework::sync::SpinLock;
+
+use crate::File;
+use crate::lock::LockOwner;
+
+/// Whether exec closes a descriptor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseOnExec {
+    /// It stays open.
+    No,
+    /// It is closed.
+    Yes,
+}
+
+impl CloseOnExec {
+    /// From a flag.
+    pub const fn from_flag(is_set: bool) -> Self {
+        if is_set { Self::Yes } else { Self::No }
+    }
+}
+
+/// The hard limit on descriptors: no RLIMIT_NOFILE goes beyond (fs.nr_open).
+pub const NR_OPEN: usize = 1_048_576;
+
+#[derive(Clone)]
+struct Slot {
+    file: Arc<File>,
+    on_exec: CloseOnExec,
+}
+
+#[derive(Clone)]
+struct Slots {
+    slots: Vec<Option<Slot>>,
+    /// No slot below is free.
+    lowest_free: usize,
+}
+
+/// The descriptors of a process.
+pub struct FdTable {
+    inner: SpinLock<Slots>,
+    id: u64,
+}
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+impl FdTable {
+    /// An empty table.
+    pub fn new() -> Self {
+        Self::of(Slots { slots: Vec::new(), lowest_free: 0 })
+    }
+
+    fn of(slots: Slots) -> Self {
+        Self { inner: SpinLock::new(slots), id: NEXT_ID.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// A copy for a forked process: the same files under the same numbers.
+    pub fn fork(&self) -> Result<Self> {
+        let mut slots = Vec::new();
+        let inner = self.inner.lock();
+        let used = inner.slots.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        slots.try_reserve_exact(used).map_err(|_| error!(ENOMEM))?;
+        slots.extend(inner.slots.iter().take(used).cloned());
+        let lowest_free = inner.lowest_free.min(used);
+        drop(inner);
+        Ok(Self::of(Slots { slots, lowest_free }))
+    }
+
+    /// The owner of POSIX record locks taken through this table.
+    pub fn lock_owner(&self) -> LockOwner {
+        LockOwner::Table(self.id)
+    }
+
+    /// The file of a descriptor; `EBADF` if there is none.
+    #[inline]
+    pub fn get(&self, fd: i32) -> Result<Arc<File>> {
+        let inner = self.inner.lock();
+        match inner.slots.get(fd as u32 as usize) {
+            Some(Some(slot)) => Ok(slot.file.clone()),
+            _ => err!(EBADF, "no such descriptor"),
+        }
+    }
+
+    /// As [`Self::get`], refusing files opened with O_PATH.
+    #[inline]
+    pub fn get_io(&self, fd: i32) -> Result<Arc<File>> {
+        let file = self.get(fd)?;
+        file.not_path()?;
+        Ok(file)
+    }
+
+    /// Puts a file at the lowest free number; `EMFILE` at the limit.
+    pub fn insert(&self, file: Arc<File>, on_exec: CloseOnExec, limit: usize) -> Result<i32> {
+        self.insert_from(0, file, on_exec, limit)
+    }
+
+    /// As [`Self::insert`], not below `min` (F_DUPFD). `EINVAL` if `min` is beyond the limit.
+    pub fn insert_from(
+        &self,
+        min: usize,
+        file: Arc<File>,
+        on_exec: CloseOnExec,
+        limit: usize,
+    ) -> Result<i32> {
+        let limit = limit.min(NR_OPEN);
+        if min > 0 && min >= limit {
+            return err!(EINVAL, "beyond the descriptor limit");
+        }
+        let mut inner = self.inner.lock();
+        let fd = inner.find_free(min);
+        if fd >= limit {
+            return err!(EMFILE, "too many open files");
+        }
+        inner.put(fd, Slot { file, on_exec })?;
+        Ok(fd as i32)
+    }
+
+    /// Puts two files at the two lowest free numbers, both or none (pipe).
+    pub fn insert_pair(
+        &self,
+        files: [Arc<File>; 2],
+        on_exec: CloseOnExec,
+        limit: usize,
+    ) -> Result<[i32; 2]> {
+        let [first, second] = files;
+        let one = self.insert(first, on_exec, limit)?;
+        match self.insert(second, on_exec, limit) {
+            Ok(two) => Ok([one, two]),
+            Err(error) => {
+                self.take(one);
+                Err(error)
+            }
+        }
+    }
+
+    /// dup2(2) and dup3(2) onto another number: closes what was at `new`.
+    pub fn replace(&self, old: i32, new: i32, on_exec: CloseOnExec, limit: usize) -> Result<i32> {
+        let index = usize::try_from(new).ok().filter(|&index| index < limit.min(NR_OPEN));
+        let Some(index) = index else {
+            return err!(EBADF, "beyond the descriptor limit");
+        };
+        let file = self.get(old)?;
+        let replaced = {
+            let mut inner = self.inner.lock();
+            inner.put(index, Slot { file, on_exec })?
+        };
+        if let Some(slot) = replaced {
+            let _ = self.finish_close(slot.file);
+        }
+        Ok(new)
+    }
+
+    /// close(2). An error of the file's flush is reported though it is closed.
+    pub fn close(&self, fd: i32) -> Result<()> {
+        match self.take(fd) {
+            Some(file) => self.finish_close(file),
+            None => err!(EBADF, "no such descriptor"),
+        }
+    }
+
+    /// close_range(2): both ends included.
+    pub fn close_range(&self, first: u32, last: u32) {
+        self.close_where(|fd, _| fd >= first && fd <= last);
+    }
+
+    /// close_range(2) with CLOSE_RANGE_CLOEXEC.
+    pub fn mark_range(&self, first: u32, last: u32) {
+        let mut inner = self.inner.lock();
+        let count = (last as usize).saturating_sub(first as usize).saturating_add(1);
+        for slot in inner.slots.iter_mut().skip(first as usize).take(count).flatten() {
+            slot.on_exec = CloseOnExec::Yes;
+        }
+    }
+
+    /// Closes what exec closes.
+    pub fn close_on_exec(&self) {
+        self.close_where(|_, on_exec| on_exec == CloseOnExec::Yes);
+    }
+
+    /// Closes everything (exit of the last user).
+    pub fn close_all(&self) {
+        self.close_where(|_, _| true);
+    }
+
+    /// F_GETFD: whether exec closes the descriptor.
+    pub fn on_exec(&self, fd: i32) -> Result<CloseOnExec> {
+        let inner = self.inner.lock();
+        match inner.slots.get(fd as u32 as usize) {
+            Some(Some(slot)) => Ok(slot.on_exec),
+            _ => err!(EBADF, "no such descriptor"),
+        }
+    }
+
+    /// F_SETFD.
+    pub fn set_on_exec(&self, fd: i32, on_exec: CloseOnExec) -> Result<()> {
+        let mut inner = self.inner.lock();
+        match inner.slots.get_mut(fd as u32 as usize) {
+            Some(Some(slot)) => {
+                slot.on_exec = on_exec;
+                Ok(())
+            }
+            _ => err!(EBADF, "no such descriptor"),
+        }
+    }
+
+    /// The open descriptors from `from` on, at most `max` (/proc/PID/fd).
+    pub fn open_fds(&self, from: i32, max: usize) -> Vec<i32> {
+        let inner = self.inner.lock();
+        let slots = inner.slots.iter().enumerate().skip(from.max(0) as usize);
+        slots.filter(|(_, slot)| slot.is_some()).map(|(fd, _)| fd as i32).take(max).collect()
+    }
+
+    /// How many slots the table has (FDSize of /proc/PID/status).
+    pub fn capacity(&self) -> usize {
+        self.inner.lock().slots.len().next_multiple_of(64)
+    }
+
+    fn take(&self, fd: i32) -> Option<Arc<File>> {
+        let index = fd as u32 as usize;
+        let mut inner = self.inner.lock();
+        let slot = inner.slots.get_mut(index)?.take()?;
+        inner.lowest_free = inner.lowest_free.min(index);
+        Some(slot.file)
+    }
+
+    fn close_where(&self, is_wanted: impl Fn(u32, CloseOnExec) -> bool) {
+        let mut next = 0;
+        loop {
+            let found = {
+                let inner = self.inner.lock();
+                let open = inner.slots.iter().enumerate().skip(next);
+                open.filter_map(|(fd, slot)| Some((fd, slot.as_ref()?)))
+                    .find(|(fd, slot)| is_wanted(*fd as u32, slot.on_exec))
+                    .map(|(fd, _)| fd)
+            };
+            let Some(fd) = found else { return };
+            if let Some(file) = self.take(fd as i32) {
+                let _ = self.finish_close(file);
+            }
+            next = fd + 1;
+        }
+    }
+
+    /// Flushes the file and gives back POSIX locks, as each close of any descriptor does.
+    fn finish_close(&self, file: Arc<File>) -> Result<()> {
+        if file.is_path_only() {
+            return Ok(());
+        }
+        if let Some(locks) = file.inode().base().existing_locks() {
+            locks.release_owner(self.lock_owner());
+        }
+        file.ops().flush(&file)
+    }
+}
+
+impl Default for FdTable {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for FdTable {
+    fn drop(&mut self) {
+        self.close_all();
+    }
+}
+
+impl Slots {
+    fn find_free(&self, min: usize) -> usize {
+        let start = min.max(self.lowest_free);
+        let rest = self.slots.get(start..).unwrap_or_default();
+        let found = rest.iter().position(Option::is_none);
+        found.map_or(self.slots.len().max(start), |offset| start + offset)
+    }
+
+    /// Fills a slot and returns what was there.
+    fn put(&mut self, fd: usize, slot: Slot) -> Result<Option<Slot>> {
+        if fd >= self.slots.len() {
+            let more = fd + 1 - self.slots.len();
+            self.slots.try_reserve(more).map_err(|_| error!(ENOMEM))?;
+            self.slots.resize_with(fd + 1, || None);
+        }
+        if fd == self.lowest_free {
+            self.lowest_free += 1;
+        }
+        match self.slots.get_mut(fd) {
+            Some(place) => Ok(place.replace(slot)),
+            None => err!(ENOMEM),
+        }
+    }
+}

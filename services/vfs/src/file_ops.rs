@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What an open file does: the operations behind a descriptor.
+//!
+//! Implemented by file systems, devices, pipes and terminals; called by
+//! [`File`] after it checked the access mode. A stream overrides `read` and
+//! `write`; a file with offsets overrides `read_at` and `write_at`.
+
+use alloc::sync::Arc;
+use core::any::Any;
+
+use cred::Cred;
+use errno::{Result, err};
+use framework::mm::{Access, Frame, Reader, VmSpace, Writer};
+use framework::sync::Waiter;
+
+use crate::{DirSink, File, PollEvents, SeekFrom};
+
+/// Source of the pages of a mapped file.
+pub trait Pager: Any + Send + Sync {
+    /// The page at `index` (offset / 4096) of the page cache itself, read in or
+    /// made if need be. `ENXIO` beyond the end of file and `ENOSPC` without room
+    /// (both a SIGBUS), `EIO`, `ENOMEM`. With [`Access::Write`] it counts as modified.
+    fn page(&self, index: u64, access: Access) -> Result<Frame>;
+}
+
+/// What mmap(2) of a file maps.
+pub enum MapSource {
+    /// Pages of the file.
+    Pages(Arc<dyn Pager>),
+    /// Fresh zero pages (/dev/zero).
+    Anonymous,
+}
+
+/// What ioctl(2) brings besides its number.
+pub struct IoctlContext<'a> {
+    /// The argument as the program gave it, mostly an address.
+    pub arg: usize,
+    /// The memory of the calling program.
+    pub vm: &'a VmSpace,
+    /// Who calls.
+    pub cred: &'a Cred,
+}
+
+bitflags::bitflags! {
+    /// Modes of fallocate(2).
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct FallocateMode: u32 {
+        /// Do not change the length.
+        const KEEP_SIZE = 1;
+        /// Give the range's pages back; they read as zeros.
+        const PUNCH_HOLE = 2;
+        /// Remove the range (not supported).
+        const COLLAPSE_RANGE = 8;
+        /// Make the range read as zeros.
+        const ZERO_RANGE = 0x10;
+        /// Insert a hole (not supported).
+        const INSERT_RANGE = 0x20;
+        /// Unshare shared blocks (not supported).
+        const UNSHARE_RANGE = 0x40;
+    }
+}
+
+/// The operations of one open file.
+pub trait FileOps: Any + Send + Sync {
+    /// Reads at the file's own offset. A file with offsets leaves this alone.
+    fn read(&self, file: &File, dst: &mut Writer<'_>) -> Result<usize> {
+        let mut offset = file.lock_offset();
+        let count = self.read_at(file, *offset, dst)?;
+        *offset += count as u64;
+        Ok(count)
+    }
+
+    /// Writes at the file's own offset, or at the end with O_APPEND.
+    fn write(&self, file: &File, src: &mut Reader<'_>) -> Result<usize> {
+        let mut offset = file.lock_offset();
+        let (count, end) = self.write_at(file, *offset, src)?;
+        *offset = end;
+        Ok(count)
+    }
+
+    /// Reads at `offset` (pread). `ESPIPE` where there are no offsets.
+    fn read_at(&self, _file: &File, _offset: u64, _dst: &mut Writer<'_>) -> Result<usize> {
+        err!(ESPIPE, "not seekable")
+    }
+
+    /// Writes at `offset`, or at the end if the file says O_APPEND; returns the
+    /// count and the offset behind the last byte.
+    fn write_at(&self, _file: &File, _offset: u64, _src: &mut Reader<'_>) -> Result<(usize, u64)> {
+        err!(ESPIPE, "not seekable")
+    }
+
+    /// Moves the offset (lseek).
+    fn seek(&self, _file: &File, _to: SeekFrom) -> Result<u64> {
+        err!(ESPIPE, "not seekable")
+    }
+
+    /// Whether pread, pwrite and lseek make sense.
+    fn is_seekable(&self) -> bool {
+        true
+    }
+
+    /// Reports directory entries, `.` and `..` included, from the file's offset on.
+    fn readdir(&self, _file: &File, _sink: &mut DirSink<'_>) -> Result<()> {
+        err!(ENOTDIR, "not a directory")
+    }
+
+    /// Device control.
+    fn ioctl(&self, _file: &File, _cmd: u32, _context: &IoctlContext<'_>) -> Result<usize> {
+        err!(ENOTTY, "no such control")
+    }
+
+    /// The present readiness. With a waiter: first enlists it in every queue
+    /// that announces a change.
+    fn poll(&self, _file: &File, _waiter: Option<&Arc<Waiter>>) -> PollEvents {
+        PollEvents::ALWAYS
+    }
+
+    /// What a mapping of this file maps.
+    fn mmap(&self, _file: &File) -> Result<MapSource> {
+        err!(ENODEV, "cannot be mapped")
+    }
+
+    /// Writes the file's data to its medium.
+    fn fsync(&self, _file: &File) -> Result<()> {
+        err!(EINVAL, "cannot be synced")
+    }
+
+    /// Manipulates the space of a file.
+    fn fallocate(&self, _file: &File, _mode: FallocateMode, _at: u64, _len: u64) -> Result<()> {
+        err!(ENODEV, "no space to allocate")
+    }
+
+    /// A descriptor is being closed, maybe not the last one.
+    fn flush(&self, _file: &File) -> Result<()> {
+        Ok(())
+    }
+
+    /// The last reference went; called once.
+    fn release(&self, _file: &File) {}
+
+    /// The flags of fcntl(F_SETFL) changed.
+    fn flags_changed(&self, _file: &File) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl dyn FileOps {
+    /// The concrete operations, if they are of type `T`.
+    pub fn downcast<T: FileOps>(&self) -> Option<&T> {
+        (self as &dyn Any).downcast_ref()
+    }
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Root, working directory and umask of a process.
+
+use cred::{Caps, Cred};
+use errno::{Result, err};
+use framework::sync::SpinLock;
+
+use crate::{May, Path, perm};
+
+/// Root, working directory and umask; shared by tasks made with CLONE_FS.
+pub struct FsContext {
+    inner: SpinLock<Inner>,
+}
+
+#[derive(Clone)]
+struct Inner {
+    root: Path,
+    cwd: Path,
+    umask: u32,
+}
+
+impl FsContext {
+    /// A context with root and working directory at `root` and Linux's first umask.
+    pub fn new(root: Path) -> Self {
+        let cwd = root.clone();
+        Self { inner: SpinLock::new(Inner { root, cwd, umask: 0o022 }) }
+    }
+
+    /// All three at once.
+    pub(crate) fn snapshot(&self) -> (Path, Path, u32) {
+        let inner = self.inner.lock();
+        (inner.root.clone(), inner.cwd.clone(), inner.umask)
+    }
+
+    /// The root.
+    pub fn root(&self) -> Path {
+        self.inner.lock().root.clone()
+    }
+
+    /// The working directory.
+    pub fn cwd(&self) -> Path {
+        self.inner.lock().cwd.clone()
+    }
+
+    /// The umask.
+    pub fn umask(&self) -> u32 {
+        self.inner.lock().umask
+    }
+
+    /// umask(2): sets the umask and returns the old one.
+    pub fn set_umask(&self, umask: u32) -> u32 {
+        core::mem::replace(&mut self.inner.lock().umask, umask & 0o777)
+    }
+
+    /// chdir(2) and fchdir(2).
+    pub fn chdir(&self, path: Path, cred: &Cred) -> Result<()> {
+        check_dir(&path, cred)?;
+        let old = core::mem::replace(&mut self.inner.lock().cwd, path);
+        drop(old);
+        Ok(())
+    }
+
+    /// chroot(2).
+    pub fn chroot(&self, path: Path, cred: &Cred) -> Result<()> {
+        check_dir(&path, cred)?;
+        if !cred.capable(Caps::SYS_CHROOT) {
+            return err!(EPERM, "chroot needs CAP_SYS_CHROOT");
+        }
+        self.set_root(path);
+        Ok(())
+    }
+
+    /// Sets the root unchecked (init, switching roots).
+    pub fn set_root(&self, path: Path) {
+        let old = core::mem::replace(&mut self.inner.lock().root, path);
+        drop(old);
+    }
+
+    /// Sets the working directory unchecked.
+    pub fn set_cwd(&self, path: Path) {
+        let old = core::mem::replace(&mut self.inner.lock().cwd, path);
+        drop(old);
+    }
+}
+
+impl Clone for FsContext {
+    fn clone(&self) -> Self {
+        let inner = self.inner.lock().clone();
+        Self { inner: SpinLock::new(inner) }
+    }
+}
+
+fn check_dir(path: &Path, cred: &Cred) -> Result<()> {
+    let inode = path.inode()?;
+    if !inode.base().is_dir() {
+        return err!(ENOTDIR, "not a directory");
+    }
+    perm::check(inode, cred, May::EXEC)
+}

@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What a file system implements: inodes and superblocks.
+//!
+//! A file system embeds an [`InodeBase`] in each inode: it keeps the
+//! attributes, so that the defaults of [`Inode`] serve most of them. Callers are
+//! the path functions of this crate, which check permissions and names and hold
+//! the directory lock around every change; an inode never checks credentials.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::any::Any;
+use core::ops::ControlFlow;
+use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+
+use cred::{Cred, Gid, Uid};
+use errno::{Result, err};
+use framework::sync::{Mutex, Once, SpinLock};
+
+use crate::lock::LockTable;
+use crate::{
+    Attr, DeviceId, FileKind, FileOps, Metadata, OpenFlags, Path, SetAttr, StatFs, Timestamp,
+};
+
+/// A mounted file system, shared by its inodes.
+pub trait SuperBlock: Any + Send + Sync {
+    /// The name of the type, as /proc/mounts shows it.
+    fn type_name(&self) -> &'static str;
+    /// The device number that stat(2) reports for its files.
+    fn dev(&self) -> DeviceId;
+    /// Figures for statfs(2).
+    fn statfs(&self) -> StatFs;
+    /// Own options for /proc/mounts, such as `size=1024k`; with a leading comma each.
+    fn show_options(&self, _out: &mut Vec<u8>) {}
+    /// Writes what is dirty to its medium.
+    fn sync(&self) -> Result<()> {
+        Ok(())
+    }
+    /// How dentries of this file system may be cached.
+    fn dentry_policy(&self) -> DentryPolicy {
+        DentryPolicy::Cache
+    }
+}
+
+/// How names of a file system are cached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DentryPolicy {
+    /// Names change through the vfs only: positive and negative entries are kept.
+    Cache,
+    /// Names come and go by themselves (procfs): positive entries are asked
+    /// [`Inode::is_valid`] at each use, negative ones are not kept.
+    Revalidate,
+}
+
+/// What to create.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NewKind<'a> {
+    /// A regular file.
+    Regular,
+    /// A directory.
+    Directory,
+    /// A symbolic link to the text.
+    Symlink(&'a [u8]),
+    /// A FIFO.
+    Fifo,
+    /// A socket node.
+    Socket,
+    /// A character device node.
+    CharDevice(DeviceId),
+    /// A block device node.
+    BlockDevice(DeviceId),
+}
+
+impl NewKind<'_> {
+    /// The kind of the inode that results.
+    pub const fn kind(&self) -> FileKind {
+        match self {
+            Self::Regular => FileKind::Regular,
+            Self::Directory => FileKind::Directory,
+            Self::Symlink(_) => FileKind::Symlink,
+            Self::Fifo => FileKind::Fifo,
+            Self::Socket => FileKind::Socket,
+            Self::CharDevice(_) => FileKind::CharDevice,
+            Self::BlockDevice(_) => FileKind::BlockDevice,
+        }
+    }
+}
+
+/// A new inode's kind and first attributes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewInode<'a> {
+    /// What it is.
+    pub kind: NewKind<'a>,
+    /// Permission bits (07777), umask applied.
+    pub perm: u32,
+    /// Owner.
+    pub uid: Uid,
+    /// Group.
+    pub gid: Gid,
+}
+
+/// One entry that [`Inode::readdir`] reports.
+#[derive(Debug, Clone, Copy)]
+pub struct DirEntry<'a> {
+    /// The name.
+    pub name: &'a [u8],
+    /// Inode number.
+    pub ino: u64,
+    /// What it is.
+    pub kind: FileKind,
+    /// The cookie from which reading goes on after this entry.
+    pub next: u64,
+}
+
+/// Takes entries; `Break` means the entry was not taken and reading ends.
+pub type DirSink<'a> = dyn FnMut(&DirEntry<'_>) -> ControlFlow<()> + 'a;
+
+/// Where a symbolic link leads.
+pub enum LinkTarget {
+    /// A path to walk from the link's directory.
+    Text(Vec<u8>),
+    /// A place, without walking (the magic links of procfs).
+    Jump(Path),
+}
+
+/// How rename treats an existing new name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RenameMode {
+    /// It is replaced.
+    Replace,
+    /// The two change places.
+    Exchange,
+}
+
+/// The arguments of [`Inode::rename`], all checked.
+pub struct Rename<'a> {
+    /// The old name.
+    pub old_name: &'a [u8],
+    /// What it names.
+    pub old: &'a Arc<dyn Inode>,
+    /// The directory of the new name; maybe the same as the old.
+    pub new_dir: &'a Arc<dyn Inode>,
+    /// The new name.
+    pub new_name: &'a [u8],
+    /// What the new name names now; always there for an exchange.
+    pub replaced: Option<&'a Arc<dyn Inode>>,
+    /// Replace or exchange.
+    pub mode: RenameMode,
+}
+
+/// An open in progress, for the file system, device or FIFO that serves it.
+pub struct Opening<'a> {
+    /// The flags of open(2).
+    pub flags: OpenFlags,
+    /// The place.
+    pub path: &'a Path,
+    /// The inode there.
+    pub inode: &'a Arc<dyn Inode>,
+    /// Who opens.
+    pub cred: &'a Cred,
+}
+
+/// A file of a file system.
+pub trait Inode: Any + Send + Sync {
+    /// The common part.
+    fn base(&self) -> &InodeBase;
+
+    /// Length in bytes.
+    fn size(&self) -> u64 {
+        0
+    }
+
+    /// 512-byte units in use.
+    fn blocks(&self) -> u64 {
+        self.size().div_ceil(512)
+    }
+
+    /// What stat(2) reports.
+    fn metadata(&self) -> Metadata {
+        self.base().metadata(self.size(), self.blocks())
+    }
+
+    /// Changes attributes. The vfs functions checked the permission.
+    fn set_attr(&self, change: &SetAttr) -> Result<()> {
+        self.base().apply(change);
+        Ok(())
+    }
+
+    /// Sets the length of a regular file.
+    fn truncate(&self, _size: u64) -> Result<()> {
+        err!(EINVAL, "not a file with a length")
+    }
+
+    /// Finds a name in a directory; `ENOENT` if there is none.
+    fn lookup(&self, _name: &[u8]) -> Result<Arc<dyn Inode>> {
+        err!(ENOENT, "no such entry")
+    }
+
+    /// Creates an entry that [`Inode::lookup`] did not find.
+    fn create(&self, _name: &[u8], _new: &NewInode<'_>) -> Result<Arc<dyn Inode>> {
+        err!(EPERM, "the file system cannot create files")
+    }
+
+    /// Creates a regular file without a name (O_TMPFILE); its link count is 0.
+    fn create_unnamed(&self, _new: &NewInode<'_>) -> Result<Arc<dyn Inode>> {
+        err!(EOPNOTSUPP, "the file system has no unnamed files")
+    }
+
+    /// Adds a name for an inode of the same file system.
+    fn link(&self, _name: &[u8], _target: &Arc<dyn Inode>) -> Result<()> {
+        err!(EPERM, "the file system has no hard links")
+    }
+
+    /// Removes the name of something that is no directory.
+    fn unlink(&self, _name: &[u8], _target: &Arc<dyn Inode>) -> Result<()> {
+        err!(EPERM, "the file system cannot remove files")
+    }
+
+    /// Removes an empty directory; `ENOTEMPTY` if it is not.
+    fn rmdir(&self, _name: &[u8], _target: &Arc<dyn Inode>) -> Result<()> {
+        err!(EPERM, "the file system cannot remove directories")
+    }
+
+    /// Moves an entry of this directory; `ENOTEMPTY` if it would replace a filled one.
+    fn rename(&self, _rename: &Rename<'_>) -> Result<()> {
+        err!(EPERM, "the file system cannot rename")
+    }
+
+    /// Reports the entries from `cookie` on, without `.` and `..`. Cookies of
+    /// entries are 2 and above; 2 starts.
+    fn readdir(&self, _cookie: u64, _sink: &mut DirSink<'_>) -> Result<()> {
+        err!(ENOTDIR, "not a directory")
+    }
+
+    /// Whether the name this inode was found by still leads to it; asked only
+    /// under [`DentryPolicy::Revalidate`].
+    fn is_valid(&self) -> bool {
+        true
+    }
+
+    /// The text of a symbolic link.
+    fn readlink(&self) -> Result<Vec<u8>> {
+        err!(EINVAL, "not a symbolic link")
+    }
+
+    /// Where a symbolic link leads; `cred` is who follows.
+    fn follow(&self, _cred: &Cred) -> Result<LinkTarget> {
+        Ok(LinkTarget::Text(self.readlink()?))
+    }
+
+    /// Opens a regular file. Directories, devices and FIFOs are opened by the vfs
+    /// itself unless [`Inode::opens_itself`].
+    fn open(self: Arc<Self>, _opening: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
+        err!(ENXIO, "cannot be opened")
+    }
+
+    /// Whether [`Inode::open`] is also asked where the vfs would open by kind.
+    fn opens_itself(&self) -> bool {
+        false
+    }
+
+    /// Reads an extended attribute.
+    fn get_xattr(&self, _name: &[u8]) -> Result<Vec<u8>> {
+        err!(EOPNOTSUPP, "no extended attributes")
+    }
+}
+
+/// What every inode has: numbers, attributes, locks.
+///
+/// Locks: `dir` of the parent, then of the child; `attr` innermost.
+pub struct InodeBase {
+    sb: Arc<dyn SuperBlock>,
+    ino: u64,
+    kind: FileKind,
+    rdev: DeviceId,
+    attr: SpinLock<Attr>,
+    /// Held by the vfs around each change of a directory.
+    pub(crate) dir: Mutex<()>,
+    /// Open for writing if positive, executing if negative.
+    writers: AtomicI32,
+    locks: Once<Box<LockTable>>,
+    is_linkable: AtomicBool,
+}
+
+impl InodeBase {
+    /// The base of a new inode.
+    pub fn new(sb: Arc<dyn SuperBlock>, ino: u64, kind: FileKind, attr: Attr) -> Self {
+        Self::with_rdev(sb, ino, kind, attr, DeviceId::default())
+    }
+
+    /// The base of a new device node.
+    pub fn with_rdev(
+        sb: Arc<dyn SuperBlock>,
+        ino: u64,
+        kind: FileKind,
+        attr: Attr,
+        rdev: DeviceId,
+    ) -> Self {
+        Self {
+            sb,
+            ino,
+            kind,
+            rdev,
+            attr: SpinLock::new(attr),
+            dir: Mutex::new(()),
+            writers: AtomicI32::new(0),
+            locks: Once::new(),
+            is_linkable: AtomicBool::new(false),
+        }
+    }
+
+    /// The file system.
+    pub fn sb(&self) -> &Arc<dyn SuperBlock> {
+        &self.sb
+    }
+
+    /// The inode number.
+    pub fn ino(&self) -> u64 {
+        self.ino
+    }
+
+    /// What it is.
+    #[inline]
+    pub fn kind(&self) -> FileKind {
+        self.kind
+    }
+
+    /// Whether it is a directory.
+    #[inline]
+    pub fn is_dir(&self) -> bool {
+        self.kind == FileKind::Directory
+    }
+
+    /// The device a device node stands for.
+    pub fn rdev(&self) -> DeviceId {
+        self.rdev
+    }
+
+    /// Whether linkat(2) may name it though it has no name (O_TMPFILE without O_EXCL).
+    pub fn is_linkable(&self) -> bool {
+        self.is_linkable.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_linkable(&self) {
+        self.is_linkable.store(true, Ordering::Relaxed);
+    }
+
+    /// A copy of the attributes.
+    #[inline]
+    pub fn attr(&self) -> Attr {
+        *self.attr.lock()
+    }
+
+    /// Changes the attributes under their lock.
+    pub fn update<R>(&self, change: impl FnOnce(&mut Attr) -> R) -> R {
+        change(&mut self.attr.lock())
+    }
+
+    /// Applies a change of attributes.
+    pub fn apply(&self, change: &SetAttr) {
+        let mut attr = self.attr.lock();
+        let SetAttr { perm, uid, gid, atime, mtime, ctime } = *change;
+        attr.perm = perm.unwrap_or(attr.perm) & 0o7777;
+        attr.uid = uid.unwrap_or(attr.uid);
+        attr.gid = gid.unwrap_or(attr.gid);
+        attr.atime = atime.unwrap_or(attr.atime);
+        attr.mtime = mtime.unwrap_or(attr.mtime);
+        attr.ctime = ctime.unwrap_or(attr.ctime);
+    }
+
+    /// Content changed: sets mtime and ctime.
+    pub fn touch_modified(&self) {
+        let now = Timestamp::now();
+        let mut attr = self.attr.lock();
+        attr.mtime = now;
+        attr.ctime = now;
+    }
+
+    /// Attributes changed: sets ctime.
+    pub fn touch_changed(&self) {
+        self.attr.lock().ctime = Timestamp::now();
+    }
+
+    /// The metadata with a size and block count.
+    pub fn metadata(&self, size: u64, blocks: u64) -> Metadata {
+        let attr = self.attr();
+        Metadata {
+            dev: self.sb.dev(),
+            ino: self.ino,
+            mode: self.kind.mode_bits() | attr.perm,
+            nlink: attr.nlink,
+            uid: attr.uid,
+            gid: attr.gid,
+            rdev: self.rdev,
+            size,
+            blksize: 4096,
+            blocks,
+            atime: attr.atime,
+            mtime: attr.mtime,
+            ctime: attr.ctime,
+            btime: attr.btime,
+        }
+    }
+
+    /// Counts one more writer; `ETXTBSY` while the file is executed.
+    pub fn get_write(&self) -> Result<()> {
+        self.count(1, |count| count >= 0)
+    }
+
+    /// Takes back [`Self::get_write`].
+    pub fn put_write(&self) {
+        self.writers.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Denies writing while a program runs from the file; `ETXTBSY` while it is written.
+    pub fn deny_write(&self) -> Result<()> {
+        self.count(-1, |count| count <= 0)
+    }
+
+    /// Takes back [`Self::deny_write`].
+    pub fn allow_write(&self) {
+        self.writers.fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn count(&self, step: i32, is_allowed: impl Fn(i32) -> bool) -> Result<()> {
+        let next = |count| if is_allowed(count) { count.checked_add(step) } else { None };
+        match self.writers.fetch_update(Ordering::AcqRel, Ordering::Relaxed, next) {
+            Ok(_) => Ok(()),
+            Err(_) => err!(ETXTBSY, "the file is written or executed"),
+        }
+    }
+
+    /// The file locks, made at first use.
+    pub fn locks(&self) -> &LockTable {
+        self.locks.call_once(|| Box::new(LockTable::new()))
+    }
+
+    /// The file locks if anyone ever took one.
+    pub fn existing_locks(&self) -> Option<&LockTable> {
+        self.locks.get().map(|table| &**table)
+    }
+}

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! From path names to places.
+//!
+//! A [`Resolver`] holds what a walk depends on: root, starting point, umask and
+//! credentials. Walks cross mounts in both directions, never leave the root and
+//! follow at most 40 symbolic links.
+//!
+//! Locks: `TREE` shared, then the directory lock, around a lookup in the file system;
+//! cached names need neither.
+//!
+//! Spec: path_resolution(7).
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use cred::Cred;
+use errno::{Result, err, error};
+use framework::sync::RwLock;
+
+use crate::{
+    Dentry, FileKind, FsContext, Inode, LinkTarget, May, Mount, NAME_MAX, PATH_MAX, Path, perm,
+};
+
+/// Renames hold it exclusively, all else that reads or changes directories shared.
+pub(crate) static TREE: RwLock<()> = RwLock::new(());
+
+/// How many symbolic links one walk follows.
+const MAX_LINKS: u32 = 40;
+
+/// Whether a final symbolic link is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follow {
+    /// It is.
+    Yes,
+    /// The link itself is meant.
+    No,
+}
+
+/// What path names mean to a process.
+pub struct Resolver<'a> {
+    pub(crate) root: Path,
+    pub(crate) start: Path,
+    pub(crate) umask: u32,
+    pub(crate) cred: &'a Cred,
+}
+
+/// The final component of a walk that stops before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Last {
+    /// A name to look up.
+    Name(Vec<u8>),
+    /// `.`.
+    Dot,
+    /// `..`.
+    DotDot,
+    /// Nothing: the path was all slashes.
+    Root,
+}
+
+/// Where a walk stopped before its final component.
+pub(crate) struct Parent {
+    pub(crate) dir: Path,
+    pub(crate) last: Last,
+    /// Slashes follow the last component.
+    pub(crate) has_slash: bool,
+}
+
+impl<'a> Resolver<'a> {
+    /// Paths of a process, from its working directory.
+    pub fn new(fs: &FsContext, cred: &'a Cred) -> Self {
+        let (root, start, umask) = fs.snapshot();
+        Self { root, start, umask, cred }
+    }
+
+    /// Paths of a process, from the directory `start` (the *at calls).
+    pub fn at(fs: &FsContext, start: Path, cred: &'a Cred) -> Self {
+        let (root, _, umask) = fs.snapshot();
+        Self { root, start, umask, cred }
+    }
+
+    /// Paths from the root of a mount tree, for the kernel's own use.
+    pub fn kernel(root: &Path, cred: &'a Cred) -> Self {
+        Self { root: root.clone(), start: root.clone(), umask: 0, cred }
+    }
+
+    /// Who asks.
+    pub fn cred(&self) -> &Cred {
+        self.cred
+    }
+
+    /// The root of these paths.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The starting point itself: what an empty path with AT_EMPTY_PATH means.
+    pub fn start(&self) -> &Path {
+        &self.start
+    }
+
+    /// Finds what a path names. `ENOENT` for an empty path.
+    pub fn lookup(&self, path: &[u8], follow: Follow) -> Result<Path> {
+        let mut walk = Walk::new(self);
+        let parent = walk.to_parent(path)?;
+        let found = walk.finish(parent, follow)?;
+        found.inode()?;
+        Ok(found)
+    }
+
+    /// Finds the directory of the last component.
+    pub(crate) fn parent(&self, path: &[u8]) -> Result<Parent> {
+        Walk::new(self).to_parent(path)
+    }
+}
+
+/// A walk in progress.
+pub(crate) struct Walk<'r, 'a> {
+    resolver: &'r Resolver<'a>,
+    links: u32,
+}
+
+impl<'r, 'a> Walk<'r, 'a> {
+    pub(crate) fn new(resolver: &'r Resolver<'a>) -> Self {
+        Self { resolver, links: 0 }
+    }
+
+    /// Walks to the directory of the last component.
+    pub(crate) fn to_parent(&mut self, path: &[u8]) -> Result<Parent> {
+        if path.is_empty() {
+            return err!(ENOENT, "empty path");
+        }
+        if path.len() >= PATH_MAX {
+            return err!(ENAMETOOLONG, "path too long");
+        }
+        let start = self.resolver.start.clone();
+        self.walk_from(start, path)
+    }
+
+    /// Walks `path` from `at` up to its last component.
+    pub(crate) fn walk_from(&mut self, at: Path, path: &[u8]) -> Result<Parent> {
+        let mut at = if path.first() == Some(&b'/') { self.resolver.root.clone() } else { at };
+        let mut owned: Vec<u8>;
+        let mut rest = path;
+        loop {
+            let (name, after) = next_component(rest);
+            if name.is_empty() {
+                return Ok(Parent { dir: at, last: Last::Root, has_slash: true });
+            }
+            search(&at, self.resolver.cred)?;
+            let has_slash = after.first() == Some(&b'/');
+            if next_component(after).0.is_empty() {
+                return Ok(Parent { dir: at, last: last_of(name)?, has_slash });
+            }
+            at = match name {
+                b"." => at,
+                b".." => self.up(at),
+                name => {
+                    let child = self.child(&at, name)?;
+                    if child.inode()?.base().kind() != FileKind::Symlink {
+                        child
+                    } else {
+                        match self.follow(&child)? {
+                            LinkTarget::Jump(path) => path,
+                            LinkTarget::Text(text) => {
+                                owned = join(&text, after)?;
+                                rest = &owned;
+                                if text.first() == Some(&b'/') {
+                                    at = self.resolver.root.clone();
+                                }
+                                continue;
+                            }
+                        }
+                    }
+                }
+            };
+            rest = after;
+        }
+    }
+
+    /// Takes the last step; the result may be negative.
+    pub(crate) fn finish(&mut self, parent: Parent, follow: Follow) -> Result<Path> {
+        let mut parent = parent;
+        loop {
+            let found = match &parent.last {
+                Last::Root => parent.dir.clone(),
+                Last::Dot => parent.dir.clone(),
+                Last::DotDot => self.up(parent.dir.clone()),
+                Last::Name(name) => self.child(&parent.dir, name)?,
+            };
+            let Some(inode) = found.dentry().inode() else { return Ok(found) };
+            let kind = inode.base().kind();
+            let follows = follow == Follow::Yes || parent.has_slash;
+            if kind == FileKind::Symlink && follows {
+                match self.follow(&found)? {
+                    LinkTarget::Jump(path) => {
+                        require_dir(&path, parent.has_slash)?;
+                        return Ok(path);
+                    }
+                    LinkTarget::Text(text) => {
+                        let has_slash = parent.has_slash;
+                        parent = self.walk_from(parent.dir, &text)?;
+                        parent.has_slash |= has_slash;
+                        continue;
+                    }
+                }
+            }
+            require_dir(&found, parent.has_slash)?;
+            return Ok(found);
+        }
+    }
+
+    /// Where a symbolic link leads; counts it.
+    pub(crate) fn follow(&mut self, link: &Path) -> Result<LinkTarget> {
+        self.links += 1;
+        if self.links > MAX_LINKS {
+            return err!(ELOOP, "too many symbolic links");
+        }
+        let inode = link.inode()?;
+        link.mount().touch_accessed(inode);
+        let target = inode.follow(self.resolver.cred)?;
+        if matches!(&target, LinkTarget::Text(text) if text.is_empty()) {
+            return err!(ENOENT, "empty symbolic link");
+        }
+        Ok(target)
+    }
+
+    /// The parent place, crossing mounts, not beyond the root.
+    fn up(&self, at: Path) -> Path {
+        let mut at = at;
+        loop {
+            if at.is_same(&self.resolver.root) {
+                break;
+            }
+            if at.is_mount_root() {
+                let Some(place) = at.mount().place() else { break };
+                at = place;
+                continue;
+            }
+            if let Some(parent) = at.dentry().parent() {
+                at = Path::new(at.mount().clone(), parent);
+            }
+            break;
+        }
+        at.topmost()
+    }
+
+    /// The place that `name` names in `dir`, maybe negative.
+    #[inline]
+    pub(crate) fn child(&self, dir: &Path, name: &[u8]) -> Result<Path> {
+        let dentry = match dir.dentry().cached_child(name) {
+            Some(child) => child,
+            None => look_up_child(dir.dentry(), name)?,
+        };
+        Ok(Path::new(dir.mount().clone(), dentry).topmost())
+    }
+}
+
+/// `ENOTDIR` unless a directory, `EACCES` unless it may be searched.
+#[inline]
+pub(crate) fn search(dir: &Path, cred: &Cred) -> Result<()> {
+    let inode = dir.inode()?;
+    if !inode.base().is_dir() {
+        return err!(ENOTDIR, "a component is no directory");
+    }
+    perm::check(inode, cred, May::EXEC)
+}
+
+fn require_dir(path: &Path, is_required: bool) -> Result<()> {
+    if is_required && path.dentry().inode().is_some_and(|inode| !inode.base().is_dir()) {
+        return err!(ENOTDIR, "slash behind a name that is no directory");
+    }
+    Ok(())
+}
+
+/// Asks the file system for a name that is not cached.
+fn look_up_child(dir: &Arc<Dentry>, name: &[u8]) -> Result<Arc<Dentry>> {
+    let _tree = TREE.read();
+    let inode = dir.positive()?;
+    let _dir = inode.base().dir.lock();
+    child_locked(dir, inode, name)
+}
+
+/// As [`look_up_child`], for a caller who holds the directory.
+pub(crate) fn child_locked(
+    dir: &Arc<Dentry>,
+    inode: &Arc<dyn Inode>,
+    name: &[u8],
+) -> Result<Arc<Dentry>> {
+    if name.len() > NAME_MAX {
+        return err!(ENAMETOOLONG, "name too long");
+    }
+    if let Some(child) = dir.cached_child(name) {
+        return Ok(child);
+    }
+    match inode.lookup(name) {
+        Ok(found) => Ok(dir.add_child(name, Some(found))),
+        Err(error) if error.errno() == errno::Errno::ENOENT => Ok(dir.add_child(name, None)),
+        Err(error) => Err(error),
+    }
+}
+
+fn last_of(name: &[u8]) -> Result<Last> {
+    Ok(match name {
+        b"." => Last::Dot,
+        b".." => Last::DotDot,
+        name if name.len() > NAME_MAX => return err!(ENAMETOOLONG, "name too long"),
+        name => Last::Name(name.to_vec()),
+    })
+}
+
+/// The first component of a path, without the slashes before it, and what follows.
+#[inline]
+fn next_component(path: &[u8]) -> (&[u8], &[u8]) {
+    let start = path.iter().position(|&byte| byte != b'/').unwrap_or(path.len());
+    let path = path.get(start..).unwrap_or_default();
+    let end = path.iter().position(|&byte| byte == b'/').unwrap_or(path.len());
+    path.split_at_checked(end).unwrap_or_default()
+}
+
+/// A symbolic link's text with the rest of the path behind it.
+fn join(text: &[u8], rest: &[u8]) -> Result<Vec<u8>> {
+    let mut joined = Vec::new();
+    joined.try_reserve_exact(text.len() + rest.len()).map_err(|_| error!(ENOMEM))?;
+    joined.extend_from_slice(text);
+    joined.extend_from_slice(rest);
+    Ok(joined)
+}
+
+/// The mount on which changes below `path` happen; `EROFS` if it is read only.
+pub(crate) fn writable_mount(path: &Path) -> Result<&Arc<Mount>> {
+    path.mount().check_writable()?;
+    Ok(path.mount())
+}

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! A sparse array from page index to page: a radix tree of 64-way nodes.
+//!
+//! Serves page caches: looking up is a few loads a level; only growing allocates.
+
+use alloc::boxed::Box;
+
+const BITS: u32 = 6;
+const WIDTH: usize = 1 << BITS;
+
+enum Node<T> {
+    Empty,
+    Inner(Box<Inner<T>>),
+    Leaf(T),
+}
+
+struct Inner<T> {
+    used: u32,
+    slots: [Node<T>; WIDTH],
+}
+
+/// A sparse array indexed by page number.
+pub struct PageMap<T> {
+    root: Node<T>,
+    /// Levels of inner nodes; 0 for an empty map or one entry at index 0.
+    height: u32,
+    len: u64,
+}
+
+impl<T> PageMap<T> {
+    /// An empty map.
+    pub const fn new() -> Self {
+        Self { root: Node::Empty, height: 0, len: 0 }
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The entry at `index`.
+    #[inline]
+    pub fn get(&self, index: u64) -> Option<&T> {
+        if beyond(index, self.height) {
+            return None;
+        }
+        let mut node = &self.root;
+        let mut level = self.height;
+        loop {
+            match node {
+                Node::Empty => return None,
+                Node::Leaf(value) => return Some(value),
+                Node::Inner(inner) => {
+                    level = level.checked_sub(1)?;
+                    node = inner.slots.get(slot(index, level))?;
+                }
+            }
+        }
+    }
+
+    /// Sets the entry at `index` and returns the old one.
+    pub fn insert(&mut self, index: u64, value: T) -> Option<T> {
+        while beyond(index, self.height) {
+            let old = core::mem::replace(&mut self.root, Node::Empty);
+            if !matches!(old, Node::Empty) {
+                let mut inner = Inner::new();
+                inner.used = 1;
+                if let Some(first) = inner.slots.first_mut() {
+                    *first = old;
+                }
+                self.root = Node::Inner(inner);
+            }
+            self.height += 1;
+        }
+        let old = insert(&mut self.root, self.height, index, value);
+        self.len += u64::from(old.is_none());
+        old
+    }
+
+    /// Removes the entry at `index`.
+    pub fn remove(&mut self, index: u64) -> Option<T> {
+        if beyond(index, self.height) {
+            return None;
+        }
+        let old = remove(&mut self.root, self.height, index);
+        self.len -= u64::from(old.is_some());
+        old
+    }
+
+    /// Removes one entry of the range `from..to` and returns it; `None` when there
+    /// are none left. Called in a loop, so that a caller can pause between.
+    pub fn pop_in(&mut self, from: u64, to: u64) -> Option<T> {
+        let index = self.next_from(from).filter(|&index| index < to)?;
+        self.remove(index)
+    }
+
+    /// The index of the first entry at or after `from`.
+    pub fn next_from(&self, from: u64) -> Option<u64> {
+        if beyond(from, self.height) {
+            return None;
+        }
+        next(&self.root, self.height, from)
+    }
+
+    /// The first index at or after `from` without an entry.
+    pub fn next_gap(&self, from: u64) -> u64 {
+        let mut index = from;
+        while self.get(index).is_some() {
+            index += 1;
+        }
+        index
+    }
+}
+
+impl<T> Default for PageMap<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> Inner<T> {
+    fn new() -> Box<Self> {
+        Box::new(Self { used: 0, slots: [const { Node::Empty }; WIDTH] })
+    }
+}
+
+/// Whether `index` does not fit below `height` levels.
+#[inline]
+fn beyond(index: u64, height: u32) -> bool {
+    let bits = height * BITS;
+    bits < u64::BITS && index >> bits != 0
+}
+
+#[inline]
+fn slot(index: u64, level: u32) -> usize {
+    ((index >> (level * BITS)) as usize) & (WIDTH - 1)
+}
+
+fn insert<T>(node: &mut Node<T>, level: u32, index: u64, value: T) -> Option<T> {
+    let Some(below) = level.checked_sub(1) else {
+        return match core::mem::replace(node, Node::Leaf(value)) {
+            Node::Leaf(old) => Some(old),
+            Node::Empty | Node::Inner(_) => None,
+        };
+    };
+    if !matches!(node, Node::Inner(_)) {
+        *node = Node::Inner(Inner::new());
+    }
+    let Node::Inner(inner) = node else { return None };
+    let Inner { used, slots } = &mut **inner;
+    let place = slots.get_mut(slot(index, below))?;
+    *used += u32::from(matches!(place, Node::Empty));
+    insert(place, below, index, value)
+}
+
+fn remove<T>(node: &mut Node<T>, level: u32, index: u64) -> Option<T> {
+    match node {
+        Node::Empty => None,
+        Node::Leaf(_) => match core::mem::replace(node, Node::Empty) {
+            Node::Leaf(old) => Some(old),
+            Node::Empty | Node::Inner(_) => None,
+        },
+        Node::Inner(inner) => {
+            let below = level.checked_sub(1)?;
+            let Inner { used, slots } = &mut **inner;
+            let place = slots.get_mut(slot(index, below))?;
+            let old = remove(place, below, index);
+            if old.is_some() && matches!(place, Node::Empty) {
+                *used -= 1;
+                if *used == 0 {
+                    *node = Node::Empty;
+                }
+            }
+            old
+        }
+    }
+}
+
+/// The first index at or after `from` (relative to this node) with an entry.
+fn next<T>(node: &Node<T>, level: u32, from: u64) -> Option<u64> {
+    match node {
+        Node::Empty => None,
+        Node::Leaf(_) => Some(0),
+        Node::Inner(inner) => {
+            let below = level.checked_sub(1)?;
+            let shift = below * BITS;
+            let first = slot(from, below);
+            let low = from & ((1 << shift) - 1);
+            inner.slots.iter().enumerate().skip(first).find_map(|(at, child)| {
+                let start = if at == first { low } else { 0 };
+                next(child, below, start).map(|found| ((at as u64) << shift) | found)
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn behaves_like_a_map() {
+        let mut map = PageMap::new();
+        let mut model = BTreeMap::new();
+        let mut seed = 42_u64;
+        for _ in 0..20_000 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let index = match (seed >> 60) & 3 {
+                0 => (seed >> 33) & 0xff,
+                1 => (seed >> 33) & 0xffff,
+                _ => (seed >> 13) & 0xffff_ffff_ffff,
+            };
+            if seed & 3 == 0 {
+                assert_eq!(map.remove(index), model.remove(&index));
+            } else {
+                assert_eq!(map.insert(index, seed), model.insert(index, seed));
+            }
+            assert_eq!(map.len(), model.len() as u64);
+            let probe = seed >> 40;
+            assert_eq!(map.next_from(probe), model.range(probe..).next().map(|(at, _)| *at));
+            assert_eq!(map.get(probe), model.get(&probe));
+        }
+        while let Some(value) = map.pop_in(0, u64::MAX) {
+            assert_eq!(model.pop_first().map(|(_, value)| value), Some(value));
+        }
+        assert!(model.is_empty() && map.is_empty() && map.get(0).is_none());
+    }
+
+    #[test]
+    fn gaps_and_extremes() {
+        let mut map = PageMap::new();
+        for index in [0, 1, 2, 5, u64::MAX >> 12] {
+            map.insert(index, index);
+        }
+        assert_eq!((map.next_gap(0), map.next_gap(5), map.next_gap(4)), (3, 6, 4));
+        assert_eq!(map.next_from(6), Some(u64::MAX >> 12));
+        assert_eq!(map.get(u64::MAX), None);
+    }
+}

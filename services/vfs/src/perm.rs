@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Who may do what with an inode.
+//!
+//! Spec: path_resolution(7), capabilities(7).
+
+use alloc::sync::Arc;
+
+use cred::{Caps, Cred};
+use errno::{Result, err};
+
+use crate::{Attr, FileKind, Inode, May, NewInode, NewKind, Path, S_ISGID, S_ISVTX};
+
+const S_IXGRP: u32 = 0o010;
+const ANY_EXEC: u32 = 0o111;
+
+/// `EACCES` unless `cred` may access the inode in all ways of `may`.
+#[inline]
+pub fn check(inode: &Arc<dyn Inode>, cred: &Cred, may: May) -> Result<()> {
+    let base = inode.base();
+    let attr = base.attr();
+    if granted(&attr, cred).contains(may) || overridden(base.kind(), &attr, cred, may) {
+        return Ok(());
+    }
+    err!(EACCES, "permission denied")
+}
+
+/// As [`check`], and `EROFS` for writing to files of a read-only mount.
+pub fn check_path(path: &Path, cred: &Cred, may: May) -> Result<()> {
+    let inode = path.inode()?;
+    if may.contains(May::WRITE) {
+        match inode.base().kind() {
+            FileKind::Regular | FileKind::Directory | FileKind::Symlink => {
+                path.mount().check_writable()?;
+            }
+            _ => {}
+        }
+    }
+    check(inode, cred, may)
+}
+
+fn granted(attr: &Attr, cred: &Cred) -> May {
+    let bits = if cred.fsuid == attr.uid {
+        attr.perm >> 6
+    } else if cred.in_group(attr.gid) {
+        attr.perm >> 3
+    } else {
+        attr.perm
+    };
+    May::from_bits_truncate(bits & 7)
+}
+
+fn overridden(kind: FileKind, attr: &Attr, cred: &Cred, may: May) -> bool {
+    if kind == FileKind::Directory {
+        return cred.capable(Caps::DAC_OVERRIDE)
+            || (!may.contains(May::WRITE) && cred.capable(Caps::DAC_READ_SEARCH));
+    }
+    if may == May::READ && cred.capable(Caps::DAC_READ_SEARCH) {
+        return true;
+    }
+    (!may.contains(May::EXEC) || attr.perm & ANY_EXEC != 0) && cred.capable(Caps::DAC_OVERRIDE)
+}
+
+/// Whether `cred` owns the inode or has CAP_FOWNER.
+pub fn is_owner(inode: &Arc<dyn Inode>, cred: &Cred) -> bool {
+    cred.fsuid == inode.base().attr().uid || cred.capable(Caps::FOWNER)
+}
+
+/// Whether entries may be added to the directory.
+pub(crate) fn may_create(dir: &Path, cred: &Cred) -> Result<()> {
+    dir.mount().check_writable()?;
+    if dir.dentry().is_unlinked() {
+        return err!(ENOENT, "the directory was removed");
+    }
+    check(dir.inode()?, cred, May::WRITE | May::EXEC)
+}
+
+/// What must hold of a victim of removal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Victim {
+    Directory,
+    NotDirectory,
+    Any,
+}
+
+/// Whether the entry that names `victim` may be removed from the directory.
+pub(crate) fn may_delete(
+    dir: &Path,
+    victim: &Arc<dyn Inode>,
+    cred: &Cred,
+    want: Victim,
+) -> Result<()> {
+    dir.mount().check_writable()?;
+    let dir_inode = dir.inode()?;
+    check(dir_inode, cred, May::WRITE | May::EXEC)?;
+    let attr = dir_inode.base().attr();
+    let is_free = attr.perm & S_ISVTX == 0
+        || cred.fsuid == attr.uid
+        || cred.fsuid == victim.base().attr().uid
+        || cred.capable(Caps::FOWNER);
+    if !is_free {
+        return err!(EPERM, "sticky directory");
+    }
+    match (want, victim.base().is_dir()) {
+        (Victim::Directory, false) => err!(ENOTDIR),
+        (Victim::NotDirectory, true) => err!(EISDIR),
+        _ => Ok(()),
+    }
+}
+
+/// The owner, group and final bits of a new inode in `dir`.
+pub(crate) fn new_inode<'a>(
+    dir: &Arc<dyn Inode>,
+    kind: NewKind<'a>,
+    perm: u32,
+    cred: &Cred,
+) -> NewInode<'a> {
+    let dir_attr = dir.base().attr();
+    let mut new = NewInode { kind, perm: perm & 0o7777, uid: cred.fsuid, gid: cred.fsgid };
+    if dir_attr.perm & S_ISGID != 0 {
+        new.gid = dir_attr.gid;
+        if kind == NewKind::Directory {
+            new.perm |= S_ISGID;
+        } else if new.perm & (S_ISGID | S_IXGRP) == S_ISGID | S_IXGRP
+            && !cred.in_group(new.gid)
+            && !cred.capable(Caps::FSETID)
+        {
+            new.perm &= !S_ISGID;
+        }
+    }
+    new
+}
