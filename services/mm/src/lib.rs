@@ -1,7 +1,60 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! User address spaces: VM areas, faults, brk and mmap.
+//! User address spaces: VM areas, page faults, mmap and its family.
+//!
+//! An [`AddressSpace`] is what Linux calls an mm: a sorted map of [`Area`]s over
+//! one page table ([`framework::mm::VmSpace`]). Areas say what may be there,
+//! faults put frames there. This crate owns every rule about both, and the
+//! figures `/proc` shows of them; it never looks at who is running.
+//!
+//! The syscall crate and `task` (fork, exec, exit) call it; it calls the
+//! framework for frames and tables, and `vfs` pagers for pages of files.
+//!
+//! Locks: the address space's lock (sleeping; written by calls that change
+//! areas, read by faults) > a pager's locks > the page table's locks.
 
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod advise;
+mod area;
+mod area_map;
+mod brk;
+mod fault;
+mod flags;
+mod fork;
+mod layout;
+mod lock;
+mod mmap;
+mod mremap;
+mod protect;
+mod report;
+mod shared;
+mod space;
+mod stack;
+
+#[cfg(test)]
+mod tests;
+
+pub use advise::Advice;
+pub use area::{Area, Backing};
+pub use fault::{FaultError, OomVerdict, set_oom_hook};
+pub use flags::{AreaFlags, MapFlags, Prot, RemapFlags, SyncFlags};
+pub use layout::{Aslr, Layout, MMAP_MIN_ADDR, TASK_SIZE};
+pub use lock::{LockAll, LockMode};
+pub use mmap::MapRequest;
+pub use report::{AreaInfo, Usage};
+pub use shared::SharedPages;
+pub use space::{AddressSpace, Limits, ProgramInfo};
+
+/// The result of a call: errors carry Linux's number.
+pub use errno::Result;
+
+/// Linux's `vm.max_map_count`.
+pub const MAX_AREAS: usize = 65_530;
+
+/// Pages kept free below a growing stack, Linux's `stack_guard_gap`.
+pub const STACK_GUARD_PAGES: usize = 256;

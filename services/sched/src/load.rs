@@ -32,7 +32,7 @@ impl fmt::Display for LoadAverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Rounded to hundredths, as Linux does.
         let rounded = self.0 + ONE / 200;
-        write!(f, "{}.{:02}", rounded >> SHIFT, (rounded & (ONE - 1)) * 100 >> SHIFT)
+        write!(f, "{}.{:02}", rounded >> SHIFT, ((rounded & (ONE - 1)) * 100) >> SHIFT)
     }
 }
 

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! mlock(2) and its family. There is no swap: locking means present and counted.
+
+use core::ops::Range;
+
+use bitflags::bitflags;
+use errno::{Errno, err};
+
+use crate::Result;
+use crate::fault::FaultError;
+use crate::flags::AreaFlags;
+use crate::layout::{page_down, page_up};
+use crate::space::{AddressSpace, Inner, exceeds};
+
+/// When the pages of a locked range are brought in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockMode {
+    /// At once.
+    Now,
+    /// `MLOCK_ONFAULT`: as they are used.
+    OnFault,
+}
+
+bitflags! {
+    /// Flags of mlockall(2): `MCL_*`.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct LockAll: u32 {
+        /// `MCL_CURRENT`.
+        const CURRENT = 1;
+        /// `MCL_FUTURE`.
+        const FUTURE = 2;
+        /// `MCL_ONFAULT`.
+        const ONFAULT = 4;
+    }
+}
+
+impl AddressSpace {
+    /// mlock(2) and mlock2(2).
+    pub fn mlock(&self, addr: usize, len: usize, mode: LockMode) -> Result<()> {
+        let range = {
+            let mut inner = self.inner.write();
+            if inner.limits.memlock == 0 {
+                return err!(EPERM, "locking not allowed");
+            }
+            let range = page_range(addr, len)?;
+            let already: usize = inner
+                .areas
+                .overlapping(range.clone())
+                .filter(|area| area.flags.contains(AreaFlags::LOCKED))
+                .map(|area| area.end.min(range.end) - area.start.max(range.start))
+                .sum();
+            let more = range.len() - already;
+            if exceeds(inner.areas.totals().locked, more, inner.limits.memlock) {
+                return err!(ENOMEM, "locked memory limit");
+            }
+            inner.set_locked(range.clone(), true)?;
+            range
+        };
+        if mode == LockMode::OnFault {
+            return Ok(());
+        }
+        self.populate(range).map_err(|error| {
+            match error {
+                FaultError::OutOfMemory => Errno::EAGAIN,
+                FaultError::NotMapped | FaultError::Forbidden | FaultError::PastEnd => {
+                    Errno::ENOMEM
+                }
+            }
+            .into()
+        })
+    }
+
+    /// munlock(2).
+    pub fn munlock(&self, addr: usize, len: usize) -> Result<()> {
+        let range = page_range(addr, len)?;
+        self.inner.write().set_locked(range, false)
+    }
+
+    /// mlockall(2).
+    pub fn mlockall(&self, flags: LockAll) -> Result<()> {
+        if flags.is_empty() || !LockAll::all().contains(flags) || flags == LockAll::ONFAULT {
+            return err!(EINVAL, "flags");
+        }
+        let mut inner = self.inner.write();
+        if inner.limits.memlock == 0 {
+            return err!(EPERM, "locking not allowed");
+        }
+        let is_current = flags.contains(LockAll::CURRENT);
+        if is_current && exceeds(inner.areas.totals().all, 0, inner.limits.memlock) {
+            return err!(ENOMEM, "locked memory limit");
+        }
+        inner.lock_future = flags.contains(LockAll::FUTURE);
+        if !is_current {
+            return Ok(());
+        }
+        let mut at = 0;
+        while let Some(range) = inner.areas.at_or_after(at).map(|area| area.range()) {
+            at = range.end;
+            inner.areas.update(range.clone(), |area| area.flags |= AreaFlags::LOCKED)?;
+            if !flags.contains(LockAll::ONFAULT) {
+                drop(inner);
+                // As on Linux, what cannot be brought in is no error here.
+                let _ = self.populate(range);
+                inner = self.inner.write();
+            }
+        }
+        Ok(())
+    }
+
+    /// munlockall(2).
+    pub fn munlockall(&self) -> Result<()> {
+        let mut inner = self.inner.write();
+        inner.lock_future = false;
+        inner.areas.update(0..crate::TASK_SIZE, |area| area.flags -= AreaFlags::LOCKED)
+    }
+}
+
+impl Inner {
+    fn set_locked(&mut self, range: Range<usize>, locked: bool) -> Result<()> {
+        let covered = self.areas.covers(range.clone());
+        self.areas.update(range, |area| area.flags.set(AreaFlags::LOCKED, locked))?;
+        if covered { Ok(()) } else { err!(ENOMEM, "gap in the range") }
+    }
+}
+
+/// The pages that `addr..addr + len` touches.
+fn page_range(addr: usize, len: usize) -> Result<Range<usize>> {
+    let start = page_down(addr);
+    match addr.checked_add(len).and_then(page_up).filter(|&end| end >= start) {
+        Some(end) => Ok(start..end),
+        None => err!(EINVAL, "range wraps"),
+    }
+}

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! mmap(2) and munmap(2): checks in Linux's order, placement, the new area.
+
+use alloc::sync::Arc;
+use core::ops::Range;
+
+use errno::err;
+use framework::mm::PAGE_SIZE;
+use vfs::{File, MapSource, MountFlags};
+
+use crate::area::{Area, Backing};
+use crate::flags::{AreaFlags, MapFlags, Prot};
+use crate::layout::{LOW_32BIT_END, MMAP_MIN_ADDR, TASK_SIZE, is_aligned, page_down, page_up};
+use crate::shared::SharedPages;
+use crate::space::{AddressSpace, Inner};
+use crate::{MAX_AREAS, Result};
+
+/// The lowest page that can be mapped at all; page zero never is.
+pub(crate) const LOWEST: usize = PAGE_SIZE;
+
+/// A decoded mmap call.
+#[derive(Clone)]
+pub struct MapRequest {
+    /// The wished or, with `MAP_FIXED`, required address.
+    pub addr: usize,
+    /// Bytes, rounded up to pages.
+    pub len: usize,
+    /// The protection.
+    pub prot: Prot,
+    /// The flags.
+    pub flags: MapFlags,
+    /// The file, unless anonymous.
+    pub file: Option<Arc<File>>,
+    /// Byte offset into the file.
+    pub offset: u64,
+    /// The caller has `CAP_SYS_RAWIO`: may map below [`MMAP_MIN_ADDR`].
+    pub may_map_low: bool,
+}
+
+impl MapRequest {
+    /// A private anonymous mapping, placed by the kernel.
+    pub fn anonymous(len: usize, prot: Prot) -> Self {
+        Self {
+            addr: 0,
+            len,
+            prot,
+            flags: MapFlags::PRIVATE | MapFlags::ANONYMOUS,
+            file: None,
+            offset: 0,
+            may_map_low: false,
+        }
+    }
+
+    /// The same at exactly `addr`, replacing what is there.
+    pub fn fixed(mut self, addr: usize) -> Self {
+        self.addr = addr;
+        self.flags |= MapFlags::FIXED;
+        self
+    }
+
+    /// A private mapping of `file` from `offset`.
+    pub fn file(file: Arc<File>, offset: u64, len: usize, prot: Prot) -> Self {
+        Self { flags: MapFlags::PRIVATE, file: Some(file), offset, ..Self::anonymous(len, prot) }
+    }
+
+    fn is_fixed(&self) -> bool {
+        self.flags.intersects(MapFlags::FIXED | MapFlags::FIXED_NOREPLACE)
+    }
+}
+
+/// What the new area will be, after the checks.
+struct Plan {
+    prot: Prot,
+    max_prot: Prot,
+    flags: AreaFlags,
+    backing: Backing,
+}
+
+impl AddressSpace {
+    /// mmap(2): returns the start of the new mapping.
+    pub fn mmap(&self, request: &MapRequest) -> Result<usize> {
+        if !request.offset.is_multiple_of(PAGE_SIZE as u64) {
+            return err!(EINVAL, "offset not page-aligned");
+        }
+        if request.len == 0 {
+            return err!(EINVAL, "empty mapping");
+        }
+        let Some(len) = page_up(request.len) else { return err!(ENOMEM, "length") };
+        let (range, flags) = {
+            let mut inner = self.inner.write();
+            if inner.areas.len() > MAX_AREAS {
+                return err!(ENOMEM, "too many areas");
+            }
+            let start = inner.place(request, len)?;
+            let range = start..start + len;
+            if request.flags.contains(MapFlags::LOCKED) && inner.limits.memlock == 0 {
+                return err!(EPERM, "locking not allowed");
+            }
+            let mut plan = plan_area(request, len as u64)?;
+            if request.flags.contains(MapFlags::LOCKED) || inner.lock_future {
+                plan.flags |= AreaFlags::LOCKED;
+            }
+            let flags = plan.flags;
+            self.map_planned(&mut inner, range.clone(), plan)?;
+            (range, flags)
+        };
+        let populate = request.flags.contains(MapFlags::POPULATE)
+            && !request.flags.contains(MapFlags::NONBLOCK);
+        if populate || flags.contains(AreaFlags::LOCKED) {
+            // As on Linux, the mapping stands even if not all of it could be filled.
+            let _ = self.populate(range.clone());
+        }
+        Ok(range.start)
+    }
+
+    fn map_planned(&self, inner: &mut Inner, range: Range<usize>, plan: Plan) -> Result<()> {
+        let len = range.len();
+        inner.may_lock_future(len, plan.flags)?;
+        let replaced = inner.areas.covered_bytes(range.clone());
+        inner.may_expand(len - replaced, plan.prot, plan.flags)?;
+        Inner::may_commit(len, plan.prot, plan.flags)?;
+        if replaced > 0 {
+            self.unmap_range(inner, range.clone())?;
+        }
+        inner.may_add_area()?;
+        inner.areas.insert(Area::new(range, plan.prot, plan.max_prot, plan.flags, plan.backing));
+        inner.note_peak();
+        Ok(())
+    }
+
+    /// munmap(2).
+    pub fn munmap(&self, addr: usize, len: usize) -> Result<()> {
+        if !is_aligned(addr) || addr > TASK_SIZE || len > TASK_SIZE - addr {
+            return err!(EINVAL, "bad range");
+        }
+        let Some(end) = page_up(len).and_then(|len| addr.checked_add(len)) else {
+            return err!(EINVAL, "bad range");
+        };
+        if end == addr {
+            return err!(EINVAL, "empty range");
+        }
+        let mut inner = self.inner.write();
+        self.unmap_range(&mut inner, addr..end)
+    }
+
+    /// Unmaps everything: the end of the process, or of its old program.
+    pub fn clear(&self) {
+        let mut inner = self.inner.write();
+        // Cutting nothing, this cannot fail.
+        let _ = self.unmap_range(&mut inner, 0..TASK_SIZE);
+        inner.heap = crate::space::Heap::default();
+    }
+}
+
+impl Inner {
+    /// Chooses or checks the start of a mapping of `len` bytes.
+    fn place(&mut self, request: &MapRequest, len: usize) -> Result<usize> {
+        if len > TASK_SIZE {
+            return err!(ENOMEM, "longer than the address space");
+        }
+        if request.is_fixed() {
+            if request.addr > TASK_SIZE - len {
+                return err!(ENOMEM, "past the end of the address space");
+            }
+            if !is_aligned(request.addr) {
+                return err!(EINVAL, "address not page-aligned");
+            }
+            let lowest = if request.may_map_low { LOWEST } else { MMAP_MIN_ADDR };
+            if request.addr < lowest {
+                return err!(EPERM, "address too low");
+            }
+            let range = request.addr..request.addr + len;
+            if request.flags.contains(MapFlags::FIXED_NOREPLACE) && !self.areas.is_free(range) {
+                return err!(EEXIST, "range in use");
+            }
+            return Ok(request.addr);
+        }
+        self.place_anywhere(request.addr, len, request.flags.contains(MapFlags::LOW_32BIT))
+    }
+
+    /// The wished address if it is free, else the highest gap below the base, else any gap.
+    pub(crate) fn place_anywhere(&mut self, wish: usize, len: usize, low: bool) -> Result<usize> {
+        let wish = if page_down(wish) == 0 { 0 } else { page_down(wish).max(MMAP_MIN_ADDR) };
+        if wish != 0 && wish <= TASK_SIZE - len.min(TASK_SIZE) && self.is_roomy(wish..wish + len) {
+            return Ok(wish);
+        }
+        let gap = if low {
+            self.areas.find_gap(len, MMAP_MIN_ADDR..LOW_32BIT_END)
+        } else {
+            let base = self.layout.mmap_base;
+            self.areas
+                .find_gap_hinted(len, MMAP_MIN_ADDR..base)
+                .or_else(|| self.areas.find_gap(len, base..TASK_SIZE))
+        };
+        match gap {
+            Some(start) => Ok(start),
+            None => err!(ENOMEM, "no gap"),
+        }
+    }
+
+    /// True when `range` is free and keeps clear of a stack's guard gap.
+    fn is_roomy(&self, range: Range<usize>) -> bool {
+        self.areas.at_or_after(range.start).is_none_or(|next| range.end <= next.guarded_start())
+    }
+}
+
+fn plan_area(request: &MapRequest, len: u64) -> Result<Plan> {
+    if request.flags.contains(MapFlags::ANONYMOUS) {
+        return plan_anonymous(request);
+    }
+    let Some(file) = &request.file else { return err!(EBADF) };
+    let end = request.offset.checked_add(len);
+    if end.is_none_or(|end| end > i64::MAX as u64) {
+        return err!(EOVERFLOW, "offset and length");
+    }
+    plan_file(request, file)
+}
+
+fn stored_flags(request: &MapRequest) -> AreaFlags {
+    if request.flags.contains(MapFlags::NORESERVE) {
+        AreaFlags::NORESERVE
+    } else {
+        AreaFlags::empty()
+    }
+}
+
+fn plan_anonymous(request: &MapRequest) -> Result<Plan> {
+    if request.flags.contains(MapFlags::HUGETLB) {
+        return err!(ENOMEM, "no huge pages");
+    }
+    let mut flags = stored_flags(request);
+    let grows = request.flags.contains(MapFlags::GROWSDOWN);
+    let backing = match request.flags.bits() & MapFlags::TYPE {
+        1 if grows => return err!(EINVAL, "a shared stack"),
+        1 => {
+            flags |= AreaFlags::SHARED | AreaFlags::MAY_SHARE;
+            Backing::Shared { pages: SharedPages::new(), offset: 0 }
+        }
+        2 => {
+            if grows {
+                flags |= AreaFlags::GROWSDOWN;
+            }
+            Backing::Anonymous
+        }
+        _ => return err!(EINVAL, "mapping type"),
+    };
+    Ok(Plan { prot: request.prot.access(), max_prot: Prot::ALL, flags, backing })
+}
+
+fn plan_file(request: &MapRequest, file: &Arc<File>) -> Result<Plan> {
+    if request.flags.contains(MapFlags::HUGETLB) {
+        return err!(EINVAL, "not a hugetlbfs file");
+    }
+    let mut flags = stored_flags(request);
+    let mut max_prot = Prot::ALL;
+    let kind = request.flags.bits() & MapFlags::TYPE;
+    match kind {
+        1 | 3 => {
+            if kind == 3 && !MapFlags::LEGACY.contains(request.flags) {
+                return err!(EOPNOTSUPP, "flags");
+            }
+            if request.prot.contains(Prot::WRITE) && !file.can_write() {
+                return err!(EACCES, "file not open for writing");
+            }
+            flags |= AreaFlags::MAY_SHARE;
+            if file.can_write() {
+                flags |= AreaFlags::SHARED;
+            } else {
+                max_prot -= Prot::WRITE;
+            }
+        }
+        2 => {}
+        _ => return err!(EINVAL, "mapping type"),
+    }
+    if !file.can_read() {
+        return err!(EACCES, "file not open for reading");
+    }
+    if file.path().mount().flags().contains(MountFlags::NOEXEC) {
+        if request.prot.contains(Prot::EXEC) {
+            return err!(EPERM, "mounted noexec");
+        }
+        max_prot -= Prot::EXEC;
+    }
+    let source = file.mmap()?;
+    if request.flags.contains(MapFlags::GROWSDOWN) {
+        return err!(EINVAL, "a stack in a file");
+    }
+    let offset = request.offset;
+    let backing = match source {
+        MapSource::Pages(pager) => Backing::File { file: file.clone(), pager, offset },
+        MapSource::Anonymous if kind == 2 => Backing::Anonymous,
+        MapSource::Anonymous => Backing::Shared { pages: SharedPages::new(), offset },
+    };
+    Ok(Plan { prot: request.prot.access(), max_prot, flags, backing })
+}

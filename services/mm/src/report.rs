@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What `/proc` shows: sizes and the list of areas.
+
+use alloc::vec::Vec;
+use core::sync::atomic::Ordering::Relaxed;
+
+use vfs::{Path, d_path};
+
+use crate::area::{Area, Backing};
+use crate::flags::{AreaFlags, Prot};
+use crate::layout::page_up;
+use crate::space::{AddressSpace, Inner};
+
+/// The column of the name in a line of `/proc/pid/maps`.
+const NAME_COLUMN: usize = 73;
+
+/// Sizes of an address space, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// All areas: `VmSize`.
+    pub size: usize,
+    /// The most that was ever mapped: `VmPeak`.
+    pub peak_size: usize,
+    /// Present pages: `VmRSS`.
+    pub resident: usize,
+    /// The most that was ever present: `VmHWM`.
+    pub peak_resident: usize,
+    /// Private writable memory that is no stack: `VmData`.
+    pub data: usize,
+    /// Stacks: `VmStk`.
+    pub stack: usize,
+    /// The program's text: `VmExe`.
+    pub text: usize,
+    /// Other executable areas: `VmLib`.
+    pub library: usize,
+    /// Locked memory: `VmLck`.
+    pub locked: usize,
+}
+
+/// One area as `/proc/pid/maps` shows it.
+pub struct AreaInfo<'a> {
+    area: &'a Area,
+    special: Option<&'static str>,
+}
+
+impl AddressSpace {
+    /// The sizes now.
+    pub fn usage(&self) -> Usage {
+        let inner = self.inner.read();
+        let totals = inner.areas.totals();
+        let resident = self.vm.rss_pages() * framework::mm::PAGE_SIZE;
+        let code = &inner.program.code;
+        let text = page_up(code.end).unwrap_or(code.end) - crate::layout::page_down(code.start);
+        let text = text.min(totals.exec);
+        Usage {
+            size: totals.all,
+            peak_size: inner.peak_bytes.max(totals.all),
+            resident,
+            peak_resident: (self.peak_rss.load(Relaxed) * framework::mm::PAGE_SIZE).max(resident),
+            data: totals.data,
+            stack: totals.stack,
+            text,
+            library: totals.exec - text,
+            locked: totals.locked,
+        }
+    }
+
+    /// Calls `visit` for each area that ends after `from`, in order, until it
+    /// returns false. The address space is locked meanwhile: no user copies.
+    pub fn each_area(&self, from: usize, mut visit: impl FnMut(&AreaInfo<'_>) -> bool) {
+        let inner = self.inner.read();
+        let mut at = from;
+        while let Some(area) = inner.areas.at_or_after(at) {
+            at = area.end;
+            if !visit(&AreaInfo { area, special: inner.special_name(area) }) {
+                return;
+            }
+        }
+    }
+
+    /// The number of areas.
+    pub fn area_count(&self) -> usize {
+        self.inner.read().areas.len()
+    }
+}
+
+impl Inner {
+    /// `[heap]` and `[stack]`, by Linux's rules.
+    fn special_name(&self, area: &Area) -> Option<&'static str> {
+        if !area.is_anonymous() {
+            return None;
+        }
+        if area.start <= self.heap.end && area.end >= self.heap.start && self.heap.start != 0 {
+            return Some("[heap]");
+        }
+        let stack = self.program.start_stack;
+        (stack != 0 && area.start <= stack && area.end >= stack).then_some("[stack]")
+    }
+}
+
+impl AreaInfo<'_> {
+    /// The area itself.
+    pub fn area(&self) -> &Area {
+        self.area
+    }
+
+    /// The four letters: read, write, execute, shared or private.
+    pub fn perms(&self) -> [u8; 4] {
+        let letter = |prot, letter| if self.area.prot.contains(prot) { letter } else { b'-' };
+        let is_shared = self.area.flags.contains(AreaFlags::MAY_SHARE);
+        [
+            letter(Prot::READ, b'r'),
+            letter(Prot::WRITE, b'w'),
+            letter(Prot::EXEC, b'x'),
+            if is_shared { b's' } else { b'p' },
+        ]
+    }
+
+    /// Device number (major, minor) and inode; zeros without a file.
+    pub fn device_inode(&self) -> ((u32, u32), u64) {
+        match &self.area.backing {
+            Backing::Anonymous => ((0, 0), 0),
+            Backing::Shared { pages, .. } => ((0, 1), pages.inode()),
+            Backing::File { file, .. } => {
+                let base = file.inode().base();
+                let dev = base.sb().dev();
+                ((dev.major(), dev.minor()), base.ino())
+            }
+        }
+    }
+
+    /// The file's path as seen from `root`, or a bracketed name; empty when there is none.
+    pub fn name(&self, root: &Path) -> Vec<u8> {
+        match &self.area.backing {
+            Backing::Anonymous => self.special.unwrap_or_default().as_bytes().to_vec(),
+            Backing::Shared { .. } => b"/dev/zero (deleted)".to_vec(),
+            Backing::File { file, .. } => d_path(file.path(), root),
+        }
+    }
+
+    /// Appends the line of `/proc/pid/maps`, with its newline.
+    pub fn write_maps_line(&self, root: &Path, out: &mut Vec<u8>) {
+        let begin = out.len();
+        let ((major, minor), inode) = self.device_inode();
+        let (start, end) = (self.area.start, self.area.end);
+        let head = alloc::format!("{start:08x}-{end:08x} ");
+        out.extend_from_slice(head.as_bytes());
+        out.extend_from_slice(&self.perms());
+        let offset = self.area.backing.offset();
+        let tail = alloc::format!(" {offset:08x} {major:02x}:{minor:02x} {inode} ");
+        out.extend_from_slice(tail.as_bytes());
+        let name = self.name(root);
+        if !name.is_empty() {
+            let column = (begin + NAME_COLUMN).max(out.len() + 1);
+            out.resize(column, b' ');
+            for byte in name {
+                match byte {
+                    b'\n' => out.extend_from_slice(b"\\012"),
+                    byte => out.push(byte),
+                }
+            }
+        }
+        out.push(b'\n');
+    }
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The address space: areas and page table under one lock.
+//!
+//! [`AddressSpace`] pairs the areas with the page table and is the framework's
+//! fault handler for it. Threads of a process share it by `Arc`; exec makes a
+//! new one, [`AddressSpace::fork`] a copy.
+
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
+use core::ops::Range;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use framework::mm::{FaultHandler, PAGE_SIZE, VmSpace};
+use framework::sync::RwLock;
+use vfs::File;
+
+use crate::area_map::{AreaMap, is_data};
+use crate::flags::{AreaFlags, Prot};
+use crate::layout::{Aslr, Layout};
+use crate::{MAX_AREAS, Result};
+use errno::err;
+
+/// The resource limits that memory calls obey, in bytes; `u64::MAX` is unlimited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// `RLIMIT_AS`.
+    pub address_space: u64,
+    /// `RLIMIT_DATA`.
+    pub data: u64,
+    /// `RLIMIT_STACK`.
+    pub stack: u64,
+    /// `RLIMIT_MEMLOCK`; unlimited for the holder of `CAP_IPC_LOCK`.
+    pub memlock: u64,
+}
+
+impl Limits {
+    /// No limit but the usual 8 MiB of stack and of locked memory.
+    pub const DEFAULT: Self =
+        Self { address_space: u64::MAX, data: u64::MAX, stack: 8 << 20, memlock: 8 << 20 };
+}
+
+/// What exec knows of the program; shown by `/proc`.
+#[derive(Clone, Default)]
+pub struct ProgramInfo {
+    /// The executable file, `/proc/pid/exe`.
+    pub exe: Option<Arc<File>>,
+    /// Text: from the first to the end of the last executable segment.
+    pub code: Range<usize>,
+    /// Initialised data.
+    pub data: Range<usize>,
+    /// The stack pointer at the start.
+    pub start_stack: usize,
+    /// The strings of argv.
+    pub args: Range<usize>,
+    /// The strings of the environment.
+    pub env: Range<usize>,
+    /// The auxiliary vector as pairs of words.
+    pub auxv: Vec<u64>,
+}
+
+/// The heap: from `start` to the exact `end` that the program asked for.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Heap {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+pub(crate) struct Inner {
+    pub(crate) areas: AreaMap,
+    pub(crate) limits: Limits,
+    pub(crate) layout: Layout,
+    pub(crate) heap: Heap,
+    pub(crate) program: Arc<ProgramInfo>,
+    /// `mlockall(MCL_FUTURE)`: new areas are locked.
+    pub(crate) lock_future: bool,
+    pub(crate) peak_bytes: usize,
+}
+
+/// A user address space (Linux's mm).
+pub struct AddressSpace {
+    pub(crate) vm: Arc<VmSpace>,
+    pub(crate) inner: RwLock<Inner>,
+    /// Start of the area that the last fault hit; only a hint.
+    pub(crate) last_fault: AtomicUsize,
+    /// The highest number of resident pages seen before a decrease.
+    pub(crate) peak_rss: AtomicUsize,
+}
+
+impl AddressSpace {
+    /// An empty address space with a fresh layout, for exec.
+    pub fn new(limits: Limits, aslr: Aslr) -> Result<Arc<Self>> {
+        Self::from_inner(Inner {
+            areas: AreaMap::default(),
+            limits,
+            layout: Layout::new(limits.stack, aslr),
+            heap: Heap::default(),
+            program: Arc::new(ProgramInfo::default()),
+            lock_future: false,
+            peak_bytes: 0,
+        })
+    }
+
+    pub(crate) fn from_inner(inner: Inner) -> Result<Arc<Self>> {
+        let space = Arc::new(Self {
+            vm: VmSpace::new()?,
+            inner: RwLock::new(inner),
+            last_fault: AtomicUsize::new(0),
+            peak_rss: AtomicUsize::new(0),
+        });
+        let handler: Arc<dyn FaultHandler> = space.clone();
+        let handler: Weak<dyn FaultHandler> = Arc::downgrade(&handler);
+        space.vm.set_fault_handler(handler);
+        Ok(space)
+    }
+
+    /// The page table, for the task that runs in it and for user copies.
+    pub fn vm(&self) -> &Arc<VmSpace> {
+        &self.vm
+    }
+
+    /// The starts that were chosen at exec.
+    pub fn layout(&self) -> Layout {
+        self.inner.read().layout
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> Limits {
+        self.inner.read().limits
+    }
+
+    /// Replaces the limits: after setrlimit, and when fork gives a process its own.
+    pub fn set_limits(&self, limits: Limits) {
+        self.inner.write().limits = limits;
+    }
+
+    /// What exec recorded of the program.
+    pub fn program(&self) -> Arc<ProgramInfo> {
+        self.inner.read().program.clone()
+    }
+
+    /// Records what `/proc` shows of the program.
+    pub fn set_program(&self, program: ProgramInfo) {
+        self.inner.write().program = Arc::new(program);
+    }
+
+    /// Unmaps `range` in `inner` and in the page table; cuts areas at its ends.
+    pub(crate) fn unmap_range(&self, inner: &mut Inner, range: Range<usize>) -> Result<()> {
+        self.note_peak_rss();
+        let vm = &self.vm;
+        inner.areas.remove(range, |area| {
+            vm.unmap(area.range());
+        })
+    }
+
+    /// Remembers the resident size before it decreases.
+    pub(crate) fn note_peak_rss(&self) {
+        self.peak_rss.fetch_max(self.vm.rss_pages(), Relaxed);
+    }
+}
+
+impl Inner {
+    /// Refuses what would exceed the limits on total or private writable size.
+    pub(crate) fn may_expand(&self, bytes: usize, prot: Prot, flags: AreaFlags) -> Result<()> {
+        let totals = self.areas.totals();
+        if exceeds(totals.all, bytes, self.limits.address_space) {
+            return err!(ENOMEM, "address space limit");
+        }
+        if is_data(prot, flags) && exceeds(totals.data, bytes, self.limits.data) {
+            return err!(ENOMEM, "data limit");
+        }
+        Ok(())
+    }
+
+    /// Refuses when there may be no further area.
+    pub(crate) fn may_add_area(&self) -> Result<()> {
+        if self.areas.len() >= MAX_AREAS {
+            return err!(ENOMEM, "too many areas");
+        }
+        Ok(())
+    }
+
+    /// Refuses to lock `bytes` more than the limit; `EAGAIN` as mmap and brk do.
+    pub(crate) fn may_lock_future(&self, bytes: usize, flags: AreaFlags) -> Result<()> {
+        if flags.contains(AreaFlags::LOCKED)
+            && exceeds(self.areas.totals().locked, bytes, self.limits.memlock)
+        {
+            return err!(EAGAIN, "locked memory limit");
+        }
+        Ok(())
+    }
+
+    /// Refuses a request for private writable memory that is larger than the machine's.
+    pub(crate) fn may_commit(bytes: usize, prot: Prot, flags: AreaFlags) -> Result<()> {
+        let counted = prot.contains(Prot::WRITE)
+            && !flags.intersects(AreaFlags::SHARED | AreaFlags::NORESERVE);
+        if counted && bytes / PAGE_SIZE > framework::mm::stats().total_pages {
+            return err!(ENOMEM, "larger than the memory");
+        }
+        Ok(())
+    }
+
+    /// Notes the largest size for `VmPeak`.
+    pub(crate) fn note_peak(&mut self) {
+        self.peak_bytes = self.peak_bytes.max(self.areas.totals().all);
+    }
+}
+
+/// True when `have + more` bytes pass `limit` (counted in whole pages).
+pub(crate) fn exceeds(have: usize, more: usize, limit: u64) -> bool {
+    limit != u64::MAX && (have as u64).saturating_add(more as u64) > limit & !(PAGE_SIZE as u64 - 1)
+}
