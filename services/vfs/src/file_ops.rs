@@ -21,6 +21,12 @@ pub trait Pager: Any + Send + Sync {
     /// made if need be. `ENXIO` beyond the end of file and `ENOSPC` without room
     /// (both a SIGBUS), `EIO`, `ENOMEM`. With [`Access::Write`] it counts as modified.
     fn page(&self, index: u64, access: Access) -> Result<Frame>;
+
+    /// The page at `index` if it is in memory already: what a fault may map beside
+    /// the page it needs.
+    fn cached(&self, _index: u64) -> Option<Frame> {
+        None
+    }
 }
 
 /// What mmap(2) of a file maps.
