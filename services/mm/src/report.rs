@@ -124,7 +124,7 @@ impl AreaInfo<'_> {
             Backing::File { file, .. } => {
                 let base = file.inode().base();
                 let dev = base.sb().dev();
-                ((dev.major(), dev.minor()), base.ino())
+                ((dev.major, dev.minor), base.ino())
             }
         }
     }

@@ -5,14 +5,13 @@
 //! index, made on first use, kept until the last mapping goes. On Linux it is a
 //! file on a hidden tmpfs, and `/proc/pid/maps` shows it as one.
 
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use framework::mm::{Access, Frame};
 use framework::sync::Mutex;
-use vfs::Pager;
+use vfs::{PageMap, Pager};
 
 use crate::Result;
 
@@ -21,14 +20,14 @@ static NEXT_INODE: AtomicU64 = AtomicU64::new(1);
 /// Frames by page index, shared by all who map them.
 pub struct SharedPages {
     inode: u64,
-    frames: Mutex<BTreeMap<u64, Frame>>,
+    frames: Mutex<PageMap<Frame>>,
 }
 
 impl SharedPages {
     /// An object without any page yet.
     pub fn new() -> Arc<Self> {
         let inode = NEXT_INODE.fetch_add(1, Relaxed);
-        Arc::new(Self { inode, frames: Mutex::new(BTreeMap::new()) })
+        Arc::new(Self { inode, frames: Mutex::new(PageMap::new()) })
     }
 
     /// The number that `/proc/pid/maps` shows as inode.
@@ -39,16 +38,14 @@ impl SharedPages {
     /// Gives back the pages of an index range: `MADV_REMOVE`.
     pub(crate) fn punch(&self, range: Range<u64>) {
         let mut frames = self.frames.lock();
-        while let Some((&index, _)) = frames.range(range.clone()).next() {
-            frames.remove(&index);
-        }
+        while frames.pop_in(range.start, range.end).is_some() {}
     }
 }
 
 impl Pager for SharedPages {
     fn page(&self, index: u64, _access: Access) -> Result<Frame> {
         let mut frames = self.frames.lock();
-        if let Some(frame) = frames.get(&index) {
+        if let Some(frame) = frames.get(index) {
             return Ok(frame.clone());
         }
         let frame = Frame::zeroed()?;
@@ -57,6 +54,6 @@ impl Pager for SharedPages {
     }
 
     fn cached(&self, index: u64) -> Option<Frame> {
-        self.frames.lock().get(&index).cloned()
+        self.frames.lock().get(index).cloned()
     }
 }
