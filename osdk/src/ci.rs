@@ -121,14 +121,17 @@ fn commands(workspace: &Workspace, job: Job) -> Result<Vec<Command>> {
         command.args(args);
         command
     };
-    let regression = ["run", "--quiet", "--package", "regression", "--"];
+    let regression = |args: &[&str]| {
+        cargo(&[&["run", "--quiet", "--package", "regression", "--"], args].concat())
+    };
+    let fuzz = |seed| regression(&["fuzz", "--calls", "2000000", "--seed", seed, "--smp", "2"]);
     Ok(match job {
         Job::Check => vec![osdk(&["check"])?],
         Job::Host => vec![cargo(&["test", "--workspace", "--quiet"])],
         Job::Guest => vec![osdk(&["test", "--smp", "2"])?],
-        Job::Regression => vec![cargo(&regression)],
-        Job::Oracle => vec![cargo(&[&regression[..], &["--on", "linux"]].concat())],
-        Job::FuzzSyscalls => vec![cargo(&[&regression[..], &["--fuzz"]].concat())],
+        Job::Regression => vec![regression(&["test", "--kernel", "nacre"])],
+        Job::Oracle => vec![regression(&["test", "--kernel", "linux"])],
+        Job::FuzzSyscalls => vec![fuzz("1"), fuzz("2"), fuzz("3")],
         Job::Reproducible => vec![osdk(&["reproducible"])?],
         Job::Miri => vec![miri(workspace)],
     })
