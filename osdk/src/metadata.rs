@@ -18,6 +18,8 @@ pub struct Package {
     pub version: String,
     /// The folder of its manifest.
     pub folder: PathBuf,
+    /// The same from the top of the checkout; empty for the root package and crates from outside.
+    pub place: PathBuf,
     /// Whether it belongs to the project.
     pub is_member: bool,
     /// Whether it runs in the compiler, not in the product.
@@ -54,10 +56,11 @@ impl Graph {
     fn parse(json: &Value) -> Option<Self> {
         let members: BTreeSet<&str> =
             json.get("workspace_members")?.as_array()?.iter().filter_map(Value::as_str).collect();
+        let root = Path::new(json.get("workspace_root")?.as_str()?);
         let mut packages = BTreeMap::new();
         for package in json.get("packages")?.as_array()? {
             let id = package.get("id")?.as_str()?;
-            packages.insert(id.to_owned(), parse_package(package, members.contains(id))?);
+            packages.insert(id.to_owned(), parse_package(package, root, members.contains(id))?);
         }
         for node in json.get("resolve")?.get("nodes")?.as_array()? {
             let id = node.get("id")?.as_str()?;
@@ -90,7 +93,7 @@ impl Graph {
     }
 }
 
-fn parse_package(json: &Value, is_member: bool) -> Option<Package> {
+fn parse_package(json: &Value, root: &Path, is_member: bool) -> Option<Package> {
     let manifest = Path::new(json.get("manifest_path")?.as_str()?);
     let targets = json.get("targets")?.as_array()?;
     let kinds = |target: &Value| -> Vec<String> {
@@ -109,6 +112,7 @@ fn parse_package(json: &Value, is_member: bool) -> Option<Package> {
         name: json.get("name")?.as_str()?.to_owned(),
         version: json.get("version")?.as_str()?.to_owned(),
         folder: manifest.parent()?.to_owned(),
+        place: manifest.parent()?.strip_prefix(root).unwrap_or(Path::new("")).to_owned(),
         is_member,
         is_proc_macro: targets.iter().any(|target| kinds(target).iter().any(|k| k == "proc-macro")),
         roots: targets

@@ -76,6 +76,7 @@ fn class_of_path(path: &Path) -> Class {
     for part in path.with_extension("").components() {
         match part.as_os_str().to_str() {
             Some("tests" | "benches" | "examples") => return Class::Test,
+            Some(name) if name.ends_with("_tests") => return Class::Test,
             Some("hosted") => class = Class::Hosted,
             _ => {}
         }
@@ -102,6 +103,7 @@ mod tests {
     fn classes_by_path() {
         assert_eq!(class_of_path(Path::new("src/mm/frame.rs")), Class::Code);
         assert_eq!(class_of_path(Path::new("src/mm/tests.rs")), Class::Test);
+        assert_eq!(class_of_path(Path::new("src/port_tests.rs")), Class::Test);
         assert_eq!(class_of_path(Path::new("src/hosted/sync.rs")), Class::Hosted);
         assert_eq!(class_of_path(Path::new("src/sync/hosted.rs")), Class::Hosted);
     }
@@ -129,6 +131,7 @@ mod tests {
             name: "x".into(),
             version: "0".into(),
             folder: folder.path().into(),
+            place: "x".into(),
             is_member: true,
             is_proc_macro: false,
             roots: Vec::new(),

@@ -32,7 +32,7 @@ pub struct UnsafeSite {
 /// A place that may panic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PanicSite {
-    /// What it is; one of [`PANIC_KINDS`].
+    /// What it is; one of `PANIC_KINDS`.
     pub what: &'static str,
     /// Its line, from 1.
     pub line: usize,
@@ -125,14 +125,17 @@ pub fn panic_sites(source: &Source) -> Vec<PanicSite> {
             continue;
         }
         let before = index.checked_sub(1).and_then(|at| tokens.get(at));
-        let two_before = index.checked_sub(2).and_then(|at| tokens.get(at));
         let after = tokens.get(index + 1);
         let what = match &token.kind {
             Kind::Ident(name) if before.is_some_and(|token| token.is_punct('.')) => {
                 method(name, after)
             }
             Kind::Ident(name) if after.is_some_and(|token| token.is_punct('!')) => macro_call(name),
-            Kind::Open(Delimiter::Bracket) if is_indexing(two_before, before) => Some("indexing"),
+            Kind::Open(Delimiter::Bracket)
+                if is_indexing(tokens.get(..index).unwrap_or_default()) =>
+            {
+                Some("indexing")
+            }
             _ => None,
         };
         sites.extend(what.map(|what| PanicSite { what, line: token.line }));
@@ -161,22 +164,25 @@ fn macro_call(name: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether a bracket after `before` indexes a value.
-fn is_indexing(two_before: Option<&Token>, before: Option<&Token>) -> bool {
-    const NO_VALUE: [&str; 20] = [
+/// Whether a bracket after these tokens indexes a value.
+fn is_indexing(before: &[Token]) -> bool {
+    const NO_VALUE: [&str; 21] = [
         "as", "break", "const", "dyn", "else", "for", "if", "impl", "in", "let", "loop", "match",
-        "move", "mut", "ref", "return", "static", "type", "where", "while",
+        "move", "mut", "pub", "ref", "return", "static", "type", "where", "while",
     ];
-    match before.map(|token| &token.kind) {
-        Some(Kind::Ident(name)) => {
+    let Some((last, rest)) = before.split_last() else { return false };
+    match &last.kind {
+        Kind::Ident(name) => {
             !NO_VALUE.contains(&name.as_str())
-                && !two_before.is_some_and(|token| token.kind == Kind::Lifetime)
+                && !rest.last().is_some_and(|token| token.kind == Kind::Lifetime)
         }
-        Some(Kind::Close(Delimiter::Parenthesis | Delimiter::Bracket)) => {
-            // `#[a] [u8; 2]` does not occur; `(a)[0]` and `a[0][1]` do.
-            true
+        // `(a)[0]` indexes, the field `pub(crate) [u8; 2]` does not.
+        Kind::Close(Delimiter::Parenthesis) => {
+            let open = rest.iter().rposition(|t| t.kind == Kind::Open(Delimiter::Parenthesis));
+            let word = open.and_then(|at| at.checked_sub(1)).and_then(|at| rest.get(at));
+            !word.is_some_and(|token| token.is_ident("pub"))
         }
-        Some(Kind::Punct('?')) => true,
+        Kind::Close(Delimiter::Bracket) | Kind::Punct('?') => true,
         _ => false,
     }
 }
@@ -239,6 +245,7 @@ mod tests { fn t() { unsafe { a() } } }
     #[test]
     fn panics_are_found_and_look_alikes_are_not() {
         let text = "
+struct S(pub [u8; 2], pub(crate) [u8; 2]);
 fn f<'a>(v: &'a [u8], w: &mut [u8]) -> Option<[u8; 2]> {
     let _ = v[0] + g()[1] + h?[2];
     let _ = v.get(0).unwrap() + v.first().expect(\"why\") + v.unwrap_or(3);

@@ -12,7 +12,8 @@ const ASSEMBLY: u32 = 300;
 
 /// The services, as a stack; those of one height do not use one another.
 const SERVICES: [(&str, u32); 10] = [
-    ("errno", 100),
+    // Driver traits answer in errno's terms, so it lies below them.
+    ("errno", 5),
     ("cred", 101),
     ("vfs", 102),
     ("mm", 103),
@@ -38,7 +39,7 @@ pub(super) fn broken(graph: &Graph) -> Vec<String> {
             if !dep.is_member {
                 continue;
             }
-            if let Some(reason) = objection(height, package, dep) {
+            if let Some(reason) = objection(height, dep) {
                 problems.push(format!("{} -> {}: {reason}", package.name, dep.name));
             }
         }
@@ -46,7 +47,7 @@ pub(super) fn broken(graph: &Graph) -> Vec<String> {
     problems
 }
 
-fn objection(height: u32, package: &Package, dep: &Package) -> Option<&'static str> {
+fn objection(height: u32, dep: &Package) -> Option<&'static str> {
     let Some(dep_height) = self::height(dep) else {
         return Some("the kernel uses no host tool");
     };
@@ -60,7 +61,6 @@ fn objection(height: u32, package: &Package, dep: &Package) -> Option<&'static s
     {
         return Some("the system calls use services, not drivers");
     }
-    debug_assert!(package.is_member);
     None
 }
 
@@ -69,40 +69,28 @@ fn is_service(height: u32) -> bool {
 }
 
 fn is_tool(package: &Package) -> bool {
-    matches!(folder(package).as_deref(), Some("osdk" | "regression" | "benchmark" | "fuzz"))
+    matches!(parts(package).next(), Some("osdk" | "regression" | "benchmark" | "fuzz"))
 }
 
 fn height(package: &Package) -> Option<u32> {
-    if package.name == "nacre" {
-        return Some(ASSEMBLY);
-    }
-    match folder(package)?.as_str() {
-        "framework" => Some(FRAMEWORK),
-        "drivers" if package.name == "class" => Some(DRIVER_CLASS),
-        "drivers" => Some(DRIVER),
-        "syscalls" => Some(SYSCALLS),
-        "services" => {
-            let mut parts =
-                package.folder.components().rev().map(|part| part.as_os_str().to_owned());
+    let mut parts = parts(package);
+    match parts.next() {
+        None => Some(ASSEMBLY),
+        Some("framework") => Some(FRAMEWORK),
+        Some("drivers") if package.name == "class" => Some(DRIVER_CLASS),
+        Some("drivers") => Some(DRIVER),
+        Some("syscalls") => Some(SYSCALLS),
+        Some("services") => {
             let name = parts.next()?;
-            let parent = parts.next()?;
-            let name = if parent == "fs" { parent } else { name };
             SERVICES.iter().find(|(known, _)| name == *known).map(|(_, height)| *height)
         }
-        _ => None,
+        Some(_) => None,
     }
 }
 
-/// The top folder that a member lies in.
-fn folder(package: &Package) -> Option<String> {
-    const TOPS: [&str; 8] =
-        ["framework", "drivers", "services", "syscalls", "osdk", "regression", "benchmark", "fuzz"];
-    let mut parts: Vec<_> =
-        package.folder.components().filter_map(|part| part.as_os_str().to_str()).collect();
-    // At most three folders deep; what lies above the checkout may have any name.
-    parts.reverse();
-    parts.truncate(3);
-    parts.into_iter().rev().find(|part| TOPS.contains(part)).map(str::to_owned)
+/// Folders from the top of the checkout to the crate.
+fn parts(package: &Package) -> impl Iterator<Item = &str> {
+    package.place.components().filter_map(|part| part.as_os_str().to_str())
 }
 
 #[cfg(test)]
@@ -115,7 +103,8 @@ mod tests {
         let package = Package {
             name: name.into(),
             version: "0".into(),
-            folder: format!("/x/nacre/{folder}").into(),
+            folder: format!("/x/osdk/{folder}").into(),
+            place: folder.into(),
             is_member: true,
             is_proc_macro: false,
             roots: Vec::new(),
