@@ -4,6 +4,7 @@
 //! Needs QEMU and a C compiler; without them the tests pass without having looked.
 
 #![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -57,7 +57,7 @@ fn objection(height: u32, dep: &Package) -> Option<&'static str> {
     if is_service(height) && dep_height == DRIVER {
         return Some("a service knows drivers by their class only");
     }
-    if height == SYSCALLS && dep_height <= DRIVER && dep_height != FRAMEWORK && dep.name != "class"
+    if height == SYSCALLS && dep_height == DRIVER {
     {
         return Some("the system calls use services, not drivers");
     }
