@@ -51,6 +51,12 @@ impl From<framework::mm::NoMemory> for Error {
     }
 }
 
+impl From<framework::mm::UserFault> for Error {
+    fn from(_: framework::mm::UserFault) -> Self {
+        Self::new(Errno::EFAULT, "bad user address")
+    }
+}
+
 impl From<framework::sync::WaitError> for Error {
     fn from(why: framework::sync::WaitError) -> Self {
         match why {

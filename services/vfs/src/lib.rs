@@ -37,6 +37,7 @@ pub mod perm;
 mod poll;
 mod remove;
 mod rename;
+mod seek;
 mod types;
 
 pub use attr::{NewTime, access, chmod, chown, set_times, truncate};
@@ -61,6 +62,7 @@ pub use path::{Path, d_path, getcwd};
 pub use poll::PollEvents;
 pub use remove::{rmdir, unlink};
 pub use rename::rename;
+pub use seek::{Seeking, seek_to, seek_with};
 pub use types::{
     Attr, DeviceId, FileKind, May, Metadata, NAME_MAX, PATH_MAX, S_IFMT, S_ISGID, S_ISUID, S_ISVTX,
     SetAttr, StatFs, Timestamp,

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Directories of tmpfs: names to inodes, with cookies that survive changes.
+//!
+//! Locks: one leaf lock; it is not held while entries are reported, because the
+//! sink may touch user memory.
+
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::ops::ControlFlow;
+
+use errno::{Result, err};
+use framework::sync::SpinLock;
+use vfs::{DirEntry, DirSink, FileKind, Inode};
+
+use crate::inode::TmpInode;
+
+/// How many entries are copied out at once.
+const BATCH: usize = 16;
+
+pub(crate) struct Dir {
+    entries: SpinLock<Entries>,
+}
+
+struct Entries {
+    by_name: BTreeMap<Arc<[u8]>, Entry>,
+    by_cookie: BTreeMap<u64, Arc<[u8]>>,
+    next_cookie: u64,
+    /// Removed: takes no more entries.
+    is_closed: bool,
+}
+
+struct Entry {
+    cookie: u64,
+    inode: Arc<TmpInode>,
+}
+
+/// An entry on its way to the sink.
+struct Listed {
+    name: Arc<[u8]>,
+    ino: u64,
+    kind: FileKind,
+    cookie: u64,
+}
+
+impl Dir {
+    pub(crate) fn new() -> Self {
+        Self {
+            entries: SpinLock::new(Entries {
+                by_name: BTreeMap::new(),
+                by_cookie: BTreeMap::new(),
+                next_cookie: 2,
+                is_closed: false,
+            }),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.lock().by_name.len()
+    }
+
+    pub(crate) fn get(&self, name: &[u8]) -> Option<Arc<dyn Inode>> {
+        let entries = self.entries.lock();
+        let entry = entries.by_name.get(name)?;
+        Some(entry.inode.clone())
+    }
+
+    /// Adds an entry; `ENOENT` in a removed directory.
+    pub(crate) fn insert(&self, name: &[u8], inode: Arc<TmpInode>) -> Result<()> {
+        let name: Arc<[u8]> = Arc::from(name);
+        let mut entries = self.entries.lock();
+        if entries.is_closed {
+            return err!(ENOENT, "the directory was removed");
+        }
+        if entries.by_name.contains_key(&name) {
+            return err!(EEXIST, "the name exists");
+        }
+        let cookie = entries.next_cookie;
+        entries.next_cookie += 1;
+        entries.by_cookie.insert(cookie, name.clone());
+        entries.by_name.insert(name, Entry { cookie, inode });
+        Ok(())
+    }
+
+    /// Makes an existing name mean another inode.
+    pub(crate) fn replace(&self, name: &[u8], inode: Arc<TmpInode>) {
+        let mut entries = self.entries.lock();
+        let old = entries.by_name.get_mut(name);
+        let old = old.map(|entry| core::mem::replace(&mut entry.inode, inode));
+        drop(entries);
+        drop(old);
+    }
+
+    pub(crate) fn remove(&self, name: &[u8]) {
+        let mut entries = self.entries.lock();
+        let removed = entries.by_name.remove(name);
+        if let Some(entry) = &removed {
+            entries.by_cookie.remove(&entry.cookie);
+        }
+        drop(entries);
+        drop(removed);
+    }
+
+    /// Takes no more entries; `ENOTEMPTY` if it has some.
+    pub(crate) fn close(&self) -> Result<()> {
+        let mut entries = self.entries.lock();
+        if !entries.by_name.is_empty() {
+            return err!(ENOTEMPTY, "the directory is not empty");
+        }
+        entries.is_closed = true;
+        Ok(())
+    }
+
+    /// Removes and returns everything (the directory is being freed).
+    pub(crate) fn take_all(&mut self) -> Vec<Arc<TmpInode>> {
+        let mut entries = self.entries.lock();
+        let by_name = core::mem::take(&mut entries.by_name);
+        entries.by_cookie.clear();
+        drop(entries);
+        by_name.into_values().map(|entry| entry.inode).collect()
+    }
+
+    /// Reports the entries from `cookie` on.
+    pub(crate) fn list(&self, cookie: u64, sink: &mut DirSink<'_>) -> Result<()> {
+        let mut next = cookie;
+        loop {
+            let batch = self.batch(next);
+            let Some(last) = batch.last() else { return Ok(()) };
+            next = last.cookie + 1;
+            for entry in &batch {
+                let reported = DirEntry {
+                    name: &entry.name,
+                    ino: entry.ino,
+                    kind: entry.kind,
+                    next: entry.cookie + 1,
+                };
+                if let ControlFlow::Break(()) = sink(&reported) {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn batch(&self, from: u64) -> Vec<Listed> {
+        let mut batch = Vec::with_capacity(BATCH);
+        let entries = self.entries.lock();
+        let names = entries.by_cookie.range(from..).take(BATCH);
+        batch.extend(names.filter_map(|(&cookie, name)| {
+            let base = entries.by_name.get(name)?.inode.base();
+            Some(Listed { name: name.clone(), ino: base.ino(), kind: base.kind(), cookie })
+        }));
+        batch
+    }
+}

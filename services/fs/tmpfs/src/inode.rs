@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The inode of tmpfs and its [`Inode`] implementation.
+
+use alloc::boxed::Box;
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
+use core::any::Any;
+
+use errno::{Result, err, error};
+use vfs::{
+    Attr, DeviceId, DirSink, FileOps, Inode, InodeBase, NewInode, NewKind, Opening, Rename,
+    RenameMode, SuperBlock, Timestamp,
+};
+
+use crate::Options;
+use crate::dir::Dir;
+use crate::file::FileData;
+use crate::sb::TmpSuper;
+
+/// A file of a tmpfs.
+pub(crate) struct TmpInode {
+    base: InodeBase,
+    sb: Arc<TmpSuper>,
+    pub(crate) this: Weak<TmpInode>,
+    data: Data,
+}
+
+enum Data {
+    Regular(FileData),
+    Directory(Dir),
+    Symlink(Box<[u8]>),
+    /// Device nodes, FIFOs, sockets.
+    Special,
+}
+
+impl TmpInode {
+    pub(crate) fn new_root(options: &Options) -> Result<Arc<Self>> {
+        let sb = Arc::new(TmpSuper::new(options));
+        let new = NewInode {
+            kind: NewKind::Directory,
+            perm: options.perm,
+            uid: options.uid,
+            gid: options.gid,
+        };
+        Self::new(&sb, &new)
+    }
+
+    fn new(sb: &Arc<TmpSuper>, new: &NewInode<'_>) -> Result<Arc<Self>> {
+        framework::mm::admit()?;
+        let mut rdev = DeviceId::default();
+        let data = match new.kind {
+            NewKind::Regular => Data::Regular(FileData::new()),
+            NewKind::Directory => Data::Directory(Dir::new()),
+            NewKind::Symlink(target) => {
+                let mut text = Vec::new();
+                text.try_reserve_exact(target.len()).map_err(|_| error!(ENOMEM))?;
+                text.extend_from_slice(target);
+                Data::Symlink(text.into_boxed_slice())
+            }
+            NewKind::CharDevice(dev) | NewKind::BlockDevice(dev) => {
+                rdev = dev;
+                Data::Special
+            }
+            NewKind::Fifo | NewKind::Socket => Data::Special,
+        };
+        sb.charge_inode()?;
+        let mut attr = Attr::new(new.perm, new.uid, new.gid);
+        if new.kind == NewKind::Directory {
+            attr.nlink = 2;
+        }
+        let as_super: Arc<dyn SuperBlock> = sb.clone();
+        let base = InodeBase::with_rdev(as_super, sb.next_ino(), new.kind.kind(), attr, rdev);
+        Ok(Arc::new_cyclic(|this| Self { base, sb: sb.clone(), this: this.clone(), data }))
+    }
+
+    pub(crate) fn sb(&self) -> &TmpSuper {
+        &self.sb
+    }
+
+    /// The content of a regular file.
+    #[inline]
+    pub(crate) fn content(&self) -> Result<&FileData> {
+        match &self.data {
+            Data::Regular(data) => Ok(data),
+            _ => err!(EINVAL, "not a regular file"),
+        }
+    }
+
+    fn dir(&self) -> Result<&Dir> {
+        match &self.data {
+            Data::Directory(dir) => Ok(dir),
+            _ => err!(ENOTDIR, "not a directory"),
+        }
+    }
+
+    /// A name in this directory came or went.
+    fn touch_dir(&self, nlink_change: i32) {
+        let now = Timestamp::now();
+        self.base.update(|attr| {
+            attr.mtime = now;
+            attr.ctime = now;
+            attr.nlink = attr.nlink.saturating_add_signed(nlink_change);
+        });
+    }
+
+    fn add_links(&self, change: i32) {
+        let now = Timestamp::now();
+        self.base.update(|attr| {
+            attr.ctime = now;
+            attr.nlink = attr.nlink.saturating_add_signed(change);
+        });
+    }
+}
+
+/// Sees an inode that the vfs hands back as the one of this file system that it is.
+fn own(inode: &Arc<dyn Inode>) -> Result<Arc<TmpInode>> {
+    let any: &dyn Any = inode.as_ref();
+    let own = any.downcast_ref::<TmpInode>().and_then(|inode| inode.this.upgrade());
+    own.ok_or(error!(EXDEV, "inode of another file system"))
+}
+
+/// The change of a directory's link count for one more entry like `inode`.
+fn dir_step(inode: &TmpInode) -> i32 {
+    i32::from(inode.base.is_dir())
+}
+
+impl Inode for TmpInode {
+    fn base(&self) -> &InodeBase {
+        &self.base
+    }
+
+    fn size(&self) -> u64 {
+        match &self.data {
+            Data::Regular(data) => data.size(),
+            Data::Directory(dir) => (dir.len() as u64 + 2) * 20,
+            Data::Symlink(text) => text.len() as u64,
+            Data::Special => 0,
+        }
+    }
+
+    fn blocks(&self) -> u64 {
+        match &self.data {
+            Data::Regular(data) => data.pages() * 8,
+            _ => 0,
+        }
+    }
+
+    fn truncate(&self, size: u64) -> Result<()> {
+        self.content()?.truncate(self.sb(), size);
+        self.base.touch_modified();
+        Ok(())
+    }
+
+    fn lookup(&self, name: &[u8]) -> Result<Arc<dyn Inode>> {
+        match self.dir()?.get(name) {
+            Some(inode) => Ok(inode),
+            None => err!(ENOENT, "no such entry"),
+        }
+    }
+
+    fn create(&self, name: &[u8], new: &NewInode<'_>) -> Result<Arc<dyn Inode>> {
+        let dir = self.dir()?;
+        let inode = Self::new(&self.sb, new)?;
+        dir.insert(name, inode.clone())?;
+        self.touch_dir(dir_step(&inode));
+        Ok(inode)
+    }
+
+    fn create_unnamed(&self, new: &NewInode<'_>) -> Result<Arc<dyn Inode>> {
+        self.dir()?;
+        let inode = Self::new(&self.sb, new)?;
+        inode.base.update(|attr| attr.nlink = 0);
+        Ok(inode)
+    }
+
+    fn link(&self, name: &[u8], target: &Arc<dyn Inode>) -> Result<()> {
+        let target = own(target)?;
+        let is_named = target.base.attr().nlink > 0;
+        if is_named {
+            self.sb.charge_inode()?;
+        }
+        if let Err(error) = self.dir()?.insert(name, target.clone()) {
+            if is_named {
+                self.sb.uncharge_inode();
+            }
+            return Err(error);
+        }
+        target.add_links(1);
+        self.touch_dir(0);
+        Ok(())
+    }
+
+    fn unlink(&self, name: &[u8], target: &Arc<dyn Inode>) -> Result<()> {
+        let target = own(target)?;
+        self.dir()?.remove(name);
+        if target.base.attr().nlink > 1 {
+            self.sb.uncharge_inode();
+        }
+        target.add_links(-1);
+        self.touch_dir(0);
+        Ok(())
+    }
+
+    fn rmdir(&self, name: &[u8], target: &Arc<dyn Inode>) -> Result<()> {
+        let target = own(target)?;
+        target.dir()?.close()?;
+        self.dir()?.remove(name);
+        target.add_links(-2);
+        self.touch_dir(-1);
+        Ok(())
+    }
+
+    fn rename(&self, rename: &Rename<'_>) -> Result<()> {
+        let (old, new_dir) = (own(rename.old)?, own(rename.new_dir)?);
+        let replaced = rename.replaced.map(own).transpose()?;
+        let (from, to) = (self.dir()?, new_dir.dir()?);
+        match (&replaced, rename.mode) {
+            (Some(other), RenameMode::Exchange) => {
+                from.replace(rename.old_name, other.clone());
+                to.replace(rename.new_name, old.clone());
+                let step = dir_step(other) - dir_step(&old);
+                self.touch_dir(step);
+                new_dir.touch_dir(-step);
+                other.base.touch_changed();
+            }
+            (None, RenameMode::Exchange) => return err!(ENOENT, "nothing to exchange with"),
+            (None, RenameMode::Replace) => {
+                to.insert(rename.new_name, old.clone())?;
+                from.remove(rename.old_name);
+                self.touch_dir(-dir_step(&old));
+                new_dir.touch_dir(dir_step(&old));
+            }
+            (Some(victim), RenameMode::Replace) => {
+                let dies = if victim.base.is_dir() {
+                    victim.dir()?.close()?;
+                    2
+                } else {
+                    1
+                };
+                if victim.base.attr().nlink > dies {
+                    self.sb.uncharge_inode();
+                }
+                to.replace(rename.new_name, old.clone());
+                from.remove(rename.old_name);
+                victim.add_links(-(dies as i32));
+                self.touch_dir(-dir_step(&old));
+                new_dir.touch_dir(0);
+            }
+        }
+        old.base.touch_changed();
+        Ok(())
+    }
+
+    fn readdir(&self, cookie: u64, sink: &mut DirSink<'_>) -> Result<()> {
+        self.dir()?.list(cookie, sink)
+    }
+
+    fn readlink(&self) -> Result<Vec<u8>> {
+        let Data::Symlink(text) = &self.data else {
+            return err!(EINVAL, "not a symbolic link");
+        };
+        Ok(text.to_vec())
+    }
+
+    fn open(self: Arc<Self>, _opening: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
+        self.content()?;
+        Ok(self)
+    }
+}
+
+impl Drop for TmpInode {
+    /// Frees what the inode was charged for, and a whole tree of directories in a
+    /// loop: its depth is a program's choice.
+    fn drop(&mut self) {
+        self.sb.uncharge_inode();
+        match &mut self.data {
+            Data::Regular(data) => self.sb.uncharge_pages(data.pages()),
+            Data::Directory(dir) => {
+                let mut orphans = dir.take_all();
+                while let Some(orphan) = orphans.pop() {
+                    if let Some(mut inode) = Arc::into_inner(orphan)
+                        && let Data::Directory(dir) = &mut inode.data
+                    {
+                        orphans.append(&mut dir.take_all());
+                    }
+                }
+            }
+            Data::Symlink(_) | Data::Special => {}
+        }
+    }
+}

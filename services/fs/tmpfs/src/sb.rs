@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The superblock of a tmpfs: limits and what is charged to them.
+
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use errno::{Result, err};
+use framework::mm::PAGE_SIZE;
+use vfs::{DeviceId, NAME_MAX, StatFs, SuperBlock, device};
+
+use crate::Options;
+
+const TMPFS_MAGIC: u64 = 0x0102_1994;
+
+/// What the inodes of one tmpfs share.
+pub(crate) struct TmpSuper {
+    options: Options,
+    dev: DeviceId,
+    used_pages: AtomicU64,
+    used_inodes: AtomicU64,
+    next_ino: AtomicU64,
+}
+
+impl TmpSuper {
+    pub(crate) fn new(options: &Options) -> Self {
+        Self {
+            options: options.clone(),
+            dev: device::anonymous_dev(),
+            used_pages: AtomicU64::new(0),
+            used_inodes: AtomicU64::new(0),
+            next_ino: AtomicU64::new(1),
+        }
+    }
+
+    pub(crate) fn next_ino(&self) -> u64 {
+        self.next_ino.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Charges pages; `ENOSPC` beyond the limit.
+    pub(crate) fn charge_pages(&self, count: u64) -> Result<()> {
+        charge(&self.used_pages, count, self.options.max_pages)
+    }
+
+    pub(crate) fn uncharge_pages(&self, count: u64) {
+        self.used_pages.fetch_sub(count, Ordering::Relaxed);
+    }
+
+    /// Charges an inode or a further name of one; `ENOSPC` beyond the limit.
+    pub(crate) fn charge_inode(&self) -> Result<()> {
+        charge(&self.used_inodes, 1, self.options.max_inodes)
+    }
+
+    pub(crate) fn uncharge_inode(&self) {
+        self.used_inodes.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Pages that are not charged yet.
+    pub(crate) fn free_pages(&self) -> u64 {
+        self.options.max_pages.saturating_sub(self.used_pages.load(Ordering::Relaxed))
+    }
+}
+
+fn charge(used: &AtomicU64, count: u64, limit: u64) -> Result<()> {
+    let old = used.fetch_add(count, Ordering::Relaxed);
+    if old.saturating_add(count) > limit {
+        used.fetch_sub(count, Ordering::Relaxed);
+        return err!(ENOSPC, "tmpfs is full");
+    }
+    Ok(())
+}
+
+impl SuperBlock for TmpSuper {
+    fn type_name(&self) -> &'static str {
+        self.options.type_name
+    }
+
+    fn dev(&self) -> DeviceId {
+        self.dev
+    }
+
+    fn statfs(&self) -> StatFs {
+        let used_inodes = self.used_inodes.load(Ordering::Relaxed);
+        StatFs {
+            magic: TMPFS_MAGIC,
+            block_size: PAGE_SIZE as u64,
+            blocks: self.options.max_pages,
+            free_blocks: self.free_pages(),
+            files: self.options.max_inodes,
+            free_files: self.options.max_inodes.saturating_sub(used_inodes),
+            name_max: NAME_MAX as u64,
+        }
+    }
+
+    fn show_options(&self, out: &mut Vec<u8>) {
+        let kib = self.options.max_pages.saturating_mul(PAGE_SIZE as u64 / 1024);
+        let text = alloc::format!(",size={kib}k,nr_inodes={}", self.options.max_inodes);
+        out.extend_from_slice(text.as_bytes());
+        if self.options.perm != 0o1777 {
+            out.extend_from_slice(alloc::format!(",mode={:o}", self.options.perm).as_bytes());
+        }
+    }
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! lseek(2) for files with a length.
+
+use errno::{Result, err, error};
+
+use crate::{File, SeekFrom};
+
+/// What SEEK_DATA and SEEK_HOLE look for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seeking {
+    /// Bytes that exist.
+    Data,
+    /// Bytes that do not; the end of the file is one.
+    Hole,
+}
+
+/// Moves the offset of a file of `size` bytes without holes.
+pub fn seek_to(file: &File, to: SeekFrom, size: u64) -> Result<u64> {
+    seek_with(file, to, size, |from, what| match what {
+        Seeking::Data => Some(from),
+        Seeking::Hole => Some(size),
+    })
+}
+
+/// Moves the offset of a file of `size` bytes; `find` says where the next data
+/// or hole at or after an offset below `size` is.
+pub fn seek_with(
+    file: &File,
+    to: SeekFrom,
+    size: u64,
+    find: impl FnOnce(u64, Seeking) -> Option<u64>,
+) -> Result<u64> {
+    let mut offset = file.lock_offset();
+    let inside = |at: i64| match u64::try_from(at) {
+        Ok(at) if at < size => Ok(at),
+        _ => err!(ENXIO, "seek beyond the end"),
+    };
+    let relative = |base: u64, by: i64| {
+        let base = i64::try_from(base).map_err(|_| error!(EOVERFLOW))?;
+        base.checked_add(by).ok_or(error!(EOVERFLOW, "seek beyond the largest offset"))
+    };
+    let wanted = match to {
+        SeekFrom::Start(at) => at,
+        SeekFrom::Current(by) => relative(*offset, by)?,
+        SeekFrom::End(by) => relative(size, by)?,
+        SeekFrom::Data(at) => {
+            let found = find(inside(at)?, Seeking::Data).filter(|&found| found < size);
+            found.ok_or(error!(ENXIO, "no data behind"))? as i64
+        }
+        SeekFrom::Hole(at) => find(inside(at)?, Seeking::Hole).unwrap_or(size).min(size) as i64,
+    };
+    let Ok(wanted) = u64::try_from(wanted) else {
+        return err!(EINVAL, "seek before the start");
+    };
+    *offset = wanted;
+    Ok(wanted)
+}
