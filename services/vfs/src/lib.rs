@@ -55,7 +55,7 @@ pub use inode::{
     Rename, RenameMode, SuperBlock,
 };
 pub use lookup::{Follow, Resolver};
-pub use mount::{Mount, MountInfo, Unmount};
+pub use mount::{Mount, MountInfo, Unmount, bind, mount, move_mount, remount, umount};
 pub use open::{open, open_exec, open_exec_path, open_path};
 pub use page_map::PageMap;
 pub use path::{Path, d_path, getcwd};
