@@ -265,4 +265,9 @@ impl Pager for TmpInode {
         }
         Ok(frame)
     }
+
+    fn cached(&self, index: u64) -> Option<Frame> {
+        let data = self.content().ok()?;
+        if index < data.size().div_ceil(PAGE) { data.get(index) } else { None }
+    }
 }
