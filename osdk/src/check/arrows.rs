@@ -58,7 +58,6 @@ fn objection(height: u32, dep: &Package) -> Option<&'static str> {
         return Some("a service knows drivers by their class only");
     }
     if height == SYSCALLS && dep_height == DRIVER {
-    {
         return Some("the system calls use services, not drivers");
     }
     None

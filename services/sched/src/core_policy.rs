@@ -17,6 +17,9 @@ use crate::queue::{Arrival, RunQueue};
 
 /// Ticks between two looks at the other queues of a busy CPU.
 const BALANCE_TICKS: u32 = 8;
+/// Ticks after which even a difference of one task is turned round, so that three
+/// tasks share two CPUs.
+const ROTATE_TICKS: u32 = 64;
 
 /// A queue, and what others may see of it without its lock.
 pub(crate) struct CpuQueue<T> {
@@ -204,7 +207,11 @@ impl<T: Entity> CorePolicy<T> {
             if waiting > 0 {
                 self.push_to_idle(cpu, now, kick);
             }
-            if ticks.is_multiple_of(BALANCE_TICKS) {
+            // Out of step with the other CPUs, lest they pull a task to and fro.
+            let turn = ticks.wrapping_add(cpu as u32 * 3 * BALANCE_TICKS);
+            if turn.is_multiple_of(ROTATE_TICKS) {
+                self.pull(cpu, waiting + 1, now);
+            } else if turn.is_multiple_of(BALANCE_TICKS) {
                 self.pull(cpu, waiting + 2, now);
             }
         }
