@@ -158,6 +158,11 @@ pub fn info() -> &'static CpuInfo {
     arch::cpu_info()
 }
 
+/// Makes a CPU choose its task again, as soon as it may.
+pub fn resched(cpu: CpuId) {
+    arch::resched(cpu);
+}
+
 /// Time a CPU has spent, in nanoseconds since boot.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CpuTimes {

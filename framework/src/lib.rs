@@ -11,8 +11,6 @@
 #![cfg_attr(target_os = "none", no_std)]
 
 extern crate alloc;
-#[cfg(target_os = "none")]
-extern crate self as framework;
 
 mod arch;
 pub mod boot;
@@ -31,3 +29,20 @@ pub mod time;
 pub mod user;
 
 pub use panic::fatal;
+
+/// Names the function that the framework calls when the machine is up.
+///
+/// It runs once, on the boot CPU, with interrupts off: it installs the scheduler,
+/// spawns tasks and returns; then the tasks run.
+#[macro_export]
+macro_rules! main {
+    ($main:path) => {
+        #[cfg(target_os = "none")]
+        const _: () = {
+            #[unsafe(no_mangle)]
+            extern "Rust" fn nacre_main() {
+                $main();
+            }
+        };
+    };
+}

@@ -7,28 +7,111 @@
 //!
 //! Spec: Xen's PVH boot protocol (start info version 1).
 
+#[cfg_attr(not(target_os = "none"), allow(dead_code))]
+mod acpi;
 mod map;
+#[cfg_attr(not(target_os = "none"), allow(dead_code))]
+pub(crate) mod pvh;
+
+use core::ops::Deref;
 
 pub use map::{MAX_REGIONS, MapError, MemoryMap, Region};
 
-use crate::sync::Once;
-use alloc::vec::Vec;
+use crate::sync::{Once, SpinLock};
 
 static COMMAND_LINE: Once<&'static str> = Once::new();
+static INITRAMFS: SpinLock<Option<Initramfs>> = SpinLock::new(None);
 
 /// The kernel command line; empty before boot has read it.
 pub fn command_line() -> &'static str {
     COMMAND_LINE.get().copied().unwrap_or("")
 }
 
-/// The initramfs that the loader gave, owned by who took it.
-pub struct Initramfs {
-    bytes: Vec<u8>,
+/// Whether a word of the command line, before any `--`, is exactly `name`.
+pub fn option(name: &str) -> bool {
+    command_line()
+        .split_ascii_whitespace()
+        .take_while(|word| *word != "--")
+        .any(|word| word == name)
 }
 
-impl core::ops::Deref for Initramfs {
+/// Takes the initramfs, if the loader gave one and nobody has taken it.
+pub fn take_initramfs() -> Option<Initramfs> {
+    INITRAMFS.lock().take()
+}
+
+/// The initramfs that the loader gave; dropping it frees its memory.
+pub struct Initramfs {
+    bytes: &'static [u8],
+    #[cfg_attr(not(target_os = "none"), allow(dead_code))]
+    region: Region,
+}
+
+impl Deref for Initramfs {
     type Target = [u8];
     fn deref(&self) -> &[u8] {
-        &self.bytes
+        self.bytes
+    }
+}
+
+#[cfg(target_os = "none")]
+pub(crate) use machine::{install_command_line, install_initramfs};
+
+#[cfg(target_os = "none")]
+mod machine {
+    use core::cell::UnsafeCell;
+
+    use super::pvh::{self, BootMemory};
+    use super::{COMMAND_LINE, INITRAMFS, Initramfs, Region};
+    use crate::mm;
+
+    struct Text(UnsafeCell<[u8; pvh::MAX_COMMAND_LINE]>);
+
+    // SAFETY: written once, by the boot CPU, before anything refers to it.
+    unsafe impl Sync for Text {}
+
+    static TEXT: Text = Text(UnsafeCell::new([0; pvh::MAX_COMMAND_LINE]));
+
+    /// Copies the command line to private memory.
+    ///
+    /// # Safety
+    /// Once, on the boot CPU.
+    pub(crate) unsafe fn install_command_line(memory: &impl BootMemory, region: Option<Region>) {
+        let Some(region) = region else { return };
+        // SAFETY: nobody else refers to the buffer yet (caller).
+        let text = unsafe { &mut *TEXT.0.get() };
+        let len = (region.end - region.start) as usize;
+        let Some(text) = text.get_mut(..len) else { return };
+        if !memory.read(region.start, text) {
+            crate::fatal("command line: out of reach");
+        }
+        match core::str::from_utf8(text) {
+            Ok(text) => {
+                let _ = COMMAND_LINE.set(text);
+            }
+            Err(_) => crate::fatal("command line: not UTF-8"),
+        }
+    }
+
+    /// Makes the initramfs available.
+    ///
+    /// # Safety
+    /// Once, after `mm::init`, with a region that it was told to reserve.
+    pub(crate) unsafe fn install_initramfs(region: Option<Region>) {
+        let Some(region) = region else { return };
+        let start = mm::phys_to_virt(region.start);
+        let len = (region.end - region.start) as usize;
+        // SAFETY: RAM of the direct map, kept from the allocator (caller).
+        let bytes = unsafe { core::slice::from_raw_parts(start, len) };
+        *INITRAMFS.lock() = Some(Initramfs { bytes, region });
+    }
+
+    impl Drop for Initramfs {
+        fn drop(&mut self) {
+            self.bytes = &[];
+            // SAFETY: this was the only owner, and nobody can refer to it any more:
+            // `deref` lends it for the life of `self`.
+            unsafe { mm::release_boot_range(self.region) };
+        }
     }
 }

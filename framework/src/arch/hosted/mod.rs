@@ -44,6 +44,8 @@ pub(crate) fn cpu_times(_: CpuId) -> CpuTimes {
     CpuTimes::default()
 }
 
+pub(crate) fn resched(_: CpuId) {}
+
 pub(crate) fn monotonic_ns() -> u64 {
     static START: OnceLock<Instant> = OnceLock::new();
     START.get_or_init(Instant::now).elapsed().as_nanos() as u64

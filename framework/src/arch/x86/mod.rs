@@ -1,1 +1,49 @@
-//! x
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! x86-64: the machine behind the arch-neutral modules.
+//!
+//! Nothing here is public. CPUs older than about 2015 are refused at boot: SMEP,
+//! SMAP, FSGSBASE, XSAVE and NX are required, as every TDX or SNP machine has them.
+//!
+//! Spec: Intel SDM vol. 3, AMD APM vol. 2.
+
+mod apic;
+mod boot;
+mod context;
+mod cpuid;
+mod deadline;
+mod fpu;
+mod gdt;
+mod idt;
+mod interrupt;
+mod percpu;
+mod port;
+mod sched;
+mod serial;
+mod smp;
+mod stop;
+mod tests;
+mod tlb;
+mod trap;
+mod tsc;
+mod user;
+
+pub(crate) use context::{TaskState, is_on_cpu};
+pub(crate) use cpuid::cpu_info;
+pub(crate) use fpu::{UserState, fpu_features, fpu_size};
+pub(crate) use interrupt::{irq_register, unexpected_interrupts};
+#[cfg(debug_assertions)]
+pub(crate) use percpu::with_held;
+pub(crate) use percpu::{
+    IrqState, cpu_count, cpu_id, cpu_times, current_task, irq_restore, irq_save, preempt_disable,
+    preempt_enable, spin_hint,
+};
+pub(crate) use sched::{
+    activate_vm_space, exit_task, kick, make_runnable, park, resched, yield_now,
+};
+pub(crate) use serial::early_console_write;
+pub(crate) use stop::{power_off, restart, stop};
+#[cfg(feature = "ktest")]
+pub(crate) use tests::run_kernel_tests;
+pub(crate) use tlb::flush_tlb_others;
+pub(crate) use tsc::{hardware_seed, monotonic_ns, tsc_khz};
+pub(crate) use user::run_user;

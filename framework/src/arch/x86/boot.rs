@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! From the assembly entry to `main`: the order in which the machine comes up.
+//!
+//! Spec: the x86/HVM direct boot ABI (PVH), start info version 1.
+
+use core::arch::{asm, global_asm};
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use super::{apic, cpuid, gdt, idt, percpu, sched, serial, smp, stop, tsc};
+use crate::boot::{self, pvh, pvh::BootMemory};
+use crate::mm;
+
+const BOOT_STACK: usize = 64 * 1024;
+/// Identity map (4), high map (1), two PDPTs, one PML4.
+const BOOT_TABLES: usize = 8 * 4096;
+/// Where the image is linked; must agree with the linker script.
+const KERNEL_VIRT: u64 = 0xffff_ffff_8000_0000;
+
+#[repr(C, align(4096))]
+struct Aligned<const N: usize>(core::cell::UnsafeCell<[u8; N]>);
+
+// SAFETY: used by the assembly of the boot CPU only, and as its stack.
+unsafe impl<const N: usize> Sync for Aligned<N> {}
+
+static BOOT_STACK_MEMORY: Aligned<BOOT_STACK> = Aligned(core::cell::UnsafeCell::new([0; _]));
+static BOOT_TABLE_MEMORY: Aligned<BOOT_TABLES> = Aligned(core::cell::UnsafeCell::new([0; _]));
+
+global_asm!(
+    include_str!("boot.S"),
+    kernel_virt = const KERNEL_VIRT,
+    pvh_magic = const pvh::MAGIC,
+    boot_stack = sym BOOT_STACK_MEMORY,
+    boot_stack_size = const BOOT_STACK,
+    boot_tables = sym BOOT_TABLE_MEMORY,
+    boot_main = sym boot_main,
+);
+
+/// Whether the policy is installed and other CPUs may run tasks.
+static MAY_SCHEDULE: AtomicBool = AtomicBool::new(false);
+
+pub(super) fn may_schedule() -> bool {
+    MAY_SCHEDULE.load(Ordering::Acquire)
+}
+
+unsafe extern "Rust" {
+    /// What `framework::main!` defines.
+    safe fn nacre_main();
+}
+
+/// The boot CPU in Rust: `start_info` is where the loader left it, `offset` is
+/// physical address minus (virtual address − [`KERNEL_VIRT`]) of the image.
+extern "C" fn boot_main(start_info: u64, offset: u64) -> ! {
+    serial::init();
+    if let Some(feature) = cpuid::missing() {
+        stop::stop(
+            format_args!("this CPU lacks {feature}, which Nacre needs (QEMU: -cpu max)"),
+            core::panic::Location::caller(),
+        );
+    }
+    enable_fsgsbase();
+    // SAFETY: once, on the boot CPU, before anything asks for the current CPU.
+    let cpu = unsafe { percpu::install(0) };
+    cpuid::set_booted();
+    cpuid::init();
+    // SAFETY: once, before any `load`.
+    unsafe { idt::init() };
+    let info = pvh::parse(&IdentityMap, start_info).unwrap_or_else(|why| crate::fatal(why));
+    // SAFETY: once, on the boot CPU.
+    unsafe { boot::install_command_line(&IdentityMap, info.command_line) };
+    if boot::option("quiet") {
+        serial::set_quiet();
+    }
+    crate::log::init();
+    // SAFETY: once, with the boot tables active, and a checked map.
+    unsafe { mm::init(&info.memory, &info.reserved(kernel_range(offset)), offset) };
+    // SAFETY: once; the region was reserved in the line above.
+    unsafe { boot::install_initramfs(info.initramfs) };
+    let prepared = gdt::Prepared::new();
+    cpu.set_tss(prepared.tss());
+    // SAFETY: this CPU's own block; interrupts are off since entry.
+    unsafe { prepared.load(cpu) };
+    idt::load();
+    smp::set_up_cpu();
+    apic::map();
+    apic::enable();
+    cpu.apic_id.store(apic::id(), Ordering::Relaxed);
+    let timer_khz = tsc::init(apic::start_measuring, apic::measured);
+    apic::set_timer_khz(timer_khz);
+    sched::adopt_boot_code();
+    smp::start_others(info.apic_ids.iter().copied().flatten());
+    log::info!(
+        "{} CPU(s), {} MiB RAM, TSC {} kHz",
+        super::cpu_count(),
+        mm::stats().total_pages / 256,
+        tsc::tsc_khz()
+    );
+    nacre_main();
+    MAY_SCHEDULE.store(true, Ordering::Release);
+    sched::idle()
+}
+
+/// Physical memory below 4 GiB, while the boot tables are active.
+struct IdentityMap;
+
+impl BootMemory for IdentityMap {
+    fn read(&self, at: u64, out: &mut [u8]) -> bool {
+        let fits = at.checked_add(out.len() as u64).is_some_and(|end| end <= 1 << 32);
+        // The first page is never right, and its address would be null.
+        if !fits || at < 4096 {
+            return false;
+        }
+        for (n, byte) in out.iter_mut().enumerate() {
+            let from = core::ptr::with_exposed_provenance::<u8>(at as usize + n);
+            // SAFETY: mapped one to one by the boot tables; a device register that
+            // the host makes us read does no harm to memory.
+            *byte = unsafe { from.read_volatile() };
+        }
+        true
+    }
+}
+
+fn enable_fsgsbase() {
+    // SAFETY: the CPU has FSGSBASE (checked before).
+    unsafe {
+        asm!("mov {tmp}, cr4", "or {tmp}, {bit}", "mov cr4, {tmp}", tmp = out(reg) _, bit = in(reg) 1u64 << 16, options(nostack))
+    };
+}
+
+/// Physical range of the kernel image.
+fn kernel_range(offset: u64) -> boot::Region {
+    unsafe extern "C" {
+        static __kernel_start: u8;
+        static __kernel_end: u8;
+    }
+    let physical = |symbol: *const u8| symbol.addr() as u64 - KERNEL_VIRT + offset;
+    boot::Region {
+        start: physical(&raw const __kernel_start),
+        end: physical(&raw const __kernel_end),
+    }
+}

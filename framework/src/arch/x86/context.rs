@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What the machine keeps with a task: its stack, and where it was interrupted.
+
+use alloc::sync::Arc;
+use core::cell::UnsafeCell;
+use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+
+use super::fpu::UserState;
+use crate::mm::{KernelStack, NoMemory};
+use crate::task::Task;
+
+/// The machine's part of a [`Task`].
+pub(crate) struct TaskState {
+    stack: Option<KernelStack>,
+    /// The stack pointer while the task does not run.
+    pub(super) rsp: UnsafeCell<u64>,
+    /// Whether a CPU runs the task, or is still leaving it.
+    pub(super) is_on_cpu: AtomicBool,
+    /// The user state that this task runs; a count of it is in `user_owner`.
+    pub(super) user: AtomicPtr<UserState>,
+    user_owner: UnsafeCell<Option<Arc<UserState>>>,
+    #[cfg(debug_assertions)]
+    pub(super) held: UnsafeCell<crate::task::held::Held>,
+}
+
+// SAFETY: `rsp` is touched by the CPU that switches from or to the task, ordered
+// by `is_on_cpu`; `user_owner` and `held` only by the task itself.
+unsafe impl Sync for TaskState {}
+
+unsafe extern "C" {
+    fn task_start();
+}
+
+impl TaskState {
+    /// A new stack, set up so that the first switch to it runs `task_main`.
+    pub(crate) fn new() -> Result<Self, NoMemory> {
+        let stack = KernelStack::new()?;
+        // Six saved registers, the return address, and one word so that the stack
+        // is aligned as after a call.
+        let rsp = stack.top() - 8 * 8;
+        let words: [u64; 8] = [0, 0, 0, 0, 0, 0, task_start as *const () as u64, 0];
+        let at = core::ptr::with_exposed_provenance_mut::<[u64; 8]>(rsp);
+        // SAFETY: the top 64 bytes of a fresh stack that is mapped and ours alone.
+        unsafe { at.write(words) };
+        Ok(Self { rsp: UnsafeCell::new(rsp as u64), ..Self::without_stack(Some(stack)) })
+    }
+
+    /// For the code that booted a CPU, which has a stack already.
+    pub(super) fn for_boot() -> Self {
+        let state = Self::without_stack(None);
+        state.is_on_cpu.store(true, Ordering::Relaxed);
+        state
+    }
+
+    fn without_stack(stack: Option<KernelStack>) -> Self {
+        Self {
+            stack,
+            rsp: UnsafeCell::new(0),
+            is_on_cpu: AtomicBool::new(false),
+            user: AtomicPtr::new(core::ptr::null_mut()),
+            user_owner: UnsafeCell::new(None),
+            #[cfg(debug_assertions)]
+            held: UnsafeCell::new(crate::task::held::Held::new()),
+        }
+    }
+
+    /// Makes `user` the user state of the current task, whose state this is.
+    pub(super) fn adopt_user(&self, user: &Arc<UserState>) {
+        if self.user.load(Ordering::Relaxed).cast_const() == Arc::as_ptr(user) {
+            return;
+        }
+        let state = super::irq_save();
+        // SAFETY: only the running task comes here for itself, with interrupts off.
+        let slot = unsafe { &mut *self.user_owner.get() };
+        if let Some(old) = slot.as_deref() {
+            old.park();
+        }
+        let old = slot.replace(user.clone());
+        self.user.store(Arc::as_ptr(user).cast_mut(), Ordering::Relaxed);
+        super::irq_restore(state);
+        drop(old);
+    }
+
+    /// Whether the task has a stack of its own.
+    pub(super) fn has_stack(&self) -> bool {
+        self.stack.is_some()
+    }
+}
+
+pub(crate) fn is_on_cpu(task: &Task) -> bool {
+    task.machine.is_on_cpu.load(Ordering::Relaxed)
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Deadlines of sleeping tasks and the scheduling tick, on one APIC timer a CPU.
+
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use super::percpu::{self, local};
+use super::{apic, sched, tsc};
+use crate::cpu::MAX_CPUS;
+use crate::sync::IrqLock;
+use crate::task::{TICK_NS, Task, scheduler};
+
+const NEVER: u64 = u64::MAX;
+
+/// A deadline that was added: its CPU, time and task.
+pub(super) struct Deadline {
+    cpu: usize,
+    key: (u64, u64),
+}
+
+struct Queue {
+    sleepers: BTreeMap<(u64, u64), Arc<Task>>,
+}
+
+struct Timer {
+    queue: IrqLock<Queue>,
+    /// When the APIC timer will fire, and when the next tick is due.
+    armed_ns: AtomicU64,
+    tick_ns: AtomicU64,
+}
+
+static TIMERS: [Timer; MAX_CPUS] = [const {
+    Timer {
+        queue: IrqLock::new(Queue { sleepers: BTreeMap::new() }),
+        armed_ns: AtomicU64::new(NEVER),
+        tick_ns: AtomicU64::new(NEVER),
+    }
+}; MAX_CPUS];
+
+fn timer(cpu: usize) -> &'static Timer {
+    match TIMERS.get(cpu) {
+        Some(timer) => timer,
+        None => crate::fatal("no such CPU"),
+    }
+}
+
+/// Wakes `task` at `deadline_ns`. Interrupts are off.
+pub(super) fn add(deadline_ns: u64, task: &Arc<Task>) -> Deadline {
+    let cpu = super::cpu_id() as usize;
+    let key = (deadline_ns, task.id());
+    timer(cpu).queue.lock().sleepers.insert(key, task.clone());
+    arm(timer(cpu), deadline_ns);
+    Deadline { cpu, key }
+}
+
+/// Forgets a deadline, if it has not passed.
+pub(super) fn remove(deadline: Deadline) {
+    let task = timer(deadline.cpu).queue.lock().sleepers.remove(&deadline.key);
+    drop(task);
+}
+
+/// Makes sure that a tick will come. Interrupts are off.
+#[inline]
+pub(super) fn start_tick() {
+    let timer = timer(super::cpu_id() as usize);
+    if timer.tick_ns.load(Ordering::Relaxed) == NEVER {
+        let tick_ns = tsc::monotonic_ns() + TICK_NS;
+        timer.tick_ns.store(tick_ns, Ordering::Relaxed);
+        arm(timer, tick_ns);
+    }
+}
+
+/// Makes the timer fire at `at_ns` if nothing comes earlier.
+fn arm(timer: &Timer, at_ns: u64) {
+    if at_ns < timer.armed_ns.load(Ordering::Relaxed) {
+        timer.armed_ns.store(at_ns, Ordering::Relaxed);
+        apic::arm_timer(at_ns.saturating_sub(tsc::monotonic_ns()).max(1));
+    }
+}
+
+/// The timer has fired on this CPU. Interrupts are off.
+pub(super) fn on_timer(from_user: bool) {
+    let timer = timer(super::cpu_id() as usize);
+    let now_ns = tsc::monotonic_ns();
+    timer.armed_ns.store(NEVER, Ordering::Relaxed);
+    loop {
+        let mut queue = timer.queue.lock();
+        let due = queue.sleepers.first_entry().filter(|first| first.key().0 <= now_ns);
+        let Some(due) = due else { break };
+        let task = due.remove();
+        drop(queue);
+        task.unpark();
+    }
+    if timer.tick_ns.load(Ordering::Relaxed) <= now_ns {
+        tick(timer, now_ns, from_user);
+    }
+    let first = timer.queue.lock().sleepers.first_key_value().map(|(key, _)| key.0);
+    let next = first.unwrap_or(NEVER).min(timer.tick_ns.load(Ordering::Relaxed));
+    if next != NEVER {
+        arm(timer, next);
+    }
+}
+
+fn tick(timer: &Timer, now_ns: u64, from_user: bool) {
+    let cpu = local();
+    timer.tick_ns.store(NEVER, Ordering::Relaxed);
+    if cpu.is_idle.load(Ordering::Relaxed) {
+        return;
+    }
+    timer.tick_ns.store(now_ns + TICK_NS, Ordering::Relaxed);
+    let spent = sched::account(cpu, now_ns);
+    cpu.add(if from_user { percpu::USER } else { percpu::KERNEL }, spent);
+    percpu::with_current(|me| {
+        if from_user {
+            me.sched().add_user_time(TICK_NS);
+        }
+        if scheduler().is_some_and(|policy| policy.tick(cpu.id(), me)) {
+            percpu::set_need_resched();
+        }
+    });
+}

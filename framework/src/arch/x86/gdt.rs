@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Segments, task state segments and the interrupt stacks of each CPU.
+
+use alloc::boxed::Box;
+use core::arch::asm;
+
+use super::percpu::CpuLocal;
+
+pub(super) const KERNEL_CS: u16 = 0x08;
+pub(super) const KERNEL_SS: u16 = 0x10;
+/// SYSRET loads SS = STAR\[63:48\] + 8 and CS = STAR\[63:48\] + 16.
+pub(super) const USER_SS: u16 = 0x18 | 3;
+pub(super) const USER_CS: u16 = 0x20 | 3;
+const TSS_SELECTOR: u16 = 0x28;
+
+/// Interrupt stack table slots.
+pub(super) const IST_NMI: u8 = 1;
+pub(super) const IST_DOUBLE_FAULT: u8 = 2;
+pub(super) const IST_MACHINE_CHECK: u8 = 3;
+pub(super) const IST_DEBUG: u8 = 4;
+pub(super) const IST_VE: u8 = 5;
+pub(super) const IST_VC: u8 = 6;
+const IST_STACKS: usize = 6;
+
+/// Size and alignment of an interrupt stack; its last word points to the
+/// [`CpuLocal`].
+pub(super) const IST_SIZE: usize = 8192;
+
+#[repr(C, align(8192))]
+struct IstStack([u8; IST_SIZE]);
+
+/// 64-bit TSS (Intel SDM vol. 3, figure 9-11).
+#[repr(C, packed(4))]
+struct Tss {
+    reserved0: u32,
+    rsp: [u64; 3],
+    reserved1: u64,
+    ist: [u64; 7],
+    reserved2: u64,
+    reserved3: u16,
+    io_map_base: u16,
+}
+
+#[repr(C, align(64))]
+struct Segments {
+    gdt: [u64; 7],
+    tss: Tss,
+}
+
+#[repr(C, packed)]
+pub(super) struct TablePointer {
+    pub(super) limit: u16,
+    pub(super) base: u64,
+}
+
+/// Tables and stacks of a CPU that does not use them yet.
+pub(super) struct Prepared {
+    segments: &'static Segments,
+    stacks: [usize; IST_STACKS],
+}
+
+impl Prepared {
+    /// Allocates them; they stay for ever.
+    pub(super) fn new() -> Self {
+        let mut segments = Box::new(Segments {
+            gdt: [
+                0,
+                0x00af_9b00_0000_ffff,
+                0x00cf_9300_0000_ffff,
+                0x00cf_f300_0000_ffff,
+                0x00af_fb00_0000_ffff,
+                0,
+                0,
+            ],
+            tss: Tss {
+                reserved0: 0,
+                rsp: [0; 3],
+                reserved1: 0,
+                ist: [0; 7],
+                reserved2: 0,
+                reserved3: 0,
+                io_map_base: size_of::<Tss>() as u16,
+            },
+        });
+        let stacks = core::array::from_fn(|_| {
+            // SAFETY: an array of bytes has no invalid values.
+            let stack: Box<IstStack> = unsafe { Box::new_zeroed().assume_init() };
+            core::ptr::from_ref(Box::leak(stack)).addr()
+        });
+        let mut ist = [0; 7];
+        for (slot, stack) in ist.iter_mut().zip(stacks) {
+            *slot = (stack + IST_SIZE - 16) as u64;
+        }
+        segments.tss.ist = ist;
+        let base = (&raw const segments.tss).addr() as u64;
+        let limit = size_of::<Tss>() as u64 - 1;
+        segments.gdt[5] = limit | (base & 0xff_ffff) << 16 | 0x89 << 40 | (base >> 24 & 0xff) << 56;
+        segments.gdt[6] = base >> 32;
+        Self { segments: Box::leak(segments), stacks }
+    }
+
+    /// The address of the TSS, which the per-CPU block needs.
+    pub(super) fn tss(&self) -> u64 {
+        (&raw const self.segments.tss).addr() as u64
+    }
+
+    /// Loads them on this CPU.
+    ///
+    /// # Safety
+    /// On the CPU that `cpu` belongs to, once, with interrupts off.
+    pub(super) unsafe fn load(self, cpu: &'static CpuLocal) {
+        let base = core::ptr::from_ref(cpu).addr();
+        for stack in self.stacks {
+            let slot = core::ptr::with_exposed_provenance_mut::<usize>(stack + IST_SIZE - 8);
+            // SAFETY: the last word of a leaked stack that nobody uses yet.
+            unsafe { slot.write(base) };
+        }
+        let pointer = TablePointer {
+            limit: size_of_val(&self.segments.gdt) as u16 - 1,
+            base: self.segments.gdt.as_ptr().addr() as u64,
+        };
+        // SAFETY: the table is leaked and well formed; CS, SS, DS and ES get the
+        // kernel's flat segments; GS is loaded before its base is set by `install`.
+        unsafe {
+            asm!(
+                "lgdt [{pointer}]",
+                "mov ss, {data:x}",
+                "mov ds, {data:x}",
+                "mov es, {data:x}",
+                "push {code}",
+                "lea {scratch}, [rip + 2f]",
+                "push {scratch}",
+                "retfq",
+                "2:",
+                "ltr {tss:x}",
+                pointer = in(reg) &raw const pointer,
+                data = in(reg) u64::from(KERNEL_SS),
+                code = in(reg) u64::from(KERNEL_CS),
+                tss = in(reg) u64::from(TSS_SELECTOR),
+                scratch = out(reg) _,
+            )
+        };
+    }
+}

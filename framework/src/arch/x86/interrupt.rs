@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Interrupts by vector: timer, inter-processor, devices; all else is dropped.
+
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use super::percpu::{self, local};
+use super::{apic, deadline, stop, tlb};
+use crate::irq::{IrqError, IrqHandler};
+use crate::sync::Once;
+
+/// ISA lines.
+const LINES: usize = 16;
+
+static HANDLERS: [Once<Arc<dyn IrqHandler>>; LINES] = [const { Once::new() }; LINES];
+static UNEXPECTED: AtomicU64 = AtomicU64::new(0);
+static NMIS: AtomicU64 = AtomicU64::new(0);
+
+pub(crate) fn irq_register(line: u8, handler: Arc<dyn IrqHandler>) -> Result<(), IrqError> {
+    let slot = HANDLERS.get(usize::from(line)).ok_or(IrqError::NoSuchLine)?;
+    slot.set(handler).map_err(|_| IrqError::Taken)?;
+    let boot = percpu::of(crate::cpu::CpuId::BOOT).apic_id.load(Ordering::Relaxed);
+    apic::route(line, apic::FIRST_DEVICE + line, boot);
+    Ok(())
+}
+
+pub(crate) fn unexpected_interrupts() -> u64 {
+    UNEXPECTED.load(Ordering::Relaxed)
+}
+
+/// Handles an interrupt on the CPU that took it, with interrupts off.
+pub(super) fn handle(vector: u8, from_user: bool) {
+    local().add(percpu::INTERRUPTS, 1);
+    match vector {
+        apic::TIMER => {
+            apic::eoi();
+            deadline::on_timer(from_user);
+        }
+        apic::RESCHEDULE => {
+            apic::eoi();
+            percpu::set_need_resched();
+        }
+        apic::TLB_FLUSH => {
+            apic::eoi();
+            tlb::serve();
+        }
+        apic::STOP => stop::halt(),
+        vector => on_device(vector),
+    }
+}
+
+fn on_device(vector: u8) {
+    // Who injects a vector that the APIC did not deliver gets no EOI.
+    let delivered = apic::in_service(vector);
+    let line = usize::from(vector.wrapping_sub(apic::FIRST_DEVICE));
+    match HANDLERS.get(line).and_then(Once::get) {
+        Some(handler) if delivered => handler.handle(),
+        _ => {
+            UNEXPECTED.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    if delivered {
+        apic::eoi();
+    }
+}
+
+/// An NMI means nothing here: it is counted.
+pub(super) fn on_nmi() {
+    NMIS.fetch_add(1, Ordering::Relaxed);
+}

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Switching tasks: parking, waking, preempting, idling.
+//!
+//! A CPU holds one reference count of its current task (`CpuLocal::current`). A
+//! task that parks stays on its CPU (`is_on_cpu`) until the switch is through;
+//! who wants to run it elsewhere waits for that.
+
+use alloc::sync::Arc;
+use core::sync::atomic::Ordering;
+
+use super::context::TaskState;
+use super::percpu::{self, CpuLocal, local};
+use super::{apic, deadline, irq_restore, irq_save, tsc};
+use crate::cpu::{CpuId, CpuSet};
+use crate::mm::{self, VmSpace};
+use crate::task::{Enqueue, Task, TaskBuilder, scheduler, state};
+
+unsafe extern "C" {
+    fn switch_stacks(save: *mut u64, next: u64);
+}
+
+/// Turns the code that booted this CPU into its idle task.
+pub(super) fn adopt_boot_code() {
+    let cpu = local();
+    let task = TaskBuilder::adopt("idle", TaskState::for_boot(), CpuSet::of(cpu.id()));
+    task.sched().set_cpu(cpu.id());
+    // SAFETY: only this CPU touches its slot, and nothing runs here yet.
+    unsafe { *cpu.idle.get() = Some(task.clone()) };
+    cpu.switched_ns.store(tsc::monotonic_ns(), Ordering::Relaxed);
+    cpu.set_current(Arc::into_raw(task));
+}
+
+/// Queues a task that is runnable and not queued.
+pub(crate) fn make_runnable(task: Arc<Task>, why: Enqueue) {
+    let Some(policy) = scheduler() else { crate::fatal("a task starts before the scheduler") };
+    let irq = irq_save();
+    let placement = policy.enqueue(task, why);
+    if placement.preempt {
+        resched(placement.cpu);
+    }
+    irq_restore(irq);
+    if super::percpu::irqs_are_on() && percpu::should_preempt() {
+        preempt();
+    }
+}
+
+/// Makes a CPU choose again.
+pub(crate) fn resched(cpu: CpuId) {
+    if cpu.0 == super::cpu_id() {
+        percpu::set_need_resched();
+    } else {
+        apic::send_ipi(percpu::of(cpu).apic_id.load(Ordering::Relaxed), apic::RESCHEDULE);
+    }
+}
+
+/// Tells the CPU that runs `task` to look at its flags.
+pub(crate) fn kick(task: &Arc<Task>) {
+    let irq = irq_save();
+    let cpu = task.sched().cpu();
+    if super::is_on_cpu(task) && cpu.0 != super::cpu_id() {
+        apic::send_ipi(percpu::of(cpu).apic_id.load(Ordering::Relaxed), apic::RESCHEDULE);
+    }
+    irq_restore(irq);
+}
+
+/// The slow end of `preempt_enable`: somebody wants this CPU to switch.
+#[cold]
+pub(super) fn preempt() {
+    if percpu::irqs_are_on() {
+        let irq = irq_save();
+        schedule(true);
+        irq_restore(irq);
+    }
+}
+
+pub(crate) fn yield_now() {
+    let irq = irq_save();
+    if let Some(policy) = scheduler() {
+        percpu::with_current(|me| policy.yielded(local().id(), me));
+    }
+    schedule(true);
+    irq_restore(irq);
+}
+
+pub(crate) fn park(deadline_ns: Option<u64>) {
+    let me = super::current_task();
+    let irq = irq_save();
+    let parked = me.state.compare_exchange(
+        state::RUNNABLE,
+        state::PARKED,
+        Ordering::AcqRel,
+        Ordering::Acquire,
+    );
+    if parked.is_err() {
+        me.state.store(state::RUNNABLE, Ordering::Release);
+        irq_restore(irq);
+        return;
+    }
+    let timer = deadline_ns.map(|deadline_ns| deadline::add(deadline_ns, &me));
+    drop(me);
+    schedule(false);
+    irq_restore(irq);
+    if let Some(timer) = timer {
+        deadline::remove(timer);
+    }
+}
+
+pub(crate) fn exit_task() -> ! {
+    percpu::with_current(Task::release);
+    percpu::irq_off();
+    percpu::with_current(|me| me.state.store(state::DEAD, Ordering::Release));
+    schedule(false);
+    crate::fatal("a dead task runs")
+}
+
+/// Adds the time since the last look to the current task. Interrupts are off.
+pub(super) fn account(cpu: &CpuLocal, now_ns: u64) -> u64 {
+    let spent = now_ns.saturating_sub(cpu.switched_ns.load(Ordering::Relaxed));
+    cpu.switched_ns.store(now_ns, Ordering::Relaxed);
+    percpu::with_current(|me| me.sched().add_run_time(spent));
+    spent
+}
+
+/// Runs what the policy chooses. Interrupts are off; `can_go_on` says that the
+/// current task is runnable and not queued.
+fn schedule(can_go_on: bool) {
+    let cpu = local();
+    let Some(policy) = scheduler() else { return };
+    let spent = account(cpu, tsc::monotonic_ns());
+    let is_idle = cpu.is_idle.load(Ordering::Relaxed);
+    cpu.add(if is_idle { percpu::IDLE } else { percpu::KERNEL }, spent);
+    percpu::clear_need_resched();
+    let previous = cpu.current_ptr();
+    let go_on = (can_go_on && !is_idle).then(super::current_task);
+    if !can_go_on {
+        percpu::with_current(|me| policy.task_blocked(cpu.id(), me));
+    }
+    let next = match policy.pick_next(cpu.id(), go_on) {
+        Some(next) => next,
+        None => {
+            // SAFETY: only this CPU touches its slot, set at boot.
+            match unsafe { &*cpu.idle.get() } {
+                Some(idle) => idle.clone(),
+                None => crate::fatal("a CPU without idle task"),
+            }
+        }
+    };
+    if Arc::as_ptr(&next) == previous {
+        return;
+    }
+    switch_to(cpu, next, can_go_on);
+}
+
+fn switch_to(cpu: &'static CpuLocal, next: Arc<Task>, forced: bool) {
+    cpu.add(percpu::SWITCHES, 1);
+    let previous = cpu.current_ptr();
+    // SAFETY: the CPU holds a count of its current task until `finish_switch`.
+    let from = unsafe { &*previous };
+    from.sched().count_switch(forced);
+    // SAFETY: the pointer is null or points to a state that the task owns.
+    if let Some(user) = unsafe { from.machine.user.load(Ordering::Relaxed).as_ref() } {
+        user.park();
+    }
+    while next.machine.is_on_cpu.load(Ordering::Acquire) {
+        super::spin_hint();
+    }
+    next.machine.is_on_cpu.store(true, Ordering::Relaxed);
+    next.sched().set_cpu(cpu.id());
+    // SAFETY: only this CPU touches its slot.
+    let idle = unsafe { &*cpu.idle.get() };
+    let is_idle = idle.as_ref().is_some_and(|idle| Arc::ptr_eq(idle, &next));
+    cpu.is_idle.store(is_idle, Ordering::Relaxed);
+    let left_space = next.vm_space().and_then(|space| space.activate());
+    if !is_idle {
+        deadline::start_tick();
+    }
+    // SAFETY: not on a CPU before, so the saved stack pointer is complete.
+    let rsp = unsafe { *next.machine.rsp.get() };
+    cpu.set_current(Arc::into_raw(next));
+    // SAFETY: only this CPU touches its slot; the previous switch is through.
+    unsafe { *cpu.previous.get() = previous };
+    // SAFETY: `rsp` is the stack of a task that waits in `switch_stacks` or was
+    // made by `TaskState::new`; interrupts are off.
+    unsafe { switch_stacks(from.machine.rsp.get(), rsp) };
+    // Another CPU, perhaps: nothing computed above is valid but our own locals.
+    finish_switch();
+    drop(left_space);
+}
+
+/// The first thing on the new task's stack: lets go of the previous task.
+fn finish_switch() {
+    let cpu = local();
+    // SAFETY: only this CPU touches its slot; set by the `switch_to` just made.
+    let previous = unsafe { core::mem::replace(&mut *cpu.previous.get(), core::ptr::null()) };
+    // SAFETY: the count that the CPU held of its current task, from `into_raw`.
+    let previous = unsafe { Arc::from_raw(previous) };
+    previous.machine.is_on_cpu.store(false, Ordering::Release);
+}
+
+/// Where a new task starts, on its own stack, with interrupts off.
+pub(super) extern "C" fn task_main() -> ! {
+    finish_switch();
+    percpu::irq_on();
+    let entry = percpu::with_current(|me| me.entry.lock().take()).flatten();
+    if let Some(entry) = entry {
+        entry();
+    }
+    exit_task()
+}
+
+pub(crate) fn activate_vm_space(space: Option<&Arc<VmSpace>>) {
+    super::preempt_disable();
+    let left = match space {
+        Some(space) => space.activate(),
+        None => mm::activate_kernel(),
+    };
+    super::preempt_enable();
+    drop(left);
+}
+
+/// The idle task's life.
+pub(super) fn idle() -> ! {
+    local().is_idle.store(true, Ordering::Relaxed);
+    percpu::irq_off();
+    loop {
+        schedule(true);
+        // SAFETY: STI takes effect after HLT has started, so a wake-up that came
+        // since the look at the queue still ends the HLT.
+        if !percpu::need_resched() {
+            unsafe { core::arch::asm!("sti", "hlt", "cli") };
+        }
+    }
+}

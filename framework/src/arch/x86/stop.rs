@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Ends of the machine: power-off, restart, and the stop with a backtrace.
+//!
+//! Nothing here allocates or takes locks: it must work when all else is broken.
+
+use core::arch::asm;
+use core::fmt::{self, Write};
+use core::panic::Location;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use super::serial::Control;
+use super::{cpuid, percpu, port, smp};
+
+/// QEMU's `isa-debug-exit`.
+const DEBUG_EXIT: u16 = 0xf4;
+const ORDERLY: u32 = 0x10;
+const STOPPED: u32 = 0x11;
+
+/// The CPU that stops the machine, plus one.
+static STOPPING: AtomicU32 = AtomicU32::new(0);
+
+/// Turns this CPU off for good.
+pub(super) fn halt() -> ! {
+    loop {
+        // SAFETY: with interrupts off this CPU does nothing any more.
+        unsafe { asm!("cli", "hlt") };
+    }
+}
+
+pub(crate) fn power_off(status: u8) -> ! {
+    let _ = writeln!(Control, "exit {status}");
+    end(ORDERLY)
+}
+
+pub(crate) fn restart() -> ! {
+    let _ = writeln!(Control, "restart");
+    // SAFETY: the reset control register resets the machine.
+    unsafe { port::out8(0xcf9, 0x06) };
+    end(ORDERLY)
+}
+
+fn end(code: u32) -> ! {
+    // SAFETY: ends the virtual machine, where the device is present.
+    unsafe { port::out32(DEBUG_EXIT, code) };
+    // SAFETY: ACPI PM1a control of QEMU's q35: S5.
+    unsafe { port::out16(0x604, 0x2000) };
+    halt()
+}
+
+/// A line on COM1 as well as on the control channel.
+struct Both;
+
+impl Write for Both {
+    fn write_str(&mut self, s: &str) -> fmt::Result {
+        super::serial::early_console_write(s.as_bytes());
+        Control.write_str(s)
+    }
+}
+
+/// A message kept to one line.
+struct OneLine;
+
+impl Write for OneLine {
+    fn write_str(&mut self, s: &str) -> fmt::Result {
+        for c in s.chars() {
+            Both.write_char(if c.is_control() { ' ' } else { c })?;
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn stop(reason: fmt::Arguments<'_>, place: &Location<'_>) -> ! {
+    stop_at(reason, Some(place), frame_pointer(), None)
+}
+
+/// Stops with the backtrace of an exception's frame.
+pub(super) fn stop_at(
+    reason: fmt::Arguments<'_>,
+    place: Option<&Location<'_>>,
+    frame: u64,
+    ip: Option<u64>,
+) -> ! {
+    percpu::irq_off();
+    let me = if cpuid::is_booted() { super::cpu_id() } else { 0 };
+    match STOPPING.compare_exchange(0, me + 1, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => {}
+        Err(cpu) if cpu == me + 1 => {
+            // The stop itself failed: say no more than that.
+            let _ = writeln!(Control, "\nend");
+            end(STOPPED)
+        }
+        Err(_) => halt(),
+    }
+    smp::stop_others();
+    let _ = write!(Both, "stop ");
+    let _ = write!(OneLine, "{reason}");
+    if let Some(place) = place {
+        let _ = write!(OneLine, " at {place}");
+    }
+    let _ = writeln!(Both, "\r");
+    if let Some(ip) = ip {
+        let _ = writeln!(Both, "frame {ip:#x} 0x0\r");
+    }
+    backtrace(frame);
+    let _ = writeln!(Both, "end\r");
+    end(STOPPED)
+}
+
+fn frame_pointer() -> u64 {
+    let frame: u64;
+    // SAFETY: reads a register.
+    unsafe { asm!("mov {}, rbp", out(reg) frame, options(nomem, nostack, preserves_flags)) };
+    frame
+}
+
+/// Follows the chain of frame pointers, as far as it looks like one.
+fn backtrace(mut frame: u64) {
+    let text = smp::text_range();
+    for _ in 0..32 {
+        if frame % 8 != 0 || !crate::mm::is_kernel_stack(frame as usize, 16) {
+            return;
+        }
+        let at = core::ptr::with_exposed_provenance::<[u64; 2]>(frame as usize);
+        // SAFETY: `is_kernel_stack` says that 16 bytes here are a mapped stack; a
+        // frame that is not one gives wrong numbers, nothing worse.
+        let [next, return_address] = unsafe { at.read_volatile() };
+        if !text.contains(&return_address) {
+            return;
+        }
+        let _ = writeln!(Both, "frame {:#x} 0x0\r", return_address - 1);
+        if next <= frame {
+            return;
+        }
+        frame = next;
+    }
+}

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+# Where an application processor starts: real mode, in a page below 1 MiB.
+#
+# Copied to that page; the words at its end are filled in before each start.
+
+.section .rodata.trampoline, "a", @progbits
+.global trampoline_start
+.global trampoline_end
+.align 16
+.code16
+trampoline_start:
+    cli
+    cld
+    xor eax, eax
+    mov ax, cs
+    mov ds, ax
+    shl eax, 4
+    mov ebx, eax                        # EBX = the page
+    lea ecx, [ebx + 2f - trampoline_start]
+    mov [trampoline_far32 - trampoline_start], ecx
+    lea ecx, [ebx + trampoline_gdt - trampoline_start]
+    mov [trampoline_gdt_ptr - trampoline_start + 2], ecx
+    lgdtd [trampoline_gdt_ptr - trampoline_start]
+    mov ecx, cr0
+    or ecx, 1
+    mov cr0, ecx
+    jmp fword ptr [trampoline_far32 - trampoline_start]
+.code32
+2:  mov ax, 16
+    mov ds, ax
+    mov es, ax
+    mov ss, ax
+    mov eax, cr4
+    or eax, 0x20
+    mov cr4, eax
+    mov eax, [ebx + trampoline_cr3 - trampoline_start]
+    mov cr3, eax
+    mov ecx, 0xc0000080
+    rdmsr
+    or eax, 0x900
+    wrmsr
+    mov eax, cr0
+    or eax, 0x80010001
+    mov cr0, eax
+    lea ecx, [ebx + 3f - trampoline_start]
+    mov [ebx + trampoline_far64 - trampoline_start], ecx
+    jmp fword ptr [ebx + trampoline_far64 - trampoline_start]
+.code64
+3:  mov ebx, ebx
+    xor eax, eax
+    mov fs, eax
+    mov gs, eax
+    mov rsp, [rbx + trampoline_stack - trampoline_start]
+    mov rdi, [rbx + trampoline_arg - trampoline_start]
+    mov rax, [rbx + trampoline_entry - trampoline_start]
+    xor ebp, ebp
+    push rbp
+    jmp rax
+.align 8
+trampoline_gdt:
+    .quad 0
+    .quad 0x00cf9b000000ffff            # 32-bit code
+    .quad 0x00cf93000000ffff            # data
+    .quad 0x00af9b000000ffff            # 64-bit code
+trampoline_gdt_ptr:
+    .word 31
+    .long 0
+.align 8
+trampoline_far32:
+    .long 0
+    .word 8
+.align 8
+trampoline_far64:
+    .long 0
+    .word 24
+.align 8
+.global trampoline_data
+trampoline_data:
+trampoline_cr3:   .quad 0
+trampoline_stack: .quad 0
+trampoline_arg:   .quad 0
+trampoline_entry: .quad 0
+trampoline_end:
+.text
+.code64

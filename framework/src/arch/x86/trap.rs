@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Exceptions and interrupts that arrive while the kernel runs.
+
+use core::arch::{asm, global_asm};
+
+use super::percpu::{self, irq_off};
+use super::{gdt, interrupt, sched, stop, user};
+use crate::mm;
+use crate::user::UserRegs;
+
+global_asm!(
+    include_str!("entry.S"),
+    cpu_kernel_rsp = const percpu::CPU_KERNEL_RSP,
+    cpu_frame_top = const percpu::CPU_FRAME_TOP,
+    cpu_scratch = const percpu::CPU_SCRATCH,
+    cpu_tss = const percpu::CPU_TSS,
+    f_size = const size_of::<UserRegs>(),
+    f_r11 = const core::mem::offset_of!(UserRegs, r11),
+    f_rcx = const core::mem::offset_of!(UserRegs, rcx),
+    f_vector = const core::mem::offset_of!(UserRegs, vector),
+    f_error = const core::mem::offset_of!(UserRegs, error),
+    f_rip = const core::mem::offset_of!(UserRegs, rip),
+    f_cs = const core::mem::offset_of!(UserRegs, cs),
+    f_rflags = const core::mem::offset_of!(UserRegs, rflags),
+    f_rsp = const core::mem::offset_of!(UserRegs, rsp),
+    f_ss = const core::mem::offset_of!(UserRegs, ss),
+    user_ss = const gdt::USER_SS,
+    user_cs = const gdt::USER_CS,
+    syscall_vector = const user::SYSCALL,
+    ist_size = const gdt::IST_SIZE,
+    trap_from_kernel = sym trap_from_kernel,
+    trap_paranoid = sym trap_paranoid,
+    task_main = sym sched::task_main,
+);
+
+const NAMES: [&str; 32] = [
+    "divide error",
+    "debug exception",
+    "NMI",
+    "breakpoint",
+    "overflow",
+    "bound range exceeded",
+    "invalid opcode",
+    "device not available",
+    "double fault",
+    "coprocessor segment overrun",
+    "invalid TSS",
+    "segment not present",
+    "stack-segment fault",
+    "general protection fault",
+    "page fault",
+    "reserved exception 15",
+    "x87 floating-point error",
+    "alignment check",
+    "machine check",
+    "SIMD floating-point exception",
+    "virtualization exception",
+    "control protection exception",
+    "reserved exception 22",
+    "reserved exception 23",
+    "reserved exception 24",
+    "reserved exception 25",
+    "reserved exception 26",
+    "reserved exception 27",
+    "hypervisor injection exception",
+    "VMM communication exception",
+    "security exception",
+    "reserved exception 31",
+];
+
+/// CR2: the address of the last page fault.
+pub(super) fn fault_address() -> u64 {
+    let addr: u64;
+    // SAFETY: reads a register.
+    unsafe { asm!("mov {}, cr2", out(reg) addr, options(nomem, nostack, preserves_flags)) };
+    addr
+}
+
+/// An exception or interrupt without a stack of its own came in kernel mode.
+extern "C" fn trap_from_kernel(frame: &mut UserRegs) {
+    if frame.vector >= 32 {
+        interrupt::handle(frame.vector as u8, false);
+        if percpu::should_preempt() && frame.rflags & 0x200 != 0 {
+            percpu::irq_on();
+            sched::preempt();
+            irq_off();
+        }
+        return;
+    }
+    let addr = fault_address();
+    if matches!(frame.vector, 13 | 14)
+        && let Some(fixup) = mm::usercopy_fixup(frame.rip)
+    {
+        frame.rip = fixup;
+        return;
+    }
+    stop_for(frame, addr)
+}
+
+fn stop_for(frame: &UserRegs, addr: u64) -> ! {
+    let name = NAMES.get(frame.vector as usize).copied().unwrap_or("interrupt");
+    let (rip, error) = (frame.rip, frame.error);
+    if mm::is_guard(addr as usize) && matches!(frame.vector, 8 | 14) {
+        stop::stop_at(
+            format_args!("kernel stack overflow at {rip:#x}, address {addr:#x}"),
+            None,
+            frame.rbp,
+            Some(rip),
+        );
+    }
+    stop::stop_at(
+        format_args!("{name} in the kernel at {rip:#x}, error {error:#x}, address {addr:#x}"),
+        None,
+        frame.rbp,
+        Some(rip),
+    )
+}
+
+/// NMI, #MC, #DF, or a #DB, #VE or #VC in kernel mode.
+extern "C" fn trap_paranoid(frame: &mut UserRegs) {
+    match frame.vector {
+        // A program's breakpoints may hit while the kernel copies for it.
+        1 => clear_debug_status(),
+        2 => interrupt::on_nmi(),
+        _ => stop_for(frame, fault_address()),
+    }
+}
+
+fn clear_debug_status() {
+    // SAFETY: DR6 only reports.
+    unsafe {
+        asm!("mov dr6, {}", in(reg) 0xffff_0ff0_u64, options(nomem, nostack, preserves_flags))
+    };
+}

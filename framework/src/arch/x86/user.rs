@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The loop around user mode: sanitise, enter, sort what came back.
+
+use alloc::sync::Arc;
+use core::sync::atomic::Ordering;
+
+use super::fpu::UserState;
+use super::gdt::{USER_CS, USER_SS};
+use super::percpu::{self, irq_off, irq_on};
+use super::{interrupt, sched};
+use crate::user::{ReturnReason, USER_RFLAGS, UserException, UserRegs, is_user_address};
+
+/// What the SYSCALL entry stores as vector.
+pub(super) const SYSCALL: u64 = 0x100;
+const GENERAL_PROTECTION: u64 = 13;
+const PAGE_FAULT: u64 = 14;
+const RESERVED_AND_IF: u64 = 0x202;
+
+unsafe extern "C" {
+    fn enter_user(frame: *mut UserRegs);
+}
+
+pub(crate) fn run_user(regs: &mut UserRegs, state: &Arc<UserState>) -> ReturnReason {
+    percpu::with_current(|me| me.machine.adopt_user(state));
+    loop {
+        irq_off();
+        if percpu::need_resched() {
+            irq_on();
+            sched::preempt();
+            continue;
+        }
+        if percpu::with_current(|me| me.interrupt_pending()) == Some(true) {
+            irq_on();
+            return ReturnReason::Event;
+        }
+        state.unpark();
+        if !is_user_address(regs.rip) {
+            irq_on();
+            let exception = UserException { vector: GENERAL_PROTECTION as u8, code: 0, addr: 0 };
+            return ReturnReason::Exception(exception);
+        }
+        regs.rflags = regs.rflags & USER_RFLAGS | RESERVED_AND_IF;
+        regs.cs = USER_CS.into();
+        regs.ss = USER_SS.into();
+        // SAFETY: interrupts are off; the frame is exclusively ours and 16-byte
+        // aligned by type; flags, selectors and RIP are as user mode may have them;
+        // SYSRET is taken only with RCX = RIP, a user address.
+        unsafe { enter_user(regs) };
+        match regs.vector {
+            SYSCALL => {
+                irq_on();
+                return ReturnReason::Syscall;
+            }
+            vector @ 0..32 => {
+                let addr = if vector == PAGE_FAULT { super::trap::fault_address() } else { 0 };
+                irq_on();
+                let vector = vector as u8;
+                let code = regs.error as u32;
+                return ReturnReason::Exception(UserException { vector, code, addr });
+            }
+            vector => interrupt::handle(vector as u8, true),
+        }
+    }
+}
+
+/// Whether the current task runs with this user state.
+#[allow(dead_code, reason = "for assertions in tests")]
+pub(super) fn is_current(state: &Arc<UserState>) -> bool {
+    percpu::with_current(|me| me.machine.user.load(Ordering::Relaxed).cast_const())
+        == Some(Arc::as_ptr(state))
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! A bounded reader of ACPI tables: RSDP, RSDT or XSDT, MADT. No AML.
+//!
+//! Trust: every byte comes from the host. A table that does not fit is ignored:
+//! the machine then runs on its boot CPU.
+//! Spec: ACPI 6.5, sections 5.2.5 to 5.2.12.
+
+use super::pvh::{BootMemory, u32_at, u64_at};
+use crate::cpu::MAX_CPUS;
+
+/// The longest table that is looked at, in bytes.
+const MAX_TABLE: u32 = 1 << 20;
+const MAX_TABLES: u64 = 64;
+/// Where a PC's firmware puts the RSDP.
+const BIOS_AREA: core::ops::Range<u64> = 0xe_0000..0x10_0000;
+
+/// APIC ids of the enabled processors; empty when there is no good MADT.
+pub(super) fn apic_ids<M: BootMemory>(memory: &M, rsdp: u64) -> [Option<u32>; MAX_CPUS] {
+    let mut ids = [None; MAX_CPUS];
+    let found = if is_rsdp(memory, rsdp) {
+        Some(rsdp)
+    } else {
+        BIOS_AREA.step_by(16).find(|at| is_rsdp(memory, *at))
+    };
+    if let Some(madt) = found.and_then(|rsdp| find_table(memory, rsdp, *b"APIC")) {
+        read_madt(memory, madt, &mut ids);
+    }
+    ids
+}
+
+fn is_rsdp<M: BootMemory>(memory: &M, at: u64) -> bool {
+    let mut bytes = [0; 20];
+    at != 0
+        && memory.read(at, &mut bytes)
+        && bytes.starts_with(b"RSD PTR ")
+        && bytes.iter().fold(0u8, |sum, byte| sum.wrapping_add(*byte)) == 0
+}
+
+/// The address and length of a table with a good checksum.
+fn checked_table<M: BootMemory>(memory: &M, at: u64, signature: [u8; 4]) -> Option<(u64, u32)> {
+    let mut found = [0; 4];
+    let len = u32_at(memory, at.checked_add(4)?)?;
+    if !memory.read(at, &mut found) || found != signature || !(36..=MAX_TABLE).contains(&len) {
+        return None;
+    }
+    let mut sum = 0u8;
+    let mut chunk = [0; 64];
+    for offset in (0..u64::from(len)).step_by(chunk.len()) {
+        let part = chunk.get_mut(..(u64::from(len) - offset).min(64) as usize)?;
+        if !memory.read(at.checked_add(offset)?, part) {
+            return None;
+        }
+        sum = part.iter().fold(sum, |sum, byte| sum.wrapping_add(*byte));
+    }
+    (sum == 0).then_some((at, len))
+}
+
+fn find_table<M: BootMemory>(memory: &M, rsdp: u64, signature: [u8; 4]) -> Option<(u64, u32)> {
+    let mut revision = [0];
+    if !memory.read(rsdp + 15, &mut revision) {
+        return None;
+    }
+    let xsdt = (revision != [0]).then(|| u64_at(memory, rsdp + 24)).flatten().filter(|at| *at != 0);
+    let (root, width) = match xsdt.and_then(|at| checked_table(memory, at, *b"XSDT")) {
+        Some(root) => (root, 8),
+        None => {
+            let at = u32_at(memory, rsdp + 16)?;
+            (checked_table(memory, at.into(), *b"RSDT")?, 4)
+        }
+    };
+    let (start, len) = root;
+    let count = (u64::from(len) - 36) / width;
+    (0..count.min(MAX_TABLES)).find_map(|n| {
+        let slot = start + 36 + n * width;
+        let at = if width == 8 { u64_at(memory, slot)? } else { u32_at(memory, slot)?.into() };
+        checked_table(memory, at, signature)
+    })
+}
+
+fn read_madt<M: BootMemory>(memory: &M, madt: (u64, u32), ids: &mut [Option<u32>; MAX_CPUS]) {
+    const ENABLED: u32 = 1;
+    let (start, len) = madt;
+    let end = start + u64::from(len);
+    let mut at = start + 44;
+    let mut slots = ids.iter_mut();
+    while at + 2 <= end {
+        let mut head = [0; 2];
+        if !memory.read(at, &mut head) {
+            return;
+        }
+        let [kind, size] = head;
+        let id = match (kind, size) {
+            // Processor local APIC: id at 3, flags at 4.
+            (0, 8) => u32_at(memory, at + 4)
+                .filter(|flags| flags & ENABLED != 0)
+                .and_then(|_| u32_at(memory, at))
+                .map(|word| word >> 24),
+            // Processor local x2APIC: id at 4, flags at 8.
+            (9, 16) => u32_at(memory, at + 8)
+                .filter(|flags| flags & ENABLED != 0)
+                .and_then(|_| u32_at(memory, at + 4)),
+            _ => None,
+        };
+        if let Some(id) = id {
+            match slots.next() {
+                Some(slot) => *slot = Some(id),
+                None => return,
+            }
+        }
+        // A size of zero would never end.
+        at += u64::from(size.max(2));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fake(Vec<u8>);
+
+    impl BootMemory for Fake {
+        fn read(&self, at: u64, out: &mut [u8]) -> bool {
+            let from = usize::try_from(at).unwrap_or(usize::MAX);
+            let Some(bytes) = from.checked_add(out.len()).and_then(|end| self.0.get(from..end))
+            else {
+                return false;
+            };
+            out.copy_from_slice(bytes);
+            true
+        }
+    }
+
+    fn table(signature: &[u8; 4], body: &[u8]) -> Vec<u8> {
+        let mut table = vec![0; 36];
+        table[..4].copy_from_slice(signature);
+        table[4..8].copy_from_slice(&(36 + body.len() as u32).to_le_bytes());
+        table.extend(body);
+        let sum = table.iter().fold(0u8, |sum, byte| sum.wrapping_add(*byte));
+        table[9] = 0u8.wrapping_sub(sum);
+        table
+    }
+
+    fn sample() -> Fake {
+        let mut bytes = vec![0; 0x1000];
+        let mut rsdp = [0u8; 20];
+        rsdp[..8].copy_from_slice(b"RSD PTR ");
+        rsdp[16..20].copy_from_slice(&0x200u32.to_le_bytes());
+        let sum = rsdp.iter().fold(0u8, |sum, byte| sum.wrapping_add(*byte));
+        rsdp[8] = 0u8.wrapping_sub(sum);
+        bytes[0x100..0x114].copy_from_slice(&rsdp);
+        let rsdt = table(b"RSDT", &0x300u32.to_le_bytes());
+        bytes[0x200..0x200 + rsdt.len()].copy_from_slice(&rsdt);
+        let mut body = vec![0; 8];
+        body.extend([0, 8, 0, 0, 1, 0, 0, 0]);
+        body.extend([0, 8, 1, 1, 1, 0, 0, 0]);
+        body.extend([0, 8, 2, 2, 0, 0, 0, 0]);
+        body.extend([9, 16, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
+        let madt = table(b"APIC", &body);
+        bytes[0x300..0x300 + madt.len()].copy_from_slice(&madt);
+        Fake(bytes)
+    }
+
+    #[test]
+    fn finds_enabled_processors() {
+        let ids: Vec<_> = apic_ids(&sample(), 0x100).into_iter().flatten().collect();
+        assert_eq!(ids, [0, 1, 256]);
+    }
+
+    #[test]
+    fn a_wrong_byte_is_refused_or_harmless() {
+        let good = sample();
+        for at in 0x100..0x360 {
+            let mut bad = Fake(good.0.clone());
+            bad.0[at] ^= 0xff;
+            assert!(apic_ids(&bad, 0x100).into_iter().flatten().count() <= 3);
+        }
+        assert_eq!(apic_ids(&Fake(vec![]), 0).into_iter().flatten().count(), 0);
+    }
+}
