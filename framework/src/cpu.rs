@@ -183,9 +183,3 @@ pub fn times(cpu: CpuId) -> CpuTimes {
     arch::cpu_times(cpu)
 }
 
-/// Makes a CPU ask the scheduling policy again, soon.
-///
-/// For the policy itself, when it moved a task there; callable with interrupts off.
-pub fn resched(cpu: CpuId) {
-    arch::resched(cpu);
-}

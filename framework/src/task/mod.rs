@@ -14,7 +14,7 @@ mod sched;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::any::Any;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use crate::arch;
 use crate::cpu::CpuId;
@@ -24,7 +24,7 @@ use crate::sync::SpinLock;
 pub use builder::TaskBuilder;
 #[cfg_attr(not(target_os = "none"), allow(unused_imports))]
 pub(crate) use sched::scheduler;
-pub use sched::{Enqueue, Placement, SchedState, Scheduler, set_scheduler};
+pub use sched::{Enqueue, Placement, SchedState, Scheduler, TICK_NS, set_scheduler};
 
 /// The state of a task, for parking and waking.
 pub(crate) mod state {
@@ -52,6 +52,8 @@ pub struct Task {
     sched: SchedState,
     ext: SpinLock<Option<Arc<dyn Any + Send + Sync>>>,
     vm_space: SpinLock<Option<Arc<VmSpace>>>,
+    /// Where `vm_space` is, for comparing without the lock.
+    vm_ptr: AtomicPtr<VmSpace>,
     pub(crate) entry: SpinLock<Option<Entry>>,
     pub(crate) machine: arch::TaskState,
 }
@@ -149,6 +151,7 @@ impl Task {
         let old = {
             let mut slot = me.vm_space.lock();
             let old = core::mem::replace(&mut *slot, vm_space);
+            me.vm_ptr.store(space_ptr(slot.as_ref()), Ordering::Relaxed);
             arch::activate_vm_space(slot.as_ref());
             old
         };
@@ -191,9 +194,21 @@ impl Task {
         let ext = self.ext.lock().take();
         drop(ext);
         let vm_space = self.vm_space.lock().take();
+        self.vm_ptr.store(core::ptr::null_mut(), Ordering::Relaxed);
         arch::activate_vm_space(None);
         drop(vm_space);
     }
+}
+
+fn space_ptr(space: Option<&Arc<VmSpace>>) -> *mut VmSpace {
+    space.map_or(core::ptr::null_mut(), |space| Arc::as_ptr(space).cast_mut())
+}
+
+/// Whether the current task's address space is `space`.
+#[inline]
+pub(crate) fn is_current_space(space: &VmSpace) -> bool {
+    let ptr = arch::with_current(|me| me.vm_ptr.load(Ordering::Relaxed));
+    ptr.is_some_and(|ptr| core::ptr::eq(ptr, space))
 }
 
 /// Calls `f` with what the current task was given as extension, if it is a `T`.

@@ -11,6 +11,14 @@
 .long pvh_entry_phys
 
 .section .text.boot, "ax", @progbits
+# Distances from pvh_entry, whose address EBP will hold.
+.set off_here, boot_here - pvh_entry
+.set off_boot_table_stack, boot_table_stack - pvh_entry
+.set off_boot_table_pds, boot_table_pds - pvh_entry
+.set off_boot_table_link, boot_table_link - pvh_entry
+.set off_boot_gdt, boot_gdt - pvh_entry
+.set off_boot_gdt_ptr, boot_gdt_ptr - pvh_entry
+.set off_boot64, boot64 - pvh_entry
 .code32
 .global pvh_entry
 pvh_entry:
@@ -22,17 +30,18 @@ pvh_entry:
     cmp dword ptr [ebx], {pvh_magic}
     jne 9f
     lea esp, [ebx + 4]
-    call 1f
-1:  pop ebp
+    call boot_here
+boot_here:
+    pop ebp
     mov dword ptr [ebx], {pvh_magic}
-    sub ebp, 1b - pvh_entry
+    sub ebp, offset off_here
     mov edi, ebp
-    add edi, [ebp + boot_table_stack - pvh_entry]
+    add edi, [ebp + off_boot_table_stack]
     lea esp, [edi + {boot_stack_size}]
 
     # 4 GiB identity map of 2 MiB pages in boot_pd0..3.
     mov edi, ebp
-    add edi, [ebp + boot_table_pds - pvh_entry]
+    add edi, [ebp + off_boot_table_pds]
     mov esi, edi
     xor ecx, ecx
 2:  mov eax, ecx
@@ -46,7 +55,7 @@ pvh_entry:
     jne 2b
     # EDI = boot_pd_high: the kernel's 1 GiB, shifted by where we were loaded.
     mov edx, ebp
-    sub edx, [ebp + boot_table_link - pvh_entry]
+    sub edx, [ebp + off_boot_table_link]
     xor ecx, ecx
 3:  mov eax, ecx
     shl eax, 21
@@ -87,10 +96,10 @@ pvh_entry:
     or eax, 0x80010001      # PG, WP, PE
     mov cr0, eax
     # A far return into the 64-bit segment of a GDT on the boot stack.
-    lea eax, [ebp + boot_gdt - pvh_entry]
-    mov [ebp + boot_gdt_ptr - pvh_entry + 2], eax
-    lgdt [ebp + boot_gdt_ptr - pvh_entry]
-    lea eax, [ebp + boot64 - pvh_entry]
+    lea eax, [ebp + off_boot_gdt]
+    mov [ebp + off_boot_gdt_ptr + 2], eax
+    lgdt [ebp + off_boot_gdt_ptr]
+    lea eax, [ebp + off_boot64]
     push 8
     push eax
     retf

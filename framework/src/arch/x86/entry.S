@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
 # Between rings: vectors, SYSCALL, the way to user mode, and task switching.
 #
-# Offsets of the per-CPU block (GS) are {cpu_*}; of UserRegs (the frame) {f_*}.
+# Offsets: cpu_ of the per-CPU block (GS), f_ of UserRegs (the frame).
 # While a program runs, TSS.RSP0 and the syscall stack are the end of its
 # UserRegs, so that the CPU itself saves RIP, CS, RFLAGS, RSP and SS there.
 # NMI, #DB, #MC, #DF, #VE and #VC have stacks of their own (IST), and find GS
@@ -151,12 +151,6 @@ back_to_kernel:
     pop rbx
     pop rbp
     ret
-
-# A 32-bit SYSCALL cannot happen in long mode with our selectors; refuse it.
-.global syscall_entry32
-syscall_entry32:
-    mov eax, -38
-    sysretd
 
 # Vectors without IST: the vector and an error code (0 if the CPU has none) are
 # on the stack already.

@@ -35,7 +35,7 @@ pub(crate) use interrupt::{irq_register, unexpected_interrupts};
 pub(crate) use percpu::with_held;
 pub(crate) use percpu::{
     IrqState, cpu_count, cpu_id, cpu_times, current_task, irq_restore, irq_save, preempt_disable,
-    preempt_enable, spin_hint,
+    preempt_enable, spin_hint, with_current,
 };
 pub(crate) use sched::{
     activate_vm_space, exit_task, kick, make_runnable, park, resched, yield_now,

@@ -10,7 +10,7 @@ use core::cell::UnsafeCell;
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
-use super::{cpuid, sched};
+use super::sched;
 use crate::cpu::{CpuId, CpuTimes, MAX_CPUS};
 use crate::task::Task;
 
@@ -282,7 +282,7 @@ fn current_ptr() -> *const Task {
 
 /// Calls `f` with the current task, if there is one yet.
 #[inline]
-pub(super) fn with_current<R>(f: impl FnOnce(&Task) -> R) -> Option<R> {
+pub(crate) fn with_current<R>(f: impl FnOnce(&Task) -> R) -> Option<R> {
     // SAFETY: the CPU that runs this code holds a count of its current task, and
     // that task, being the one that runs `f`, cannot end before `f` returns.
     unsafe { current_ptr().as_ref() }.map(f)
@@ -304,7 +304,7 @@ pub(crate) fn current_task() -> Arc<Task> {
 /// Calls `f` with the record of locks held by the current task.
 #[cfg(debug_assertions)]
 pub(crate) fn with_held<R>(f: impl FnOnce(&mut crate::task::held::Held) -> R) -> Option<R> {
-    if !cpuid::is_booted() {
+    if !super::cpuid::is_booted() {
         return None;
     }
     let state = irq_save();

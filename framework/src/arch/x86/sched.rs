@@ -170,7 +170,7 @@ fn switch_to(cpu: &'static CpuLocal, next: Arc<Task>, forced: bool) {
     let idle = unsafe { &*cpu.idle.get() };
     let is_idle = idle.as_ref().is_some_and(|idle| Arc::ptr_eq(idle, &next));
     cpu.is_idle.store(is_idle, Ordering::Relaxed);
-    let left_space = next.vm_space().and_then(|space| space.activate());
+    let left_space = next.vm_space().and_then(|space| VmSpace::activate(&space));
     if !is_idle {
         deadline::start_tick();
     }
@@ -211,7 +211,7 @@ pub(super) extern "C" fn task_main() -> ! {
 pub(crate) fn activate_vm_space(space: Option<&Arc<VmSpace>>) {
     super::preempt_disable();
     let left = match space {
-        Some(space) => space.activate(),
+        Some(space) => VmSpace::activate(space),
         None => mm::activate_kernel(),
     };
     super::preempt_enable();

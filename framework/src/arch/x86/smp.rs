@@ -17,7 +17,6 @@ unsafe extern "C" {
     static __text_start: u8;
     static __text_end: u8;
     fn syscall_entry();
-    fn syscall_entry32();
 }
 
 /// CPUs that have reached Rust.
@@ -71,7 +70,8 @@ pub(super) fn set_up_cpu() {
         (EFER, efer | 1),
         (STAR, star),
         (LSTAR, syscall_entry as *const () as u64),
-        (CSTAR, syscall_entry32 as *const () as u64),
+        // There is no 32-bit code segment to call it from.
+        (CSTAR, 0),
         (FMASK, mask),
         (TSC_AUX, super::cpu_id().into()),
     ];

@@ -3,6 +3,17 @@
 #
 # Copied to that page; the words at its end are filled in before each start.
 
+# Distances from the page's start.
+.set off_tramp32, tramp32 - trampoline_start
+.set off_tramp64, tramp64 - trampoline_start
+.set off_trampoline_far32, trampoline_far32 - trampoline_start
+.set off_trampoline_far64, trampoline_far64 - trampoline_start
+.set off_trampoline_gdt_ptr, trampoline_gdt_ptr - trampoline_start
+.set off_trampoline_gdt, trampoline_gdt - trampoline_start
+.set off_trampoline_cr3, trampoline_cr3 - trampoline_start
+.set off_trampoline_stack, trampoline_stack - trampoline_start
+.set off_trampoline_arg, trampoline_arg - trampoline_start
+.set off_trampoline_entry, trampoline_entry - trampoline_start
 .section .rodata.trampoline, "a", @progbits
 .global trampoline_start
 .global trampoline_end
@@ -16,24 +27,25 @@ trampoline_start:
     mov ds, ax
     shl eax, 4
     mov ebx, eax                        # EBX = the page
-    lea ecx, [ebx + 2f - trampoline_start]
-    mov [trampoline_far32 - trampoline_start], ecx
-    lea ecx, [ebx + trampoline_gdt - trampoline_start]
-    mov [trampoline_gdt_ptr - trampoline_start + 2], ecx
-    lgdtd [trampoline_gdt_ptr - trampoline_start]
+    lea ecx, [ebx + off_tramp32]
+    mov [off_trampoline_far32], ecx
+    lea ecx, [ebx + off_trampoline_gdt]
+    mov [off_trampoline_gdt_ptr + 2], ecx
+    lgdtd [off_trampoline_gdt_ptr]
     mov ecx, cr0
     or ecx, 1
     mov cr0, ecx
-    jmp fword ptr [trampoline_far32 - trampoline_start]
+    jmp fword ptr [off_trampoline_far32]
 .code32
-2:  mov ax, 16
+tramp32:
+    mov ax, 16
     mov ds, ax
     mov es, ax
     mov ss, ax
     mov eax, cr4
     or eax, 0x20
     mov cr4, eax
-    mov eax, [ebx + trampoline_cr3 - trampoline_start]
+    mov eax, [ebx + off_trampoline_cr3]
     mov cr3, eax
     mov ecx, 0xc0000080
     rdmsr
@@ -42,17 +54,18 @@ trampoline_start:
     mov eax, cr0
     or eax, 0x80010001
     mov cr0, eax
-    lea ecx, [ebx + 3f - trampoline_start]
-    mov [ebx + trampoline_far64 - trampoline_start], ecx
-    jmp fword ptr [ebx + trampoline_far64 - trampoline_start]
+    lea ecx, [ebx + off_tramp64]
+    mov [ebx + off_trampoline_far64], ecx
+    jmp fword ptr [ebx + off_trampoline_far64]
 .code64
-3:  mov ebx, ebx
+tramp64:
+    mov ebx, ebx
     xor eax, eax
     mov fs, eax
     mov gs, eax
-    mov rsp, [rbx + trampoline_stack - trampoline_start]
-    mov rdi, [rbx + trampoline_arg - trampoline_start]
-    mov rax, [rbx + trampoline_entry - trampoline_start]
+    mov rsp, [rbx + off_trampoline_stack]
+    mov rdi, [rbx + off_trampoline_arg]
+    mov rax, [rbx + off_trampoline_entry]
     xor ebp, ebp
     push rbp
     jmp rax
