@@ -182,4 +182,3 @@ pub struct CpuTimes {
 pub fn times(cpu: CpuId) -> CpuTimes {
     arch::cpu_times(cpu)
 }
-

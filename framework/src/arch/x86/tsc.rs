@@ -5,7 +5,7 @@
 //! measure it against the PIT.
 
 use core::arch::asm;
-use core::arch::x86_64::{__rdtscp, _mm_lfence, _rdtsc};
+use core::arch::x86_64::{_mm_lfence, _rdtsc};
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::{cpuid, port};
@@ -40,41 +40,75 @@ fn khz_by_cpuid() -> Option<u64> {
     Some(u64::from(crystal_hz) * u64::from(numerator) / u64::from(denominator) / 1000)
 }
 
-/// Runs `wait` around a PIT interval; returns (TSC ticks, what `sample` counted).
-fn against_pit(start: impl Fn(), sample: impl Fn() -> u64) -> Option<(u64, u64)> {
-    const PIT_HZ: u64 = 1_193_182;
-    const INTERVAL_MS: u64 = 5;
-    let count = (PIT_HZ * INTERVAL_MS / 1000) as u16;
-    // Channel 2, gated by port 0x61, mode 0 (interrupt on terminal count).
-    // SAFETY: the PIT and the speaker port do not touch memory.
-    let gate = unsafe { port::in8(0x61) };
-    // SAFETY: as above.
-    unsafe { port::out8(0x61, gate & !2 | 1) };
-    // SAFETY: as above.
-    unsafe { port::out8(0x43, 0xb0) };
-    // SAFETY: as above.
-    unsafe { port::out8(0x42, count as u8) };
-    // SAFETY: as above.
-    unsafe { port::out8(0x42, (count >> 8) as u8) };
-    start();
-    let before = ticks();
-    for _ in 0..10_000_000u32 {
-        // SAFETY: as above.
-        if unsafe { port::in8(0x61) } & 0x20 != 0 {
-            let (after, sampled) = (ticks(), sample());
-            // SAFETY: as above.
-            unsafe { port::out8(0x61, gate) };
-            return Some(((after - before) / INTERVAL_MS, sampled / INTERVAL_MS));
-        }
-    }
-    None
+const PIT_HZ: u64 = 1_193_182;
+
+/// What TSC, PIT and APIC timer showed at (nearly) one moment.
+#[derive(Clone, Copy)]
+struct Moment {
+    tsc: u64,
+    pit: u16,
+    apic: u64,
+    /// How far apart the readings may be, in TSC ticks.
+    blur: u64,
 }
 
-/// Starts the clock. `start` and `sample` run and read the APIC timer, whose
-/// ticks per millisecond are returned.
-pub(super) fn init(start: impl Fn(), sample: impl Fn() -> u64) -> u64 {
+fn pit_count() -> u16 {
+    // SAFETY: the PIT does not touch memory.
+    unsafe { port::out8(0x43, 0x80) };
+    // SAFETY: as above.
+    let low = unsafe { port::in8(0x42) };
+    // SAFETY: as above.
+    let high = unsafe { port::in8(0x42) };
+    u16::from_le_bytes([low, high])
+}
+
+/// The sharpest of a few readings: one that the host did not interrupt.
+fn moment(apic: &impl Fn() -> u64) -> Moment {
+    let read = |_| {
+        let before = ticks();
+        let (pit, apic) = (pit_count(), apic());
+        let after = ticks();
+        Moment { tsc: before / 2 + after / 2, pit, apic, blur: after.saturating_sub(before) }
+    };
+    let first = read(0);
+    (0..7).map(read).fold(first, |best, next| if next.blur < best.blur { next } else { best })
+}
+
+/// TSC ticks and APIC timer ticks per millisecond, measured against the PIT.
+fn against_pit(start: impl Fn(), apic: impl Fn() -> u64) -> Option<(u64, u64)> {
+    const INTERVAL: u16 = (PIT_HZ * 5 / 1000) as u16;
+    // Channel 2, gated by port 0x61, mode 0, from its highest count.
+    // SAFETY: the PIT and the speaker port do not touch memory.
+    let gate = unsafe { port::in8(0x61) };
+    for (to, value) in [(0x61, gate & !2 | 1), (0x43, 0xb0), (0x42, 0xff), (0x42, 0xff)] {
+        // SAFETY: as above.
+        unsafe { port::out8(to, value) };
+    }
+    start();
+    let first = moment(&apic);
+    let mut last = first;
+    for _ in 0..1_000_000u32 {
+        if first.pit.wrapping_sub(pit_count()) >= INTERVAL {
+            last = moment(&apic);
+            break;
+        }
+    }
+    // SAFETY: as above.
+    unsafe { port::out8(0x61, gate) };
+    let pit = u64::from(first.pit.wrapping_sub(last.pit));
+    if pit < u64::from(INTERVAL) {
+        return None;
+    }
+    let per_ms =
+        |ticks: u64| (u128::from(ticks) * u128::from(PIT_HZ) / u128::from(pit) / 1000) as u64;
+    Some((per_ms(last.tsc.saturating_sub(first.tsc)), per_ms(last.apic.saturating_sub(first.apic))))
+}
+
+/// Starts the clock. `start` and `apic` run and read the APIC timer, whose ticks
+/// per millisecond are returned.
+pub(super) fn init(start: impl Fn(), apic: impl Fn() -> u64) -> u64 {
     BASE.store(ticks(), Ordering::Relaxed);
-    let measured = against_pit(start, sample);
+    let measured = against_pit(start, apic);
     let khz = khz_by_cpuid().or(measured.map(|(tsc, _)| tsc));
     let Some(khz) = khz.filter(|khz| (1_000..100_000_000).contains(khz)) else {
         crate::fatal("no TSC frequency: neither CPUID 0x15 nor the PIT gives one")
@@ -82,14 +116,6 @@ pub(super) fn init(start: impl Fn(), sample: impl Fn() -> u64) -> u64 {
     KHZ.store(khz, Ordering::Relaxed);
     MULT.store((1_000_000 << 32) / khz, Ordering::Relaxed);
     measured.map_or(0, |(_, apic)| apic)
-}
-
-/// A number that identifies this CPU to user mode (RDTSCP, RDPID).
-pub(super) fn cpu_and_tsc() -> (u32, u64) {
-    let mut aux = 0;
-    // SAFETY: RDTSCP reads a counter and an MSR into registers.
-    let tsc = unsafe { __rdtscp(&mut aux) };
-    (aux, tsc)
 }
 
 /// 32 bytes from RDSEED or RDRAND; without either, from timing jitter alone.
