@@ -13,6 +13,8 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use super::paging::Pte;
 use super::pod::{Pod, with_buffer};
 use super::space::{Access, Perms, VmSpace};
+#[cfg(target_os = "none")]
+use super::usercopy;
 use super::{PAGE_SIZE, USER_MAX, UserFault, bytes};
 
 /// Faults in a row at one address before an access gives up: the handler said
@@ -95,6 +97,15 @@ impl VmSpace {
     #[inline]
     pub fn read(&self, addr: usize, out: &mut [u8]) -> Result<(), UserFault> {
         check_range(addr, out.len())?;
+        #[cfg(target_os = "none")]
+        if let (Ok(out), true) = (<&mut [u8; 8]>::try_from(&mut *out), self.is_current()) {
+            let from = core::ptr::with_exposed_provenance(addr);
+            // SAFETY: the range was checked.
+            if let Some(word) = unsafe { usercopy::load_u64(from) } {
+                *out = word.to_ne_bytes();
+                return Ok(());
+            }
+        }
         // SAFETY: `out` is exclusively ours.
         unsafe { self.transfer(Copy::Load, addr, out.as_mut_ptr(), out.len()) }.1
     }
@@ -106,6 +117,14 @@ impl VmSpace {
     #[inline]
     pub fn write(&self, addr: usize, data: &[u8]) -> Result<(), UserFault> {
         check_range(addr, data.len())?;
+        #[cfg(target_os = "none")]
+        if let (Ok(word), true) = (<[u8; 8]>::try_from(data), self.is_current()) {
+            let to = core::ptr::with_exposed_provenance_mut(addr);
+            // SAFETY: the range was checked.
+            if unsafe { usercopy::store_u64(to, u64::from_ne_bytes(word)) } {
+                return Ok(());
+            }
+        }
         // SAFETY: `data` is only read, by `Copy::Store`.
         unsafe { self.transfer(Copy::Store, addr, data.as_ptr().cast_mut(), data.len()) }.1
     }
@@ -219,6 +238,11 @@ impl VmSpace {
         kernel: *mut u8,
         len: usize,
     ) -> (usize, Result<(), UserFault>) {
+        #[cfg(target_os = "none")]
+        if self.is_current() {
+            // SAFETY: the caller's duties are the same.
+            return unsafe { self.transfer_direct(copy, addr, kernel, len) };
+        }
         let mut done = 0;
         while done < len {
             let at = addr + done;
@@ -234,6 +258,51 @@ impl VmSpace {
             done += part;
         }
         (len, Ok(()))
+    }
+
+    /// Does the current task run in this space? Then its addresses are these.
+    #[cfg(target_os = "none")]
+    #[inline]
+    fn is_current(&self) -> bool {
+        crate::task::is_current_space(self)
+    }
+
+    /// [`VmSpace::transfer`] in the current space: the CPU looks the pages up.
+    ///
+    /// # Safety
+    /// As for [`VmSpace::transfer`].
+    #[cfg(target_os = "none")]
+    unsafe fn transfer_direct(
+        &self,
+        copy: Copy,
+        addr: usize,
+        kernel: *mut u8,
+        len: usize,
+    ) -> (usize, Result<(), UserFault>) {
+        let (mut done, mut retries) = (0, 0);
+        loop {
+            let user = core::ptr::with_exposed_provenance_mut(addr + done);
+            let kernel = kernel.wrapping_add(done);
+            let left = match copy {
+                // SAFETY: the user's range was checked; the kernel's has as many
+                // bytes left (caller).
+                Copy::Load | Copy::LoadFrame => unsafe { usercopy::copy(kernel, user, len - done) },
+                // SAFETY: as above.
+                Copy::Store | Copy::StoreFrame => unsafe {
+                    usercopy::copy(user, kernel, len - done)
+                },
+                // SAFETY: as above.
+                Copy::Zero => unsafe { usercopy::zero(user, len - done) },
+            };
+            if left == 0 {
+                return (len, Ok(()));
+            }
+            retries = if len - left > done { 0 } else { retries + 1 };
+            done = len - left;
+            if retries > MAX_RETRIES || self.fault(addr + done, copy.access()).is_err() {
+                return (done, Err(UserFault));
+            }
+        }
     }
 
     /// Calls `f` with where the kernel sees `addr`, in a page that permits

@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The frame allocator of the machine: one pool, and who may empty it.
 //!
-//! Three classes of requests share the frames. User memory stops at the
-//! reserve; typed frames of fallible calls (page tables, stacks, large kernel
-//! blocks) at half of it; small kernel objects, whose allocation must not fail,
-//! may take all. [`admit`] refuses a system call before that happens.
+//! Single frames go through a small cache per CPU. Three classes of requests
+//! share the pool: user memory stops at the reserve; typed frames of fallible
+//! calls (page tables, stacks, large kernel blocks) at half of it; small kernel
+//! objects, whose allocation must not fail, may take all. [`admit`] refuses a
+//! system call before that happens.
 //!
-//! Locks: the pool's lock is innermost; interrupts are off while it is held.
+//! The pool's buddies keep records on the kernel's heap, which needs frames: a
+//! CPU that [`is_inside`] the pool feeds its heap from a stash of a few frames.
+//!
+//! Locks: the pool, then (by way of the heap) size classes, then the stash.
 
-use core::sync::atomic::{AtomicUsize, Ordering};
+#![cfg_attr(not(target_os = "none"), allow(dead_code, reason = "hosted, `std` has the heap"))]
 
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+
+use super::local::{CpuCell, Initial};
 use super::meta::{self, Kind, Meta};
 use super::phys::{self, Pfn};
 use super::pool::{Chunk, FramePool};
@@ -17,7 +24,16 @@ use super::{NoMemory, PAGE_SIZE};
 use crate::sync::IrqLock;
 
 static POOL: IrqLock<Option<FramePool>> = IrqLock::new(None);
-/// Free frames, as of the last operation on the pool.
+/// 1 + the CPU that is inside the pool; 0 if none is.
+static INSIDE: AtomicU32 = AtomicU32::new(0);
+static STASH: IrqLock<Frames<16>> = IrqLock::new(Frames::INITIAL);
+static CACHE: CpuCell<Frames<64>> = CpuCell::new();
+/// Frames that are moved at once between a cache and the pool.
+const BATCH: usize = 32;
+/// Frames that the stash should hold: more than one operation on the pool uses.
+const STASHED: usize = 8;
+
+/// Free frames in the pool, as of the last operation on it.
 static FREE: AtomicUsize = AtomicUsize::new(0);
 static TOTAL: AtomicUsize = AtomicUsize::new(0);
 /// Frames that user memory leaves to the kernel.
@@ -43,6 +59,34 @@ impl Class {
             Self::Kernel => reserve / 2,
             Self::Heap => 0,
         }
+    }
+}
+
+/// A few free frames.
+struct Frames<const N: usize> {
+    len: usize,
+    frames: [Option<Pfn>; N],
+}
+
+impl<const N: usize> Initial for Frames<N> {
+    const INITIAL: Self = Self { len: 0, frames: [None; N] };
+}
+
+impl<const N: usize> Frames<N> {
+    #[inline]
+    fn pop(&mut self) -> Option<Pfn> {
+        let at = self.len.checked_sub(1)?;
+        self.len = at;
+        *self.frames.get(at)?
+    }
+
+    /// Gives the frame back if there is no room.
+    #[inline]
+    fn push(&mut self, frame: Pfn) -> Result<(), Pfn> {
+        let Some(slot) = self.frames.get_mut(self.len) else { return Err(frame) };
+        *slot = Some(frame);
+        self.len += 1;
+        Ok(())
     }
 }
 
@@ -79,59 +123,127 @@ pub fn admit() -> Result<(), NoMemory> {
 }
 
 /// Takes a free frame; it becomes `kind`. Its content is whatever it was.
+#[inline]
 pub(super) fn take(class: Class, kind: Kind) -> Option<Pfn> {
-    ready();
-    let mut guard = POOL.lock();
-    let pool = guard.as_mut()?;
-    if pool.free() <= class.floor() {
-        return None;
-    }
-    let mut frame = None;
-    pool.take_singles(1, |number| frame = Pfn::new(number));
-    publish(pool);
-    drop(guard);
-    let frame = frame?;
+    let frame = match CACHE.with(Frames::pop) {
+        Some(frame) => frame,
+        None => refill(class)?,
+    };
     claim(meta::of(frame), kind);
     Some(frame)
 }
 
 /// Gives back a frame that [`take`] gave and that nobody refers to any more.
+#[inline]
 pub(super) fn give(frame: Pfn, kind: Kind) {
     unclaim(meta::of(frame), kind);
-    let mut guard = POOL.lock();
-    let Some(pool) = guard.as_mut() else { return };
-    if !pool.give_single(frame.get()) {
-        drop(guard);
-        crate::fatal("a frame was freed twice");
+    if let Err(frame) = CACHE.with(|cache| cache.push(frame)) {
+        drain(frame);
     }
-    publish(pool);
+}
+
+/// Takes a batch out of the pool for the cache; returns one of it.
+#[cold]
+fn refill(class: Class) -> Option<Pfn> {
+    ready();
+    let mut batch = Frames::<BATCH>::INITIAL;
+    with_pool(|pool| {
+        let want = pool.free().saturating_sub(class.floor()).min(BATCH);
+        pool.take_singles(want, |number| {
+            let _ = Pfn::new(number).map(|frame| batch.push(frame));
+        });
+    });
+    let first = batch.pop();
+    while let Some(frame) = batch.pop() {
+        if let Err(frame) = CACHE.with(|cache| cache.push(frame)) {
+            drain(frame);
+        }
+    }
+    first
+}
+
+/// Gives `frame` and a batch out of the cache to the pool.
+#[cold]
+fn drain(frame: Pfn) {
+    let mut batch = Frames::<BATCH>::INITIAL;
+    CACHE.with(|cache| {
+        while batch.len < BATCH
+            && let Some(frame) = cache.pop()
+        {
+            let _ = batch.push(frame);
+        }
+    });
+    let mut is_sound = true;
+    with_pool(|pool| {
+        is_sound &= pool.give_single(frame.get());
+        while let Some(frame) = batch.pop() {
+            is_sound &= pool.give_single(frame.get());
+        }
+    });
+    if !is_sound {
+        crate::fatal("a frame was freed that was not taken");
+    }
 }
 
 /// Takes `2^order` frames in a row, aligned to their size.
-#[cfg_attr(not(target_os = "none"), allow(dead_code, reason = "the heap is machine only"))]
 pub(super) fn take_block(class: Class, kind: Kind, order: u32) -> Option<Pfn> {
     ready();
-    let mut guard = POOL.lock();
-    let pool = guard.as_mut()?;
-    if pool.free() < class.floor() + (1 << order) {
-        return None;
-    }
-    let block = pool.take_block(order);
-    publish(pool);
-    drop(guard);
-    let first = Pfn::new(block?)?;
+    let block = with_pool(|pool| {
+        if pool.free() < class.floor().saturating_add(1 << order) {
+            return None;
+        }
+        pool.take_block(order)
+    });
+    let first = Pfn::new(block??)?;
     claim(meta::of(first), kind);
     Some(first)
 }
 
 /// Gives back what [`take_block`] gave.
-#[cfg_attr(not(target_os = "none"), allow(dead_code, reason = "the heap is machine only"))]
 pub(super) fn give_block(first: Pfn, kind: Kind, order: u32) {
     unclaim(meta::of(first), kind);
+    with_pool(|pool| pool.give_block(first.get(), order));
+}
+
+/// Is this code called by the pool itself?
+#[inline]
+pub(super) fn is_inside() -> bool {
+    // Hosted, the pool uses the heap of `std`, and all threads are CPU 0.
+    cfg!(target_os = "none") && INSIDE.load(Ordering::Relaxed) == crate::arch::cpu_id() + 1
+}
+
+/// Takes a frame without the pool.
+pub(super) fn take_stashed(kind: Kind) -> Option<Pfn> {
+    let frame = STASH.lock().pop()?;
+    claim(meta::of(frame), kind);
+    Some(frame)
+}
+
+/// Gives back a frame without the pool, if the stash has room.
+pub(super) fn give_stashed(frame: Pfn, kind: Kind) -> Result<(), Pfn> {
+    let mut stash = STASH.lock();
+    if stash.len == stash.frames.len() {
+        return Err(frame);
+    }
+    unclaim(meta::of(frame), kind);
+    stash.push(frame)
+}
+
+/// Calls `f` with the pool, if there is one yet, then fills the stash up.
+fn with_pool<R>(f: impl FnOnce(&mut FramePool) -> R) -> Option<R> {
     let mut guard = POOL.lock();
-    let Some(pool) = guard.as_mut() else { return };
-    pool.give_block(first.get(), order);
-    publish(pool);
+    INSIDE.store(crate::arch::cpu_id() + 1, Ordering::Relaxed);
+    let result = guard.as_mut().map(|pool| {
+        let result = f(pool);
+        let lacking = STASHED.saturating_sub(STASH.lock().len);
+        pool.take_singles(lacking, |number| {
+            let _ = Pfn::new(number).map(|frame| STASH.lock().push(frame));
+        });
+        FREE.store(pool.free(), Ordering::Relaxed);
+        result
+    });
+    INSIDE.store(0, Ordering::Relaxed);
+    result
 }
 
 #[inline]
@@ -153,10 +265,6 @@ fn unclaim(meta: &Meta, kind: Kind) {
     }
 }
 
-fn publish(pool: &FramePool) {
-    FREE.store(pool.free(), Ordering::Relaxed);
-}
-
 /// Starts the allocator: `base` shows physical address 0, and there is one
 /// record and one chunk (per 64) for each frame of the window.
 ///
@@ -169,6 +277,19 @@ pub(super) unsafe fn start(base: *mut u8, metas: &'static [Meta], chunks: &'stat
     *POOL.lock() = Some(FramePool::new(chunks));
 }
 
+/// Gives the allocator its first frames, for the stash.
+///
+/// # Safety
+/// `frame` is RAM in the window of [`start`], and used by nobody else for ever.
+#[cfg(target_os = "none")]
+pub(super) unsafe fn seed(frame: Pfn) {
+    meta::of(frame).retype(Kind::Reserved, Kind::Free);
+    let is_new = POOL.lock().as_mut().is_some_and(|pool| pool.adopt(frame.get()));
+    if !is_new || STASH.lock().push(frame).is_err() {
+        crate::fatal("the first frames were refused");
+    }
+}
+
 /// Gives the frames `start..end` to the allocator.
 ///
 /// # Safety
@@ -179,12 +300,12 @@ pub(super) unsafe fn add(start: u32, end: u32) {
             meta::of(frame).retype(Kind::Reserved, Kind::Free);
         }
     }
-    let mut guard = POOL.lock();
-    let Some(pool) = guard.as_mut() else { return };
-    pool.add(start.max(1), end);
-    let total = pool.total();
+    let total = with_pool(|pool| {
+        pool.add(start.max(1), end);
+        pool.total()
+    });
+    let Some(total) = total else { return };
     TOTAL.store(total, Ordering::Relaxed);
-    publish(pool);
     // A 64th of the memory, from 1 MiB (or a quarter) to 32 MiB.
     let mib = (1 << 20) / PAGE_SIZE;
     let reserve = (total / 64).clamp(mib, 32 * mib).min(total / 4);

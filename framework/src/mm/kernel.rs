@@ -1,7 +1,349 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The kernel's half of every address space.
+//! The kernel's half of every address space: image, direct map, stacks, devices.
+//!
+//! Built once from the checked memory map. Every section of the image has just
+//! the rights it needs, and no other mapping; the direct map shows all other
+//! RAM, not executable. The top-level entries are made at boot and never change,
+//! so address spaces copy them.
+//!
+//! Locks: the lock of the kernel's tables is taken inside that of the stacks.
 
-use super::phys::Pfn;
+use core::ops::Range;
+use core::ptr;
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+
+use super::alloc::{self, Class};
+use super::early::Early;
+use super::meta::{Kind, Meta};
+use super::paging::{KernelPage, Pte, index, span};
+use super::phys::{self, Pfn};
+use super::pool::{CHUNK, Chunk};
+use super::table::Table;
+use super::{NoMemory, PAGE_SIZE, Perms, bytes, tlb};
+use crate::boot::{MemoryMap, Region};
+use crate::sync::IrqLock;
+
+/// Where the kernel sees physical address 0.
+const DIRECT_MAP: usize = 0xffff_8880_0000_0000;
+/// The most physical memory the direct map has room for.
+const DIRECT_MAP_SIZE: usize = 1 << 44;
+/// Kernel stacks.
+pub(super) const STACKS: Range<usize> = 0xffff_c900_0000_0000..0xffff_c980_0000_0000;
+/// Device registers.
+const DEVICES: Range<usize> = 0xffff_ca00_0000_0000..0xffff_ca80_0000_0000;
+/// The address that the image is linked at, less the offset of its sections.
+const IMAGE: usize = 0xffff_ffff_8000_0000;
+/// Memory below this belongs to firmware, and to starting CPUs.
+const LOW: u64 = 1 << 20;
+/// The page that CPUs start in.
+const START_PAGE: u64 = 0x8000;
+
+const RW: Perms = Perms::READ.union(Perms::WRITE);
+const RX: Perms = Perms::READ.union(Perms::EXEC);
+
+unsafe extern "C" {
+    static __text_start: u8;
+    static __text_end: u8;
+    static __rodata_start: u8;
+    static __rodata_end: u8;
+    static __relro_start: u8;
+    static __relro_end: u8;
+    static __data_start: u8;
+    static __data_end: u8;
+}
+
+/// The top table.
+static ROOT: AtomicU32 = AtomicU32::new(0);
+/// Top-level entries of the direct map.
+static DIRECT_ENTRIES: AtomicUsize = AtomicUsize::new(0);
+/// Serialises changes of the tables; holds the next free device address.
+static TABLES: IrqLock<usize> = IrqLock::new(DEVICES.start);
+
+/// Builds the kernel's address space, leaves the one of boot, and starts the
+/// frame allocator and the heap.
+///
+/// # Safety
+/// Called once, on the boot CPU, which sees the first 4 GiB at their physical
+/// addresses. 1. `map` is RAM. 2. Nobody uses RAM outside of `reserved` and the
+/// image, nor a physical address as a pointer after the call. 3. The image is
+/// at physical address `virtual - IMAGE + offset`.
+pub(crate) unsafe fn init(map: &MemoryMap, reserved: &[Region], offset: u64) {
+    let image = image_region(offset);
+    let mut usable = map.clone();
+    let mut visible = map.clone();
+    let low = Region { start: 0, end: LOW };
+    for region in reserved.iter().chain([&image, &low]) {
+        require(usable.reserve(region.start, region.end));
+    }
+    require(visible.reserve(image.start, image.end));
+    let end = map.regions().last().map_or(0, |region| region.end);
+    let frames = (end.min(DIRECT_MAP_SIZE as u64 - 1) / PAGE_SIZE as u64) as usize;
+    phys::set_window(ptr::with_exposed_provenance_mut(0), frames);
+    let Some(mut early) = Early::new(&usable) else { no_memory() };
+
+    let metas = early.take((frames * size_of::<Meta>()) as u64);
+    let chunks = frames.div_ceil(CHUNK);
+    let chunk_bytes = early.take((chunks * size_of::<Chunk>()) as u64);
+    let (Some(metas), Some(chunk_bytes)) = (metas, chunk_bytes) else { no_memory() };
+    if build(&mut early, &visible, offset).is_none() {
+        no_memory();
+    }
+    let base = ptr::with_exposed_provenance_mut(DIRECT_MAP);
+    tlb::load_kernel_tables();
+    phys::set_window(base, frames);
+
+    // SAFETY: `early` gave out this memory once, zeroed, and zeros are records of
+    // reserved frames. It lies in the direct map, which is for ever.
+    let metas = unsafe { core::slice::from_raw_parts(phys::ptr(metas).cast(), frames) };
+    let first = phys::ptr(chunk_bytes).cast::<Chunk>();
+    for i in 0..chunks {
+        // SAFETY: `early` gave out room for `chunks` of them.
+        unsafe { first.wrapping_add(i).write(Chunk::EMPTY) };
+    }
+    // SAFETY: given out once by `early`, initialised above, and for ever there.
+    let chunks = unsafe { core::slice::from_raw_parts_mut(first, chunks) };
+    // SAFETY: `init` is called once; all RAM is in the direct map but the image,
+    // whose frames are never added.
+    unsafe { alloc::start(base, metas, chunks) };
+    for _ in 0..8 {
+        let Some(frame) = early.page() else { no_memory() };
+        // SAFETY: `early` gave the frame out for this alone.
+        unsafe { alloc::seed(frame) };
+    }
+    let used = early.used();
+    require(usable.reserve(used.start, used.end));
+    for region in usable.regions() {
+        // SAFETY: the region is RAM that nobody uses: not reserved (caller), not
+        // the image, not given out by `early`.
+        unsafe { release_boot_range(*region) };
+    }
+}
+
+/// Gives RAM that was reserved at boot to the allocator: the whole pages of it.
+///
+/// # Safety
+/// It was RAM in the map given to [`init`], outside of the image, and nobody
+/// uses it any more.
+pub(crate) unsafe fn release_boot_range(region: Region) {
+    let Region { start, end } = region;
+    let page = PAGE_SIZE as u64;
+    let last = (end / page).min(phys::frames() as u64);
+    let first = start.max(LOW).div_ceil(page);
+    if first < last {
+        // SAFETY: the caller's duties; below `phys::frames()` it is in the window.
+        unsafe { alloc::add(first as u32, last as u32) };
+    }
+}
+
+/// Makes all tables of the kernel's half.
+fn build(early: &mut Early, visible: &MemoryMap, offset: u64) -> Option<()> {
+    let root = early.page()?;
+    ROOT.store(root.get(), Ordering::Release);
+    let mut page = || early.page();
+    for region in visible.regions() {
+        let (start, end) = (page_up(region.start), page_down(region.end));
+        let end = end.min(DIRECT_MAP_SIZE as u64);
+        if start < end {
+            let at = DIRECT_MAP + start as usize;
+            map_range(at..DIRECT_MAP + end as usize, start, RW, &mut page)?;
+            DIRECT_ENTRIES.store((end as usize).div_ceil(span(4)), Ordering::Relaxed);
+        }
+    }
+    for (section, perms) in sections() {
+        let phys = (section.start - IMAGE) as u64 + offset;
+        map_range(section, phys, perms, &mut page)?;
+    }
+    // Their top-level entries must be there before the first address space.
+    entry(STACKS.start, 2, &mut page)?;
+    entry(DEVICES.start, 2, &mut page)?;
+    Some(())
+}
+
+/// The sections of the image, and what the kernel may do with them.
+fn sections() -> [(Range<usize>, Perms); 4] {
+    let range = |start: *const u8, end: *const u8| start.addr()..end.addr();
+    [
+        (range(&raw const __text_start, &raw const __text_end), RX),
+        (range(&raw const __rodata_start, &raw const __rodata_end), Perms::READ),
+        (range(&raw const __relro_start, &raw const __relro_end), Perms::READ),
+        (range(&raw const __data_start, &raw const __data_end), RW),
+    ]
+}
+
+/// Where the image lies in physical memory.
+fn image_region(offset: u64) -> Region {
+    let sections = sections();
+    let start = sections.iter().map(|(section, _)| section.start).min().unwrap_or(IMAGE);
+    let end = sections.iter().map(|(section, _)| section.end).max().unwrap_or(IMAGE);
+    let phys = |addr: usize| (addr - IMAGE) as u64 + offset;
+    Region { start: phys(start), end: phys(end) }
+}
+
+/// Maps a range of kernel addresses, with large pages where they fit.
+fn map_range(
+    range: Range<usize>,
+    phys: u64,
+    perms: Perms,
+    new: &mut dyn FnMut() -> Option<Pfn>,
+) -> Option<()> {
+    let mut at = range.start;
+    while at < range.end {
+        let phys = phys + (at - range.start) as u64;
+        let fits = (at | phys as usize).is_multiple_of(span(2)) && range.end - at >= span(2);
+        let (level, kind) = if fits { (2, KernelPage::Huge) } else { (1, KernelPage::Small) };
+        entry(at, level, new)?.store(Pte::kernel_page(phys, perms, kind).0, Ordering::Release);
+        at += span(level);
+    }
+    Some(())
+}
+
+/// The entry for a kernel address in the table of `level`, with tables made by
+/// `new` (zeroed) on the way.
+pub(super) fn entry(
+    addr: usize,
+    level: usize,
+    new: &mut dyn FnMut() -> Option<Pfn>,
+) -> Option<&'static core::sync::atomic::AtomicU64> {
+    let mut table = top()?;
+    for above in (level + 1..=4).rev() {
+        let index = index(addr, above);
+        table = match table.child(index) {
+            Some(child) => child,
+            None => {
+                table.entry(index).store(Pte::kernel_table(new()?).0, Ordering::Release);
+                table.child(index)?
+            }
+        };
+    }
+    Some(table.entry(index(addr, level)))
+}
+
+/// The top table.
+fn top() -> Option<Table<'static>> {
+    // SAFETY: `build` made it for nothing else; it and its tables are never
+    // freed, and hold kernel entries only.
+    Some(unsafe { Table::of(root()?) })
+}
+
+/// A zeroed frame for a table.
+pub(super) fn new_table() -> Option<Pfn> {
+    let frame = alloc::take(Class::Kernel, Kind::Table)?;
+    // SAFETY: the frame was just allocated and nobody else knows it.
+    unsafe { bytes::zero(frame.ptr(), PAGE_SIZE) };
+    Some(frame)
+}
+
+/// The kernel's own top table, which maps no user address.
+pub(super) fn root() -> Option<Pfn> {
+    Pfn::new(ROOT.load(Ordering::Acquire))
+}
+
+/// The physical address of the kernel's own top table.
+pub(crate) fn kernel_root() -> u64 {
+    root().map_or(0, Pfn::addr)
+}
 
 /// Copies the kernel's entries into a new top table.
-pub(super) fn share_kernel_half(_root: Pfn) {}
+pub(super) fn share_kernel_half(new: Pfn) {
+    let Some(top) = top() else { return };
+    // SAFETY: the caller made the frame a table and has given it to nobody yet.
+    let new = unsafe { Table::of(new) };
+    let direct = index(DIRECT_MAP, 4);
+    let others = [STACKS.start, DEVICES.start, IMAGE].map(|addr| index(addr, 4));
+    for i in (direct..direct + DIRECT_ENTRIES.load(Ordering::Relaxed)).chain(others) {
+        new.entry(i).store(top.entry(i).load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+}
+
+/// Where the kernel sees a physical address of RAM outside of its image.
+pub(crate) fn phys_to_virt(addr: u64) -> *mut u8 {
+    phys::ptr(addr)
+}
+
+/// Maps device registers, uncached; they stay mapped.
+///
+/// # Errors
+/// [`NoMemory`] when there is none for tables, or no address is left.
+pub(crate) fn map_device(phys: u64, len: usize) -> Result<*mut u8, NoMemory> {
+    let first = page_down(phys);
+    let end = page_up(phys.checked_add(len as u64).ok_or(NoMemory)?);
+    let mut next = TABLES.lock();
+    let start = *next;
+    let size = usize::try_from(end - first).map_err(|_| NoMemory)?;
+    if size > DEVICES.end - start {
+        return Err(NoMemory);
+    }
+    for offset in (0..size).step_by(PAGE_SIZE) {
+        let pte = Pte::kernel_page(first + offset as u64, RW, KernelPage::Device);
+        let entry = entry(start + offset, 1, &mut new_table).ok_or(NoMemory)?;
+        entry.store(pte.0, Ordering::Release);
+    }
+    // One page stays empty between devices.
+    *next = (start + size + PAGE_SIZE).min(DEVICES.end);
+    Ok(ptr::with_exposed_provenance_mut(start + (phys - first) as usize))
+}
+
+/// A page below 1 MiB to start CPUs in: its physical address, where it is also
+/// mapped with all rights until [`release_low_page`], and a pointer to it.
+pub(crate) fn low_page() -> Option<(u64, *mut u8)> {
+    if !is_mapped(DIRECT_MAP + START_PAGE as usize) {
+        return None;
+    }
+    let _lock = TABLES.lock();
+    let pte = Pte::kernel_page(START_PAGE, RW | Perms::EXEC, KernelPage::Small);
+    entry(START_PAGE as usize, 1, &mut new_table)?.store(pte.0, Ordering::Release);
+    Some((START_PAGE, phys::ptr(START_PAGE)))
+}
+
+/// Takes the identity mapping of [`low_page`] away.
+pub(crate) fn release_low_page() {
+    let lock = TABLES.lock();
+    if let Some(top) = top() {
+        top.entry(0).store(Pte::EMPTY.0, Ordering::Release);
+    }
+    let page = START_PAGE as usize;
+    tlb::flush_kernel(page..page + PAGE_SIZE);
+    drop(lock);
+}
+
+/// Can the kernel read the bytes at `addr`, in its image, a stack or RAM?
+pub(crate) fn is_kernel_stack(addr: usize, len: usize) -> bool {
+    let Some(end) = addr.checked_add(len) else { return false };
+    let is_device = addr < DEVICES.end && DEVICES.start < end;
+    addr >= DIRECT_MAP
+        && !is_device
+        && len < span(2)
+        && (addr & !(PAGE_SIZE - 1)..end).step_by(PAGE_SIZE).all(is_mapped)
+}
+
+/// Is a kernel address mapped?
+fn is_mapped(addr: usize) -> bool {
+    let Some(mut table) = top() else { return false };
+    for level in (1..=4).rev() {
+        let pte = Pte(table.entry(index(addr, level)).load(Ordering::Acquire));
+        if level == 1 || !pte.is_table() {
+            return pte.is_present();
+        }
+        let Some(child) = table.child(index(addr, level)) else { return false };
+        table = child;
+    }
+    false
+}
+
+fn page_down(addr: u64) -> u64 {
+    addr & !(PAGE_SIZE as u64 - 1)
+}
+
+fn page_up(addr: u64) -> u64 {
+    page_down(addr.saturating_add(PAGE_SIZE as u64 - 1))
+}
+
+fn require(result: Result<(), crate::boot::MapError>) {
+    if let Err(error) = result {
+        crate::fatal(error.why());
+    }
+}
+
+fn no_memory() -> ! {
+    crate::fatal("too little memory for the kernel's own tables")
+}

@@ -6,13 +6,13 @@
 //! *typed* ones (page tables, slabs, stacks) belong to one owner in this crate
 //! and never are.
 
-use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering, fence};
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU16, AtomicU32, Ordering, fence};
 
 use super::phys::{self, Pfn};
 
 /// What a frame is used for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u32)]
+#[repr(u8)]
 pub(crate) enum Kind {
     /// Not RAM, or RAM that was never given to the allocator.
     Reserved = 0,
@@ -36,33 +36,39 @@ const SATURATED: u32 = 1 << 31;
 /// The record of one frame.
 ///
 /// # Invariants
-/// `refs` is the number of [`super::Frame`]s and page-table entries that refer
-/// to an `Untyped` frame, or saturated; 0 for any other kind.
+/// Of an `Untyped` frame, `count` is the number of [`super::Frame`]s and
+/// page-table entries that refer to it, or saturated.
 #[derive(Debug)]
 pub(crate) struct Meta {
-    kind: AtomicU32,
-    refs: AtomicU32,
-    /// For the owner of a typed frame: slab free list, order of an allocation.
-    pub(super) first: AtomicU32,
-    /// For the owner of a typed frame: slab use count.
-    pub(super) second: AtomicU32,
+    /// Untyped: references. Slab: index of the first free object.
+    pub(super) count: AtomicU32,
+    kind: AtomicU8,
+    /// Slab: objects in use.
+    pub(super) used: AtomicU16,
+    /// Slab: neighbours in the list of slabs with a free object.
+    pub(super) prev: AtomicU32,
+    pub(super) next: AtomicU32,
 }
 
+const _: () = assert!(size_of::<Meta>() == 16);
+
 impl Meta {
-    /// The record of a frame that is not RAM.
+    /// The record of a frame that is not RAM: all zeros.
+    #[cfg_attr(target_os = "none", expect(dead_code, reason = "zeroed memory on the machine"))]
     pub(crate) const fn reserved() -> Self {
         Self {
-            kind: AtomicU32::new(Kind::Reserved as u32),
-            refs: AtomicU32::new(0),
-            first: AtomicU32::new(0),
-            second: AtomicU32::new(0),
+            count: AtomicU32::new(0),
+            kind: AtomicU8::new(Kind::Reserved as u8),
+            used: AtomicU16::new(0),
+            prev: AtomicU32::new(0),
+            next: AtomicU32::new(0),
         }
     }
 
     /// Is the frame of this kind?
     #[inline]
     pub(crate) fn is(&self, kind: Kind) -> bool {
-        self.kind.load(Ordering::Relaxed) == kind as u32
+        self.kind.load(Ordering::Relaxed) == kind as u8
     }
 
     /// Changes the kind; `from` must be what it is now.
@@ -71,32 +77,32 @@ impl Meta {
         if !self.is(from) {
             corrupt();
         }
-        self.kind.store(to as u32, Ordering::Relaxed);
+        self.kind.store(to as u8, Ordering::Relaxed);
     }
 
     /// A free frame becomes untyped, with one reference.
     #[inline]
     pub(super) fn claim_untyped(&self) {
         self.retype(Kind::Free, Kind::Untyped);
-        self.refs.store(1, Ordering::Relaxed);
+        self.count.store(1, Ordering::Relaxed);
     }
 
     /// One more reference, made from an existing one.
     #[inline]
     pub(super) fn acquire(&self) {
-        let before = self.refs.fetch_add(1, Ordering::Relaxed);
+        let before = self.count.fetch_add(1, Ordering::Relaxed);
         if before >= SATURATED {
-            self.refs.store(SATURATED + SATURATED / 2, Ordering::Relaxed);
+            self.count.store(SATURATED + SATURATED / 2, Ordering::Relaxed);
         }
     }
 
     /// One reference less. True: that was the last, the frame is the caller's.
     #[inline]
     pub(super) fn release(&self) -> bool {
-        if self.refs.load(Ordering::Relaxed) >= SATURATED {
+        if self.count.load(Ordering::Relaxed) >= SATURATED {
             return false;
         }
-        if self.refs.fetch_sub(1, Ordering::Release) != 1 {
+        if self.count.fetch_sub(1, Ordering::Release) != 1 {
             return false;
         }
         fence(Ordering::Acquire);
@@ -107,7 +113,7 @@ impl Meta {
     /// References now. When it is 1 and the caller holds that one, it stays 1.
     #[inline]
     pub(super) fn refs(&self) -> usize {
-        self.refs.load(Ordering::Acquire) as usize
+        self.count.load(Ordering::Acquire) as usize
     }
 }
 
@@ -160,7 +166,7 @@ mod tests {
         let meta = Meta::reserved();
         meta.retype(Kind::Reserved, Kind::Free);
         meta.claim_untyped();
-        meta.refs.store(SATURATED, Ordering::Relaxed);
+        meta.count.store(SATURATED, Ordering::Relaxed);
         meta.acquire();
         assert!(!meta.release() && !meta.release());
         assert!(meta.is(Kind::Untyped));

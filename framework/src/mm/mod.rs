@@ -13,21 +13,34 @@
 mod access;
 mod alloc;
 mod bytes;
+#[cfg(target_os = "none")]
+mod early;
 mod frame;
 mod gather;
+#[cfg(any(target_os = "none", test))]
+mod heap;
 #[cfg(not(target_os = "none"))]
 mod hosted;
 mod io;
+#[cfg(target_os = "none")]
 mod kernel;
+mod local;
 mod meta;
 #[path = "../arch/x86/paging.rs"]
 mod paging;
 mod phys;
 mod pod;
 mod pool;
+#[cfg(any(target_os = "none", test))]
+mod slab;
 mod space;
+#[cfg(target_os = "none")]
+mod stack;
 mod table;
 mod tlb;
+#[cfg(target_os = "none")]
+#[path = "../arch/x86/usercopy.rs"]
+mod usercopy;
 
 pub use self::access::CStrError;
 pub use self::alloc::{MemStats, admit, stats};
@@ -37,6 +50,17 @@ pub(crate) use self::phys::Pfn;
 pub use self::pod::Pod;
 pub use self::space::{Access, Cow, CowOutcome, FaultHandler, Mapping, Perms, Sharing, VmSpace};
 pub use crate::pod_struct;
+
+#[cfg(target_os = "none")]
+pub(crate) use self::{
+    kernel::{
+        init, is_kernel_stack, kernel_root, low_page, map_device, phys_to_virt, release_boot_range,
+        release_low_page,
+    },
+    stack::{KernelStack, is_guard},
+    tlb::{activate_kernel, flush_local},
+    usercopy::fixup as usercopy_fixup,
+};
 
 /// Bytes in a page and in a frame.
 pub const PAGE_SIZE: usize = 4096;

@@ -46,8 +46,7 @@ impl Pfn {
     /// by whoever owns the frame, if [`super::meta`] knows it as RAM.
     #[inline]
     pub(crate) fn ptr(self) -> *mut u8 {
-        let offset = self.get() as usize * PAGE_SIZE;
-        BASE.load(Ordering::Relaxed).wrapping_add(offset)
+        ptr(self.addr())
     }
 }
 
@@ -55,6 +54,12 @@ impl Pfn {
 static BASE: AtomicPtr<u8> = AtomicPtr::new(core::ptr::null_mut());
 /// Frames the kernel can see: numbers below this.
 static FRAMES: AtomicUsize = AtomicUsize::new(0);
+
+/// Where the kernel sees a physical address, if it is RAM.
+#[inline]
+pub(super) fn ptr(addr: u64) -> *mut u8 {
+    BASE.load(Ordering::Relaxed).wrapping_add(addr as usize)
+}
 
 /// Tells where physical memory can be seen, and how many frames of it.
 pub(super) fn set_window(base: *mut u8, frames: usize) {

@@ -68,6 +68,17 @@ impl FramePool {
         self.total += count;
     }
 
+    /// Adds one frame as a single one that is handed out. False: it is known.
+    #[cfg_attr(not(target_os = "none"), allow(dead_code, reason = "for the machine's boot"))]
+    pub(super) fn adopt(&mut self, frame: u32) -> bool {
+        let bit = 1u64 << (frame % CHUNK as u32);
+        let Some(chunk) = self.chunks.get_mut(frame as usize / CHUNK) else { return false };
+        let is_new = chunk.single & bit == 0;
+        chunk.single |= bit;
+        self.total += usize::from(is_new);
+        is_new
+    }
+
     /// Free frames.
     pub(super) fn free(&self) -> usize {
         self.free

@@ -19,7 +19,6 @@ use super::alloc as frames;
 use super::gather::Gather;
 use super::meta;
 use super::paging::Pte;
-use super::phys::Pfn;
 use super::table::Tables;
 use super::tlb::{self, ActiveCpus};
 use super::{Frame, NoMemory, PAGE_SIZE, USER_MAX, USER_MIN, UserFault};
@@ -108,7 +107,8 @@ pub trait FaultHandler: Send + Sync {
 /// An address space: the page tables of a process.
 pub struct VmSpace {
     tables: SpinLock<Tables>,
-    root: Pfn,
+    #[cfg(target_os = "none")]
+    root: super::Pfn,
     pages: AtomicUsize,
     pub(super) cpus: ActiveCpus,
     handler: Once<Weak<dyn FaultHandler>>,
@@ -123,6 +123,7 @@ impl VmSpace {
         frames::admit()?;
         let tables = Tables::new()?;
         Ok(Arc::new(Self {
+            #[cfg(target_os = "none")]
             root: tables.root(),
             tables: SpinLock::new(tables),
             pages: AtomicUsize::new(0),
@@ -143,8 +144,8 @@ impl VmSpace {
     }
 
     /// The top page table.
-    #[cfg_attr(not(target_os = "none"), expect(dead_code, reason = "machine only"))]
-    pub(super) fn root(&self) -> Pfn {
+    #[cfg(target_os = "none")]
+    pub(super) fn root(&self) -> super::Pfn {
         self.root
     }
 

@@ -25,9 +25,18 @@ const TOP: usize = 4;
 /// point to tables of the next level or, in a leaf, to frames the entry owns a
 /// reference of.
 #[derive(Clone, Copy)]
-struct Table<'a>(Pfn, PhantomData<&'a Tables>);
+pub(super) struct Table<'a>(Pfn, PhantomData<&'a Tables>);
 
 impl<'a> Table<'a> {
+    /// The table in a frame.
+    ///
+    /// # Safety
+    /// The type's invariants hold.
+    #[cfg(target_os = "none")]
+    pub(super) unsafe fn of(frame: Pfn) -> Self {
+        Self(frame, PhantomData)
+    }
+
     #[inline]
     fn entries(self) -> &'a [AtomicU64; ENTRIES] {
         let entries = self.0.ptr().cast::<[AtomicU64; ENTRIES]>();
@@ -36,8 +45,9 @@ impl<'a> Table<'a> {
         unsafe { &*entries }
     }
 
+    /// Entry `index`.
     #[inline]
-    fn entry(self, index: usize) -> &'a AtomicU64 {
+    pub(super) fn entry(self, index: usize) -> &'a AtomicU64 {
         match self.entries().get(index % ENTRIES) {
             Some(entry) => entry,
             None => unreachable!("the index was reduced"),
@@ -46,7 +56,7 @@ impl<'a> Table<'a> {
 
     /// The table that entry `index` points to. Not for leaf tables.
     #[inline]
-    fn child(self, index: usize) -> Option<Self> {
+    pub(super) fn child(self, index: usize) -> Option<Self> {
         let pte = Pte(self.entry(index).load(Ordering::Acquire));
         if pte.is_table() { Some(Self(pte.pfn()?, PhantomData)) } else { None }
     }
@@ -64,6 +74,7 @@ impl Tables {
     /// Tables that map nothing but the kernel's half.
     pub(super) fn new() -> Result<Self, NoMemory> {
         let root = new_table()?;
+        #[cfg(target_os = "none")]
         super::kernel::share_kernel_half(root);
         Ok(Self { root, pages: 0 })
     }

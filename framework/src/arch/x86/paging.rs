@@ -16,6 +16,8 @@ pub(crate) const USER_ENTRIES: usize = 256;
 const PRESENT: u64 = 1 << 0;
 const WRITABLE: u64 = 1 << 1;
 const USER: u64 = 1 << 2;
+#[cfg(target_os = "none")]
+const UNCACHED: u64 = 1 << 3 | 1 << 4;
 const ACCESSED: u64 = 1 << 5;
 const DIRTY: u64 = 1 << 6;
 const HUGE: u64 = 1 << 7;
@@ -56,14 +58,14 @@ impl Pte {
     }
 
     /// A pointer to a lower table of the kernel's half.
-    #[cfg_attr(not(target_os = "none"), expect(dead_code, reason = "machine only"))]
+    #[cfg(target_os = "none")]
     pub(crate) fn kernel_table(table: Pfn) -> Self {
         Self(table.addr() | PRESENT | WRITABLE | ACCESSED)
     }
 
-    /// A kernel page at physical address `addr`; a 2 MiB one if `huge`.
-    #[cfg_attr(not(target_os = "none"), expect(dead_code, reason = "machine only"))]
-    pub(crate) fn kernel_page(addr: u64, perms: Perms, size: KernelPage) -> Self {
+    /// A kernel page at physical address `addr`.
+    #[cfg(target_os = "none")]
+    pub(crate) fn kernel_page(addr: u64, perms: Perms, kind: KernelPage) -> Self {
         let mut bits = (addr & ADDRESS) | PRESENT | ACCESSED | DIRTY | GLOBAL;
         if perms.contains(Perms::WRITE) {
             bits |= WRITABLE;
@@ -71,9 +73,11 @@ impl Pte {
         if !perms.contains(Perms::EXEC) {
             bits |= NO_EXEC;
         }
-        if size == KernelPage::Huge {
-            bits |= HUGE;
-        }
+        bits |= match kind {
+            KernelPage::Small => 0,
+            KernelPage::Huge => HUGE,
+            KernelPage::Device => UNCACHED,
+        };
         Self(bits)
     }
 
@@ -82,6 +86,12 @@ impl Pte {
     pub(crate) fn user_page(frame: Pfn, perms: Perms, cow: bool) -> Self {
         let base = frame.addr() | USER | if cow { COW } else { 0 };
         Self(base).with_perms(perms)
+    }
+
+    /// The same entry, not present; its frame is still known.
+    #[cfg(target_os = "none")]
+    pub(crate) fn absent(self) -> Self {
+        Self(self.0 & !PRESENT)
     }
 
     /// The table or frame this entry points to.
@@ -176,14 +186,16 @@ impl Pte {
     }
 }
 
-/// Page sizes of the kernel's half.
+/// Kinds of pages of the kernel's half.
 #[derive(Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(target_os = "none"), expect(dead_code, reason = "machine only"))]
+#[cfg(target_os = "none")]
 pub(crate) enum KernelPage {
-    /// 4 KiB.
+    /// 4 KiB of memory.
     Small,
-    /// 2 MiB.
+    /// 2 MiB of memory.
     Huge,
+    /// 4 KiB of device registers, not cached.
+    Device,
 }
 
 #[cfg(test)]

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Memory before there is an allocator: one region, from its start on.
+
+use super::phys::{self, Pfn};
+use super::{PAGE_SIZE, bytes};
+use crate::boot::{MemoryMap, Region};
+
+/// The end of what the boot page tables show.
+const VISIBLE: u64 = 1 << 32;
+
+/// Gives out zeroed pages of one region of RAM, for ever.
+///
+/// # Invariants
+/// `next..end` is RAM that nobody uses, and visible.
+pub(super) struct Early {
+    start: u64,
+    next: u64,
+    end: u64,
+}
+
+impl Early {
+    /// Uses the largest region below 4 GiB of memory that nobody uses.
+    pub(super) fn new(usable: &MemoryMap) -> Option<Self> {
+        let page = PAGE_SIZE as u64;
+        let cut = |region: &Region| {
+            let start = region.start.next_multiple_of(page);
+            (start, region.end.min(VISIBLE) / page * page)
+        };
+        let size = |(start, end): &(u64, u64)| end.saturating_sub(*start);
+        let (start, end) = usable.regions().iter().map(cut).max_by_key(size)?;
+        (start < end).then_some(Self { start, next: start, end })
+    }
+
+    /// Takes room for `len` bytes, rounded up to pages: its physical address.
+    pub(super) fn take(&mut self, len: u64) -> Option<u64> {
+        let len = len.checked_next_multiple_of(PAGE_SIZE as u64)?;
+        if len > self.end - self.next {
+            return None;
+        }
+        let start = self.next;
+        self.next += len;
+        // SAFETY: the range is RAM, visible, and was not given out before (type
+        // invariant).
+        unsafe { bytes::zero(phys::ptr(start), len as usize) };
+        Some(start)
+    }
+
+    /// Takes a page.
+    pub(super) fn page(&mut self) -> Option<Pfn> {
+        Pfn::from_addr(self.take(PAGE_SIZE as u64)?)
+    }
+
+    /// What was given out.
+    pub(super) fn used(&self) -> Region {
+        Region { start: self.start, end: self.next }
+    }
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! [`KernelStack`]: stacks of kernel tasks, with unmapped guards below them.
+//!
+//! Each has a slot of the stack area, of which the upper half is mapped. Stacks
+//! of tasks that ended are kept for the next ones; when too many are kept, a
+//! batch of them is unmapped with one TLB shootdown.
+
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use super::alloc::{self as frames, Class};
+use super::kernel::{self, STACKS};
+use super::meta::Kind;
+use super::paging::{KernelPage, Pte};
+use super::{NoMemory, PAGE_SIZE, Perms, tlb};
+use crate::sync::IrqLock;
+
+/// Bytes of a stack.
+const SIZE: usize = 32 << 10;
+/// Bytes of a slot: as much guard as stack.
+const SLOT: usize = 2 * SIZE;
+/// Mapped stacks that are kept.
+const KEPT: usize = 64;
+/// Stacks that are unmapped at once.
+const BATCH: usize = 32;
+
+static POOL: IrqLock<StackPool> =
+    IrqLock::new(StackPool { kept: [0; KEPT], len: 0, unmapped: Vec::new() });
+/// Slots that were ever used: numbers below this.
+static SLOTS: AtomicU32 = AtomicU32::new(0);
+
+/// # Invariants
+/// Slots below [`SLOTS`] that no [`KernelStack`] has are in `kept` (the first
+/// `len`), mapped, or in `unmapped`, which has room for all slots.
+struct StackPool {
+    kept: [u32; KEPT],
+    len: usize,
+    unmapped: Vec<u32>,
+}
+
+/// A kernel stack.
+///
+/// # Invariants
+/// Slot `self.0` is mapped and nobody else's.
+#[derive(Debug)]
+pub(crate) struct KernelStack(u32);
+
+impl KernelStack {
+    /// A stack.
+    ///
+    /// # Errors
+    /// [`NoMemory`] when there is none for it.
+    pub(crate) fn new() -> Result<Self, NoMemory> {
+        let mut pool = POOL.lock();
+        if let Some(at) = pool.len.checked_sub(1) {
+            pool.len = at;
+            return pool.kept.get(at).copied().map(Self).ok_or(NoMemory);
+        }
+        let slot = match pool.unmapped.pop() {
+            Some(slot) => slot,
+            None => pool.new_slot()?,
+        };
+        match map(slot) {
+            Ok(()) => Ok(Self(slot)),
+            Err(error) => {
+                unmap(slot);
+                tlb::flush_kernel(addresses(slot));
+                free(slot);
+                pool.unmapped.push(slot);
+                Err(error)
+            }
+        }
+    }
+
+    /// The end of the stack, where it begins to grow down; a multiple of 16.
+    pub(crate) fn top(&self) -> usize {
+        addresses(self.0).end
+    }
+}
+
+impl Drop for KernelStack {
+    fn drop(&mut self) {
+        POOL.lock().keep(self.0);
+    }
+}
+
+impl StackPool {
+    fn new_slot(&mut self) -> Result<u32, NoMemory> {
+        let slot = SLOTS.load(Ordering::Relaxed);
+        if slot as usize >= STACKS.len() / SLOT {
+            return Err(NoMemory);
+        }
+        let room = (slot as usize + 1).saturating_sub(self.unmapped.len());
+        self.unmapped.try_reserve(room).map_err(|_| NoMemory)?;
+        SLOTS.store(slot + 1, Ordering::Relaxed);
+        Ok(slot)
+    }
+
+    /// Keeps a mapped slot; unmaps some if there are too many.
+    fn keep(&mut self, slot: u32) {
+        if let Some(free) = self.kept.get_mut(self.len) {
+            *free = slot;
+            self.len += 1;
+            return;
+        }
+        let rest = self.len - BATCH;
+        let batch = self.kept.get(rest..).unwrap_or_default();
+        let all = || batch.iter().copied().chain([slot]);
+        all().for_each(unmap);
+        let start = all().map(|slot| addresses(slot).start).min().unwrap_or_default();
+        let end = all().map(|slot| addresses(slot).end).max().unwrap_or_default();
+        tlb::flush_kernel(start..end);
+        all().for_each(free);
+        // There is room: `new_slot` reserved it.
+        self.unmapped.extend_from_slice(batch);
+        self.unmapped.push(slot);
+        self.len = rest;
+    }
+}
+
+/// Is `addr` in the guard below a kernel stack?
+pub(crate) fn is_guard(addr: usize) -> bool {
+    let Some(offset) = addr.checked_sub(STACKS.start) else { return false };
+    let slots = SLOTS.load(Ordering::Relaxed) as usize;
+    offset / SLOT < slots && offset % SLOT < SLOT - SIZE
+}
+
+/// The addresses of a slot's stack.
+fn addresses(slot: u32) -> core::ops::Range<usize> {
+    let end = STACKS.start + (slot as usize + 1) * SLOT;
+    end - SIZE..end
+}
+
+/// Maps frames in a slot that has none. On errors, some may be mapped.
+fn map(slot: u32) -> Result<(), NoMemory> {
+    let perms = Perms::READ | Perms::WRITE;
+    for page in addresses(slot).step_by(PAGE_SIZE) {
+        let entry = kernel::entry(page, 1, &mut kernel::new_table).ok_or(NoMemory)?;
+        let frame = frames::take(Class::Kernel, Kind::Stack).ok_or(NoMemory)?;
+        let pte = Pte::kernel_page(frame.addr(), perms, KernelPage::Small);
+        entry.store(pte.0, Ordering::Release);
+    }
+    Ok(())
+}
+
+/// Makes the pages of a slot not present; the entries remember the frames.
+fn unmap(slot: u32) {
+    for page in addresses(slot).step_by(PAGE_SIZE) {
+        if let Some(entry) = kernel::entry(page, 1, &mut || None) {
+            entry.store(Pte(entry.load(Ordering::Relaxed)).absent().0, Ordering::Release);
+        }
+    }
+}
+
+/// Gives the frames of an unmapped slot back.
+fn free(slot: u32) {
+    for page in addresses(slot).step_by(PAGE_SIZE) {
+        let Some(entry) = kernel::entry(page, 1, &mut || None) else { continue };
+        if let Some(frame) = Pte(entry.swap(Pte::EMPTY.0, Ordering::AcqRel)).pfn() {
+            frames::give(frame, Kind::Stack);
+        }
+    }
+}
