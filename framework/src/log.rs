@@ -186,6 +186,11 @@ impl log::Log for Backend {
 
     fn log(&self, record: &log::Record<'_>) {
         let mut line = Line::default();
+        if record.target() == "strace" {
+            let _ = write!(line, "{}", record.args());
+            crate::control::trace(core::str::from_utf8(line.as_bytes()).unwrap_or("?"));
+            return;
+        }
         let _ = write!(line, "{}: {}", record.target(), record.args());
         append(priority(record.level()), core::str::from_utf8(line.as_bytes()).unwrap_or("?"));
     }

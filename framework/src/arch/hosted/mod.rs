@@ -79,6 +79,15 @@ pub(crate) fn early_console_write(bytes: &[u8]) {
     }
 }
 
+/// Nobody listens to a hosted kernel.
+pub(crate) struct Control;
+
+impl core::fmt::Write for Control {
+    fn write_str(&mut self, _: &str) -> core::fmt::Result {
+        Ok(())
+    }
+}
+
 pub(crate) fn power_off(status: u8) -> ! {
     std::process::exit(status.into())
 }

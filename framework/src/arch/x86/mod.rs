@@ -40,7 +40,7 @@ pub(crate) use percpu::{
 pub(crate) use sched::{
     activate_vm_space, exit_task, kick, make_runnable, park, resched, yield_now,
 };
-pub(crate) use serial::early_console_write;
+pub(crate) use serial::{Control, early_console_write};
 pub(crate) use stop::{power_off, restart, stop};
 #[cfg(feature = "ktest")]
 pub(crate) use tests::run_kernel_tests;

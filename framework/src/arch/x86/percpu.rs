@@ -12,6 +12,7 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use super::sched;
 use crate::cpu::{CpuId, CpuTimes, MAX_CPUS};
+use crate::mm::VmSpace;
 use crate::task::Task;
 
 /// Set in `preempt` while nobody wants a reschedule, so that zero means "may and
@@ -33,6 +34,8 @@ pub(super) struct CpuLocal {
     tss: AtomicU64,
     /// The task that was switched away from, until the next one has taken over.
     pub(super) previous: UnsafeCell<*const Task>,
+    /// The address space that the last switch left; dropped behind it.
+    pub(super) left_space: UnsafeCell<Option<Arc<VmSpace>>>,
     pub(super) idle: UnsafeCell<Option<Arc<Task>>>,
     pub(super) apic_id: AtomicU32,
     pub(super) is_idle: AtomicBool,
@@ -71,6 +74,7 @@ impl CpuLocal {
             scratch: 0,
             tss: AtomicU64::new(0),
             previous: UnsafeCell::new(core::ptr::null()),
+            left_space: UnsafeCell::new(None),
             idle: UnsafeCell::new(None),
             apic_id: AtomicU32::new(0),
             is_idle: AtomicBool::new(false),

@@ -171,6 +171,8 @@ fn switch_to(cpu: &'static CpuLocal, next: Arc<Task>, forced: bool) {
     let is_idle = idle.as_ref().is_some_and(|idle| Arc::ptr_eq(idle, &next));
     cpu.is_idle.store(is_idle, Ordering::Relaxed);
     let left_space = next.vm_space().and_then(|space| VmSpace::activate(&space));
+    // SAFETY: only this CPU touches its slot; `finish_switch` empties it.
+    unsafe { *cpu.left_space.get() = left_space };
     if !is_idle {
         deadline::start_tick();
     }
@@ -184,7 +186,6 @@ fn switch_to(cpu: &'static CpuLocal, next: Arc<Task>, forced: bool) {
     unsafe { switch_stacks(from.machine.rsp.get(), rsp) };
     // Another CPU, perhaps: nothing computed above is valid but our own locals.
     finish_switch();
-    drop(left_space);
 }
 
 /// The first thing on the new task's stack: lets go of the previous task.
@@ -195,6 +196,9 @@ fn finish_switch() {
     // SAFETY: the count that the CPU held of its current task, from `into_raw`.
     let previous = unsafe { Arc::from_raw(previous) };
     previous.machine.is_on_cpu.store(false, Ordering::Release);
+    // SAFETY: as above.
+    let left_space = unsafe { (*cpu.left_space.get()).take() };
+    drop(left_space);
 }
 
 /// Where a new task starts, on its own stack, with interrupts off.

@@ -46,7 +46,7 @@ pub(super) fn init() {
 }
 
 /// Writer of control lines.
-pub(super) struct Control;
+pub(crate) struct Control;
 
 impl fmt::Write for Control {
     fn write_str(&mut self, s: &str) -> fmt::Result {
