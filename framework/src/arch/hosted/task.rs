@@ -109,6 +109,7 @@ pub(crate) fn exit_task() -> ! {
 
 pub(crate) fn kick(_: &Arc<Task>) {}
 
+#[allow(dead_code, reason = "there is one CPU")]
 pub(crate) fn resched(_: crate::cpu::CpuId) {}
 
 pub(crate) fn is_on_cpu(task: &Task) -> bool {

@@ -11,7 +11,8 @@ use crate::task::Task;
 
 /// The machine's part of a [`Task`].
 pub(crate) struct TaskState {
-    stack: Option<KernelStack>,
+    /// Freed with the task; the boot code of a CPU has its own.
+    _stack: Option<KernelStack>,
     /// The stack pointer while the task does not run.
     pub(super) rsp: UnsafeCell<u64>,
     /// Whether a CPU runs the task, or is still leaving it.
@@ -54,7 +55,7 @@ impl TaskState {
 
     fn without_stack(stack: Option<KernelStack>) -> Self {
         Self {
-            stack,
+            _stack: stack,
             rsp: UnsafeCell::new(0),
             is_on_cpu: AtomicBool::new(false),
             user: AtomicPtr::new(core::ptr::null_mut()),
@@ -79,11 +80,6 @@ impl TaskState {
         self.user.store(Arc::as_ptr(user).cast_mut(), Ordering::Relaxed);
         super::irq_restore(state);
         drop(old);
-    }
-
-    /// Whether the task has a stack of its own.
-    pub(super) fn has_stack(&self) -> bool {
-        self.stack.is_some()
     }
 }
 
