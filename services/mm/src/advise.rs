@@ -86,7 +86,7 @@ impl AddressSpace {
             Advice::PopulateWrite => return self.advise_populate(addr..end, Access::Write),
             _ => {}
         }
-        let mut inner = self.inner.write();
+        let mut inner = self.write();
         let mut at = addr;
         let mut has_gap = false;
         while at < end {
@@ -174,7 +174,7 @@ impl AddressSpace {
         }
         let end = page_up(len).and_then(|len| addr.checked_add(len));
         let Some(end) = end else { return err!(ENOMEM, "range wraps") };
-        let inner = self.inner.read();
+        let inner = self.read();
         let invalidates = flags.contains(SyncFlags::INVALIDATE);
         let mut areas = inner.areas.overlapping(addr..end);
         if invalidates && areas.any(|area| area.flags.contains(AreaFlags::LOCKED)) {
@@ -206,7 +206,7 @@ impl AddressSpace {
         while at < end {
             let pages = ((end - at) / PAGE_SIZE).min(buffer.len());
             let chunk = at..at + pages * PAGE_SIZE;
-            let inner = self.inner.read();
+            let inner = self.read();
             if !inner.areas.covers(chunk.clone()) {
                 return err!(ENOMEM, "gap in the range");
             }

@@ -190,14 +190,14 @@ impl AreaMap {
     pub(crate) fn remove(
         &mut self,
         range: Range<usize>,
-        mut gone: impl FnMut(&Area),
+        mut gone: impl FnMut(Area),
     ) -> Result<()> {
         self.cut(&range)?;
         let mut any = false;
         while let Some((&start, _)) = self.tree.range(range.clone()).next() {
             if let Some(area) = self.tree.remove(&start) {
                 self.totals.remove(&area);
-                gone(&area);
+                gone(area);
                 any = true;
             }
         }

@@ -14,7 +14,7 @@ impl AddressSpace {
     /// Starts the heap after the program's data, which ends at `data_end`, moved
     /// by the layout's random offset.
     pub fn start_heap(&self, data_end: usize) -> Result<()> {
-        let mut inner = self.inner.write();
+        let mut inner = self.write();
         let start = page_up(data_end).and_then(|end| end.checked_add(inner.layout.brk_offset));
         let Some(start) = start.filter(|&start| start < TASK_SIZE) else {
             return err!(ENOMEM, "no room for a heap");
@@ -27,7 +27,7 @@ impl AddressSpace {
     /// old place when `wish` cannot be had.
     pub fn brk(&self, wish: usize) -> usize {
         let (grown, end) = {
-            let mut inner = self.inner.write();
+            let mut inner = self.write();
             let old = inner.heap.end;
             if self.move_brk(&mut inner, wish).is_err() {
                 return inner.heap.end;

@@ -92,13 +92,13 @@ impl AddressSpace {
         if addr >= TASK_SIZE {
             return Err(FaultError::NotMapped);
         }
-        let inner = self.inner.read();
+        let inner = self.read();
         if let Some(area) = self.area_of_fault(&inner, addr) {
             return self.fault_in(area, page_down(addr), access);
         }
         drop(inner);
         self.grow_stack(addr)?;
-        let inner = self.inner.read();
+        let inner = self.read();
         let area = inner.areas.find(addr).ok_or(FaultError::NotMapped)?;
         self.fault_in(area, page_down(addr), access)
     }
@@ -203,7 +203,7 @@ impl AddressSpace {
     pub(crate) fn populate(&self, range: Range<usize>) -> Result<(), FaultError> {
         let mut page = range.start;
         while page < range.end {
-            let inner = self.inner.read();
+            let inner = self.read();
             let Some(area) = inner.areas.at_or_after(page).filter(|area| area.start < range.end)
             else {
                 return Err(FaultError::NotMapped);

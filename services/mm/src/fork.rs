@@ -10,7 +10,7 @@ use crate::Result;
 use crate::area::{Area, Backing};
 use crate::area_map::AreaMap;
 use crate::flags::AreaFlags;
-use crate::space::{AddressSpace, Inner};
+use crate::space::AddressSpace;
 
 impl AddressSpace {
     /// A copy for a child: private pages are shared copy-on-write, areas marked
@@ -18,7 +18,7 @@ impl AddressSpace {
     /// Memory locks are not inherited.
     pub fn fork(&self) -> Result<Arc<Self>> {
         // Writing: no fault may add a private page while tables are copied.
-        let inner = self.inner.write();
+        let inner = self.write();
         let mut areas = AreaMap::default();
         for area in inner.areas.iter() {
             if !area.flags.contains(AreaFlags::DONTFORK) {
@@ -27,15 +27,7 @@ impl AddressSpace {
                 areas.insert_unmerged(copy);
             }
         }
-        let child = Self::from_inner(Inner {
-            areas,
-            limits: inner.limits,
-            layout: inner.layout,
-            heap: inner.heap,
-            program: inner.program.clone(),
-            lock_future: false,
-            peak_bytes: inner.peak_bytes,
-        })?;
+        let child = Self::from_inner(inner.child(areas))?;
         for area in inner.areas.iter() {
             if let Some(sharing) = copied_pages(area) {
                 self.vm.fork_range(&child.vm, area.range(), sharing)?;

@@ -38,7 +38,7 @@ impl AddressSpace {
     /// mlock(2) and mlock2(2).
     pub fn mlock(&self, addr: usize, len: usize, mode: LockMode) -> Result<()> {
         let range = {
-            let mut inner = self.inner.write();
+            let mut inner = self.write();
             if inner.limits.memlock == 0 {
                 return err!(EPERM, "locking not allowed");
             }
@@ -73,7 +73,7 @@ impl AddressSpace {
     /// munlock(2).
     pub fn munlock(&self, addr: usize, len: usize) -> Result<()> {
         let range = page_range(addr, len)?;
-        self.inner.write().set_locked(range, false)
+        self.write().set_locked(range, false)
     }
 
     /// mlockall(2).
@@ -81,7 +81,7 @@ impl AddressSpace {
         if flags.is_empty() || !LockAll::all().contains(flags) || flags == LockAll::ONFAULT {
             return err!(EINVAL, "flags");
         }
-        let mut inner = self.inner.write();
+        let mut inner = self.write();
         if inner.limits.memlock == 0 {
             return err!(EPERM, "locking not allowed");
         }
@@ -101,7 +101,7 @@ impl AddressSpace {
                 drop(inner);
                 // As on Linux, what cannot be brought in is no error here.
                 let _ = self.populate(range);
-                inner = self.inner.write();
+                inner = self.write();
             }
         }
         Ok(())
@@ -109,7 +109,7 @@ impl AddressSpace {
 
     /// munlockall(2).
     pub fn munlockall(&self) -> Result<()> {
-        let mut inner = self.inner.write();
+        let mut inner = self.write();
         inner.lock_future = false;
         inner.areas.update(0..crate::TASK_SIZE, |area| area.flags -= AreaFlags::LOCKED)
     }

@@ -87,7 +87,7 @@ impl AddressSpace {
         }
         let Some(len) = page_up(request.len) else { return err!(ENOMEM, "length") };
         let (range, flags) = {
-            let mut inner = self.inner.write();
+            let mut inner = self.write();
             if inner.areas.len() > MAX_AREAS {
                 return err!(ENOMEM, "too many areas");
             }
@@ -139,13 +139,13 @@ impl AddressSpace {
         if end == addr {
             return err!(EINVAL, "empty range");
         }
-        let mut inner = self.inner.write();
+        let mut inner = self.write();
         self.unmap_range(&mut inner, addr..end)
     }
 
     /// Unmaps everything: the end of the process, or of its old program.
     pub fn clear(&self) {
-        let mut inner = self.inner.write();
+        let mut inner = self.write();
         // Cutting nothing, this cannot fail.
         let _ = self.unmap_range(&mut inner, 0..TASK_SIZE);
         inner.heap = crate::space::Heap::default();

@@ -50,7 +50,7 @@ impl AddressSpace {
         }
         let call = Remap { old, old_len, new_len, flags, new };
         let (start, grown) = {
-            let mut inner = self.inner.write();
+            let mut inner = self.write();
             let Some(area) = inner.areas.find(old) else {
                 return err!(EFAULT, "nothing mapped");
             };

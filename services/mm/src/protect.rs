@@ -30,7 +30,7 @@ impl AddressSpace {
         if !(Prot::ALL | Prot::SEM | Prot::GROWSDOWN | Prot::GROWSUP).contains(prot) {
             return err!(EINVAL, "unknown protection bits");
         }
-        let mut inner = self.inner.write();
+        let mut inner = self.write();
         let start = inner.protect_start(addr, end, prot)?;
         self.protect_areas(&mut inner, start..end, prot.access())
     }

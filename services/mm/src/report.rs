@@ -46,7 +46,7 @@ pub struct AreaInfo<'a> {
 impl AddressSpace {
     /// The sizes now.
     pub fn usage(&self) -> Usage {
-        let inner = self.inner.read();
+        let inner = self.read();
         let totals = inner.areas.totals();
         let resident = self.vm.rss_pages() * framework::mm::PAGE_SIZE;
         let code = &inner.program.code;
@@ -68,7 +68,7 @@ impl AddressSpace {
     /// Calls `visit` for each area that ends after `from`, in order, until it
     /// returns false. The address space is locked meanwhile: no user copies.
     pub fn each_area(&self, from: usize, mut visit: impl FnMut(&AreaInfo<'_>) -> bool) {
-        let inner = self.inner.read();
+        let inner = self.read();
         let mut at = from;
         while let Some(area) = inner.areas.at_or_after(at) {
             at = area.end;
@@ -80,7 +80,7 @@ impl AddressSpace {
 
     /// The number of areas.
     pub fn area_count(&self) -> usize {
-        self.inner.read().areas.len()
+        self.read().areas.len()
     }
 }
 

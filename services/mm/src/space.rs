@@ -7,13 +7,14 @@
 
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
-use core::ops::Range;
+use core::ops::{Deref, DerefMut, Range};
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use framework::mm::{FaultHandler, PAGE_SIZE, VmSpace};
-use framework::sync::RwLock;
-use vfs::File;
+use framework::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use vfs::{File, Pager};
 
+use crate::area::Backing;
 use crate::area_map::{AreaMap, is_data};
 use crate::flags::{AreaFlags, Prot};
 use crate::layout::{Aslr, Layout};
@@ -74,12 +75,44 @@ pub(crate) struct Inner {
     /// `mlockall(MCL_FUTURE)`: new areas are locked.
     pub(crate) lock_future: bool,
     pub(crate) peak_bytes: usize,
+    /// What unmapped areas referred to, until the lock is free.
+    graveyard: Vec<Backing>,
+}
+
+/// The address space locked for changes.
+///
+/// Files of areas that went are closed only after the lock is released: closing
+/// takes locks that a page fault may be waited for with.
+pub(crate) struct Changing<'a> {
+    // The order of fields is the order of dropping.
+    inner: RwLockWriteGuard<'a, Inner>,
+    dead: Vec<Backing>,
+}
+
+impl Deref for Changing<'_> {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.inner
+    }
+}
+
+impl DerefMut for Changing<'_> {
+    fn deref_mut(&mut self) -> &mut Inner {
+        &mut self.inner
+    }
+}
+
+impl Drop for Changing<'_> {
+    fn drop(&mut self) {
+        self.dead = core::mem::take(&mut self.inner.graveyard);
+    }
 }
 
 /// A user address space (Linux's mm).
 pub struct AddressSpace {
     pub(crate) vm: Arc<VmSpace>,
-    pub(crate) inner: RwLock<Inner>,
+    inner: RwLock<Inner>,
     /// Start of the area that the last fault hit; only a hint.
     pub(crate) last_fault: AtomicUsize,
     /// The highest number of resident pages seen before a decrease.
@@ -97,7 +130,19 @@ impl AddressSpace {
             program: Arc::new(ProgramInfo::default()),
             lock_future: false,
             peak_bytes: 0,
+            graveyard: Vec::new(),
         })
+    }
+
+    /// Locks the areas for looking.
+    #[inline]
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Inner> {
+        self.inner.read()
+    }
+
+    /// Locks the areas for changing them.
+    pub(crate) fn write(&self) -> Changing<'_> {
+        Changing { inner: self.inner.write(), dead: Vec::new() }
     }
 
     pub(crate) fn from_inner(inner: Inner) -> Result<Arc<Self>> {
@@ -120,36 +165,58 @@ impl AddressSpace {
 
     /// The starts that were chosen at exec.
     pub fn layout(&self) -> Layout {
-        self.inner.read().layout
+        self.read().layout
     }
 
     /// The limits in force.
     pub fn limits(&self) -> Limits {
-        self.inner.read().limits
+        self.read().limits
     }
 
     /// Replaces the limits: after setrlimit, and when fork gives a process its own.
     pub fn set_limits(&self, limits: Limits) {
-        self.inner.write().limits = limits;
+        self.write().limits = limits;
     }
 
     /// What exec recorded of the program.
     pub fn program(&self) -> Arc<ProgramInfo> {
-        self.inner.read().program.clone()
+        self.read().program.clone()
     }
 
     /// Records what `/proc` shows of the program.
     pub fn set_program(&self, program: ProgramInfo) {
-        self.inner.write().program = Arc::new(program);
+        self.write().program = Arc::new(program);
     }
 
     /// Unmaps `range` in `inner` and in the page table; cuts areas at its ends.
     pub(crate) fn unmap_range(&self, inner: &mut Inner, range: Range<usize>) -> Result<()> {
         self.note_peak_rss();
-        let vm = &self.vm;
+        let (vm, graveyard) = (&self.vm, &mut inner.graveyard);
         inner.areas.remove(range, |area| {
             vm.unmap(area.range());
+            if !area.is_anonymous() && graveyard.try_reserve(1).is_ok() {
+                graveyard.push(area.backing);
+            }
         })
+    }
+
+    /// Unmaps the pages of a file from page `first` on: it was truncated.
+    ///
+    /// The caller made the file refuse these pages before, so none comes back.
+    pub fn unmap_file(&self, pager: &dyn Pager, first: u64) {
+        let inner = self.write();
+        for area in inner.areas.iter() {
+            let Backing::File { pager: mapped, offset, .. } = &area.backing else { continue };
+            if !core::ptr::addr_eq(Arc::as_ptr(mapped), pager) {
+                continue;
+            }
+            let skip = first.saturating_sub(offset / PAGE_SIZE as u64);
+            let skip = usize::try_from(skip).ok().and_then(|pages| pages.checked_mul(PAGE_SIZE));
+            if let Some(skip) = skip.filter(|&skip| skip < area.len()) {
+                self.note_peak_rss();
+                self.vm.unmap(area.start + skip..area.end);
+            }
+        }
     }
 
     /// Remembers the resident size before it decreases.
@@ -159,6 +226,20 @@ impl AddressSpace {
 }
 
 impl Inner {
+    /// What a forked child starts with, over its own areas.
+    pub(crate) fn child(&self, areas: AreaMap) -> Self {
+        Self {
+            areas,
+            limits: self.limits,
+            layout: self.layout,
+            heap: self.heap,
+            program: self.program.clone(),
+            lock_future: false,
+            peak_bytes: self.peak_bytes,
+            graveyard: Vec::new(),
+        }
+    }
+
     /// Refuses what would exceed the limits on total or private writable size.
     pub(crate) fn may_expand(&self, bytes: usize, prot: Prot, flags: AreaFlags) -> Result<()> {
         let totals = self.areas.totals();

@@ -17,7 +17,7 @@ impl AddressSpace {
     /// Creates the program's stack: `len` bytes (whole pages) below the layout's
     /// stack top, growing down on demand. Returns its range.
     pub fn map_stack(&self, len: usize, prot: Prot) -> Result<Range<usize>> {
-        let mut inner = self.inner.write();
+        let mut inner = self.write();
         let top = inner.layout.stack_top;
         let Some(start) = top.checked_sub(len).filter(|_| len > 0).map(page_down) else {
             return err!(ENOMEM, "stack size");
@@ -36,13 +36,13 @@ impl AddressSpace {
     /// Extends the stack above `addr` down to it, if there is one and it may grow so far.
     pub(crate) fn grow_stack(&self, addr: usize) -> Result<(), FaultError> {
         {
-            let inner = self.inner.read();
+            let inner = self.read();
             let above = inner.areas.at_or_after(addr);
             if !above.is_some_and(|a| a.contains(addr) || a.flags.contains(AreaFlags::GROWSDOWN)) {
                 return Err(FaultError::NotMapped);
             }
         }
-        self.inner.write().grow_stack(page_down(addr))
+        self.write().grow_stack(page_down(addr))
     }
 }
 

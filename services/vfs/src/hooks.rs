@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use errno::{Result, err};
 use framework::sync::Once;
 
-use crate::{FileOps, Opening};
+use crate::{FileOps, Opening, Pager};
 
 /// Questions about the current process; installed by `task`.
 pub trait ProcessHooks: Send + Sync {
@@ -19,6 +19,11 @@ pub trait ProcessHooks: Send + Sync {
 /// Opens a FIFO by Linux's blocking rules; installed by `ipc`.
 pub type FifoOpen = fn(&Opening<'_>) -> Result<Arc<dyn FileOps>>;
 
+/// Unmaps the pages of a file from an index on, wherever they are mapped; installed by
+/// `task`.
+pub type UnmapFile = fn(pager: &dyn Pager, first: u64);
+
+static UNMAP_FILE: Once<UnmapFile> = Once::new();
 static PROCESS: Once<&'static dyn ProcessHooks> = Once::new();
 static FIFO: Once<FifoOpen> = Once::new();
 
@@ -30,6 +35,20 @@ pub fn set_process_hooks(hooks: &'static dyn ProcessHooks) {
 /// Installs what opens FIFOs; the first call counts.
 pub fn set_fifo_open(open: FifoOpen) {
     FIFO.call_once(|| open);
+}
+
+/// Installs what unmaps pages of files; the first call counts.
+pub fn set_unmap_file(unmap: UnmapFile) {
+    UNMAP_FILE.call_once(|| unmap);
+}
+
+/// The pages of a file from `first` on are gone (truncated, punched): mappings must not
+/// show them any longer. To be called when [`Pager::page`] refuses them already, without
+/// a lock that `page` takes; only needed for files that were mapped once.
+pub fn pages_gone(pager: &dyn Pager, first: u64) {
+    if let Some(unmap) = UNMAP_FILE.get() {
+        unmap(pager, first);
+    }
 }
 
 /// The largest length of a file.
