@@ -178,7 +178,7 @@ impl<T: Entity> CorePolicy<T> {
     pub(crate) fn blocked(&self, cpu: usize, task: &T) {
         if let Some(own) = self.cpus.get(cpu) {
             let mut queue = own.queue.lock();
-            queue.block(task);
+            queue.block(task, cpu);
             own.publish(&queue);
         }
     }

@@ -26,8 +26,9 @@ struct Running {
     id: u64,
     params: Params,
     weight: u64,
-    /// At its start.
+    /// When it had run for `accounted`.
     vruntime: u64,
+    accounted: u64,
     started_ns: u64,
     /// Its run time when its slice began.
     slice_start: u64,
@@ -165,12 +166,18 @@ impl<T: Entity> RunQueue<T> {
         self.fair.first_vruntime().is_none() && self.realtime.len() == 0
     }
 
-    /// The running task went to sleep.
+    /// The running task went to sleep. Another CPU may have woken and queued it
+    /// already, so its virtual run time may be in the terms of another queue.
     #[inline]
-    pub(crate) fn block(&mut self, task: &T) {
-        task.account();
-        self.advance(task.vruntime());
-        self.running = None;
+    pub(crate) fn block(&mut self, task: &T, cpu: usize) {
+        let Some(running) = self.running.take() else { return };
+        if !running.params.policy.is_realtime() {
+            let ran = task.run_time_ns().saturating_sub(running.accounted);
+            self.advance(running.vruntime.saturating_add(virtual_ns(ran, running.weight)));
+        }
+        if task.queue() == Some(cpu) {
+            task.account();
+        }
     }
 
     /// Takes what runs next.
@@ -201,6 +208,7 @@ impl<T: Entity> RunQueue<T> {
             params,
             weight: task.weight(),
             vruntime,
+            accounted: slice_start,
             started_ns: now,
             slice_start,
             yielded: false,
@@ -244,6 +252,7 @@ impl<T: Entity> RunQueue<T> {
         self.ticks = self.ticks.wrapping_add(1);
         let Some(running) = &mut self.running else { return !self.is_empty() };
         running.vruntime = task.vruntime();
+        running.accounted = task.run_time_ns();
         running.started_ns = now;
         let running = *running;
         if let Some(highest) = self.realtime.highest() {

@@ -193,6 +193,21 @@ fn yielding_passes_the_cpu_on() {
 }
 
 #[test]
+fn waking_elsewhere_before_the_sleep_is_through_does_no_harm() {
+    let mut m = Machine::new(2);
+    // CPU 1 has a clock far ahead of that of CPU 0.
+    (0..4).for_each(|_| m.spawn(Sim::busy(0).on(0b10)));
+    m.run(40 * SECOND);
+    m.spawn(Sim::busy(0).on(0b01));
+    m.spawn(Sim::busy(0).on(0b01));
+    m.run(SECOND);
+    m.wake_while_blocking(4, 0b10);
+    m.spawn(Sim::busy(0).on(0b01));
+    m.run(SECOND);
+    assert!(m.tasks[6].run_ms() > 400, "the new task got {} ms", m.tasks[6].run_ms());
+}
+
+#[test]
 fn a_fork_bomb_does_not_starve_others() {
     let mut m = Machine::new(1);
     m.spawn(Sim::busy(0));

@@ -149,6 +149,19 @@ impl Machine {
         }
     }
 
+    /// A running task parks, and is queued elsewhere before its CPU has noticed.
+    pub(super) fn wake_while_blocking(&mut self, index: usize, cpus: u64) {
+        let task = self.tasks[index].clone();
+        while !self.current[0].as_ref().is_some_and(|t| t.id == task.id) {
+            self.run(1);
+        }
+        task.affinity.store(cpus, Relaxed);
+        self.current[0] = None;
+        self.wake(task.clone(), Arrival::Wake);
+        self.policy.blocked(0, &task);
+        self.resched.borrow_mut()[0] = true;
+    }
+
     pub(super) fn rebind(&mut self, index: usize, cpus: u64) {
         let task = self.tasks[index].clone();
         let cpu = self.policy.change(&*task, self.now(), |t| t.affinity.store(cpus, Relaxed));
