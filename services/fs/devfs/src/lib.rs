@@ -1,7 +1,82 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Device nodes: null, zero, full, random, urandom, tty, console, kmsg.
+//! Device nodes: null, zero, full, random, urandom, kmsg, and what others register.
+//!
+//! A devtmpfs is a tmpfs, got from the registry of file-system types, with a node in it
+//! for each device known to `vfs::device` when it is made. The memory devices
+//! (major 1) are implemented here; terminals register theirs.
+//!
+//! Spec: null(4), full(4), random(4), and Documentation/ABI/testing/dev-kmsg of Linux.
 
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+
+mod kmsg;
+mod memory;
+#[cfg(test)]
+mod tests;
+
+use alloc::sync::Arc;
+
+use errno::{Result, err};
+use vfs::{
+    DeviceId, DeviceNode, FileOps, FsType, Inode, NewInode, NewKind, Opening, device,
+    register_chrdev, register_fs, register_node,
+};
+
+const MEM_MAJOR: u32 = 1;
+
+const NODES: [(&str, u32, u32); 6] = [
+    ("null", 3, 0o666),
+    ("zero", 5, 0o666),
+    ("full", 7, 0o666),
+    ("random", 8, 0o666),
+    ("urandom", 9, 0o666),
+    ("kmsg", 11, 0o644),
+];
+
+/// Links into /proc that programs expect in /dev.
+const LINKS: [(&str, &[u8]); 4] = [
+    ("fd", b"/proc/self/fd"),
+    ("stdin", b"/proc/self/fd/0"),
+    ("stdout", b"/proc/self/fd/1"),
+    ("stderr", b"/proc/self/fd/2"),
+];
+
+/// Registers the memory devices, their nodes and the type `devtmpfs`.
+pub fn init() {
+    memory::init();
+    register_chrdev(MEM_MAJOR, 0..256, Arc::new(open_memory));
+    for (name, minor, perm) in NODES {
+        register_node(DeviceNode { name, dev: DeviceId::new(MEM_MAJOR, minor), perm, gid: 0 });
+    }
+    register_fs(FsType { name: "devtmpfs", mount: |_, _| new() });
+}
+
+/// Makes a file system with a node for each registered device; returns its root.
+pub fn new() -> Result<Arc<dyn Inode>> {
+    let root = vfs::new_fs(b"tmpfs", b"devtmpfs", b"mode=0755,fstype=devtmpfs")?;
+    let add = |name: &str, kind, perm, gid| {
+        root.create(name.as_bytes(), &NewInode { kind, perm, uid: 0, gid }).map(drop)
+    };
+    for node in device::nodes() {
+        add(node.name, NewKind::CharDevice(node.dev), node.perm, node.gid)?;
+    }
+    for (name, target) in LINKS {
+        add(name, NewKind::Symlink(target), 0o777, 0)?;
+    }
+    add("shm", NewKind::Directory, 0o1777, 0)?;
+    Ok(root)
+}
+
+fn open_memory(dev: DeviceId, _opening: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
+    match dev.minor {
+        3 => Ok(memory::null()),
+        5 => Ok(memory::zero()),
+        7 => Ok(memory::full()),
+        8 | 9 => Ok(memory::random()),
+        11 => Ok(Arc::new(kmsg::Kmsg)),
+        _ => err!(ENXIO, "no such memory device"),
+    }
+}

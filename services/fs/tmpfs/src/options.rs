@@ -43,6 +43,8 @@ impl Options {
                 "mode" => options.perm = number(value, 8)? as u32 & 0o7777,
                 "uid" => options.uid = number(value, 10)? as u32,
                 "gid" => options.gid = number(value, 10)? as u32,
+                // Asked for by devfs, which is a tmpfs by another name.
+                "fstype" if value == "devtmpfs" => options.type_name = "devtmpfs",
                 "inode32" | "inode64" | "noswap" | "huge" | "mpol" => {}
                 _ => return err!(EINVAL, "unknown tmpfs option"),
             }
