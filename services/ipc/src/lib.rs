@@ -1,7 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Pipes and FIFOs.
+//!
+//! [`pipe()`] makes the two ends of an anonymous pipe; [`init`] teaches the vfs to open
+//! FIFO nodes. Both share [`Pipe`]: a ring of page frames between readers
+//! and writers.
+//!
+//! Spec: pipe(7), fifo(7).
 
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+
+mod anonymous;
+mod end;
+mod fifo;
+mod pipe;
+mod ring;
+#[cfg(test)]
+mod tests;
+
+pub use anonymous::pipe;
+pub use end::{is_pipe, pipe_size, set_pipe_size};
+
+/// The most that a write puts in as one piece.
+pub const PIPE_BUF: usize = 4096;
+
+/// Installs the opening of FIFOs.
+pub fn init() {
+    anonymous::init();
+    vfs::hooks::set_fifo_open(fifo::open);
+}

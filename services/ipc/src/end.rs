@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The open file of a pipe: what read, write, poll and ioctl do with it.
+
+use alloc::sync::Arc;
+
+use cred::{Caps, Cred};
+use errno::{Result, err, error};
+use framework::mm::{PAGE_SIZE, Reader, Writer};
+use framework::sync::Waiter;
+use vfs::{File, FileOps, IoctlContext, OpenFlags, PollEvents};
+
+use crate::pipe::{Block, Mode, Pipe, Side};
+
+const FIONREAD: u32 = 0x541b;
+/// What an unprivileged process can grow a pipe to (fs.pipe-max-size).
+const MAX_SIZE: usize = 1 << 20;
+/// The largest pipe at all.
+const MAX_SIZE_PRIVILEGED: usize = 1 << 31;
+
+/// The operations of a pipe's ends; which end, the file's access mode says.
+pub(crate) struct End {
+    pub(crate) pipe: Arc<Pipe>,
+    pub(crate) writers_at_open: u32,
+}
+
+fn block(file: &File) -> Block {
+    if file.is_nonblocking() { Block::No } else { Block::Yes }
+}
+
+impl FileOps for End {
+    fn read(&self, file: &File, dst: &mut Writer<'_>) -> Result<usize> {
+        self.pipe.read(dst, block(file))
+    }
+
+    fn write(&self, file: &File, src: &mut Reader<'_>) -> Result<usize> {
+        let flags = file.flags();
+        let mode = if flags.contains(OpenFlags::DIRECT) { Mode::Packets } else { Mode::Bytes };
+        self.pipe.write(src, block(file), mode)
+    }
+
+    fn is_seekable(&self) -> bool {
+        false
+    }
+
+    fn poll(&self, file: &File, waiter: Option<&Arc<Waiter>>) -> PollEvents {
+        let side = Side {
+            reads: file.can_read(),
+            writes: file.can_write(),
+            writers_at_open: self.writers_at_open,
+        };
+        self.pipe.poll(side, waiter)
+    }
+
+    fn ioctl(&self, _file: &File, cmd: u32, context: &IoctlContext<'_>) -> Result<usize> {
+        if cmd != FIONREAD {
+            return err!(ENOTTY, "no such control of pipes");
+        }
+        let len = self.pipe.len() as i32;
+        let done = context.vm.write(context.arg, &len.to_le_bytes());
+        done.map_err(|_| error!(EFAULT, "bad user address"))?;
+        Ok(0)
+    }
+
+    fn release(&self, file: &File) {
+        self.pipe.leave(file.can_read(), file.can_write());
+    }
+}
+
+/// Whether the file is a pipe or FIFO.
+pub fn is_pipe(file: &File) -> bool {
+    file.ops_as::<End>().is_some()
+}
+
+/// fcntl(F_GETPIPE_SZ); `EBADF` for anything but pipes.
+pub fn pipe_size(file: &File) -> Result<usize> {
+    match file.ops_as::<End>() {
+        Some(end) => Ok(end.pipe.capacity()),
+        None => err!(EBADF, "not a pipe"),
+    }
+}
+
+/// fcntl(F_SETPIPE_SZ): sets the capacity to at least `size` and returns it.
+pub fn set_pipe_size(file: &File, size: usize, cred: &Cred) -> Result<usize> {
+    let Some(end) = file.ops_as::<End>() else {
+        return err!(EBADF, "not a pipe");
+    };
+    if size > MAX_SIZE_PRIVILEGED {
+        return err!(EINVAL, "no pipe is that large");
+    }
+    let size = size.max(PAGE_SIZE).next_power_of_two();
+    if size > MAX_SIZE && size > end.pipe.capacity() && !cred.capable(Caps::SYS_RESOURCE) {
+        return err!(EPERM, "a pipe that large needs CAP_SYS_RESOURCE");
+    }
+    end.pipe.resize(size / PAGE_SIZE)?;
+    Ok(size)
+}

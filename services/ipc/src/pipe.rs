@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The pipe itself: a ring between readers and writers, and who waits for it.
+//!
+//! Locks: `ring` (sleeping: held over copies from and to user memory). Its length and
+//! room are mirrored in atomics, so that waiting needs no lock; wake-ups
+//! happen after it is released, and only when the pipe stops being empty or full.
+
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+
+use errno::{Result, err};
+use framework::mm::{PAGE_SIZE, Reader, Writer};
+use framework::sync::{Mutex, Wait, WaitQueue, Waiter};
+use vfs::PollEvents;
+
+use crate::PIPE_BUF;
+use crate::ring::Ring;
+
+/// Pages of a new pipe.
+pub(crate) const DEFAULT_PAGES: usize = 16;
+
+/// A pipe or FIFO in use.
+pub(crate) struct Pipe {
+    ring: Mutex<Ring>,
+    len: AtomicUsize,
+    room: AtomicUsize,
+    pub(crate) readers: Ends,
+    pub(crate) writers: Ends,
+    readable: WaitQueue,
+    writable: WaitQueue,
+    /// Openers of a FIFO that wait for the other end.
+    partners: WaitQueue,
+}
+
+/// The open ends of one side.
+pub(crate) struct Ends {
+    open: AtomicU32,
+    /// How many were ever opened: tells a new one from one that came and went.
+    ever: AtomicU32,
+}
+
+impl Ends {
+    const fn new() -> Self {
+        Self { open: AtomicU32::new(0), ever: AtomicU32::new(0) }
+    }
+
+    #[inline]
+    pub(crate) fn none(&self) -> bool {
+        self.open.load(Ordering::SeqCst) == 0
+    }
+
+    pub(crate) fn ever(&self) -> u32 {
+        self.ever.load(Ordering::SeqCst)
+    }
+}
+
+/// Whether a call waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Block {
+    Yes,
+    No,
+}
+
+/// How a write is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Bytes,
+    Packets,
+}
+
+impl Pipe {
+    pub(crate) fn new(pages: usize) -> Result<Self> {
+        Ok(Self {
+            ring: Mutex::new(Ring::new(pages)?),
+            len: AtomicUsize::new(0),
+            room: AtomicUsize::new(pages * PAGE_SIZE),
+            readers: Ends::new(),
+            writers: Ends::new(),
+            readable: WaitQueue::new(),
+            writable: WaitQueue::new(),
+            partners: WaitQueue::new(),
+        })
+    }
+
+    #[inline]
+    fn publish(&self, ring: &Ring) {
+        self.len.store(ring.len(), Ordering::Release);
+        self.room.store(ring.room(), Ordering::Release);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn read(&self, dst: &mut Writer<'_>, block: Block) -> Result<usize> {
+        if dst.remaining() == 0 {
+            return Ok(0);
+        }
+        loop {
+            // Looked at before the ring: a writer that wrote and left counts as data.
+            let was_abandoned = self.writers.none();
+            {
+                let mut ring = self.ring.lock();
+                if ring.len() > 0 {
+                    let was_tight = ring.room() < PIPE_BUF;
+                    let result = ring.take(dst);
+                    self.publish(&ring);
+                    let is_roomy = ring.room() >= PIPE_BUF;
+                    drop(ring);
+                    if was_tight && is_roomy {
+                        self.writable.wake_all();
+                    }
+                    return result;
+                }
+            }
+            if was_abandoned {
+                return Ok(0);
+            }
+            if block == Block::No {
+                return err!(EAGAIN, "the pipe is empty");
+            }
+            self.readable.wait(Wait::interruptible(), || {
+                (self.len() > 0 || self.writers.none()).then_some(())
+            })?;
+        }
+    }
+
+    pub(crate) fn write(&self, src: &mut Reader<'_>, block: Block, mode: Mode) -> Result<usize> {
+        let total = src.remaining();
+        let mut done = 0;
+        while done < total {
+            match self.write_some(src, total - done, mode) {
+                Ok(0) if block == Block::No => {
+                    return if done > 0 { Ok(done) } else { err!(EAGAIN, "the pipe is full") };
+                }
+                Ok(0) => {
+                    let needed = needed_room(total - done);
+                    let waited = self.writable.wait(Wait::interruptible(), || {
+                        let has_room = self.room.load(Ordering::Acquire) >= needed;
+                        (has_room || self.readers.none()).then_some(())
+                    });
+                    if let Err(why) = waited {
+                        return if done > 0 { Ok(done) } else { Err(why.into()) };
+                    }
+                }
+                // A piece cut short by a fault fails at the next turn.
+                Ok(count) => done += count,
+                Err(_) if done > 0 => return Ok(done),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
+    }
+
+    /// Writes what there is room for, or nothing if a small write would not fit whole.
+    fn write_some(&self, src: &mut Reader<'_>, left: usize, mode: Mode) -> Result<usize> {
+        let mut ring = self.ring.lock();
+        if self.readers.none() {
+            return err!(EPIPE, "nobody reads the pipe");
+        }
+        if ring.room() < needed_room(left) {
+            return Ok(0);
+        }
+        let was_empty = ring.len() == 0;
+        let result = match mode {
+            Mode::Bytes => ring.put(src, left),
+            Mode::Packets => ring.put_packet(src, left),
+        };
+        self.publish(&ring);
+        drop(ring);
+        if was_empty {
+            self.readable.wake_all();
+        }
+        result
+    }
+
+    /// The readiness of an end. `has_hung_up`: writers were there since it was opened.
+    pub(crate) fn poll(&self, side: Side, waiter: Option<&Arc<Waiter>>) -> PollEvents {
+        let mut events = PollEvents::empty();
+        if let Some(waiter) = waiter {
+            if side.reads {
+                self.readable.enlist(waiter);
+            }
+            if side.writes {
+                self.writable.enlist(waiter);
+            }
+        }
+        if side.reads {
+            let is_abandoned = self.writers.none();
+            if self.len() > 0 {
+                events |= PollEvents::READABLE;
+            }
+            if is_abandoned && self.writers.ever() != side.writers_at_open {
+                events |= PollEvents::HUP;
+            }
+        }
+        if side.writes {
+            if self.room.load(Ordering::Acquire) >= PIPE_BUF {
+                events |= PollEvents::WRITABLE;
+            }
+            if self.readers.none() {
+                events |= PollEvents::ERR;
+            }
+        }
+        events
+    }
+
+    /// Counts an end in and wakes who waited for one.
+    pub(crate) fn join(&self, reads: bool, writes: bool) {
+        for (ends, is_one) in [(&self.readers, reads), (&self.writers, writes)] {
+            if is_one {
+                ends.open.fetch_add(1, Ordering::SeqCst);
+                ends.ever.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+        self.partners.wake_all();
+    }
+
+    /// Counts an end out; the other side learns when it was the last.
+    pub(crate) fn leave(&self, reads: bool, writes: bool) {
+        if reads && self.readers.open.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.writable.wake_all();
+        }
+        if writes && self.writers.open.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.readable.wake_all();
+        }
+    }
+
+    /// Waits until one more of `ends` was opened than `before`.
+    pub(crate) fn await_partner(&self, ends: &Ends, before: u32) -> Result<()> {
+        let is_there = || (ends.ever() != before).then_some(());
+        Ok(self.partners.wait(Wait::interruptible(), is_there)?)
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.ring.lock().capacity()
+    }
+
+    pub(crate) fn resize(&self, pages: usize) -> Result<()> {
+        {
+            let mut ring = self.ring.lock();
+            ring.resize(pages)?;
+            self.publish(&ring);
+        }
+        self.writable.wake_all();
+        Ok(())
+    }
+}
+
+/// The side of the pipe an open file is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Side {
+    pub(crate) reads: bool,
+    pub(crate) writes: bool,
+    /// How many writers had ever been there when a FIFO was opened; 0 for pipes.
+    pub(crate) writers_at_open: u32,
+}
+
+/// The room a write waits for: all of it up to PIPE_BUF, anything beyond.
+#[inline]
+fn needed_room(left: usize) -> usize {
+    if left <= PIPE_BUF { left } else { 1 }
+}
