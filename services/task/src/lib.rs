@@ -1,7 +1,60 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Processes, threads, signals, exec and wait.
+//!
+//! A [`Process`] is a group of [`Thread`]s with one address space and one number;
+//! a thread is the extension of one framework task. The process table, who is
+//! whose parent, groups and sessions are in [`table`] and [`session`]; [`clone()`],
+//! [`exec`], [`Thread::exit_group`] and [`wait()`] are a process's life; [`signal`]
+//! is what interrupts it.
+//!
+//! The system-call layer calls all of this and owns the user loop
+//! ([`set_user_entry`]); terminals and procfs read it; it calls `vfs`, `mm`, `cred`
+//! and the framework.
+//!
+//! Locks: process table > a process's signal state > its actions > a thread's
+//! signals; all spin. Nothing that sleeps is called with one of them held.
 
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod clone;
+mod clone_flags;
+pub mod exec;
+mod exit;
+pub mod fault;
+pub mod futex;
+mod init;
+mod notify;
+mod oom;
+mod pid;
+mod process;
+pub mod rlimit;
+mod run;
+pub mod session;
+pub mod signal;
+pub mod table;
+mod thread;
+mod tree;
+mod usage;
+mod user_count;
+pub mod uts;
+mod vfork;
+mod wait;
+
+pub use clone::{CloneArgs, clone};
+pub use clone_flags::CloneFlags;
+pub use exit::set_init_exit_hook;
+pub use init::{init, max_threads, start};
+pub use oom::oom_score;
+pub use pid::{PID_MAX, Pid};
+pub use process::{Companion, Process};
+pub use run::{UserEntry, current, set_user_entry, with_current};
+pub use session::{Session, Terminal};
+pub use thread::{COMM_LEN, Restart, RestartBlock, Thread};
+pub use usage::{NS_PER_TICK, Rusage};
+pub use user_count::UserCount;
+pub use wait::{Ending, WaitOptions, Waited, Which, ending, wait};

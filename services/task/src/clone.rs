@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Making processes and threads: clone, fork, vfork.
+//!
+//! Everything that can fail is done before the child gets into the process
+//! table; a failure leaves nothing behind.
+//!
+//! Spec: clone(2).
+
+use alloc::sync::Arc;
+use core::sync::atomic::Ordering::Relaxed;
+
+use cred::Caps;
+use errno::{Result, err, error};
+use framework::{
+    mm::VmSpace,
+    task::{Task, TaskBuilder},
+    user::UserContext,
+};
+use mm::AddressSpace;
+
+use crate::{
+    clone_flags::CloneFlags,
+    pid::Pid,
+    process::{NewProcess, Process},
+    rlimit::Resource,
+    run,
+    signal::{Sighand, Signal},
+    table,
+    thread::{NewThread, Thread},
+    tree::INIT,
+    vfork::VforkDone,
+};
+
+/// The arguments of clone(2) and clone3(2).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CloneArgs {
+    /// What is shared, and how.
+    pub flags: CloneFlags,
+    /// The signal that the child's end sends to the parent.
+    pub exit_signal: Option<Signal>,
+    /// The child's stack pointer; the parent's if None.
+    pub stack: Option<u64>,
+    /// Where PARENT_SETTID stores the child's number.
+    pub parent_tid: usize,
+    /// Where CHILD_SETTID stores and CHILD_CLEARTID clears it.
+    pub child_tid: usize,
+    /// The FS base for SETTLS.
+    pub tls: u64,
+}
+
+impl CloneArgs {
+    /// The arguments of fork(2).
+    pub fn fork() -> Self {
+        Self { exit_signal: Some(Signal::CHLD), ..Self::default() }
+    }
+
+    /// The arguments of vfork(2).
+    pub fn vfork() -> Self {
+        Self { flags: CloneFlags::VM | CloneFlags::VFORK, ..Self::fork() }
+    }
+
+    /// From the first argument of clone(2), whose low byte is the signal.
+    pub fn from_flags_word(word: u64) -> Result<Self> {
+        let flags = CloneFlags::from_bits_truncate(word & 0xffff_ff00);
+        let exit_signal = match word & 0xff {
+            0 => None,
+            number => Some(Signal::new(number as i32)?),
+        };
+        Ok(Self { flags, exit_signal, ..Self::default() })
+    }
+}
+
+/// Refuses combinations that Linux refuses.
+fn validate(args: &CloneArgs) -> Result<()> {
+    let flags = args.flags;
+    let has = |f| flags.contains(f);
+    if has(CloneFlags::FS) && flags.intersects(CloneFlags::NEWNS | CloneFlags::NEWUSER) {
+        return err!(EINVAL, "namespaces and CLONE_FS exclude each other");
+    }
+    if has(CloneFlags::THREAD) && !has(CloneFlags::SIGHAND) {
+        return err!(EINVAL, "CLONE_THREAD needs CLONE_SIGHAND");
+    }
+    if has(CloneFlags::SIGHAND) && !has(CloneFlags::VM) {
+        return err!(EINVAL, "CLONE_SIGHAND needs CLONE_VM");
+    }
+    if has(CloneFlags::SIGHAND) && has(CloneFlags::CLEAR_SIGHAND) {
+        return err!(EINVAL, "handlers are shared or cleared");
+    }
+    if has(CloneFlags::THREAD) && flags.intersects(CloneFlags::NEWPID | CloneFlags::NEWUSER) {
+        return err!(EINVAL, "a thread stays in its namespaces");
+    }
+    if flags.intersects(CloneFlags::UNSUPPORTED) {
+        return err!(EINVAL, "no namespaces and no pidfds");
+    }
+    Ok(())
+}
+
+/// clone(2): makes a child of `parent` that continues with a copy of `user`.
+/// With CLONE_VFORK returns only once the child has left the memory.
+pub fn clone(parent: &Arc<Thread>, user: &UserContext, args: &CloneArgs) -> Result<Pid> {
+    validate(args)?;
+    framework::mm::admit()?;
+    check_thread_limit(parent)?;
+    if args.flags.contains(CloneFlags::PARENT) && parent.pid() == INIT {
+        return err!(EINVAL, "the first process has no siblings");
+    }
+    let child_user = child_context(user, args)?;
+    let child = if args.flags.contains(CloneFlags::THREAD) {
+        new_thread(parent, args)?
+    } else {
+        new_process(parent, args)?
+    };
+    let task = match prepare_task(&child, child_user, args) {
+        Ok(task) => task,
+        Err(why) => {
+            abandon(&child, args);
+            return Err(why);
+        }
+    };
+    let tid = child.tid();
+    if args.flags.contains(CloneFlags::PARENT_SETTID)
+        && let Some(mm) = parent.process().mm()
+    {
+        let _ = mm.vm().write_val(args.parent_tid, tid);
+    }
+    let vfork = args.flags.contains(CloneFlags::VFORK).then(|| VforkDone::new(parent.clone()));
+    if let Some(done) = &vfork {
+        *child.vfork_done.lock() = Some(done.clone());
+    }
+    drop(child);
+    task.start();
+    if let Some(done) = vfork {
+        done.wait();
+    }
+    Ok(tid)
+}
+
+/// RLIMIT_NPROC, from which root and CAP_SYS_RESOURCE are exempt.
+fn check_thread_limit(parent: &Thread) -> Result<()> {
+    let limit = parent.process().rlimit(Resource::Nproc).cur;
+    let user = parent.user();
+    if user.threads() < limit || user.uid() == 0 {
+        return Ok(());
+    }
+    if parent.cred().capable(Caps::SYS_RESOURCE) || parent.cred().capable(Caps::SYS_ADMIN) {
+        return Ok(());
+    }
+    err!(EAGAIN, "the user has too many threads")
+}
+
+fn child_context(user: &UserContext, args: &CloneArgs) -> Result<UserContext> {
+    let mut child = user.fork()?;
+    let regs = child.regs_mut();
+    regs.rax = 0;
+    if let Some(stack) = args.stack {
+        regs.rsp = stack;
+    }
+    if args.flags.contains(CloneFlags::SETTLS) && !child.set_fs_base(args.tls) {
+        return err!(EPERM, "the TLS address is no user address");
+    }
+    Ok(child)
+}
+
+fn child_state(
+    parent: &Arc<Thread>,
+    flags: CloneFlags,
+    process: Arc<Process>,
+) -> Result<NewThread> {
+    let fs = parent.fs();
+    let files = parent.files();
+    Ok(NewThread {
+        tid: process.pid(),
+        process,
+        cred: parent.cred(),
+        fs: if flags.contains(CloneFlags::FS) { fs } else { Arc::new(fs.as_ref().clone()) },
+        files: if flags.contains(CloneFlags::FILES) { files } else { Arc::new(files.fork()?) },
+        comm: parent.comm(),
+        signals: parent.signals.lock().for_child(),
+    })
+}
+
+fn new_thread(parent: &Arc<Thread>, args: &CloneArgs) -> Result<Arc<Thread>> {
+    let process = parent.process().clone();
+    let mut new = child_state(parent, args.flags, process.clone())?;
+    new.signals.alt_stack = Default::default();
+    let thread = Thread::new(new);
+    let mut table = table::lock();
+    let mut group = process.signals.lock();
+    if group.group_exit.is_some() || group.exec_thread.is_some() {
+        return err!(EAGAIN, "the process is ending");
+    }
+    group.threads.try_reserve(1).map_err(|_| error!(ENOMEM))?;
+    thread.set_tid(table.allocate_pid()?);
+    table.insert_thread(thread.tid(), process.pid());
+    group.threads.push(thread.clone());
+    Ok(thread)
+}
+
+fn new_process(parent: &Arc<Thread>, args: &CloneArgs) -> Result<Arc<Thread>> {
+    let from = parent.process();
+    let flags = args.flags;
+    let mm = from.mm().ok_or(error!(ESRCH))?;
+    let shares_memory = flags.contains(CloneFlags::VM);
+    let (exit_signal, parent_pid) = match flags.contains(CloneFlags::PARENT) {
+        true => (from.exit_signal(), from.parent_pid()),
+        false => (args.exit_signal, from.pid()),
+    };
+    let process = Process::new(NewProcess {
+        session: from.session(),
+        mm: Some(if shares_memory { mm } else { mm.fork()? }),
+        sighand: child_sighand(from, flags),
+        rlimits: from.rlimits(),
+        exit_signal,
+        dumpable: from.dumpable(),
+        personality: from.personality(),
+        oom_score_adj: from.oom_score_adj(),
+        nice: from.nice().into(),
+        program: from.program(),
+    });
+    let mut new = child_state(parent, flags, process.clone())?;
+    if shares_memory && !flags.contains(CloneFlags::VFORK) {
+        // It runs on another stack; so must its handlers.
+        new.signals.alt_stack = Default::default();
+    }
+    let thread = Thread::new(new);
+    process.signals.lock().threads.push(thread.clone());
+
+    let mut table = table::lock();
+    let pid = table.allocate_pid()?;
+    process.set_pid(pid);
+    thread.set_tid(pid);
+    table.insert(pid, parent_pid, Some(from.pid()), process.clone())?;
+    if let Some(node) = table.get(pid) {
+        process.note_relations(node.parent, node.group, node.session);
+    }
+    Ok(thread)
+}
+
+fn child_sighand(from: &Process, flags: CloneFlags) -> Arc<Sighand> {
+    let shared = from.sighand();
+    if flags.contains(CloneFlags::SIGHAND) {
+        return shared;
+    }
+    let actions = shared.actions.lock();
+    let copy = match flags.contains(CloneFlags::CLEAR_SIGHAND) {
+        true => actions.cleared(),
+        false => actions.clone(),
+    };
+    drop(actions);
+    Sighand::new(copy)
+}
+
+/// The framework task of `child`, ready to start.
+fn prepare_task(child: &Arc<Thread>, user: UserContext, args: &CloneArgs) -> Result<Arc<Task>> {
+    let mm = child.process().mm().ok_or(error!(ESRCH))?;
+    if args.flags.contains(CloneFlags::CHILD_CLEARTID) {
+        child.set_clear_child_tid(args.child_tid);
+    }
+    let task = build_task(child, user, mm.vm().clone())?;
+    if args.flags.contains(CloneFlags::CHILD_SETTID) {
+        // An address that cannot be written is the program's loss, as on Linux.
+        let _ = mm.vm().write_val(args.child_tid, child.tid());
+    }
+    let group = child.process().signals.lock();
+    let must_look = child.must_act(&group);
+    drop(group);
+    if must_look {
+        task.raise_interrupt();
+    }
+    Ok(task)
+}
+
+/// A framework task that runs `user` as `thread` and then ends it.
+pub(crate) fn build_task(
+    thread: &Arc<Thread>,
+    user: UserContext,
+    vm: Arc<VmSpace>,
+) -> Result<Arc<Task>> {
+    let runner = thread.clone();
+    let task = TaskBuilder::new("user", move || run::main(runner, user))
+        .ext(thread.clone())
+        .vm_space(vm)
+        .nice(thread.process().nice())
+        .build()?;
+    thread.set_task(&task);
+    Ok(task)
+}
+
+/// Takes back a child that has got no task.
+fn abandon(child: &Arc<Thread>, args: &CloneArgs) {
+    let process = child.process();
+    let mut table = table::lock();
+    let removed = if args.flags.contains(CloneFlags::THREAD) {
+        table.remove_thread(child.tid());
+        None
+    } else {
+        table.remove(process.pid())
+    };
+    process.signals.lock().threads.retain(|t| !Arc::ptr_eq(t, child));
+    drop(table);
+    drop(removed);
+    child.is_dying.store(true, Relaxed);
+    let mm: Option<Arc<AddressSpace>> = match args.flags.contains(CloneFlags::THREAD) {
+        true => None,
+        false => process.replace_mm(None),
+    };
+    drop(mm);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use errno::Errno;
+
+    fn check(word: u64) -> Option<Errno> {
+        let args = CloneArgs::from_flags_word(word).ok()?;
+        validate(&args).err().map(errno::Error::errno)
+    }
+
+    #[test]
+    fn combinations() {
+        assert_eq!(check(17), None);
+        assert_eq!(check(0x4100 | 17), None);
+        assert_eq!(check(0x1_0000), Some(Errno::EINVAL));
+        assert_eq!(check(0x800), Some(Errno::EINVAL));
+        assert_eq!(check(0x1_0800), Some(Errno::EINVAL));
+        assert_eq!(check(0x1_0900), None);
+        assert_eq!(check(0x3d_0f00), None);
+        assert_eq!(check(0x2_0000 | 17), Some(Errno::EINVAL));
+        assert_eq!(check(0x2000_0000), Some(Errno::EINVAL));
+        assert!(CloneArgs::from_flags_word(65).is_err());
+        assert_eq!(CloneArgs::from_flags_word(0x100).unwrap().exit_signal, None);
+        let args = CloneArgs {
+            flags: CloneFlags::CLEAR_SIGHAND | CloneFlags::SIGHAND | CloneFlags::VM,
+            ..CloneArgs::fork()
+        };
+        assert!(validate(&args).is_err());
+    }
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The point of no return: the process changes over to the new program.
+
+use alloc::sync::Arc;
+use core::sync::atomic::Ordering::Relaxed;
+
+use errno::{Result, err};
+use framework::{task::Task, user::UserContext};
+use mm::AddressSpace;
+
+use super::{ADDR_NO_RANDOMIZE, Image};
+use crate::{
+    exit, futex,
+    process::Process,
+    signal::{Sighand, Signal},
+    table,
+    thread::Thread,
+};
+
+/// personality(2) bits that a set-id program does not inherit.
+const PER_CLEAR_ON_SETID: u32 = ADDR_NO_RANDOMIZE | 0x0010_0000 | 0x0020_0000 | 0x0040_0000;
+
+/// Makes `thread` the only thread of its process, and takes up `image`.
+pub(super) fn take_up(thread: &Arc<Thread>, user: &mut UserContext, image: Image) -> Result<()> {
+    let files = thread.files();
+    // Ours and the thread's own: more means shared with another thread.
+    let own_files = match Arc::strong_count(&files) > 2 {
+        true => Some(Arc::new(files.fork()?)),
+        false => None,
+    };
+    drop(files);
+    end_other_threads(thread)?;
+    if let Some(own) = own_files {
+        drop(thread.set_files(own));
+    }
+    let process = thread.process();
+    let old = process.mm();
+    if let Some(old) = &old {
+        leave_old_memory(thread, process, old);
+    }
+    let mm = change_over(thread, user, image);
+    Task::set_vm_space(Some(mm.vm().clone()));
+    exit::complete_vfork(thread);
+    thread.files().close_on_exec();
+    drop(old);
+    Ok(())
+}
+
+/// As [`take_up`], where there is no old program and the thread does not run.
+pub(super) fn take_up_first(
+    thread: &Arc<Thread>,
+    user: &mut UserContext,
+    image: Image,
+) -> Arc<AddressSpace> {
+    change_over(thread, user, image)
+}
+
+/// Ends the other threads; EAGAIN if the process ends anyway.
+fn end_other_threads(thread: &Arc<Thread>) -> Result<()> {
+    let process = thread.process();
+    {
+        let mut group = process.signals.lock();
+        if group.group_exit.is_some() || group.exec_thread.is_some() || thread.is_dying() {
+            return err!(EAGAIN, "the process is ending");
+        }
+        if group.threads.len() == 1 && thread.tid() == process.pid() {
+            return Ok(());
+        }
+        group.exec_thread = Some(thread.tid());
+        exit::mark_dying(&group, Some(thread));
+    }
+    let alone = || {
+        let group = process.signals.lock();
+        (group.threads.len() == 1 || group.group_exit.is_some()).then_some(())
+    };
+    thread.park.wait_until(alone);
+    let mut table = table::lock();
+    let mut group = process.signals.lock();
+    group.exec_thread = None;
+    if group.group_exit.is_some() {
+        return err!(EAGAIN, "the process is ending");
+    }
+    let tid = thread.tid();
+    if tid != process.pid() {
+        table.remove_thread(tid);
+        thread.set_tid(process.pid());
+    }
+    Ok(())
+}
+
+/// What a thread owes those who share the memory it leaves.
+fn leave_old_memory(thread: &Arc<Thread>, process: &Process, old: &Arc<AddressSpace>) {
+    futex::release_robust_list(thread, old);
+    let clear = thread.clear_child_tid.swap(0, Relaxed);
+    if clear != 0 && Arc::strong_count(old) > 2 {
+        let _ = old.vm().write_val(clear, 0_u32);
+        futex::wake_address(old, clear, 1);
+    }
+    thread.set_robust_list(0);
+    exit::note_peak_rss(process, old);
+}
+
+/// Replaces all that belongs to the program; nothing here fails.
+fn change_over(thread: &Arc<Thread>, user: &mut UserContext, image: Image) -> Arc<AddressSpace> {
+    let process = thread.process();
+    let Image { mm, program, outcome, comm, entry, sp } = image;
+    process.replace_mm(Some(mm.clone()));
+    process.set_program(Some(Arc::new(program)));
+    let actions = process.sighand().actions.lock().after_exec();
+    *process.sighand.lock() = Sighand::new(actions);
+    {
+        let mut own = thread.signals.lock();
+        own.alt_stack = Default::default();
+        own.saved = None;
+    }
+    let _ = thread.take_restart();
+    if let Some(companion) = process.companion() {
+        companion.on_exec();
+    }
+    thread.set_comm(&comm);
+    change_identity(thread, process, outcome);
+    process.exit_signal.store(Signal::CHLD.number(), Relaxed);
+    if let Some(node) = table::lock().get_mut(process.pid()) {
+        node.has_execed = true;
+    }
+    user.reset();
+    let regs = user.regs_mut();
+    regs.rip = entry;
+    regs.rsp = sp;
+    mm
+}
+
+fn change_identity(thread: &Thread, process: &Process, outcome: cred::ExecOutcome) {
+    let old = thread.cred();
+    let changes_user = outcome.cred.euid != old.euid || outcome.cred.egid != old.egid;
+    if outcome.is_secure || outcome.gained_privilege {
+        process.set_death_signal(None);
+        process.set_personality(process.personality() & !PER_CLEAR_ON_SETID);
+    }
+    let is_dumpable = !(changes_user || outcome.gained_privilege);
+    process.set_dumpable(is_dumpable.into());
+    process.set_secure(outcome.is_secure);
+    if *old != outcome.cred {
+        thread.set_cred(Arc::new(outcome.cred));
+    }
+}

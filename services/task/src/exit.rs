@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The end of threads and processes.
+//!
+//! Ending is asked for by marks ([`Thread::exit`], [`begin_group_exit`]) that the
+//! thread sees on its way to user mode; it then returns from its user loop, and
+//! [`finish`] gives back all it had. The last thread leaves a zombie, or
+//! nothing if the parent ignores SIGCHLD.
+
+use alloc::{sync::Arc, vec::Vec};
+use core::sync::atomic::Ordering::{Relaxed, SeqCst};
+
+use framework::task::Task;
+use vfs::FdTable;
+
+use crate::{
+    futex, notify,
+    pid::Pid,
+    process::Process,
+    signal::{GroupSignals, SigInfo, Signal, StopState, send, stop},
+    table::{self, Table},
+    thread::Thread,
+    tree::INIT,
+};
+
+/// Called with the wait status of the first process when it has ended.
+static INIT_EXIT: framework::sync::Once<fn(i32)> = framework::sync::Once::new();
+
+/// Installs what happens when the first process ends: the machine has nothing
+/// left to run.
+pub fn set_init_exit_hook(hook: fn(i32)) {
+    INIT_EXIT.call_once(|| hook);
+}
+
+impl Thread {
+    /// exit(2): this thread ends, on its way to user mode.
+    pub fn exit(&self, code: i32) {
+        self.exit_status.store((code & 0xff) << 8, Relaxed);
+        let group = self.process().signals.lock();
+        self.is_dying.store(true, SeqCst);
+        drop(group);
+        self.interrupt();
+    }
+
+    /// exit_group(2): the whole process ends with `code`.
+    pub fn exit_group(&self, code: i32) {
+        exit_group_with(self, (code & 0xff) << 8);
+    }
+}
+
+/// Ends the whole process of `thread` with a wait status.
+pub(crate) fn exit_group_with(thread: &Thread, status: i32) {
+    let mut group = thread.process().signals.lock();
+    begin_group_exit(&mut group, status);
+}
+
+/// Marks all threads to end; the first status given stands.
+pub(crate) fn begin_group_exit(group: &mut GroupSignals, status: i32) {
+    if group.group_exit.is_some() {
+        return;
+    }
+    group.group_exit = Some(status);
+    group.stop = StopState::Running;
+    mark_dying(group, None);
+}
+
+/// Marks all threads but `except` to end.
+pub(crate) fn mark_dying(group: &GroupSignals, except: Option<&Arc<Thread>>) {
+    for thread in &group.threads {
+        if except.is_some_and(|e| Arc::ptr_eq(e, thread)) {
+            continue;
+        }
+        thread.is_dying.store(true, SeqCst);
+        thread.interrupt();
+        thread.park.wake_all();
+    }
+}
+
+/// Gives back all that `thread` has, as the last thing it does.
+pub(crate) fn finish(thread: &Arc<Thread>) {
+    let process = thread.process();
+    process.note_remains(thread);
+    release_memory(thread);
+    drop(thread.set_files(no_files()));
+    let (is_last, exec_waiter) = leave_group(thread);
+    stop::finish_if_all_stopped(thread);
+    if let Some(waiter) = exec_waiter {
+        waiter.park.wake_all();
+    }
+    let tid = thread.tid();
+    if tid != process.pid() {
+        table::lock().remove_thread(tid);
+    }
+    if is_last {
+        finish_process(thread);
+    }
+}
+
+/// The open files of a thread that has ended: none.
+fn no_files() -> Arc<FdTable> {
+    static NONE: framework::sync::Once<Arc<FdTable>> = framework::sync::Once::new();
+    NONE.call_once(|| Arc::new(FdTable::new())).clone()
+}
+
+/// Leaves the address space: tells who waits for that, then lets it go.
+fn release_memory(thread: &Arc<Thread>) {
+    let process = thread.process();
+    let Some(mm) = process.mm() else { return };
+    futex::release_robust_list(thread, &mm);
+    let clear = thread.clear_child_tid.load(Relaxed);
+    // Alone in its memory, nobody could be waiting.
+    if clear != 0 && (Arc::strong_count(&mm) > 2 || process.thread_count() > 1) {
+        let _ = mm.vm().write_val(clear, 0_u32);
+        futex::wake_address(&mm, clear, 1);
+    }
+    note_peak_rss(process, &mm);
+    if process.thread_count() == 1 {
+        process.replace_mm(None);
+    }
+    Task::set_vm_space(None);
+    drop(mm);
+    complete_vfork(thread);
+}
+
+pub(crate) fn note_peak_rss(process: &Process, mm: &mm::AddressSpace) {
+    let peak = mm.usage().peak_resident as u64 / 1024;
+    let mut usage = process.usage.lock();
+    usage.ended.max_rss_kib = usage.ended.max_rss_kib.max(peak);
+}
+
+/// Wakes a parent that waits in vfork.
+pub(crate) fn complete_vfork(thread: &Thread) {
+    let done = thread.vfork_done.lock().take();
+    if let Some(done) = done {
+        done.complete();
+    }
+}
+
+/// Takes the thread off its process; returns whether it was the last, and the
+/// thread whose execve waits for the others.
+fn leave_group(thread: &Arc<Thread>) -> (bool, Option<Arc<Thread>>) {
+    let process = thread.process();
+    let spent = thread.rusage();
+    let mut group = process.signals.lock();
+    process.usage.lock().ended.add(&spent);
+    group.threads.retain(|t| !Arc::ptr_eq(t, thread));
+    let is_last = group.threads.is_empty();
+    if is_last {
+        let own = thread.exit_status.load(Relaxed);
+        process.exit_status.store(group.group_exit.unwrap_or(own), Relaxed);
+        group.pending = Default::default();
+    }
+    let exec = group.exec_thread;
+    let waiter = exec.and_then(|tid| group.threads.iter().find(|t| t.tid() == tid).cloned());
+    (is_last, waiter)
+}
+
+/// The last thread ends: children, terminal, group and parent hear of it.
+fn finish_process(thread: &Arc<Thread>) {
+    let process = thread.process();
+    process.set_program(None);
+    if let Some(companion) = process.take_companion() {
+        companion.on_exit();
+    }
+    if process.leads_session() {
+        process.session().disassociate();
+    }
+    let mut table = table::lock();
+    orphan_children(&mut table, process);
+    stop_orphans(&mut table, process);
+    let is_reaped = become_zombie(&mut table, process);
+    drop(table);
+    drop(is_reaped);
+    if process.pid() == INIT
+        && let Some(hook) = INIT_EXIT.get()
+    {
+        hook(process.exit_status());
+    }
+}
+
+/// Gives the children to whoever adopts them.
+fn orphan_children(table: &mut Table, process: &Arc<Process>) {
+    let pid = process.pid();
+    if table.get(pid).is_none_or(|node| node.children.is_empty()) {
+        return;
+    }
+    let reaper = table.reaper_of(pid);
+    let orphans = table.reparent_children(pid, reaper);
+    let adopter = table.get(reaper).map(|node| node.process.clone());
+    for child in orphans {
+        let Some(node) = table.get(child) else { continue };
+        let (child, is_zombie) = (node.process.clone(), node.is_zombie);
+        child.note_relations(reaper, node.group, node.session);
+        child.exit_signal.store(Signal::CHLD.number(), Relaxed);
+        if let Some(signal) = child.death_signal() {
+            let info = SigInfo::user(signal, pid, process.owner_uid());
+            let _ = send::to_process(&child, signal, info);
+        }
+        if is_zombie && let Some(adopter) = &adopter {
+            drop(tell_of_end(table, &child, adopter));
+        }
+        continue_if_orphaned(table, child.group_id(), process);
+    }
+}
+
+/// The end of `process` may orphan its own group.
+fn stop_orphans(table: &mut Table, process: &Arc<Process>) {
+    continue_if_orphaned(table, process.group_id(), process);
+}
+
+/// A group that has just become orphaned and has stopped members gets SIGHUP
+/// and SIGCONT: nobody else could continue it (POSIX).
+fn continue_if_orphaned(table: &Table, group: Pid, leaving: &Process) {
+    if !table.is_orphaned(group, Some(leaving.pid())) {
+        return;
+    }
+    let members: Vec<Arc<Process>> = table
+        .group(group)
+        .iter()
+        .filter(|pid| **pid != leaving.pid())
+        .filter_map(|pid| table.get(*pid))
+        .map(|node| node.process.clone())
+        .collect();
+    if members.iter().any(|p| p.stopped_by().is_some()) {
+        send::kernel_to_each(&members, Signal::HUP);
+        send::kernel_to_each(&members, Signal::CONT);
+    }
+}
+
+/// Makes the process a zombie and tells the parent, or removes it at once if
+/// the parent wants no zombies. Returns what is to be dropped without the lock.
+fn become_zombie(table: &mut Table, process: &Arc<Process>) -> Option<Arc<Process>> {
+    let pid = process.pid();
+    let node = table.get_mut(pid)?;
+    node.is_zombie = true;
+    let parent = node.parent;
+    let parent = table.get(parent).map(|node| node.process.clone())?;
+    tell_of_end(table, process, &parent)
+}
+
+/// SIGCHLD (or the exit signal) and a wake-up for the parent of a zombie;
+/// removes the zombie if the parent reaps by itself.
+fn tell_of_end(
+    table: &mut Table,
+    child: &Arc<Process>,
+    parent: &Arc<Process>,
+) -> Option<Arc<Process>> {
+    let mut removed = None;
+    if let Some(signal) = child.exit_signal() {
+        let policy = send::child_policy(parent);
+        let is_chld = signal == Signal::CHLD;
+        if is_chld && policy.auto_reaps {
+            removed = table.remove(child.pid()).map(|node| node.process);
+        }
+        if !(is_chld && policy.ignores) {
+            let (code, status) = notify::exit_code(child.exit_status());
+            let info = notify::info(child, signal, code, status);
+            let _ = send::to_process(parent, signal, info);
+        }
+    }
+    parent.child_wait.wake_all();
+    removed
+}

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Futexes: sleeping on a word of user memory.
+//!
+//! A futex is known by its key: the address space and address if it is private,
+//! or the frame behind it if other processes may share it. Waiters are in hash
+//! buckets, in the order they came; who is woken is taken out of its bucket by
+//! the waker.
+//!
+//! Spec: futex(2), get_robust_list(2).
+
+use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
+use core::sync::atomic::{
+    AtomicBool,
+    Ordering::{Acquire, Relaxed, Release},
+};
+
+use errno::{Result, err, error};
+use framework::{
+    mm::PAGE_SIZE,
+    sync::{SpinLock, Wait, WaitError, WaitQueue},
+};
+use mm::{AddressSpace, AreaFlags};
+
+use crate::thread::Thread;
+
+/// Whether processes that share the memory can meet at a futex.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scope {
+    /// FUTEX_PRIVATE_FLAG: threads of one process.
+    Private,
+    /// Whoever maps the memory.
+    Shared,
+}
+
+/// What names a futex.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Key {
+    /// An address space's or a frame's number, told apart by `is_frame`.
+    owner: u64,
+    is_frame: bool,
+    /// The address, or the offset in the frame.
+    offset: usize,
+}
+
+struct Waiter {
+    key: SpinLock<Key>,
+    bits: u32,
+    is_woken: AtomicBool,
+    queue: WaitQueue,
+}
+
+type Bucket = SpinLock<VecDeque<Arc<Waiter>>>;
+
+const BUCKETS: usize = 64;
+static TABLE: [Bucket; BUCKETS] = [const { SpinLock::new(VecDeque::new()) }; BUCKETS];
+
+/// The bits that FUTEX_WAIT and FUTEX_WAKE use.
+pub const MATCH_ANY: u32 = u32::MAX;
+
+impl Key {
+    fn of(mm: &Arc<AddressSpace>, addr: usize, scope: Scope) -> Result<Self> {
+        if addr % 4 != 0 {
+            return err!(EINVAL, "not aligned");
+        }
+        // Bring the page in, so that it has a frame.
+        mm.vm().atomic_u32_load(addr)?;
+        let private =
+            Self { owner: Arc::as_ptr(mm) as usize as u64, is_frame: false, offset: addr };
+        if scope == Scope::Private || !is_shared_at(mm, addr) {
+            return Ok(private);
+        }
+        let page = addr & !(PAGE_SIZE - 1);
+        match mm.vm().query(page) {
+            Some(mapping) => {
+                let owner = mapping.frame.id();
+                Ok(Self { owner, is_frame: true, offset: addr % PAGE_SIZE })
+            }
+            None => Ok(private),
+        }
+    }
+
+    fn bucket(&self) -> &'static Bucket {
+        let mixed = (self.owner >> 4).wrapping_add(self.offset as u64 >> 2);
+        let at = mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58;
+        // 58 leaves 6 bits: below the count.
+        TABLE.get(at as usize).unwrap_or(&TABLE[0])
+    }
+}
+
+fn is_shared_at(mm: &AddressSpace, addr: usize) -> bool {
+    let mut is_shared = false;
+    mm.each_area(addr, |info| {
+        let area = info.area();
+        is_shared = area.contains(addr) && area.flags().contains(AreaFlags::SHARED);
+        false
+    });
+    is_shared
+}
+
+/// FUTEX_WAIT and FUTEX_WAIT_BITSET: sleeps if the word at `addr` is `expected`.
+/// EAGAIN if it is not, ETIMEDOUT at the deadline, EINTR.
+pub fn wait(
+    thread: &Thread,
+    addr: usize,
+    scope: Scope,
+    expected: u32,
+    bits: u32,
+    deadline_ns: Option<u64>,
+) -> Result<()> {
+    if bits == 0 {
+        return err!(EINVAL, "no bits to wait for");
+    }
+    let mm = thread.process().mm().ok_or(error!(EFAULT))?;
+    let key = Key::of(&mm, addr, scope)?;
+    let waiter = Arc::new(Waiter {
+        key: SpinLock::new(key),
+        bits,
+        is_woken: AtomicBool::new(false),
+        queue: WaitQueue::new(),
+    });
+    // Queued first, then the word is looked at: a waker changes the word first
+    // and then looks for waiters, so one of both sees the other.
+    key.bucket().lock().push_back(waiter.clone());
+    let mut how = Wait::interruptible();
+    if let Some(deadline) = deadline_ns {
+        how = how.deadline_ns(deadline);
+    }
+    let result = match mm.vm().atomic_u32_load(addr) {
+        Err(fault) => Err(fault.into()),
+        Ok(value) if value != expected => err!(EAGAIN, "the word has changed"),
+        Ok(_) => {
+            let woken = || waiter.is_woken.load(Acquire).then_some(());
+            waiter.queue.wait(how, woken).map_err(|why| match why {
+                WaitError::TimedOut => error!(ETIMEDOUT),
+                WaitError::Interrupted => error!(EINTR),
+            })
+        }
+    };
+    if result.is_ok() {
+        return Ok(());
+    }
+    // A wake-up that came meanwhile must not be lost.
+    if remove(&waiter) { result } else { Ok(()) }
+}
+
+/// Takes a waiter out of its bucket; false if a waker has done so.
+fn remove(waiter: &Arc<Waiter>) -> bool {
+    loop {
+        let key = *waiter.key.lock();
+        let mut bucket = key.bucket().lock();
+        if *waiter.key.lock() != key {
+            continue; // Moved by a requeue in between.
+        }
+        let place = bucket.iter().position(|w| Arc::ptr_eq(w, waiter));
+        return place.and_then(|at| bucket.remove(at)).is_some();
+    }
+}
+
+/// FUTEX_WAKE and FUTEX_WAKE_BITSET: wakes up to `count`; returns how many.
+pub fn wake(thread: &Thread, addr: usize, scope: Scope, count: usize, bits: u32) -> Result<usize> {
+    if bits == 0 {
+        return err!(EINVAL, "no bits to wake");
+    }
+    let mm = thread.process().mm().ok_or(error!(EFAULT))?;
+    let key = Key::of(&mm, addr, scope)?;
+    Ok(wake_key(&key, count, bits))
+}
+
+fn wake_key(key: &Key, count: usize, bits: u32) -> usize {
+    let mut woken = Vec::new();
+    {
+        let mut bucket = key.bucket().lock();
+        let mut at = 0;
+        while woken.len() < count
+            && let Some(waiter) = bucket.get(at)
+        {
+            if *waiter.key.lock() == *key && waiter.bits & bits != 0 {
+                woken.extend(bucket.remove(at));
+            } else {
+                at += 1;
+            }
+        }
+    }
+    for waiter in &woken {
+        waiter.is_woken.store(true, Release);
+        waiter.queue.wake_all();
+    }
+    woken.len()
+}
+
+/// FUTEX_REQUEUE and FUTEX_CMP_REQUEUE: wakes up to `wake`, moves up to `limit`
+/// others to the futex at `target`; returns how many of both. With `expected`,
+/// EAGAIN unless the word has that value.
+pub fn requeue(
+    thread: &Thread,
+    from: (usize, Scope),
+    target: usize,
+    counts: (usize, usize),
+    expected: Option<u32>,
+) -> Result<usize> {
+    let mm = thread.process().mm().ok_or(error!(EFAULT))?;
+    let key = Key::of(&mm, from.0, from.1)?;
+    let target = Key::of(&mm, target, from.1)?;
+    if let Some(expected) = expected
+        && mm.vm().atomic_u32_load(from.0)? != expected
+    {
+        return err!(EAGAIN, "the word has changed");
+    }
+    let woken = wake_key(&key, counts.0, MATCH_ANY);
+    let moved = move_waiters(&key, &target, counts.1);
+    Ok(woken + moved)
+}
+
+fn move_waiters(key: &Key, target: &Key, limit: usize) -> usize {
+    if key == target {
+        return 0;
+    }
+    let mut moved = VecDeque::new();
+    {
+        let mut bucket = key.bucket().lock();
+        let mut at = 0;
+        while moved.len() < limit
+            && let Some(waiter) = bucket.get(at)
+        {
+            if *waiter.key.lock() == *key {
+                moved.extend(bucket.remove(at));
+            } else {
+                at += 1;
+            }
+        }
+        // Renamed while no bucket has them: `remove` waits for a stable key.
+        for waiter in &moved {
+            *waiter.key.lock() = *target;
+        }
+    }
+    let count = moved.len();
+    target.bucket().lock().append(&mut moved);
+    count
+}
+
+/// Wakes waiters at `addr` of `mm`, private or shared: for a thread that ends.
+pub(crate) fn wake_address(mm: &Arc<AddressSpace>, addr: usize, count: usize) {
+    for scope in [Scope::Private, Scope::Shared] {
+        if let Ok(key) = Key::of(mm, addr, scope) {
+            wake_key(&key, count, MATCH_ANY);
+        }
+    }
+}
+
+/// As many robust futexes as are looked at, so that a loop in the list ends.
+const ROBUST_LIMIT: usize = 2048;
+const OWNER_DIED: u32 = 0x4000_0000;
+const WAITERS: u32 = 0x8000_0000;
+const TID_MASK: u32 = 0x3fff_ffff;
+
+/// Marks the futexes that a thread holds at its end, and wakes who waits.
+pub(crate) fn release_robust_list(thread: &Thread, mm: &Arc<AddressSpace>) {
+    let head = thread.robust_list.load(Relaxed);
+    if head == 0 {
+        return;
+    }
+    let vm = mm.vm();
+    let word = |at: usize| vm.read_val::<u64>(at).ok();
+    let (Some(mut entry), Some(offset), Some(pending)) =
+        (word(head), word(head.wrapping_add(8)), word(head.wrapping_add(16)))
+    else {
+        return;
+    };
+    let tid = thread.tid() as u32;
+    for _ in 0..ROBUST_LIMIT {
+        let at = (entry & !1) as usize;
+        if at == head {
+            break;
+        }
+        let next = word(at);
+        if at as u64 != pending & !1 {
+            release_robust(mm, at.wrapping_add(offset as usize), tid);
+        }
+        let Some(next) = next else { return };
+        entry = next;
+    }
+    if pending & !1 != 0 {
+        release_robust(mm, ((pending & !1) as usize).wrapping_add(offset as usize), tid);
+    }
+}
+
+fn release_robust(mm: &Arc<AddressSpace>, addr: usize, tid: u32) {
+    let vm = mm.vm();
+    loop {
+        let Ok(value) = vm.atomic_u32_load(addr) else { return };
+        if value & TID_MASK != tid {
+            return;
+        }
+        let new = (value & WAITERS) | OWNER_DIED;
+        match vm.atomic_u32_compare_exchange(addr, value, new) {
+            Ok(Ok(_)) => break,
+            Ok(Err(_)) => {}
+            Err(_) => return,
+        }
+    }
+    wake_address(mm, addr, 1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(owner: u64, offset: usize) -> Key {
+        Key { owner, is_frame: false, offset }
+    }
+
+    fn waiter(key: Key, bits: u32) -> Arc<Waiter> {
+        let waiter = Arc::new(Waiter {
+            key: SpinLock::new(key),
+            bits,
+            is_woken: AtomicBool::new(false),
+            queue: WaitQueue::new(),
+        });
+        key.bucket().lock().push_back(waiter.clone());
+        waiter
+    }
+
+    #[test]
+    fn wakes_in_order_by_bits() {
+        let k = key(1 << 20, 0x1000);
+        let (a, b, c) = (waiter(k, 1), waiter(k, 2), waiter(k, 3));
+        assert_eq!(wake_key(&k, 1, 2), 1);
+        assert!(b.is_woken.load(Relaxed) && !a.is_woken.load(Relaxed));
+        assert_eq!(wake_key(&k, 9, MATCH_ANY), 2);
+        assert!(c.is_woken.load(Relaxed));
+        assert_eq!(wake_key(&k, 9, MATCH_ANY), 0);
+    }
+
+    #[test]
+    fn requeue_moves_and_removal_finds() {
+        let (k, t) = (key(2 << 20, 0x1000), key(2 << 20, 0x2000));
+        let (a, b) = (waiter(k, 1), waiter(k, 1));
+        assert_eq!(move_waiters(&k, &t, 1), 1);
+        assert_eq!(wake_key(&t, 9, MATCH_ANY), 1);
+        assert!(a.is_woken.load(Relaxed));
+        assert!(remove(&b));
+        assert!(!remove(&b));
+        assert!(!remove(&a));
+    }
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The first process, and the hooks that other services get from this one.
+
+use alloc::sync::Arc;
+
+use cred::Cred;
+use errno::Result;
+use framework::{mm::stats, user::UserContext};
+use vfs::{FdTable, FsContext, hooks::ProcessHooks};
+
+use crate::{
+    clone,
+    exec::{self, Request, Strings},
+    oom,
+    process::{NewProcess, Process},
+    rlimit::{Resource, Rlimits},
+    run,
+    session::Session,
+    signal::{SigActions, SigInfo, Sighand, Signal, ThreadSignals, send},
+    table,
+    thread::{NewThread, Thread},
+    tree::INIT,
+};
+
+/// Installs what `vfs` and `mm` ask of processes. Called once at boot.
+pub fn init() {
+    vfs::hooks::set_process_hooks(&Hooks);
+    mm::set_oom_hook(oom::out_of_memory);
+}
+
+struct Hooks;
+
+impl ProcessHooks for Hooks {
+    fn file_size_limit(&self) -> u64 {
+        run::with_current(|t| t.process().rlimit(Resource::Fsize).cur).unwrap_or(u64::MAX)
+    }
+
+    fn file_size_exceeded(&self) {
+        if let Some(thread) = run::current() {
+            let info = SigInfo::kernel(Signal::XFSZ);
+            let _ = send::send_to_thread(&thread, info);
+        }
+    }
+}
+
+/// Bytes of memory that one thread may cost: what bounds how many there can be.
+const BYTES_PER_THREAD: usize = 128 * 1024;
+
+/// How many threads the machine's memory allows for.
+pub fn max_threads() -> u64 {
+    let bytes = stats().total_pages * framework::mm::PAGE_SIZE;
+    (bytes / BYTES_PER_THREAD).clamp(20, crate::pid::PID_MAX as usize) as u64
+}
+
+/// Starts the first process: program `path` with its arguments and environment,
+/// the root user, `fs` and the open `files`.
+pub fn start(
+    path: &[u8],
+    argv: Strings,
+    envp: Strings,
+    fs: FsContext,
+    files: FdTable,
+) -> Result<Arc<Process>> {
+    let process = Process::new(NewProcess {
+        session: Session::new(INIT),
+        mm: None,
+        sighand: Sighand::new(SigActions::new()),
+        rlimits: Rlimits::initial(max_threads()),
+        exit_signal: Some(Signal::CHLD),
+        dumpable: 1,
+        personality: 0,
+        oom_score_adj: 0,
+        nice: 0,
+        program: None,
+    });
+    process.set_pid(INIT);
+    let thread = Thread::new(NewThread {
+        tid: INIT,
+        process: process.clone(),
+        cred: Arc::new(Cred::root()),
+        fs: Arc::new(fs),
+        files: Arc::new(files),
+        comm: [0; 16],
+        signals: ThreadSignals::default(),
+    });
+    let mut user = UserContext::new()?;
+    let program = exec::open(&thread, path)?;
+    let request = Request { program, name: path.to_vec(), argv, envp };
+    let mm = exec::load_first(&thread, &mut user, request)?;
+    let mut table = table::lock();
+    let pid = table.allocate_pid()?;
+    debug_assert_eq!(pid, INIT);
+    table.insert(INIT, 0, None, process.clone())?;
+    process.note_relations(0, INIT, INIT);
+    drop(table);
+    process.signals.lock().threads.push(thread.clone());
+    let task = clone::build_task(&thread, user, mm.vm().clone())?;
+    task.start();
+    Ok(process)
+}

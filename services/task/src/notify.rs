@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Telling a parent what became of its child: SIGCHLD and a wake-up of wait.
+
+use crate::{
+    process::Process,
+    signal::{
+        CLD_CONTINUED, CLD_DUMPED, CLD_EXITED, CLD_KILLED, CLD_STOPPED, SigInfo, Signal, send,
+    },
+    table,
+    usage::NS_PER_TICK,
+    wait::{self, Ending},
+};
+
+/// What became of a child.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ChildEvent {
+    Stopped(Signal),
+    Continued,
+}
+
+/// Tells the parent of a stop or continuation.
+pub(crate) fn parent(child: &Process, event: ChildEvent) {
+    let Some(parent) = table::process(child.parent_pid()) else { return };
+    let (code, status) = match event {
+        ChildEvent::Stopped(signal) => (CLD_STOPPED, signal.number()),
+        ChildEvent::Continued => (CLD_CONTINUED, Signal::CONT.number()),
+    };
+    if send::child_policy(&parent).wants_stops {
+        let _ = send::to_process(&parent, Signal::CHLD, info(child, Signal::CHLD, code, status));
+    }
+    parent.child_wait.wake_all();
+}
+
+/// The `siginfo` about a child, also what waitid(2) reports.
+pub(crate) fn info(child: &Process, signal: Signal, code: i32, status: i32) -> SigInfo {
+    let uid = child.owner_uid();
+    let usage = child.rusage();
+    let ticks = (usage.user_ns / NS_PER_TICK, usage.system_ns / NS_PER_TICK);
+    SigInfo::child(signal, code, child.pid(), uid, status, ticks)
+}
+
+/// The code and status of an ended child.
+pub(crate) fn exit_code(status: i32) -> (i32, i32) {
+    match wait::ending(status) {
+        Ending::Exited(code) => (CLD_EXITED, code),
+        Ending::Killed(signal) => (CLD_KILLED, signal),
+        Ending::Dumped(signal) => (CLD_DUMPED, signal),
+    }
+}

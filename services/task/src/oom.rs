@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The out-of-memory killer: when a fault finds no memory, somebody has to go.
+//!
+//! The victim is the process that holds most memory, weighted by its
+//! oom_score_adj; the first process and those at -1000 are spared. While a
+//! victim is on its way out nobody else is chosen.
+
+use alloc::sync::{Arc, Weak};
+
+use framework::{mm::PAGE_SIZE, sync::SpinLock, task};
+use mm::OomVerdict;
+
+use crate::{process::Process, run, signal::send, table, tree::INIT};
+
+static VICTIM: SpinLock<Weak<Process>> = SpinLock::new(Weak::new());
+
+/// Called by `mm` when a fault finds no memory; may sleep.
+pub(crate) fn out_of_memory() -> OomVerdict {
+    let dying = run::with_current(|thread| thread.is_dying()).unwrap_or(false);
+    if dying {
+        // The caller is the victim: it must get out of the kernel.
+        return OomVerdict::GiveUp;
+    }
+    if is_victim_alive() {
+        wait_a_little();
+        return OomVerdict::Retry;
+    }
+    let Some(victim) = choose() else { return OomVerdict::GiveUp };
+    let rss = resident_pages(&victim);
+    log::warn!("out of memory: killed process {} ({} KiB)", victim.pid(), rss * PAGE_SIZE / 1024);
+    *VICTIM.lock() = Arc::downgrade(&victim);
+    send::kill_from_kernel(&victim);
+    if run::with_current(|thread| thread.is_dying()).unwrap_or(false) {
+        return OomVerdict::GiveUp;
+    }
+    wait_a_little();
+    OomVerdict::Retry
+}
+
+fn is_victim_alive() -> bool {
+    let victim = VICTIM.lock().upgrade();
+    victim.is_some_and(|p| p.mm().is_some() && !p.is_zombie())
+}
+
+fn wait_a_little() {
+    const PAUSE_NS: u64 = 1_000_000;
+    task::park(Some(framework::time::monotonic_ns() + PAUSE_NS));
+}
+
+fn resident_pages(process: &Process) -> usize {
+    process.mm().map_or(0, |mm| mm.vm().rss_pages())
+}
+
+/// How bad it would be to keep a process; None: it is spared.
+fn badness(rss_pages: usize, adjustment: i16, total_pages: usize) -> Option<i64> {
+    if adjustment == -1000 {
+        return None;
+    }
+    let weight = i64::from(adjustment) * total_pages as i64 / 1000;
+    Some((rss_pages as i64 + weight).max(1))
+}
+
+fn choose() -> Option<Arc<Process>> {
+    let total = framework::mm::stats().total_pages;
+    let candidates = table::processes().into_iter().filter(|p| p.pid() != INIT && !p.is_zombie());
+    let scored = candidates.filter_map(|p| {
+        let rss = resident_pages(&p);
+        let score = badness(rss, p.oom_score_adj(), total)?;
+        Some((score, p))
+    });
+    scored.max_by_key(|(score, _)| *score).map(|(_, process)| process)
+}
+
+/// What /proc/pid/oom_score shows: 0 to 2000.
+pub fn oom_score(process: &Process) -> i64 {
+    let total = framework::mm::stats().total_pages.max(1);
+    match badness(resident_pages(process), process.oom_score_adj(), total) {
+        Some(points) => 1000 + points.min(total as i64) * 1000 / total as i64 * 2 / 3,
+        None => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_goes_unless_spared() {
+        assert_eq!(badness(100, 0, 1000), Some(100));
+        assert_eq!(badness(100, -1000, 1000), None);
+        assert_eq!(badness(100, 500, 1000), Some(600));
+        assert_eq!(badness(100, -500, 1000), Some(1));
+    }
+}

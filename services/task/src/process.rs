@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! A process: a group of threads with one address space and one number.
+//!
+//! A [`Process`] lives from clone to wait: once its last thread has ended, what
+//! remains is its status and its usage. Whose child it is, its group and its
+//! session are in the process table ([`crate::table`]); the copies of those
+//! numbers here are for reading without that lock.
+//!
+//! Locks: process table > signal state > signal actions > a thread's signals.
+
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicBool, AtomicI16, AtomicI32, AtomicU32, Ordering::Relaxed};
+
+use cred::Cred;
+use framework::sync::{SpinLock, WaitQueue};
+use mm::AddressSpace;
+
+use crate::{
+    exec::Program,
+    pid::Pid,
+    rlimit::{Resource, Rlimit, Rlimits},
+    session::Session,
+    signal::{GroupSignals, Sighand, Signal},
+    thread::{COMM_LEN, Thread},
+    usage::Usage,
+};
+
+/// Something of another service that lives and dies with a process: its timers.
+pub trait Companion: Send + Sync + core::any::Any {
+    /// The process calls execve and is past the point of no return.
+    fn on_exec(&self);
+    /// The last thread of the process ends.
+    fn on_exit(&self);
+}
+
+/// A process.
+pub struct Process {
+    pid: AtomicI32,
+    parent: AtomicI32,
+    group: AtomicI32,
+    session_id: AtomicI32,
+    session: SpinLock<Arc<Session>>,
+    mm: SpinLock<Option<Arc<AddressSpace>>>,
+    pub(crate) sighand: SpinLock<Arc<Sighand>>,
+    pub(crate) signals: SpinLock<GroupSignals>,
+    rlimits: SpinLock<Rlimits>,
+    /// Woken when a child ends, stops or continues.
+    pub(crate) child_wait: WaitQueue,
+    pub(crate) usage: SpinLock<Usage>,
+    pub(crate) exit_signal: AtomicI32,
+    pub(crate) exit_status: AtomicI32,
+    companion: SpinLock<Option<Arc<dyn Companion>>>,
+    /// Keeps writers off the program file, as long as it runs.
+    program: SpinLock<Option<Arc<Program>>>,
+    start_ns: u64,
+    dumpable: AtomicU32,
+    remains: SpinLock<Remains>,
+    personality: AtomicU32,
+    pub(crate) death_signal: AtomicI32,
+    oom_score_adj: AtomicI16,
+    nice: AtomicI16,
+    is_secure: AtomicBool,
+}
+
+/// What is shown of a zombie.
+#[derive(Default)]
+struct Remains {
+    comm: [u8; COMM_LEN],
+    cred: Option<Arc<Cred>>,
+}
+
+/// What a new process starts with.
+pub(crate) struct NewProcess {
+    pub(crate) session: Arc<Session>,
+    pub(crate) mm: Option<Arc<AddressSpace>>,
+    pub(crate) sighand: Arc<Sighand>,
+    pub(crate) rlimits: Rlimits,
+    pub(crate) exit_signal: Option<Signal>,
+    pub(crate) dumpable: u32,
+    pub(crate) personality: u32,
+    pub(crate) oom_score_adj: i16,
+    pub(crate) nice: i16,
+    pub(crate) program: Option<Arc<Program>>,
+}
+
+impl Process {
+    pub(crate) fn new(new: NewProcess) -> Arc<Self> {
+        Arc::new(Self {
+            pid: AtomicI32::new(0),
+            parent: AtomicI32::new(0),
+            group: AtomicI32::new(0),
+            session_id: AtomicI32::new(new.session.id()),
+            session: SpinLock::new(new.session),
+            mm: SpinLock::new(new.mm),
+            sighand: SpinLock::new(new.sighand),
+            signals: SpinLock::new(GroupSignals::default()),
+            rlimits: SpinLock::new(new.rlimits),
+            child_wait: WaitQueue::new(),
+            usage: SpinLock::new(Usage::default()),
+            exit_signal: AtomicI32::new(new.exit_signal.map_or(0, Signal::number)),
+            exit_status: AtomicI32::new(0),
+            companion: SpinLock::new(None),
+            program: SpinLock::new(new.program),
+            start_ns: framework::time::monotonic_ns(),
+            dumpable: AtomicU32::new(new.dumpable),
+            remains: SpinLock::new(Remains::default()),
+            personality: AtomicU32::new(new.personality),
+            death_signal: AtomicI32::new(0),
+            oom_score_adj: AtomicI16::new(new.oom_score_adj),
+            nice: AtomicI16::new(new.nice),
+            is_secure: AtomicBool::new(false),
+        })
+    }
+
+    /// The process number (getpid).
+    #[inline]
+    pub fn pid(&self) -> Pid {
+        self.pid.load(Relaxed)
+    }
+
+    /// Gives a new process its number, before anybody can find it.
+    pub(crate) fn set_pid(&self, pid: Pid) {
+        self.pid.store(pid, Relaxed);
+    }
+
+    /// The parent's number (getppid).
+    #[inline]
+    pub fn parent_pid(&self) -> Pid {
+        self.parent.load(Relaxed)
+    }
+
+    /// The process group's number (getpgrp).
+    #[inline]
+    pub fn group_id(&self) -> Pid {
+        self.group.load(Relaxed)
+    }
+
+    /// The session's number (getsid).
+    #[inline]
+    pub fn session_id(&self) -> Pid {
+        self.session_id.load(Relaxed)
+    }
+
+    /// Copies the numbers that the table holds; the table's lock is held.
+    pub(crate) fn note_relations(&self, parent: Pid, group: Pid, session: Pid) {
+        self.parent.store(parent, Relaxed);
+        self.group.store(group, Relaxed);
+        self.session_id.store(session, Relaxed);
+    }
+
+    /// The session, with its controlling terminal.
+    pub fn session(&self) -> Arc<Session> {
+        self.session.lock().clone()
+    }
+
+    pub(crate) fn set_session(&self, session: Arc<Session>) {
+        *self.session.lock() = session;
+    }
+
+    /// The address space; None once the process has ended.
+    pub fn mm(&self) -> Option<Arc<AddressSpace>> {
+        self.mm.lock().clone()
+    }
+
+    pub(crate) fn replace_mm(&self, mm: Option<Arc<AddressSpace>>) -> Option<Arc<AddressSpace>> {
+        core::mem::replace(&mut *self.mm.lock(), mm)
+    }
+
+    /// The threads that have not ended, the oldest first.
+    pub fn threads(&self) -> alloc::vec::Vec<Arc<Thread>> {
+        self.signals.lock().threads.clone()
+    }
+
+    /// The name of its oldest thread; of one that has ended, the last name.
+    pub fn comm(&self) -> [u8; COMM_LEN] {
+        self.leader().map_or_else(|| self.remains.lock().comm, |leader| leader.comm())
+    }
+
+    /// The credentials of its oldest thread; of one that has ended, the last ones.
+    pub fn cred(&self) -> Option<Arc<Cred>> {
+        self.leader().map_or_else(|| self.remains.lock().cred.clone(), |t| Some(t.cred()))
+    }
+
+    /// The effective user and group, whose the files in /proc are.
+    pub fn owner(&self) -> (u32, u32) {
+        self.cred().map_or((0, 0), |cred| (cred.euid, cred.egid))
+    }
+
+    /// The real user, for what is sent about the process.
+    pub(crate) fn owner_uid(&self) -> u32 {
+        self.cred().map_or(0, |cred| cred.uid)
+    }
+
+    /// Notes what is still shown of a process whose last thread ends.
+    pub(crate) fn note_remains(&self, thread: &Thread) {
+        let remains = Remains { comm: thread.comm(), cred: Some(thread.cred()) };
+        *self.remains.lock() = remains;
+    }
+
+    /// How many threads have not ended.
+    pub fn thread_count(&self) -> usize {
+        self.signals.lock().threads.len()
+    }
+
+    /// The oldest thread that has not ended: the leading one as a rule.
+    pub fn leader(&self) -> Option<Arc<Thread>> {
+        self.signals.lock().threads.first().cloned()
+    }
+
+    /// Whether all threads have ended.
+    pub fn is_zombie(&self) -> bool {
+        self.signals.lock().threads.is_empty()
+    }
+
+    /// The limit of `resource`.
+    pub fn rlimit(&self, resource: Resource) -> Rlimit {
+        self.rlimits.lock().get(resource)
+    }
+
+    /// All limits.
+    pub fn rlimits(&self) -> Rlimits {
+        self.rlimits.lock().clone()
+    }
+
+    /// Replaces a limit by the rules of setrlimit(2); returns the old one.
+    pub fn set_rlimit(
+        &self,
+        resource: Resource,
+        new: Rlimit,
+        privilege: crate::rlimit::Privilege,
+    ) -> errno::Result<Rlimit> {
+        let old = {
+            let mut limits = self.rlimits.lock();
+            let old = limits.get(resource);
+            limits.set(resource, new, privilege)?;
+            old
+        };
+        if let Some(mm) = self.mm() {
+            mm.set_limits(self.mm_limits());
+        }
+        Ok(old)
+    }
+
+    /// The limits that memory calls obey.
+    pub(crate) fn mm_limits(&self) -> mm::Limits {
+        let limits = self.rlimits.lock();
+        mm::Limits {
+            address_space: limits.get(Resource::As).cur,
+            data: limits.get(Resource::Data).cur,
+            stack: limits.get(Resource::Stack).cur,
+            memlock: limits.get(Resource::Memlock).cur,
+        }
+    }
+
+    /// What other services attached.
+    pub fn companion(&self) -> Option<Arc<dyn Companion>> {
+        self.companion.lock().clone()
+    }
+
+    /// Attaches `make()` unless something is attached; returns what is.
+    pub fn companion_or(&self, make: impl FnOnce() -> Arc<dyn Companion>) -> Arc<dyn Companion> {
+        if let Some(have) = self.companion() {
+            return have;
+        }
+        let fresh = make();
+        self.companion.lock().get_or_insert(fresh).clone()
+    }
+
+    pub(crate) fn take_companion(&self) -> Option<Arc<dyn Companion>> {
+        self.companion.lock().take()
+    }
+
+    /// The program it runs; None once it has ended.
+    pub fn program(&self) -> Option<Arc<Program>> {
+        self.program.lock().clone()
+    }
+
+    pub(crate) fn set_program(&self, program: Option<Arc<Program>>) {
+        let old = core::mem::replace(&mut *self.program.lock(), program);
+        drop(old);
+    }
+
+    /// When it started, on the monotonic clock.
+    pub fn start_ns(&self) -> u64 {
+        self.start_ns
+    }
+
+    /// PR_GET_DUMPABLE.
+    pub fn dumpable(&self) -> u32 {
+        self.dumpable.load(Relaxed)
+    }
+
+    /// PR_SET_DUMPABLE, with a value checked by the caller.
+    pub fn set_dumpable(&self, value: u32) {
+        self.dumpable.store(value, Relaxed);
+    }
+
+    /// The execution domain (personality).
+    pub fn personality(&self) -> u32 {
+        self.personality.load(Relaxed)
+    }
+
+    /// Replaces the execution domain; returns the old one.
+    pub fn set_personality(&self, value: u32) -> u32 {
+        self.personality.swap(value, Relaxed)
+    }
+
+    /// PR_GET_PDEATHSIG: the signal sent when the parent ends.
+    pub fn death_signal(&self) -> Option<Signal> {
+        Signal::new(self.death_signal.load(Relaxed)).ok()
+    }
+
+    /// PR_SET_PDEATHSIG.
+    pub fn set_death_signal(&self, signal: Option<Signal>) {
+        self.death_signal.store(signal.map_or(0, Signal::number), Relaxed);
+    }
+
+    /// /proc/pid/oom_score_adj, -1000 to 1000.
+    pub fn oom_score_adj(&self) -> i16 {
+        self.oom_score_adj.load(Relaxed)
+    }
+
+    /// Sets /proc/pid/oom_score_adj, within its range.
+    pub fn set_oom_score_adj(&self, value: i16) {
+        self.oom_score_adj.store(value.clamp(-1000, 1000), Relaxed);
+    }
+
+    /// The nice value, -20 to 19.
+    pub fn nice(&self) -> i8 {
+        self.nice.load(Relaxed) as i8
+    }
+
+    /// Sets the nice value of all threads, within its range.
+    pub fn set_nice(&self, value: i8) {
+        let value = value.clamp(-20, 19);
+        self.nice.store(i16::from(value), Relaxed);
+        for thread in self.threads() {
+            if let Some(task) = thread.task() {
+                task.sched().set_nice(value);
+            }
+        }
+    }
+
+    /// Whether the program runs with rights that its caller had not (AT_SECURE).
+    pub fn is_secure(&self) -> bool {
+        self.is_secure.load(Relaxed)
+    }
+
+    pub(crate) fn set_secure(&self, secure: bool) {
+        self.is_secure.store(secure, Relaxed);
+    }
+
+    /// The signal that its end sends to the parent.
+    pub fn exit_signal(&self) -> Option<Signal> {
+        Signal::new(self.exit_signal.load(Relaxed)).ok()
+    }
+
+    /// The wait status of a process that has ended.
+    pub fn exit_status(&self) -> i32 {
+        self.exit_status.load(Relaxed)
+    }
+}

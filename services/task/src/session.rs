@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Sessions and their controlling terminals; process groups' rules.
+//!
+//! The terminal itself is another service's: it installs a [`Terminal`] with
+//! [`Session::set_terminal`] when a leader acquires it.
+
+use alloc::sync::Arc;
+
+use errno::{Result, err, error};
+use framework::sync::SpinLock;
+
+use crate::{
+    pid::Pid,
+    process::Process,
+    signal::{Signal, send},
+    table,
+};
+
+/// What a session needs of its controlling terminal.
+pub trait Terminal: Send + Sync + core::any::Any {
+    /// The device number, for /proc/pid/stat.
+    fn device_number(&self) -> u64;
+    /// The foreground process group.
+    fn foreground(&self) -> Option<Pid>;
+    /// The session's leader has ended or given the terminal up: nobody owns it.
+    fn released(&self, session: Pid);
+}
+
+/// A session: process groups that share a controlling terminal.
+pub struct Session {
+    id: Pid,
+    terminal: SpinLock<Option<Arc<dyn Terminal>>>,
+}
+
+impl Session {
+    pub(crate) fn new(id: Pid) -> Arc<Self> {
+        Arc::new(Self { id, terminal: SpinLock::new(None) })
+    }
+
+    /// The number of the process that made it.
+    pub fn id(&self) -> Pid {
+        self.id
+    }
+
+    /// The controlling terminal.
+    pub fn terminal(&self) -> Option<Arc<dyn Terminal>> {
+        self.terminal.lock().clone()
+    }
+
+    /// Makes `terminal` the controlling one; false if there is one already.
+    pub fn set_terminal(&self, terminal: Arc<dyn Terminal>) -> bool {
+        let mut slot = self.terminal.lock();
+        if slot.is_some() {
+            return false;
+        }
+        *slot = Some(terminal);
+        true
+    }
+
+    /// Takes the terminal away; the caller tells the terminal.
+    pub fn take_terminal(&self) -> Option<Arc<dyn Terminal>> {
+        self.terminal.lock().take()
+    }
+
+    /// Gives the terminal up for the whole session, as its leader's end does
+    /// and TIOCNOTTY by the leader: the foreground group gets SIGHUP and SIGCONT.
+    pub fn disassociate(&self) {
+        let Some(terminal) = self.take_terminal() else { return };
+        if let Some(group) = terminal.foreground() {
+            send::kernel_to_group(group, Signal::HUP);
+            send::kernel_to_group(group, Signal::CONT);
+        }
+        terminal.released(self.id);
+    }
+}
+
+impl Process {
+    /// setsid(2): a new session that this process leads.
+    pub fn start_session(&self) -> Result<Pid> {
+        let pid = self.pid();
+        let mut table = table::lock();
+        table.set_session(pid)?;
+        self.note_relations(self.parent_pid(), pid, pid);
+        self.set_session(Session::new(pid));
+        Ok(pid)
+    }
+
+    /// setpgid(2) by this process; zeros stand for the caller and for `pid`.
+    pub fn set_group(&self, pid: Pid, group: Pid) -> Result<()> {
+        if group < 0 {
+            return err!(EINVAL, "negative group");
+        }
+        let pid = if pid == 0 { self.pid() } else { pid };
+        let group = if group == 0 { pid } else { group };
+        let mut table = table::lock();
+        table.set_group(self.pid(), pid, group)?;
+        if let Some(node) = table.get(pid) {
+            node.process.note_relations(node.parent, node.group, node.session);
+        }
+        Ok(())
+    }
+
+    /// Whether this process leads its session.
+    pub fn leads_session(&self) -> bool {
+        self.session_id() == self.pid()
+    }
+}
+
+/// getpgid(2) and getsid(2) of another process: its group and session.
+pub fn relations(pid: Pid) -> Result<(Pid, Pid)> {
+    let process = table::process(pid).ok_or(error!(ESRCH, "no such process"))?;
+    Ok((process.group_id(), process.session_id()))
+}
+
+/// Whether no process of `group` has a parent that could continue it: such a
+/// group is not stopped by the terminal.
+pub fn is_orphaned_group(group: Pid) -> bool {
+    table::lock().is_orphaned(group, None)
+}
+
+/// Whether process group `group` exists in session `session`.
+pub fn group_in_session(group: Pid, session: Pid) -> bool {
+    let table = table::lock();
+    let mut members = table.group(group).iter().filter_map(|pid| table.get(*pid));
+    members.any(|node| node.session == session)
+}
+
+/// Whether any process is in `group`.
+pub fn group_exists(group: Pid) -> bool {
+    !table::lock().group(group).is_empty()
+}
+
+/// Sends `signal` from the kernel to every member of `group`, as a terminal
+/// does for its keys. Returns whether the group has members.
+pub fn signal_group(group: Pid, signal: Signal) -> bool {
+    send::kernel_to_group(group, signal)
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What happens on the way back to user mode when something is to be looked at.
+
+use alloc::sync::Arc;
+use core::sync::atomic::Ordering::Relaxed;
+
+use framework::user::UserContext;
+
+use crate::{
+    exit,
+    signal::{
+        DefaultAction, Disposition, SaFlags, SigAction, SigInfo, SigSet, Signal, StopState, frame,
+        stop,
+    },
+    thread::{Restart, Thread},
+    tree::INIT,
+};
+
+/// The number of restart_syscall(2).
+const NR_RESTART_SYSCALL: u64 = 219;
+/// The length of the `syscall` instruction.
+const SYSCALL_LEN: u64 = 2;
+
+/// A call that a signal interrupted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Interrupted {
+    /// How it goes on.
+    pub restart: Restart,
+    /// Its number.
+    pub number: u64,
+}
+
+/// What the user loop does next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use]
+pub enum Flow {
+    /// Run the program.
+    Run,
+    /// The thread ends: return from the user loop.
+    Exit,
+}
+
+/// What a look at the pending signals found.
+enum Found {
+    Nothing,
+    Exit,
+    JoinStop,
+    TellContinued,
+    Stop(Signal),
+    Fatal(i32),
+    Handle(Signal, SigInfo, SigAction),
+}
+
+/// Acts on all that waits for `thread`: stops, ends, or sets `user` up for
+/// handlers. `interrupted` is the call that ended because of it, if one did.
+pub fn deliver(
+    thread: &Arc<Thread>,
+    user: &mut UserContext,
+    interrupted: Option<Interrupted>,
+) -> Flow {
+    let mut interrupted = interrupted.filter(|call| call.restart != Restart::None);
+    if let Some(task) = thread.task() {
+        task.clear_interrupt();
+    }
+    loop {
+        match look(thread) {
+            Found::Nothing => break,
+            Found::Exit => return Flow::Exit,
+            Found::JoinStop => stop::participate(thread),
+            Found::TellContinued => stop::tell_continued(thread),
+            Found::Stop(signal) => stop::start(thread, signal),
+            Found::Fatal(status) => exit::exit_group_with(thread, status),
+            Found::Handle(signal, info, action) => {
+                if let Some(call) = interrupted.take() {
+                    let restarts =
+                        call.restart == Restart::Sys && action.flags.contains(SaFlags::RESTART);
+                    resume_call(user, call, restarts);
+                }
+                let _ = thread.take_restart();
+                handle(thread, user, signal, &info, &action);
+            }
+        }
+    }
+    if let Some(call) = interrupted {
+        resume_call(user, call, true);
+        if call.restart == Restart::Block {
+            user.regs_mut().rax = NR_RESTART_SYSCALL;
+        }
+    }
+    // A mask for one call only, and no handler took the old one into its frame.
+    thread.end_temporary_mask();
+    Flow::Run
+}
+
+fn resume_call(user: &mut UserContext, call: Interrupted, restarts: bool) {
+    let regs = user.regs_mut();
+    if restarts {
+        regs.rax = call.number;
+        regs.rip = regs.rip.wrapping_sub(SYSCALL_LEN);
+    } else {
+        regs.rax = -i64::from(errno::Errno::EINTR.number()) as u64;
+    }
+}
+
+/// Finds the next thing to do; takes a signal from its queue.
+fn look(thread: &Arc<Thread>) -> Found {
+    let process = thread.process();
+    let mut group = process.signals.lock();
+    if thread.is_dying() {
+        return Found::Exit;
+    }
+    if group.stop != StopState::Running {
+        return Found::JoinStop;
+    }
+    if group.tell_continued {
+        return Found::TellContinued;
+    }
+    loop {
+        let taken = {
+            let mut own = thread.signals.lock();
+            let deliverable = SigSet::ALL.without(own.blocked);
+            match own.pending.take_any(deliverable) {
+                Some(taken) => Some(taken),
+                None => group.pending.take_any(deliverable),
+            }
+        };
+        let Some((signal, info)) = taken else { return Found::Nothing };
+        let sighand = process.sighand();
+        let mut actions = sighand.actions.lock();
+        let action = actions.get(signal);
+        match action.disposition(signal) {
+            Disposition::Ignore => {}
+            Disposition::Handle => {
+                if action.flags.contains(SaFlags::RESETHAND) {
+                    actions.set(signal, SigAction::default());
+                }
+                return Found::Handle(signal, info, action);
+            }
+            Disposition::Default(_) if process.pid() == INIT && !group.is_killable => {}
+            Disposition::Default(DefaultAction::Stop) => {
+                group.stop_dequeued = true;
+                return Found::Stop(signal);
+            }
+            Disposition::Default(DefaultAction::Core) => {
+                return Found::Fatal(signal.number() | 0x80);
+            }
+            Disposition::Default(_) => return Found::Fatal(signal.number()),
+        }
+    }
+}
+
+/// Makes the program run its handler, or ends it when there is no room.
+fn handle(
+    thread: &Arc<Thread>,
+    user: &mut UserContext,
+    signal: Signal,
+    info: &SigInfo,
+    action: &SigAction,
+) {
+    let (mask, alt_stack) = {
+        let mut own = thread.signals.lock();
+        (own.saved.take().unwrap_or(own.blocked), own.alt_stack)
+    };
+    let request = frame::Request { signal, info, action, mask, alt_stack };
+    if frame::push(thread, user, &request).is_err() {
+        thread.signals.lock().blocked = mask;
+        thread.force_sigsegv(Some(signal));
+        return;
+    }
+    let mut blocked = thread.signals.lock().blocked.union(action.mask);
+    if !action.flags.contains(SaFlags::NODEFER) {
+        blocked.insert(signal);
+    }
+    let mut own = thread.signals.lock();
+    own.blocked = SigSet::mask_from_bits(blocked.bits());
+    own.alt_stack = own.alt_stack.disarmed();
+    thread.is_stopped.store(false, Relaxed);
+}

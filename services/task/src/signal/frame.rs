@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The x86-64 signal frame: Linux's `struct rt_sigframe`, byte for byte.
+//!
+//! From low to high: return address, ucontext, siginfo; above it, aligned to 64,
+//! the XSAVE image with Linux's marks in its software-reserved bytes.
+//!
+//! Trust: everything in a frame comes back from the program at sigreturn.
+//! Spec: arch/x86/include/uapi/asm/{sigcontext,ucontext}.h, as documented there.
+
+use alloc::{sync::Arc, vec::Vec};
+
+use errno::{Result, err, error};
+use framework::user::UserContext;
+
+use crate::{
+    signal::{AltStack, RawAltStack, SaFlags, SigAction, SigInfo, SigSet, Signal},
+    thread::Thread,
+};
+
+framework::pod_struct! {
+    /// `struct sigcontext`: the registers.
+    #[derive(PartialEq, Eq, Debug, Default)]
+    pub(crate) struct SigContext {
+        pub(crate) r8: u64,
+        pub(crate) r9: u64,
+        pub(crate) r10: u64,
+        pub(crate) r11: u64,
+        pub(crate) r12: u64,
+        pub(crate) r13: u64,
+        pub(crate) r14: u64,
+        pub(crate) r15: u64,
+        pub(crate) rdi: u64,
+        pub(crate) rsi: u64,
+        pub(crate) rbp: u64,
+        pub(crate) rbx: u64,
+        pub(crate) rdx: u64,
+        pub(crate) rax: u64,
+        pub(crate) rcx: u64,
+        pub(crate) rsp: u64,
+        pub(crate) rip: u64,
+        pub(crate) eflags: u64,
+        pub(crate) cs: u16,
+        pub(crate) gs: u16,
+        pub(crate) fs: u16,
+        pub(crate) ss: u16,
+        pub(crate) err: u64,
+        pub(crate) trapno: u64,
+        pub(crate) oldmask: u64,
+        pub(crate) cr2: u64,
+        pub(crate) fpstate: u64,
+        pub(crate) reserved: [u64; 8],
+    }
+}
+
+framework::pod_struct! {
+    /// `struct ucontext`.
+    #[derive(PartialEq, Eq, Debug, Default)]
+    pub(crate) struct UContext {
+        pub(crate) flags: u64,
+        pub(crate) link: u64,
+        pub(crate) stack: RawAltStack,
+        pub(crate) mcontext: SigContext,
+        pub(crate) sigmask: u64,
+    }
+}
+
+framework::pod_struct! {
+    /// `struct rt_sigframe`.
+    #[derive(PartialEq, Eq, Debug)]
+    pub(crate) struct SigFrame {
+        pub(crate) return_address: u64,
+        pub(crate) context: UContext,
+        pub(crate) info: SigInfo,
+    }
+}
+
+/// Bytes below the stack pointer that a program may use (System V ABI).
+const RED_ZONE: u64 = 128;
+
+pub(crate) const USER_CS: u16 = 0x33;
+pub(crate) const USER_SS: u16 = 0x2b;
+
+const UC_FP_XSTATE: u64 = 1;
+const UC_SIGCONTEXT_SS: u64 = 2;
+pub(crate) const UC_STRICT_RESTORE_SS: u64 = 4;
+
+/// Where the FXSAVE area leaves room for software: `struct _fpx_sw_bytes`.
+pub(crate) const SW_RESERVED: usize = 464;
+pub(crate) const MAGIC1: u32 = 0x4650_5853;
+pub(crate) const MAGIC2: u32 = 0x4650_5845;
+pub(crate) const MAGIC2_LEN: usize = 4;
+/// The FXSAVE area alone.
+pub(crate) const LEGACY_LEN: usize = 512;
+
+const FLAG_TF: u64 = 1 << 8;
+const FLAG_DF: u64 = 1 << 10;
+const FLAG_RF: u64 = 1 << 16;
+
+/// What a frame is made for.
+pub(super) struct Request<'a> {
+    pub(super) signal: Signal,
+    pub(super) info: &'a SigInfo,
+    pub(super) action: &'a SigAction,
+    pub(super) mask: SigSet,
+    pub(super) alt_stack: AltStack,
+}
+
+/// Where the parts of a frame go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Place {
+    frame: u64,
+    fpstate: u64,
+}
+
+/// AT_MINSIGSTKSZ: the most that a frame takes.
+pub fn min_stack_size() -> usize {
+    let frame = size_of::<SigFrame>() + RED_ZONE as usize;
+    (frame + UserContext::fpu_size() + MAGIC2_LEN + 64 + 16).next_multiple_of(16)
+}
+
+/// Finds room for a frame below `rsp` or on the alternate stack.
+fn place(rsp: u64, fpu_len: usize, on_alt: bool, alt: &AltStack) -> Result<Place> {
+    let mut sp = rsp.wrapping_sub(RED_ZONE);
+    let mut must_fit = on_alt && alt.contains(rsp);
+    if on_alt && let Some(top) = alt.top_for(sp) {
+        sp = top;
+        must_fit = true;
+    }
+    let fpstate = sp.wrapping_sub(fpu_len as u64) & !63;
+    let below = fpstate.wrapping_sub(size_of::<SigFrame>() as u64);
+    let frame = (below & !15).wrapping_sub(8);
+    if must_fit && !alt.holds(frame) {
+        return err!(EFAULT, "the signal stack overflows");
+    }
+    Ok(Place { frame, fpstate })
+}
+
+/// Pushes a frame and points `user` at the handler.
+pub(super) fn push(thread: &Arc<Thread>, user: &mut UserContext, what: &Request<'_>) -> Result<()> {
+    if !what.action.flags.contains(SaFlags::RESTORER) {
+        return err!(EFAULT, "x86-64 needs a restorer");
+    }
+    let mm = thread.process().mm().ok_or(error!(EFAULT))?;
+    let regs = *user.regs();
+    let fpu = fpu_image(user)?;
+    let on_alt = what.action.flags.contains(SaFlags::ONSTACK);
+    let at = place(regs.rsp, fpu.len(), on_alt, &what.alt_stack)?;
+
+    let context = UContext {
+        flags: UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS,
+        link: 0,
+        stack: what.alt_stack.to_raw(regs.rsp),
+        mcontext: save_registers(user, at.fpstate, what.mask, &thread.last_fault()),
+        sigmask: what.mask.bits(),
+    };
+    let frame = SigFrame { return_address: what.action.restorer, context, info: *what.info };
+    mm.vm().write(at.fpstate as usize, &fpu)?;
+    mm.vm().write_val(at.frame as usize, frame)?;
+
+    let regs = user.regs_mut();
+    regs.rdi = what.signal.number() as u64;
+    regs.rsi = at.frame + core::mem::offset_of!(SigFrame, info) as u64;
+    regs.rdx = at.frame + core::mem::offset_of!(SigFrame, context) as u64;
+    regs.rax = 0;
+    regs.rip = what.action.handler;
+    regs.rsp = at.frame;
+    regs.rflags &= !(FLAG_DF | FLAG_RF | FLAG_TF);
+    Ok(())
+}
+
+fn save_registers(
+    user: &UserContext,
+    fpstate: u64,
+    mask: SigSet,
+    fault: &crate::fault::LastFault,
+) -> SigContext {
+    let r = user.regs();
+    SigContext {
+        r8: r.r8,
+        r9: r.r9,
+        r10: r.r10,
+        r11: r.r11,
+        r12: r.r12,
+        r13: r.r13,
+        r14: r.r14,
+        r15: r.r15,
+        rdi: r.rdi,
+        rsi: r.rsi,
+        rbp: r.rbp,
+        rbx: r.rbx,
+        rdx: r.rdx,
+        rax: r.rax,
+        rcx: r.rcx,
+        rsp: r.rsp,
+        rip: r.rip,
+        eflags: r.rflags,
+        cs: USER_CS,
+        gs: 0,
+        fs: 0,
+        ss: USER_SS,
+        err: fault.code,
+        trapno: fault.vector,
+        oldmask: mask.bits(),
+        cr2: fault.addr,
+        fpstate,
+        reserved: [0; 8],
+    }
+}
+
+/// The FPU state as a program finds it: the XSAVE image with Linux's marks.
+fn fpu_image(user: &mut UserContext) -> Result<Vec<u8>> {
+    let size = UserContext::fpu_size();
+    let len = size + MAGIC2_LEN;
+    let mut image = Vec::new();
+    image.try_reserve_exact(len).map_err(|_| error!(ENOMEM))?;
+    image.resize(len, 0);
+    let area = image.get_mut(..size).ok_or(error!(EFAULT))?;
+    user.save_fpu(area);
+    if size > LEGACY_LEN {
+        mark(&mut image, size);
+    } else {
+        image.truncate(size);
+    }
+    Ok(image)
+}
+
+/// Writes the marks into an image of `size` bytes of XSAVE state.
+fn mark(image: &mut [u8], size: usize) {
+    let mut put = |at: usize, bytes: &[u8]| {
+        if let Some(room) = image.get_mut(at..at + bytes.len()) {
+            room.copy_from_slice(bytes);
+        }
+    };
+    put(SW_RESERVED, &MAGIC1.to_le_bytes());
+    put(SW_RESERVED + 4, &((size + MAGIC2_LEN) as u32).to_le_bytes());
+    put(SW_RESERVED + 8, &UserContext::fpu_features().to_le_bytes());
+    put(SW_RESERVED + 16, &(size as u32).to_le_bytes());
+    put(size, &MAGIC2.to_le_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::mem::offset_of;
+
+    #[test]
+    fn layout_is_linux() {
+        assert_eq!(size_of::<SigContext>(), 256);
+        assert_eq!(size_of::<UContext>(), 304);
+        assert_eq!(size_of::<SigFrame>(), 440);
+        assert_eq!(offset_of!(SigFrame, context), 8);
+        assert_eq!(offset_of!(SigFrame, info), 312);
+        assert_eq!(offset_of!(UContext, mcontext), 40);
+        assert_eq!(offset_of!(UContext, sigmask), 296);
+        assert_eq!(offset_of!(SigContext, rsp), 120);
+        assert_eq!(offset_of!(SigContext, rip), 128);
+        assert_eq!(offset_of!(SigContext, eflags), 136);
+        assert_eq!(offset_of!(SigContext, cs), 144);
+        assert_eq!(offset_of!(SigContext, err), 152);
+        assert_eq!(offset_of!(SigContext, cr2), 176);
+        assert_eq!(offset_of!(SigContext, fpstate), 184);
+    }
+
+    #[test]
+    fn placing_on_the_current_stack() {
+        for rsp in [0x7fff_0000_1000, 0x7fff_0000_1008, 0x7fff_0000_1237] {
+            let at = place(rsp, 836, false, &AltStack::default()).unwrap();
+            assert_eq!((at.frame + 8) % 16, 0);
+            assert_eq!(at.fpstate % 64, 0);
+            assert!(at.fpstate + 836 <= rsp - RED_ZONE);
+            assert!(at.frame + 440 <= at.fpstate);
+        }
+        // A wild stack pointer wraps; writing there fails later.
+        assert!(place(3, 836, false, &AltStack::default()).is_ok());
+    }
+
+    #[test]
+    fn marks() {
+        let mut image = alloc::vec![0_u8; 832 + 4];
+        mark(&mut image, 832);
+        assert_eq!(image[464..468], MAGIC1.to_le_bytes());
+        assert_eq!(image[468..472], 836_u32.to_le_bytes());
+        assert_eq!(image[480..484], 832_u32.to_le_bytes());
+        assert_eq!(image[832..], MAGIC2.to_le_bytes());
+    }
+}

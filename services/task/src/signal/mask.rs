@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! A thread's own signal calls: masks, actions, pending, and waits for signals.
+//!
+//! Spec: sigprocmask(2), sigaction(2), sigpending(2), sigsuspend(2),
+//! sigtimedwait(2).
+
+use errno::{Result, err};
+use framework::sync::{Wait, WaitError};
+
+use crate::{
+    signal::{Disposition, SigAction, SigInfo, SigSet, Signal},
+    thread::Thread,
+};
+
+/// The `how` of sigprocmask.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MaskChange {
+    /// SIG_BLOCK: add.
+    Block,
+    /// SIG_UNBLOCK: take away.
+    Unblock,
+    /// SIG_SETMASK: replace.
+    Set,
+}
+
+impl MaskChange {
+    /// From the number a program gave.
+    pub fn from_number(how: i32) -> Result<Self> {
+        match how {
+            0 => Ok(Self::Block),
+            1 => Ok(Self::Unblock),
+            2 => Ok(Self::Set),
+            _ => err!(EINVAL, "unknown mask change"),
+        }
+    }
+
+    fn apply(self, old: SigSet, set: SigSet) -> SigSet {
+        let new = match self {
+            Self::Block => old.union(set),
+            Self::Unblock => old.without(set),
+            Self::Set => set,
+        };
+        SigSet::mask_from_bits(new.bits())
+    }
+}
+
+impl Thread {
+    /// The signal mask.
+    pub fn blocked(&self) -> SigSet {
+        self.signals.lock().blocked
+    }
+
+    /// Changes the mask; returns the old one. Only the thread itself may.
+    pub fn change_mask(&self, how: MaskChange, set: SigSet) -> SigSet {
+        let group = self.process().signals.lock();
+        let old = {
+            let mut own = self.signals.lock();
+            let old = own.blocked;
+            own.blocked = how.apply(old, set);
+            old
+        };
+        if self.must_act(&group) {
+            drop(group);
+            self.interrupt();
+        }
+        old
+    }
+
+    /// Replaces the mask for one call (sigsuspend, ppoll, pselect). The old one
+    /// comes back by [`Thread::end_temporary_mask`], or after the handler of
+    /// the signal that ended the call.
+    pub fn set_temporary_mask(&self, mask: SigSet) {
+        let old = self.change_mask(MaskChange::Set, mask);
+        self.signals.lock().saved = Some(old);
+    }
+
+    /// Ends a temporary mask, unless the call was interrupted: then delivery does.
+    pub fn end_temporary_mask(&self) {
+        let saved = self.signals.lock().saved.take();
+        if let Some(mask) = saved {
+            self.change_mask(MaskChange::Set, mask);
+        }
+    }
+
+    /// What waits although it is blocked (sigpending).
+    pub fn pending_blocked(&self) -> SigSet {
+        let group = self.process().signals.lock();
+        let own = self.signals.lock();
+        own.pending.set().union(group.pending.set()).intersection(own.blocked)
+    }
+
+    /// The action of `signal`.
+    pub fn action(&self, signal: Signal) -> SigAction {
+        self.process().sighand().actions.lock().get(signal)
+    }
+
+    /// Replaces the action of `signal`; returns the old one. One that ignores
+    /// the signal drops what waits of it.
+    pub fn set_action(&self, signal: Signal, action: SigAction) -> Result<SigAction> {
+        if signal.is_unblockable() {
+            return err!(EINVAL, "cannot be caught or ignored");
+        }
+        let sighand = self.process().sighand();
+        let mut group = self.process().signals.lock();
+        let old = sighand.actions.lock().set(signal, action);
+        if action.disposition(signal) == Disposition::Ignore {
+            let gone = SigSet::of(&[signal]);
+            group.pending.flush(gone);
+            for thread in &group.threads {
+                thread.signals.lock().pending.flush(gone);
+            }
+        }
+        Ok(old)
+    }
+
+    /// Whether a signal from the terminal for a background process is useless:
+    /// blocked or ignored.
+    pub fn is_blocked_or_ignored(&self, signal: Signal) -> bool {
+        self.blocked().contains(signal)
+            || self.action(signal).disposition(signal) == Disposition::Ignore
+    }
+
+    /// sigsuspend(2): sleeps with `mask` until a signal is delivered. Always
+    /// EINTR; the call must end with [`crate::Restart::NoHand`].
+    pub fn sigsuspend(&self, mask: SigSet) -> Result<()> {
+        self.set_temporary_mask(mask);
+        loop {
+            let never = || None::<()>;
+            if self.park.wait(Wait::interruptible(), never) == Err(WaitError::Interrupted) {
+                return err!(EINTR);
+            }
+        }
+    }
+
+    /// pause(2): sleeps until a signal is delivered. Always EINTR.
+    pub fn pause(&self) -> Result<()> {
+        let never = || None::<()>;
+        let _ = self.park.wait(Wait::interruptible(), never);
+        err!(EINTR)
+    }
+
+    /// sigtimedwait(2): takes a signal of `set`, waiting for one until the
+    /// deadline. EAGAIN at the deadline, EINTR if another is to be handled.
+    pub fn sigtimedwait(&self, set: SigSet, deadline_ns: Option<u64>) -> Result<SigInfo> {
+        let set = set.without(SigSet::UNBLOCKABLE);
+        let take = || {
+            let mut group = self.process().signals.lock();
+            let mut own = self.signals.lock();
+            let taken = match own.pending.take_any(set) {
+                Some(taken) => Some(taken),
+                None => group.pending.take_any(set),
+            };
+            own.awaited = if taken.is_some() { SigSet::EMPTY } else { set };
+            taken.map(|(_, info)| info)
+        };
+        if let Some(info) = take() {
+            return Ok(info);
+        }
+        let mut how = Wait::interruptible();
+        if let Some(deadline) = deadline_ns {
+            how = how.deadline_ns(deadline);
+        }
+        let waited = self.park.wait(how, take);
+        let result = match waited {
+            Ok(info) => Ok(info),
+            Err(why) => match (take(), why) {
+                (Some(info), _) => Ok(info),
+                (None, WaitError::TimedOut) => err!(EAGAIN, "no signal in time"),
+                (None, WaitError::Interrupted) => err!(EINTR),
+            },
+        };
+        self.signals.lock().awaited = SigSet::EMPTY;
+        self.recalculate_interrupt();
+        result
+    }
+
+    /// Drops the interrupt flag if nothing is left to act upon.
+    fn recalculate_interrupt(&self) {
+        let Some(task) = self.task() else { return };
+        task.clear_interrupt();
+        if self.signal_pending() {
+            task.raise_interrupt();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mask_changes() {
+        let int = SigSet::of(&[Signal::INT]);
+        let both = SigSet::of(&[Signal::INT, Signal::TERM]);
+        assert_eq!(MaskChange::Block.apply(int, both), both);
+        assert_eq!(MaskChange::Unblock.apply(both, int), SigSet::of(&[Signal::TERM]));
+        assert_eq!(
+            MaskChange::Set.apply(both, SigSet::ALL),
+            SigSet::ALL.without(SigSet::UNBLOCKABLE)
+        );
+        assert!(MaskChange::from_number(3).is_err());
+        assert!(MaskChange::from_number(-1).is_err());
+    }
+}

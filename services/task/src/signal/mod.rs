@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Signals: what waits, who may send, what is done on the way to user mode.
+//!
+//! [`send`] queues a signal and wakes who can take it; [`deliver()`] runs on the
+//! way back to user mode and stops, ends or redirects the thread. All pending
+//! signals and masks are under the process's signal lock, so a sender and a
+//! thread that changes its mask never miss each other.
+//!
+//! Spec: signal(7), sigaction(2).
+
+mod action;
+mod altstack;
+mod deliver;
+mod frame;
+mod info;
+mod mask;
+mod number;
+mod queue;
+pub(crate) mod send;
+mod sigreturn;
+mod state;
+pub(crate) mod stop;
+
+pub use action::{Disposition, RawSigAction, SIG_DFL, SIG_IGN, SaFlags, SigAction, SigActions};
+pub use altstack::{AltStack, RawAltStack};
+pub use deliver::{Flow, Interrupted, deliver};
+pub use frame::min_stack_size;
+pub use info::*;
+pub use mask::MaskChange;
+pub use number::{DefaultAction, SigSet, Signal};
+pub use send::{
+    bump_timer_signal, kill, kill_all, kill_group, queue_to_process, queue_to_thread,
+    send_to_process, send_to_thread, signal_session, tgkill, tkill,
+};
+pub use sigreturn::sigreturn;
+pub use state::SignalSets;
+
+pub(crate) use queue::{Payer, SigQueue};
+pub(crate) use state::{GroupSignals, Sighand, StopState, ThreadSignals};

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Leaving a handler: registers, mask and FPU state come back from the frame.
+//!
+//! Trust: the frame is the program's; nothing in it can hurt but the program.
+//! What no user mode can have (selectors, a bad FPU image) ends in SIGSEGV.
+
+use alloc::{sync::Arc, vec::Vec};
+
+use errno::{Result, err, error};
+use framework::{
+    mm::VmSpace,
+    user::{INITIAL_RFLAGS, UserContext, is_user_address},
+};
+
+use crate::{
+    signal::{
+        MaskChange, SigSet,
+        frame::{
+            LEGACY_LEN, MAGIC1, MAGIC2, MAGIC2_LEN, SW_RESERVED, SigContext, SigFrame,
+            UC_STRICT_RESTORE_SS, USER_CS, USER_SS,
+        },
+    },
+    thread::Thread,
+};
+
+/// Flags that sigreturn takes from the frame: CF PF AF ZF SF TF DF OF RF AC.
+const RESTORED_FLAGS: u64 =
+    0x1 | 0x4 | 0x10 | 0x40 | 0x80 | 0x100 | 0x400 | 0x800 | 0x1_0000 | 0x4_0000;
+
+/// rt_sigreturn(2): `user` continues as the frame at its stack pointer says; a
+/// frame that cannot be used raises SIGSEGV.
+pub fn sigreturn(thread: &Arc<Thread>, user: &mut UserContext) {
+    if restore(thread, user).is_err() {
+        thread.force_sigsegv(None);
+    }
+}
+
+fn restore(thread: &Arc<Thread>, user: &mut UserContext) -> Result<()> {
+    let mm = thread.process().mm().ok_or(error!(EFAULT))?;
+    // The handler's `ret` has popped the return address.
+    let at = user.regs().rsp.wrapping_sub(8);
+    let frame: SigFrame = mm.vm().read_val(at as usize)?;
+    thread.change_mask(MaskChange::Set, SigSet::mask_from_bits(frame.context.sigmask));
+    let saved = &frame.context.mcontext;
+    restore_registers(user, saved);
+    check_selectors(saved, frame.context.flags)?;
+    if !is_user_address(saved.rip) {
+        return err!(EFAULT, "not a user address");
+    }
+    restore_fpu(mm.vm(), user, saved.fpstate)?;
+    thread.restore_altstack(&frame.context.stack, user.regs().rsp);
+    Ok(())
+}
+
+fn restore_registers(user: &mut UserContext, from: &SigContext) {
+    let r = user.regs_mut();
+    r.r8 = from.r8;
+    r.r9 = from.r9;
+    r.r10 = from.r10;
+    r.r11 = from.r11;
+    r.r12 = from.r12;
+    r.r13 = from.r13;
+    r.r14 = from.r14;
+    r.r15 = from.r15;
+    r.rdi = from.rdi;
+    r.rsi = from.rsi;
+    r.rbp = from.rbp;
+    r.rbx = from.rbx;
+    r.rdx = from.rdx;
+    r.rax = from.rax;
+    r.rcx = from.rcx;
+    r.rsp = from.rsp;
+    r.rip = from.rip;
+    r.rflags = (from.eflags & RESTORED_FLAGS) | INITIAL_RFLAGS;
+}
+
+/// The CPU would fault on the way to user mode with other selectors than these.
+fn check_selectors(saved: &SigContext, flags: u64) -> Result<()> {
+    if saved.cs | 3 != USER_CS {
+        return err!(EFAULT, "bad code selector");
+    }
+    if flags & UC_STRICT_RESTORE_SS != 0 && saved.ss | 3 != USER_SS {
+        return err!(EFAULT, "bad stack selector");
+    }
+    Ok(())
+}
+
+/// Loads the FPU image at `at`; none means the initial state.
+fn restore_fpu(vm: &VmSpace, user: &mut UserContext, at: u64) -> Result<()> {
+    if at == 0 {
+        return Ok(reset_fpu(user));
+    }
+    if at % 64 != 0 {
+        return err!(EFAULT, "FPU image is not aligned");
+    }
+    let addr = at as usize;
+    let mut legacy = [0_u8; LEGACY_LEN];
+    vm.read(addr, &mut legacy)?;
+    let size = UserContext::fpu_size();
+    if !has_full_image(vm, addr, &legacy, size) {
+        return load(user, &legacy);
+    }
+    let mut image = Vec::new();
+    image.try_reserve_exact(size).map_err(|_| error!(ENOMEM))?;
+    image.resize(size, 0);
+    vm.read(addr, &mut image)?;
+    load(user, &image)
+}
+
+fn load(user: &mut UserContext, image: &[u8]) -> Result<()> {
+    user.load_fpu(image).map_err(|_| error!(EFAULT, "the CPU refuses the FPU image"))
+}
+
+/// Whether the marks say that the whole XSAVE area is there.
+fn has_full_image(vm: &VmSpace, addr: usize, legacy: &[u8], size: usize) -> bool {
+    let word = |at: usize| {
+        let bytes = legacy.get(at..at + 4).and_then(|b| b.try_into().ok());
+        bytes.map_or(0, u32::from_le_bytes)
+    };
+    let is_marked = word(SW_RESERVED) == MAGIC1
+        && word(SW_RESERVED + 4) as usize == size + MAGIC2_LEN
+        && word(SW_RESERVED + 16) as usize == size;
+    is_marked && size > LEGACY_LEN && vm.read_val::<u32>(addr + size) == Ok(MAGIC2)
+}
+
+/// The initial FPU state, by loading an image of it: `reset` would take the
+/// general registers along.
+fn reset_fpu(user: &mut UserContext) {
+    let mut initial = [0_u8; LEGACY_LEN];
+    if let Some(control) = initial.get_mut(..2) {
+        control.copy_from_slice(&0x37f_u16.to_le_bytes());
+    }
+    if let Some(mxcsr) = initial.get_mut(24..28) {
+        mxcsr.copy_from_slice(&0x1f80_u32.to_le_bytes());
+    }
+    let _ = user.load_fpu(&initial);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selectors() {
+        let mut saved = SigContext { cs: 0x33, ss: 0x2b, ..Default::default() };
+        assert!(check_selectors(&saved, UC_STRICT_RESTORE_SS).is_ok());
+        saved.ss = 0x18;
+        assert!(check_selectors(&saved, UC_STRICT_RESTORE_SS).is_err());
+        assert!(check_selectors(&saved, 0).is_ok());
+        for cs in [0, 0x08, 0x10, 0x13, 0x23, 0xffff] {
+            saved.cs = cs;
+            assert!(check_selectors(&saved, 0).is_err());
+        }
+        saved.cs = 0x30;
+        assert!(check_selectors(&saved, 0).is_ok());
+    }
+
+    #[test]
+    fn no_privileged_flag_comes_back() {
+        let mut user = UserContext::new().unwrap();
+        let from = SigContext { eflags: u64::MAX, rip: 5, ..Default::default() };
+        restore_registers(&mut user, &from);
+        let iopl_nt_vm_vif = 0x3000 | 0x4000 | 0x2_0000 | 0x18_0000;
+        assert_eq!(user.regs().rflags & iopl_nt_vm_vif, 0);
+        assert_ne!(user.regs().rflags & 0x200, 0);
+        assert_eq!(user.regs().rip, 5);
+    }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Stopping and continuing: job control's half of signals.
+//!
+//! A thread that takes a stopping signal starts the stop; the others join it on
+//! their way to user mode; the last one tells the parent. SIGCONT ends it when
+//! it is sent, and the first thread that goes on tells the parent.
+
+use alloc::sync::Arc;
+use core::sync::atomic::Ordering::Relaxed;
+
+use crate::{
+    notify::{self, ChildEvent},
+    signal::{Signal, StopState},
+    table,
+    thread::Thread,
+};
+
+/// Starts a stop by `signal`, which the thread has just taken from its queue.
+pub(super) fn start(thread: &Arc<Thread>, signal: Signal) {
+    let process = thread.process();
+    if signal != Signal::STOP && table::lock().is_orphaned(process.group_id(), None) {
+        // Nobody could continue it.
+        return;
+    }
+    let mut group = process.signals.lock();
+    let is_over = !group.stop_dequeued || group.group_exit.is_some() || thread.is_dying();
+    if is_over || group.stop != StopState::Running {
+        return;
+    }
+    group.stop = StopState::Stopping(signal);
+    for other in &group.threads {
+        if !Arc::ptr_eq(other, thread) {
+            other.interrupt();
+        }
+    }
+}
+
+/// Sleeps while the process stops or is stopped.
+pub(super) fn participate(thread: &Arc<Thread>) {
+    let process = thread.process();
+    thread.is_stopped.store(true, Relaxed);
+    finish_if_all_stopped(thread);
+    thread.park.wait_until(|| {
+        let group = process.signals.lock();
+        (group.stop == StopState::Running || thread.is_dying()).then_some(())
+    });
+    thread.is_stopped.store(false, Relaxed);
+}
+
+/// Completes the stop when no thread runs any more: also called when one ends.
+pub(crate) fn finish_if_all_stopped(thread: &Thread) {
+    let process = thread.process();
+    let stopped = {
+        let mut group = process.signals.lock();
+        let StopState::Stopping(signal) = group.stop else { return };
+        if !group.threads.iter().all(|t| t.is_stopped.load(Relaxed)) {
+            return;
+        }
+        group.stop = StopState::Stopped(signal);
+        group.stop_report = Some(signal);
+        group.continue_report = false;
+        signal
+    };
+    notify::parent(process, ChildEvent::Stopped(stopped));
+}
+
+/// Tells the parent of a continuation that nobody has told it of yet.
+pub(super) fn tell_continued(thread: &Thread) {
+    let must_tell = {
+        let mut group = thread.process().signals.lock();
+        core::mem::take(&mut group.tell_continued)
+    };
+    if must_tell {
+        notify::parent(thread.process(), ChildEvent::Continued);
+    }
+}

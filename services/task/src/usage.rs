@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What processes have used: CPU time, page faults, memory.
+//!
+//! Spec: getrusage(2), times(2).
+
+use crate::{process::Process, thread::Thread};
+
+/// Nanoseconds in a clock tick as programs see it (USER_HZ is 100).
+pub const NS_PER_TICK: u64 = 10_000_000;
+
+/// What a thread, a process or its ended children have used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Rusage {
+    /// CPU time in user mode.
+    pub user_ns: u64,
+    /// CPU time in the kernel.
+    pub system_ns: u64,
+    /// The largest resident size, in KiB.
+    pub max_rss_kib: u64,
+    /// Page faults without input or output.
+    pub minor_faults: u64,
+    /// Page faults with.
+    pub major_faults: u64,
+    /// Times it gave up the CPU.
+    pub voluntary_switches: u64,
+    /// Times it was taken off the CPU.
+    pub involuntary_switches: u64,
+}
+
+impl Rusage {
+    /// Adds what `other` used; the resident size is the larger of both.
+    pub fn add(&mut self, other: &Self) {
+        self.user_ns += other.user_ns;
+        self.system_ns += other.system_ns;
+        self.max_rss_kib = self.max_rss_kib.max(other.max_rss_kib);
+        self.minor_faults += other.minor_faults;
+        self.major_faults += other.major_faults;
+        self.voluntary_switches += other.voluntary_switches;
+        self.involuntary_switches += other.involuntary_switches;
+    }
+}
+
+/// What a process keeps beyond its threads.
+#[derive(Default)]
+pub(crate) struct Usage {
+    /// Its threads that have ended.
+    pub(crate) ended: Rusage,
+    /// Children that were waited for, with theirs.
+    pub(crate) children: Rusage,
+}
+
+impl Thread {
+    /// What this thread has used.
+    pub fn rusage(&self) -> Rusage {
+        let (minor_faults, major_faults) = self.faults();
+        let mut usage = Rusage { minor_faults, major_faults, ..Rusage::default() };
+        if let Some(task) = self.task() {
+            let total = task.run_time_ns();
+            usage.user_ns = task.user_time_ns().min(total);
+            usage.system_ns = total - usage.user_ns;
+            (usage.voluntary_switches, usage.involuntary_switches) = task.sched().switches();
+        }
+        usage
+    }
+
+    /// The CPU time of this thread.
+    pub fn cpu_time_ns(&self) -> u64 {
+        self.task().map_or(0, |task| task.run_time_ns())
+    }
+}
+
+impl Process {
+    /// What all threads have used so far (RUSAGE_SELF).
+    pub fn rusage(&self) -> Rusage {
+        let signals = self.signals.lock();
+        let mut usage = self.usage.lock().ended;
+        for thread in &signals.threads {
+            usage.add(&thread.rusage());
+        }
+        drop(signals);
+        if let Some(mm) = self.mm() {
+            usage.max_rss_kib = usage.max_rss_kib.max(mm.usage().peak_resident as u64 / 1024);
+        }
+        usage
+    }
+
+    /// What children that were waited for have used (RUSAGE_CHILDREN).
+    pub fn children_rusage(&self) -> Rusage {
+        self.usage.lock().children
+    }
+
+    /// The CPU time of all threads.
+    pub fn cpu_time_ns(&self) -> u64 {
+        let signals = self.signals.lock();
+        let ended = self.usage.lock().ended;
+        let running: u64 = signals.threads.iter().map(|t| t.cpu_time_ns()).sum();
+        ended.user_ns + ended.system_ns + running
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn adding_takes_the_larger_rss() {
+        let mut a = Rusage { user_ns: 1, max_rss_kib: 10, ..Default::default() };
+        a.add(&Rusage { user_ns: 2, max_rss_kib: 4, minor_faults: 3, ..Default::default() });
+        assert_eq!((a.user_ns, a.max_rss_kib, a.minor_faults), (3, 10, 3));
+    }
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What each real user has of limited things: threads and queued signals.
+//!
+//! RLIMIT_NPROC and RLIMIT_SIGPENDING are limits of a user, not of a process.
+
+use alloc::{collections::BTreeMap, sync::Arc};
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use framework::sync::SpinLock;
+
+/// The counts of one user.
+pub struct UserCount {
+    uid: u32,
+    threads: AtomicU64,
+    signals: AtomicU64,
+}
+
+static USERS: SpinLock<BTreeMap<u32, Arc<UserCount>>> = SpinLock::new(BTreeMap::new());
+
+impl UserCount {
+    /// Counts that start at zero.
+    pub(crate) fn new(uid: u32) -> Self {
+        Self { uid, threads: AtomicU64::new(0), signals: AtomicU64::new(0) }
+    }
+
+    /// The counts of user `uid`.
+    pub(crate) fn of(uid: u32) -> Arc<Self> {
+        let mut users = USERS.lock();
+        if users.len() > 64 {
+            users.retain(|_, user| Arc::strong_count(user) > 1);
+        }
+        users.entry(uid).or_insert_with(|| Arc::new(Self::new(uid))).clone()
+    }
+
+    /// Whose counts they are.
+    pub fn uid(&self) -> u32 {
+        self.uid
+    }
+
+    /// How many threads the user has.
+    pub fn threads(&self) -> u64 {
+        self.threads.load(Relaxed)
+    }
+
+    /// How many queued signals the user's processes have.
+    pub fn signals(&self) -> u64 {
+        self.signals.load(Relaxed)
+    }
+
+    pub(crate) fn add_thread(&self) -> u64 {
+        self.threads.fetch_add(1, Relaxed) + 1
+    }
+
+    pub(crate) fn remove_thread(&self) {
+        self.threads.fetch_sub(1, Relaxed);
+    }
+
+    /// Counts one more queued signal unless that exceeds `limit`.
+    pub(crate) fn charge_signal(&self, limit: u64) -> bool {
+        if self.signals.fetch_add(1, Relaxed) < limit {
+            return true;
+        }
+        self.release_signal();
+        false
+    }
+
+    pub(crate) fn release_signal(&self) {
+        self.signals.fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limit_holds() {
+        let user = UserCount::new(7);
+        assert!(user.charge_signal(2));
+        assert!(user.charge_signal(2));
+        assert!(!user.charge_signal(2));
+        user.release_signal();
+        assert!(user.charge_signal(2));
+        assert_eq!((user.uid(), user.signals()), (7, 2));
+    }
+}

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Waiting for children: wait4 and waitid.
+//!
+//! Spec: wait(2).
+
+use alloc::sync::Arc;
+
+use errno::{Errno, Error, Result, err};
+use framework::sync::{Wait, WaitError};
+
+use crate::{
+    notify,
+    pid::Pid,
+    process::Process,
+    signal::{CLD_CONTINUED, CLD_STOPPED, SigInfo, Signal},
+    table::{self, Table},
+    thread::Thread,
+    tree::Node,
+    usage::Rusage,
+};
+
+bitflags::bitflags! {
+    /// The options of wait4 and waitid.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+    pub struct WaitOptions: u32 {
+        /// WNOHANG: do not sleep.
+        const NOHANG = 1;
+        /// WUNTRACED, WSTOPPED: report stops.
+        const STOPPED = 2;
+        /// WEXITED: report ends; implied by wait4.
+        const EXITED = 4;
+        /// WCONTINUED: report continuations.
+        const CONTINUED = 8;
+        /// WNOWAIT: leave the child waitable.
+        const NOWAIT = 0x0100_0000;
+        /// __WNOTHREAD: only children of this thread.
+        const NOTHREAD = 0x2000_0000;
+        /// __WALL: all children, whatever their exit signal.
+        const ALL = 0x4000_0000;
+        /// __WCLONE: only children whose exit signal is not SIGCHLD.
+        const CLONE = 0x8000_0000;
+    }
+}
+
+/// Whom to wait for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Which {
+    /// Any child.
+    Any,
+    /// The child with this number.
+    Process(Pid),
+    /// Any child in this group.
+    Group(Pid),
+}
+
+/// How a process ended, from its wait status.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// By itself, with this code.
+    Exited(i32),
+    /// By this signal.
+    Killed(i32),
+    /// By this signal, with a core.
+    Dumped(i32),
+}
+
+/// Reads the wait status of an ended process.
+pub const fn ending(status: i32) -> Ending {
+    match (status & 0x7f, status & 0x80) {
+        (0, _) => Ending::Exited((status >> 8) & 0xff),
+        (signal, 0) => Ending::Killed(signal),
+        (signal, _) => Ending::Dumped(signal),
+    }
+}
+
+/// What a wait found.
+#[derive(Clone, Debug)]
+pub struct Waited {
+    /// The child.
+    pub pid: Pid,
+    /// The status as wait4 reports it.
+    pub status: i32,
+    /// The information that waitid reports.
+    pub info: SigInfo,
+    /// What the child and its waited-for children have used.
+    pub rusage: Rusage,
+}
+
+impl Which {
+    /// From the `pid` argument of wait4, for a caller in group `own_group`.
+    pub fn from_pid(pid: Pid, own_group: Pid) -> Result<Self> {
+        match pid {
+            i32::MIN => err!(ESRCH, "no such group"),
+            -1 => Ok(Self::Any),
+            0 => Ok(Self::Group(own_group)),
+            pid if pid < 0 => Ok(Self::Group(-pid)),
+            pid => Ok(Self::Process(pid)),
+        }
+    }
+
+    /// From the first arguments of waitid, for a caller in group `own_group`.
+    pub fn from_id(kind: i32, id: Pid, own_group: Pid) -> Result<Self> {
+        match kind {
+            0 => Ok(Self::Any),
+            1 if id > 0 => Ok(Self::Process(id)),
+            2 if id > 0 => Ok(Self::Group(id)),
+            2 if id == 0 => Ok(Self::Group(own_group)),
+            _ => err!(EINVAL, "unknown kind of id"),
+        }
+    }
+
+    fn matches(self, pid: Pid, group: Pid) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Process(wanted) => wanted == pid,
+            Self::Group(wanted) => wanted == group,
+        }
+    }
+}
+
+impl WaitOptions {
+    /// The options of wait4(2), checked.
+    pub fn for_wait4(bits: u32) -> Result<Self> {
+        let allowed = Self::NOHANG
+            | Self::STOPPED
+            | Self::CONTINUED
+            | Self::NOTHREAD
+            | Self::ALL
+            | Self::CLONE;
+        match Self::from_bits(bits) {
+            Some(options) if allowed.contains(options) => Ok(options | Self::EXITED),
+            _ => err!(EINVAL, "unknown wait option"),
+        }
+    }
+
+    /// The options of waitid(2), checked.
+    pub fn for_waitid(bits: u32) -> Result<Self> {
+        let any = Self::EXITED | Self::STOPPED | Self::CONTINUED;
+        match Self::from_bits(bits) {
+            Some(options) if options.intersects(any) => Ok(options),
+            _ => err!(EINVAL, "unknown wait option, or nothing to wait for"),
+        }
+    }
+
+    fn matches_kind(self, exit_signal: Option<Signal>) -> bool {
+        if self.contains(Self::ALL) {
+            return true;
+        }
+        let is_clone = exit_signal != Some(Signal::CHLD);
+        self.contains(Self::CLONE) == is_clone
+    }
+}
+
+/// Waits for a child; None if none has changed and `options` has NOHANG.
+pub fn wait(thread: &Thread, which: Which, options: WaitOptions) -> Result<Option<Waited>> {
+    let process = thread.process();
+    let step = || match look(process, which, options) {
+        Step::Found(found) => Some(Ok(Some(*found))),
+        Step::Nobody => Some(err!(ECHILD, "no such child")),
+        Step::NotYet if options.contains(WaitOptions::NOHANG) => Some(Ok(None)),
+        Step::NotYet => None,
+    };
+    match process.child_wait.wait(Wait::interruptible(), step) {
+        Ok(result) => finish(process, result?),
+        Err(WaitError::Interrupted | WaitError::TimedOut) => {
+            Err(Error::new(Errno::EINTR, "interrupted while waiting"))
+        }
+    }
+}
+
+enum Step {
+    Found(alloc::boxed::Box<Raw>),
+    NotYet,
+    Nobody,
+}
+
+/// What was found under the lock, to be completed without it.
+struct Raw {
+    child: Arc<Process>,
+    pid: Pid,
+    code: i32,
+    status: i32,
+    wait_status: i32,
+    /// Dropped without the lock: a reaped child.
+    reaped: Option<Node<Arc<Process>>>,
+}
+
+fn finish(parent: &Process, found: Option<Raw>) -> Result<Option<Waited>> {
+    let Some(found) = found else { return Ok(None) };
+    let mut info = notify::info(&found.child, Signal::CHLD, found.code, found.status);
+    // waitid's information has no times.
+    for word in info.words.iter_mut().skip(2) {
+        *word = 0;
+    }
+    let mut rusage = found.child.rusage();
+    rusage.add(&found.child.children_rusage());
+    if found.reaped.is_some() {
+        parent.usage.lock().children.add(&rusage);
+    }
+    Ok(Some(Waited { pid: found.pid, status: found.wait_status, info, rusage }))
+}
+
+/// One look at all children.
+fn look(parent: &Process, which: Which, options: WaitOptions) -> Step {
+    let mut table = table::lock();
+    let Some(node) = table.get(parent.pid()) else { return Step::Nobody };
+    let mut outcome = Step::Nobody;
+    let mut found = None;
+    for pid in &node.children {
+        let Some(child) = table.get(*pid) else { continue };
+        if !which.matches(*pid, child.group) || !options.matches_kind(child.process.exit_signal()) {
+            continue;
+        }
+        outcome = Step::NotYet;
+        found = report(child, options);
+        if found.is_some() {
+            break;
+        }
+    }
+    match found {
+        Some(raw) => Step::Found(alloc::boxed::Box::new(reap(&mut table, raw, options))),
+        None => outcome,
+    }
+}
+
+/// What there is to report of a child; takes stop and continue reports.
+fn report(child: &Node<Arc<Process>>, options: WaitOptions) -> Option<Raw> {
+    let process = &child.process;
+    let raw = |code, status, wait_status| Raw {
+        child: process.clone(),
+        pid: process.pid(),
+        code,
+        status,
+        wait_status,
+        reaped: None,
+    };
+    if child.is_zombie {
+        if !options.contains(WaitOptions::EXITED) {
+            return None;
+        }
+        let (code, status) = notify::exit_code(process.exit_status());
+        return Some(raw(code, status, process.exit_status()));
+    }
+    let mut group = process.signals.lock();
+    let keeps = options.contains(WaitOptions::NOWAIT);
+    if options.contains(WaitOptions::STOPPED)
+        && let Some(signal) = group.stop_report
+    {
+        if !keeps {
+            group.stop_report = None;
+        }
+        let number = signal.number();
+        return Some(raw(CLD_STOPPED, number, number << 8 | 0x7f));
+    }
+    if options.contains(WaitOptions::CONTINUED) && group.continue_report {
+        group.continue_report = keeps;
+        return Some(raw(CLD_CONTINUED, Signal::CONT.number(), 0xffff));
+    }
+    None
+}
+
+fn reap(table: &mut Table, mut raw: Raw, options: WaitOptions) -> Raw {
+    let is_zombie = table.get(raw.pid).is_some_and(|node| node.is_zombie);
+    if is_zombie && !options.contains(WaitOptions::NOWAIT) {
+        raw.reaped = table.remove(raw.pid);
+    }
+    raw
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses() {
+        assert_eq!(ending(7 << 8), Ending::Exited(7));
+        assert_eq!(ending(9), Ending::Killed(9));
+        assert_eq!(ending(11 | 0x80), Ending::Dumped(11));
+    }
+
+    #[test]
+    fn whom() {
+        assert_eq!(Which::from_pid(-1, 5), Ok(Which::Any));
+        assert_eq!(Which::from_pid(0, 5), Ok(Which::Group(5)));
+        assert_eq!(Which::from_pid(-9, 5), Ok(Which::Group(9)));
+        assert_eq!(Which::from_pid(i32::MIN, 5).unwrap_err().errno(), Errno::ESRCH);
+        assert_eq!(Which::from_id(1, 0, 5).unwrap_err().errno(), Errno::EINVAL);
+        assert_eq!(Which::from_id(2, 0, 5), Ok(Which::Group(5)));
+        assert_eq!(Which::from_id(3, 4, 5).unwrap_err().errno(), Errno::EINVAL);
+        assert!(Which::Group(5).matches(1, 5));
+        assert!(!Which::Process(5).matches(1, 5));
+    }
+
+    #[test]
+    fn options() {
+        assert!(WaitOptions::for_wait4(4).is_err());
+        assert!(WaitOptions::for_wait4(1 << 20).is_err());
+        assert!(WaitOptions::for_wait4(0).unwrap().contains(WaitOptions::EXITED));
+        assert!(WaitOptions::for_waitid(1).is_err());
+        assert!(WaitOptions::for_waitid(4 | 0x0100_0000).is_ok());
+        let plain = WaitOptions::EXITED;
+        assert!(plain.matches_kind(Some(Signal::CHLD)));
+        assert!(!plain.matches_kind(None));
+        assert!((plain | WaitOptions::CLONE).matches_kind(Some(Signal::USR1)));
+        assert!((plain | WaitOptions::ALL).matches_kind(None));
+    }
+}
