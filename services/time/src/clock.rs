@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The clocks of clock_gettime(2).
+
+use alloc::sync::Arc;
+
+use cred::{Caps, Cred};
+use errno::{Result, err, error};
+use framework::time::{monotonic_ns, realtime_ns, set_realtime_ns};
+use task::{Process, Thread, table};
+
+use crate::sleep;
+
+/// The resolution of the coarse clocks, as on a Linux with HZ=250.
+pub const TICK_NS: u64 = 4_000_000;
+
+/// A clock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ClockId {
+    /// CLOCK_REALTIME.
+    Realtime,
+    /// CLOCK_MONOTONIC.
+    Monotonic,
+    /// CLOCK_PROCESS_CPUTIME_ID.
+    ProcessCpu,
+    /// CLOCK_THREAD_CPUTIME_ID.
+    ThreadCpu,
+    /// CLOCK_MONOTONIC_RAW.
+    MonotonicRaw,
+    /// CLOCK_REALTIME_COARSE.
+    RealtimeCoarse,
+    /// CLOCK_MONOTONIC_COARSE.
+    MonotonicCoarse,
+    /// CLOCK_BOOTTIME; nothing suspends this machine.
+    Boottime,
+    /// CLOCK_REALTIME_ALARM.
+    RealtimeAlarm,
+    /// CLOCK_BOOTTIME_ALARM.
+    BoottimeAlarm,
+    /// CLOCK_TAI; no offset is known, so it equals the real time.
+    Tai,
+    /// The CPU time of another process (clock_getcpuclockid).
+    OtherProcess(task::Pid),
+    /// The CPU time of another thread (pthread_getcpuclockid).
+    OtherThread(task::Pid),
+}
+
+/// The low bits of a negative clock number.
+const CPU_CLOCK_THREAD: i32 = 4;
+const CPU_CLOCK_KIND: i32 = 3;
+
+impl ClockId {
+    /// From the number a program gave; EINVAL if there is no such clock.
+    pub fn from_number(number: i32) -> Result<Self> {
+        Ok(match number {
+            0 => Self::Realtime,
+            1 => Self::Monotonic,
+            2 => Self::ProcessCpu,
+            3 => Self::ThreadCpu,
+            4 => Self::MonotonicRaw,
+            5 => Self::RealtimeCoarse,
+            6 => Self::MonotonicCoarse,
+            7 => Self::Boottime,
+            8 => Self::RealtimeAlarm,
+            9 => Self::BoottimeAlarm,
+            11 => Self::Tai,
+            // Kind 3 is a clock device's descriptor, of which there is none.
+            n if n < 0 && n & CPU_CLOCK_KIND != CPU_CLOCK_KIND => match (!(n >> 3), n) {
+                (0, n) if n & CPU_CLOCK_THREAD != 0 => Self::ThreadCpu,
+                (0, _) => Self::ProcessCpu,
+                (pid, n) if n & CPU_CLOCK_THREAD != 0 => Self::OtherThread(pid),
+                (pid, _) => Self::OtherProcess(pid),
+            },
+            _ => return err!(EINVAL, "no such clock"),
+        })
+    }
+
+    /// What it shows, to `thread`.
+    pub fn now(self, thread: &Thread) -> Result<u64> {
+        Ok(match self {
+            Self::Realtime | Self::RealtimeAlarm | Self::Tai => realtime_ns(),
+            Self::Monotonic | Self::MonotonicRaw | Self::Boottime | Self::BoottimeAlarm => {
+                monotonic_ns()
+            }
+            Self::RealtimeCoarse => coarse(realtime_ns()),
+            Self::MonotonicCoarse => coarse(monotonic_ns()),
+            Self::ProcessCpu => thread.process().cpu_time_ns(),
+            Self::ThreadCpu => thread.cpu_time_ns(),
+            Self::OtherProcess(pid) => other_process(pid)?.cpu_time_ns(),
+            Self::OtherThread(tid) => other_thread(thread, tid)?.cpu_time_ns(),
+        })
+    }
+
+    /// How finely it counts.
+    pub fn resolution_ns(self, thread: &Thread) -> Result<u64> {
+        match self {
+            Self::RealtimeCoarse | Self::MonotonicCoarse => return Ok(TICK_NS),
+            Self::OtherProcess(pid) => drop(other_process(pid)?),
+            Self::OtherThread(tid) => drop(other_thread(thread, tid)?),
+            _ => {}
+        }
+        Ok(1)
+    }
+
+    /// clock_settime(2): only the real time can be set, and only by root.
+    pub fn set(self, ns: u64, cred: &Cred) -> Result<()> {
+        match self {
+            Self::Realtime => {}
+            Self::ProcessCpu | Self::ThreadCpu | Self::OtherProcess(_) | Self::OtherThread(_) => {
+                return err!(EPERM, "CPU clocks cannot be set");
+            }
+            _ => return err!(EINVAL, "this clock cannot be set"),
+        }
+        if !cred.capable(Caps::SYS_TIME) {
+            return err!(EPERM, "only root sets the time");
+        }
+        set_realtime_ns(ns);
+        sleep::realtime_was_set();
+        Ok(())
+    }
+
+    /// Whether it is set by [`ClockId::set`], so that a sleep must look again.
+    pub(crate) fn is_realtime(self) -> bool {
+        matches!(self, Self::Realtime | Self::RealtimeAlarm | Self::Tai)
+    }
+
+    /// Refuses clocks that one cannot sleep on.
+    pub(crate) fn check_sleepable(self, thread: &Thread) -> Result<()> {
+        match self {
+            Self::ThreadCpu => err!(EINVAL, "a thread that sleeps uses no CPU time"),
+            Self::MonotonicRaw | Self::RealtimeCoarse | Self::MonotonicCoarse => {
+                err!(EOPNOTSUPP, "no sleeping on this clock")
+            }
+            Self::OtherProcess(_) | Self::OtherThread(_) => self.now(thread).map(drop),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn coarse(ns: u64) -> u64 {
+    ns - ns % TICK_NS
+}
+
+fn other_process(pid: task::Pid) -> Result<Arc<Process>> {
+    table::process(pid).ok_or(error!(EINVAL, "no such process"))
+}
+
+fn other_thread(caller: &Thread, tid: task::Pid) -> Result<Arc<Thread>> {
+    let thread = table::thread(tid).filter(|t| t.pid() == caller.pid());
+    thread.ok_or(error!(EINVAL, "no such thread of this process"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers() {
+        assert_eq!(ClockId::from_number(0), Ok(ClockId::Realtime));
+        assert_eq!(ClockId::from_number(11), Ok(ClockId::Tai));
+        for bad in [10, 12, 16, 1000, i32::MAX] {
+            assert!(ClockId::from_number(bad).is_err());
+        }
+        // clock_getcpuclockid(3) of process 77: ~77 << 3 | 2.
+        assert_eq!(ClockId::from_number((!77) << 3 | 2), Ok(ClockId::OtherProcess(77)));
+        assert_eq!(ClockId::from_number((!77) << 3 | 6), Ok(ClockId::OtherThread(77)));
+        assert_eq!(ClockId::from_number((!0) << 3 | 2), Ok(ClockId::ProcessCpu));
+        assert_eq!(ClockId::from_number((!0) << 3 | 6), Ok(ClockId::ThreadCpu));
+        // A clock device's descriptor.
+        assert!(ClockId::from_number((!5) << 3 | 3).is_err());
+    }
+
+    #[test]
+    fn coarse_is_whole_ticks() {
+        assert_eq!(coarse(3_999_999), 0);
+        assert_eq!(coarse(4_000_001), 4_000_000);
+    }
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The three interval timers that every process has.
+//!
+//! Spec: setitimer(2), alarm(2).
+
+use errno::{Result, err, error};
+use task::{Thread, signal::Signal};
+
+use crate::{
+    expiry::Expiry,
+    process_timers::{ProcessTimers, Slot, TimerClock, read_clock},
+};
+
+/// Which of the three.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum WhichTimer {
+    /// ITIMER_REAL: real time, SIGALRM.
+    Real = 0,
+    /// ITIMER_VIRTUAL: CPU time in user mode, SIGVTALRM.
+    Virtual = 1,
+    /// ITIMER_PROF: CPU time, SIGPROF.
+    Prof = 2,
+}
+
+impl WhichTimer {
+    /// From the number a program gave.
+    pub fn from_number(number: i32) -> Result<Self> {
+        match number {
+            0 => Ok(Self::Real),
+            1 => Ok(Self::Virtual),
+            2 => Ok(Self::Prof),
+            _ => err!(EINVAL, "no such timer"),
+        }
+    }
+
+    pub(crate) fn signal(self) -> Signal {
+        match self {
+            Self::Real => Signal::ALRM,
+            Self::Virtual => Signal::VTALRM,
+            Self::Prof => Signal::PROF,
+        }
+    }
+
+    pub(crate) fn clock(self) -> TimerClock {
+        match self {
+            Self::Real => TimerClock::Monotonic,
+            Self::Virtual => TimerClock::UserCpu,
+            Self::Prof => TimerClock::Cpu,
+        }
+    }
+}
+
+/// A timer's value and interval, in nanoseconds; value 0: it does not run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Itimer {
+    /// What is left until it expires.
+    pub value_ns: u64,
+    /// What it starts again with.
+    pub interval_ns: u64,
+}
+
+impl Itimer {
+    pub(crate) fn of(expiry: Option<Expiry>, now_ns: u64) -> Self {
+        expiry.map_or(Self::default(), |e| Self {
+            value_ns: e.remaining(now_ns),
+            interval_ns: e.interval_ns,
+        })
+    }
+}
+
+/// getitimer(2).
+pub fn get_itimer(thread: &Thread, which: WhichTimer) -> Itimer {
+    let Some(timers) = ProcessTimers::existing(thread.process()) else {
+        return Itimer::default();
+    };
+    let now = read_clock(which.clock(), thread.process());
+    let mut state = timers.state.lock();
+    Itimer::of(state.timer(Slot::Interval(which)).and_then(|t| t.expiry), now)
+}
+
+/// setitimer(2): value 0 stops the timer. Returns what it was.
+pub fn set_itimer(thread: &Thread, which: WhichTimer, new: Itimer) -> Result<Itimer> {
+    if new.value_ns == 0 && ProcessTimers::existing(thread.process()).is_none() {
+        return Ok(Itimer::default());
+    }
+    let timers = ProcessTimers::of(thread.process()).ok_or(error!(ENOMEM))?;
+    let now = read_clock(which.clock(), thread.process());
+    let expiry = (new.value_ns != 0).then(|| Expiry {
+        next_ns: now.saturating_add(new.value_ns),
+        interval_ns: new.interval_ns,
+    });
+    let mut state = timers.state.lock();
+    let old = timers.replace(&mut state, Slot::Interval(which), expiry, now);
+    Ok(Itimer::of(old, now))
+}
+
+/// alarm(2): returns the seconds that were left, rounded, at least 1 if any.
+pub fn alarm(thread: &Thread, seconds: u32) -> Result<u32> {
+    const SECOND: u64 = 1_000_000_000;
+    let new = Itimer { value_ns: u64::from(seconds) * SECOND, interval_ns: 0 };
+    let old = set_itimer(thread, WhichTimer::Real, new)?;
+    Ok(rounded_seconds(old.value_ns))
+}
+
+fn rounded_seconds(ns: u64) -> u32 {
+    const SECOND: u64 = 1_000_000_000;
+    let (whole, rest) = (ns / SECOND, ns % SECOND);
+    let up = rest >= SECOND / 2 || (whole == 0 && rest > 0);
+    (whole + u64::from(up)).min(u32::MAX.into()) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alarm_rounds_as_linux() {
+        assert_eq!(rounded_seconds(0), 0);
+        assert_eq!(rounded_seconds(1), 1);
+        assert_eq!(rounded_seconds(1_400_000_000), 1);
+        assert_eq!(rounded_seconds(1_500_000_000), 2);
+    }
+
+    #[test]
+    fn names() {
+        assert_eq!(WhichTimer::from_number(2), Ok(WhichTimer::Prof));
+        assert!(WhichTimer::from_number(3).is_err());
+        assert_eq!(WhichTimer::Real.signal(), Signal::ALRM);
+    }
+}

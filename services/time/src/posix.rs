@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! POSIX per-process timers.
+//!
+//! Spec: timer_create(2), timer_settime(2), timer_getoverrun(2), sigevent(3).
+
+use errno::{Result, err, error};
+use task::{Thread, rlimit::Resource, signal::Signal};
+
+use crate::{
+    ClockId, Itimer,
+    expiry::Expiry,
+    process_timers::{ProcessTimers, Slot, Timer, TimerClock, read_clock},
+};
+
+/// What an expiry does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Notify {
+    /// SIGEV_NONE: nothing; the timer is read.
+    Nothing,
+    /// SIGEV_SIGNAL: a signal to the process.
+    Process(Signal),
+    /// SIGEV_THREAD_ID: a signal to a thread.
+    Thread(Signal, task::Pid),
+}
+
+/// A decoded `struct sigevent`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SigEvent {
+    /// What an expiry does.
+    pub notify: Notify,
+    /// `sigev_value`; None: the timer's number.
+    pub value: u64,
+}
+
+impl SigEvent {
+    /// From the fields a program gave.
+    pub fn from_fields(notify: i32, signo: i32, tid: task::Pid, value: u64) -> Result<Self> {
+        let notify = match notify {
+            1 => Notify::Nothing,
+            0 | 2 => Notify::Process(Signal::new(signo)?),
+            4 => Notify::Thread(Signal::new(signo)?, tid),
+            _ => return err!(EINVAL, "unknown kind of notification"),
+        };
+        Ok(Self { notify, value })
+    }
+}
+
+/// How timer_settime's value is meant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TimerMode {
+    /// From now.
+    Relative,
+    /// TIMER_ABSTIME: a time of the clock.
+    Absolute,
+}
+
+pub(crate) struct PosixTimer {
+    pub(crate) clock: TimerClock,
+    pub(crate) event: SigEvent,
+    pub(crate) timer: Timer,
+    pub(crate) overruns: u64,
+}
+
+fn timer_clock(thread: &Thread, clock: ClockId) -> Result<TimerClock> {
+    match clock {
+        ClockId::Realtime | ClockId::RealtimeAlarm | ClockId::Tai => Ok(TimerClock::Realtime),
+        ClockId::Monotonic | ClockId::Boottime | ClockId::BoottimeAlarm => {
+            Ok(TimerClock::Monotonic)
+        }
+        ClockId::ProcessCpu => Ok(TimerClock::Cpu),
+        ClockId::ThreadCpu => Ok(TimerClock::ThreadCpu(thread.tid())),
+        _ => err!(EOPNOTSUPP, "no timers on this clock"),
+    }
+}
+
+/// timer_create(2). Without an event: SIGALRM with the timer's number.
+pub fn timer_create(thread: &Thread, clock: ClockId, event: Option<SigEvent>) -> Result<i32> {
+    let clock = timer_clock(thread, clock)?;
+    if let Some(SigEvent { notify: Notify::Thread(_, tid), .. }) = event {
+        let other = task::table::thread(tid).filter(|t| t.pid() == thread.pid());
+        other.ok_or(error!(EINVAL, "no such thread of this process"))?;
+    }
+    let timers = ProcessTimers::of(thread.process()).ok_or(error!(ENOMEM))?;
+    // A timer holds a queued signal, so the same limit bounds both.
+    let limit = thread.process().rlimit(Resource::Sigpending).cur;
+    let mut state = timers.state.lock();
+    if state.posix.len() as u64 >= limit {
+        return err!(EAGAIN, "too many timers");
+    }
+    let id = state.free_id();
+    let event =
+        event.unwrap_or(SigEvent { notify: Notify::Process(Signal::ALRM), value: id as u64 });
+    let timer = PosixTimer { clock, event, timer: Timer::default(), overruns: 0 };
+    state.posix.insert(id, timer);
+    Ok(id)
+}
+
+impl crate::process_timers::State {
+    fn free_id(&mut self) -> i32 {
+        loop {
+            let id = self.next_id;
+            self.next_id = self.next_id.checked_add(1).unwrap_or(0);
+            if !self.posix.contains_key(&id) {
+                return id;
+            }
+        }
+    }
+}
+
+fn no_such_timer() -> errno::Error {
+    error!(EINVAL, "no such timer")
+}
+
+/// The timers of the caller's process, and the clock of timer `id`.
+fn find(thread: &Thread, id: i32) -> Result<(alloc::sync::Arc<ProcessTimers>, TimerClock)> {
+    let timers = ProcessTimers::existing(thread.process()).ok_or(no_such_timer())?;
+    let clock = timers.state.lock().posix.get(&id).map(|t| t.clock);
+    Ok((timers, clock.ok_or(no_such_timer())?))
+}
+
+/// timer_settime(2): value 0 stops it. Returns what it was.
+pub fn timer_settime(thread: &Thread, id: i32, mode: TimerMode, new: Itimer) -> Result<Itimer> {
+    let (timers, clock) = find(thread, id)?;
+    let now = read_clock(clock, thread.process());
+    let next_ns = match mode {
+        TimerMode::Absolute => new.value_ns,
+        TimerMode::Relative => now.saturating_add(new.value_ns),
+    };
+    let expiry = (new.value_ns != 0).then_some(Expiry { next_ns, interval_ns: new.interval_ns });
+    let mut state = timers.state.lock();
+    let timer = state.posix.get_mut(&id).ok_or(no_such_timer())?;
+    timer.overruns = 0;
+    let old = timers.replace(&mut state, Slot::Posix(id), expiry, now);
+    Ok(Itimer::of(old, now))
+}
+
+/// timer_gettime(2).
+pub fn timer_gettime(thread: &Thread, id: i32) -> Result<Itimer> {
+    let (timers, clock) = find(thread, id)?;
+    let now = read_clock(clock, thread.process());
+    let state = timers.state.lock();
+    let timer = state.posix.get(&id).ok_or(no_such_timer())?;
+    Ok(Itimer::of(timer.timer.expiry, now))
+}
+
+/// timer_getoverrun(2).
+pub fn timer_getoverrun(thread: &Thread, id: i32) -> Result<i32> {
+    let (timers, _) = find(thread, id)?;
+    let state = timers.state.lock();
+    let timer = state.posix.get(&id).ok_or(no_such_timer())?;
+    Ok(timer.overruns as i32)
+}
+
+/// timer_delete(2).
+pub fn timer_delete(thread: &Thread, id: i32) -> Result<()> {
+    let (timers, _) = find(thread, id)?;
+    let mut state = timers.state.lock();
+    timers.replace(&mut state, Slot::Posix(id), None, 0);
+    let gone = state.posix.remove(&id);
+    drop(state);
+    gone.map(drop).ok_or(no_such_timer())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events() {
+        let event = |n, s| SigEvent::from_fields(n, s, 5, 7);
+        assert_eq!(event(0, 10).map(|e| e.notify), Ok(Notify::Process(Signal::USR1)));
+        assert_eq!(event(1, 0).map(|e| e.notify), Ok(Notify::Nothing));
+        assert_eq!(event(4, 10).map(|e| e.notify), Ok(Notify::Thread(Signal::USR1, 5)));
+        assert!(event(0, 0).is_err());
+        assert!(event(0, 65).is_err());
+        assert!(event(3, 10).is_err());
+    }
+}

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! All timers of one process, attached to it.
+
+use alloc::{
+    collections::BTreeMap,
+    sync::{Arc, Weak},
+    vec::Vec,
+};
+use core::any::Any;
+
+use framework::{sync::SpinLock, time::monotonic_ns};
+use task::{
+    Companion, Process,
+    signal::{SigInfo, Signal, bump_timer_signal, send_to_process, send_to_thread},
+};
+
+use crate::{
+    expiry::{Due, Expiry},
+    interval::WhichTimer,
+    posix::{Notify, PosixTimer},
+    queue::{self, Place},
+};
+
+/// The least time between two looks at a timer that repeats: a program that
+/// asks for nanoseconds must not keep the timer task running.
+const LEAST_PAUSE_NS: u64 = 50_000;
+/// The most that an overrun count says (DELAYTIMER_MAX).
+const OVERRUN_MAX: u64 = i32::MAX as u64;
+
+/// Which timer of a process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Slot {
+    Interval(WhichTimer),
+    Posix(i32),
+}
+
+/// A timer's state: running or not, and its place in the queue.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Timer {
+    pub(crate) expiry: Option<Expiry>,
+    place: Option<Place>,
+}
+
+pub(crate) struct State {
+    pub(crate) intervals: [Timer; 3],
+    pub(crate) posix: BTreeMap<i32, PosixTimer>,
+    pub(crate) next_id: i32,
+}
+
+/// The timers of one process.
+pub(crate) struct ProcessTimers {
+    me: Weak<Self>,
+    process: Weak<Process>,
+    pub(crate) state: SpinLock<State>,
+}
+
+/// The clock of a timer, read for a process.
+pub(crate) fn read_clock(slot_clock: TimerClock, process: &Process) -> u64 {
+    match slot_clock {
+        TimerClock::Monotonic => monotonic_ns(),
+        TimerClock::Realtime => framework::time::realtime_ns(),
+        TimerClock::UserCpu => process.rusage().user_ns,
+        TimerClock::Cpu => process.cpu_time_ns(),
+        TimerClock::ThreadCpu(tid) => {
+            task::table::thread(tid).map_or(u64::MAX / 2, |t| t.cpu_time_ns())
+        }
+    }
+}
+
+/// What a timer counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum TimerClock {
+    Monotonic,
+    Realtime,
+    UserCpu,
+    Cpu,
+    ThreadCpu(task::Pid),
+}
+
+impl ProcessTimers {
+    /// The timers of `process`, made if it has none yet.
+    pub(crate) fn of(process: &Arc<Process>) -> Option<Arc<Self>> {
+        let companion = process.companion_or(|| {
+            Arc::new_cyclic(|me| Self {
+                me: me.clone(),
+                process: Arc::downgrade(process),
+                state: SpinLock::new(State {
+                    intervals: [Timer::default(); 3],
+                    posix: BTreeMap::new(),
+                    next_id: 0,
+                }),
+            })
+        });
+        let any: Arc<dyn Any + Send + Sync> = companion;
+        any.downcast().ok()
+    }
+
+    /// The timers of `process` if it has any.
+    pub(crate) fn existing(process: &Process) -> Option<Arc<Self>> {
+        let any: Arc<dyn Any + Send + Sync> = process.companion()?;
+        any.downcast().ok()
+    }
+
+    /// Starts or stops the timer at `slot`; gives back what it was.
+    pub(crate) fn replace(
+        &self,
+        state: &mut State,
+        slot: Slot,
+        expiry: Option<Expiry>,
+        now_ns: u64,
+    ) -> Option<Expiry> {
+        let timer = state.timer(slot)?;
+        let old = timer.expiry.take();
+        if let Some(place) = timer.place.take() {
+            queue::remove(place);
+        }
+        timer.expiry = expiry;
+        if let Some(expiry) = expiry {
+            let wait = expiry.next_ns.saturating_sub(now_ns);
+            let due = monotonic_ns().saturating_add(wait);
+            timer.place = Some(queue::insert(due, self.me.clone(), slot));
+        }
+        old
+    }
+
+    /// Looks at a timer whose place in the queue has come.
+    pub(crate) fn look(&self, slot: Slot, place: Place) {
+        let Some(process) = self.process.upgrade() else { return };
+        let Some(clock) = self.state.lock().clock(slot) else { return };
+        let now = read_clock(clock, &process);
+        let action = {
+            let mut state = self.state.lock();
+            let Some(timer) = state.timer(slot) else { return };
+            if timer.place != Some(place) {
+                return; // Stopped or set anew meanwhile.
+            }
+            timer.place = None;
+            let Some(expiry) = timer.expiry else { return };
+            let (then, missed) = match expiry.advance(now) {
+                Due::NotYet => (Some(expiry), None),
+                Due::Expired { missed, then } => (then, Some(missed)),
+            };
+            timer.expiry = then;
+            if let Some(then) = then {
+                let wait = then.next_ns.saturating_sub(now).max(LEAST_PAUSE_NS);
+                let due = monotonic_ns().saturating_add(wait);
+                timer.place = Some(queue::insert(due, self.me.clone(), slot));
+            }
+            missed.map(|missed| state.action(slot, missed))
+        };
+        if let Some(action) = action {
+            self.perform(&process, action);
+        }
+    }
+
+    fn perform(&self, process: &Arc<Process>, action: Action) {
+        match action {
+            Action::Nothing => {}
+            Action::Interval(signal) => {
+                let _ = send_to_process(process, SigInfo::kernel(signal));
+            }
+            Action::Posix { id, notify, value, missed } => {
+                self.notify(process, id, notify, value, missed);
+            }
+        }
+    }
+
+    /// Sends a POSIX timer's signal, or counts an overrun if it still waits.
+    fn notify(&self, process: &Arc<Process>, id: i32, notify: Notify, value: u64, missed: u64) {
+        let (signal, thread) = match notify {
+            Notify::Nothing => return,
+            Notify::Process(signal) => (signal, None),
+            Notify::Thread(signal, tid) => {
+                let thread = task::table::thread(tid);
+                match thread.filter(|t| t.pid() == process.pid()) {
+                    Some(thread) => (signal, Some(thread)),
+                    None => return,
+                }
+            }
+        };
+        let still_waiting = {
+            let mut state = self.state.lock();
+            let Some(timer) = state.posix.get_mut(&id) else { return };
+            let count = timer.overruns.saturating_add(missed + 1).min(OVERRUN_MAX);
+            if bump_timer_signal(process, signal, id, count as i32) {
+                timer.overruns = count;
+                true
+            } else {
+                timer.overruns = missed.min(OVERRUN_MAX);
+                false
+            }
+        };
+        if still_waiting {
+            return;
+        }
+        let info = SigInfo::timer(signal, id, missed.min(OVERRUN_MAX) as i32, value);
+        let _ = match &thread {
+            Some(thread) => send_to_thread(thread, info),
+            None => send_to_process(process, info),
+        };
+    }
+
+    /// Stops and forgets all POSIX timers, and with `all` the others too.
+    fn clear(&self, what: Clear) {
+        let mut places = Vec::new();
+        let gone = {
+            let mut state = self.state.lock();
+            places.extend(state.posix.values().filter_map(|t| t.timer.place));
+            if what == Clear::All {
+                places.extend(state.intervals.iter().filter_map(|t| t.place));
+                state.intervals = [Timer::default(); 3];
+            }
+            core::mem::take(&mut state.posix)
+        };
+        drop(gone);
+        for place in places {
+            queue::remove(place);
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Clear {
+    Posix,
+    All,
+}
+
+/// What an expired timer does.
+enum Action {
+    Nothing,
+    Interval(Signal),
+    Posix { id: i32, notify: Notify, value: u64, missed: u64 },
+}
+
+impl State {
+    pub(crate) fn timer(&mut self, slot: Slot) -> Option<&mut Timer> {
+        match slot {
+            Slot::Interval(which) => self.intervals.get_mut(which as usize),
+            Slot::Posix(id) => self.posix.get_mut(&id).map(|t| &mut t.timer),
+        }
+    }
+
+    fn clock(&self, slot: Slot) -> Option<TimerClock> {
+        match slot {
+            Slot::Interval(which) => Some(which.clock()),
+            Slot::Posix(id) => self.posix.get(&id).map(|t| t.clock),
+        }
+    }
+
+    fn action(&self, slot: Slot, missed: u64) -> Action {
+        match slot {
+            Slot::Interval(which) => Action::Interval(which.signal()),
+            Slot::Posix(id) => match self.posix.get(&id) {
+                Some(t) => {
+                    Action::Posix { id, notify: t.event.notify, value: t.event.value, missed }
+                }
+                None => Action::Nothing,
+            },
+        }
+    }
+}
+
+impl Companion for ProcessTimers {
+    fn on_exec(&self) {
+        self.clear(Clear::Posix);
+    }
+
+    fn on_exit(&self) {
+        self.clear(Clear::All);
+    }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Sleeping until a clock shows a time.
+//!
+//! Spec: nanosleep(2), clock_nanosleep(2).
+
+use errno::{Result, err};
+use framework::{
+    sync::{Wait, WaitError, WaitQueue},
+    time::monotonic_ns,
+};
+use task::Thread;
+
+use crate::ClockId;
+
+/// Where sleepers on the real time wait: they look again when it is set.
+static REALTIME: WaitQueue = WaitQueue::new();
+/// Where all others wait; nobody wakes them.
+static QUIET: WaitQueue = WaitQueue::new();
+
+/// The real time was set.
+pub(crate) fn realtime_was_set() {
+    REALTIME.wake_all();
+}
+
+/// Sleeps until `clock` shows `until_ns`. EINTR if a signal comes first; what
+/// remains is then `until_ns` less `clock.now()`.
+pub fn sleep_until(thread: &Thread, clock: ClockId, until_ns: u64) -> Result<()> {
+    clock.check_sleepable(thread)?;
+    loop {
+        let now = clock.now(thread)?;
+        if now >= until_ns {
+            return Ok(());
+        }
+        let deadline = monotonic_ns().saturating_add(until_ns - now);
+        let how = Wait::interruptible().deadline_ns(deadline);
+        let woken = if clock.is_realtime() {
+            // Over once the time is reached or was set to another one.
+            let expected = now.wrapping_sub(monotonic_ns());
+            REALTIME.wait(how, || was_moved(expected).then_some(()))
+        } else {
+            QUIET.wait(how, || None::<()>)
+        };
+        if woken == Err(WaitError::Interrupted) {
+            return err!(EINTR);
+        }
+    }
+}
+
+/// Whether the real time has moved against the monotonic one by over 1 ms.
+fn was_moved(expected: u64) -> bool {
+    let difference = framework::time::realtime_ns().wrapping_sub(monotonic_ns());
+    (difference.wrapping_sub(expected) as i64).unsigned_abs() > 1_000_000
+}
