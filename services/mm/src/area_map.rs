@@ -187,11 +187,7 @@ impl AreaMap {
     }
 
     /// Removes everything in `range`, handing each piece to `gone`. Changes nothing on error.
-    pub(crate) fn remove(
-        &mut self,
-        range: Range<usize>,
-        mut gone: impl FnMut(Area),
-    ) -> Result<()> {
+    pub(crate) fn remove(&mut self, range: Range<usize>, mut gone: impl FnMut(Area)) -> Result<()> {
         self.cut(&range)?;
         let mut any = false;
         while let Some((&start, _)) = self.tree.range(range.clone()).next() {

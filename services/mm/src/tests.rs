@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Address spaces on the hosted framework.
 
+mod files;
 mod model;
 mod moves;
 mod rules;

@@ -57,8 +57,9 @@ fn protect(space: &AddressSpace, model: &mut Model, range: Range<usize>, prot: P
     let result = space.mprotect(page(range.start), range.len() * PAGE_SIZE, prot);
     let gap = range.clone().find(|&n| model[n].is_none());
     assert_eq!(result.is_err(), gap.is_some());
-    for n in range.start..gap.unwrap_or(range.end) {
-        model[n] = model[n].map(|(_, byte)| (prot, byte));
+    let end = gap.unwrap_or(range.end);
+    for entry in model.iter_mut().take(end).skip(range.start) {
+        *entry = entry.map(|(_, byte)| (prot, byte));
     }
 }
 
