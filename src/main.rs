@@ -13,5 +13,7 @@ fn main() {
 
 #[cfg(target_os = "none")]
 fn start() {
-    framework::power::off(0)
+    sched::init();
+    #[cfg(feature = "ktest")]
+    framework::test::start();
 }

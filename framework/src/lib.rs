@@ -16,6 +16,8 @@ mod arch;
 pub mod boot;
 pub mod control;
 pub mod cpu;
+#[cfg(all(target_os = "none", feature = "ktest"))]
+mod guest_tests;
 pub mod host;
 pub mod irq;
 pub mod log;

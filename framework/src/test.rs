@@ -5,6 +5,7 @@
 //! `unsafe`: what placing a test in the linker section needs comes from here.
 
 /// A test that runs inside the guest.
+#[repr(C)]
 pub struct KernelTest {
     /// Its path, `crate::module::name`.
     pub name: &'static str,
@@ -49,8 +50,14 @@ macro_rules! check {
     };
 }
 
-/// Runs every registered test and tells the host; returns whether all passed.
+/// Starts a task that runs every registered test, tells the host, and powers off.
 #[cfg(all(target_os = "none", feature = "ktest"))]
-pub fn run_all() -> bool {
-    crate::arch::run_kernel_tests()
+pub fn start() {
+    let run = || {
+        let passed = crate::arch::run_kernel_tests();
+        crate::power::off(u8::from(!passed))
+    };
+    if crate::task::TaskBuilder::new("tests", run).spawn().is_err() {
+        crate::fatal("no memory for the test task");
+    }
 }

@@ -159,6 +159,12 @@ pub(super) fn send_ipi(apic_id: u32, vector: u8) {
     send(apic_id, vector.into());
 }
 
+/// Sends an NMI to a CPU.
+#[cfg(feature = "ktest")]
+pub(super) fn send_nmi(apic_id: u32) {
+    send(apic_id, 0x4400);
+}
+
 /// Sends INIT to another CPU.
 pub(super) fn send_init(apic_id: u32) {
     send(apic_id, 0x4500);

@@ -28,6 +28,11 @@ pub(crate) fn unexpected_interrupts() -> u64 {
     UNEXPECTED.load(Ordering::Relaxed)
 }
 
+#[cfg(feature = "ktest")]
+pub(super) fn nmis() -> u64 {
+    NMIS.load(Ordering::Relaxed)
+}
+
 /// Handles an interrupt on the CPU that took it, with interrupts off.
 pub(super) fn handle(vector: u8, from_user: bool) {
     local().add(percpu::INTERRUPTS, 1);

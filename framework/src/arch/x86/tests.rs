@@ -5,19 +5,49 @@
 
 use core::fmt::Write;
 
+use super::apic;
 use super::serial::Control;
 use crate::test::KernelTest;
 
 unsafe extern "C" {
-    static __ktests_start: KernelTest;
-    static __ktests_end: KernelTest;
+    static __ktests_start: u8;
+    static __ktests_end: u8;
+}
+
+/// Interrupts this CPU with `vector`; returns when it has been handled.
+pub(crate) fn interrupt_self(vector: u8) {
+    interrupt_self_soon(vector);
+    for _ in 0..1000 {
+        core::hint::spin_loop();
+    }
+}
+
+/// Interrupts this CPU with `vector`, some time soon.
+pub(crate) fn interrupt_self_soon(vector: u8) {
+    let irq = super::irq_save();
+    apic::send_ipi(apic::id(), vector);
+    super::irq_restore(irq);
+}
+
+/// Sends this CPU an NMI; returns when it has been handled.
+pub(crate) fn nmi_self() {
+    let irq = super::irq_save();
+    apic::send_nmi(apic::id());
+    super::irq_restore(irq);
+    for _ in 0..1000 {
+        core::hint::spin_loop();
+    }
+}
+
+pub(crate) fn nmis() -> u64 {
+    super::interrupt::nmis()
 }
 
 pub(crate) fn run_kernel_tests() -> bool {
     let (start, end) = (&raw const __ktests_start, &raw const __ktests_end);
     let len = (end.addr() - start.addr()) / size_of::<KernelTest>();
     // SAFETY: the linker script collects exactly these statics between the symbols.
-    let tests = unsafe { core::slice::from_raw_parts(start, len) };
+    let tests = unsafe { core::slice::from_raw_parts(start.cast::<KernelTest>(), len) };
     let (mut passed, mut failed) = (0, 0);
     for test in tests {
         match (test.run)() {

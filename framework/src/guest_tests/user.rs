@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! User mode: what a program can do to the kernel (nothing).
+
+use super::{CODE, DATA, Outcome, program};
+use crate::task::TaskBuilder;
+use crate::user::{ReturnReason, UserException};
+use crate::{check, task};
+
+/// Runs `code`, which must end in the given exception at its first instruction.
+fn faults_with(code: &[u8], vector: u8) -> Outcome {
+    let (_space, mut context) = program(code)?;
+    let before = *context.regs();
+    let reason = context.run();
+    let ReturnReason::Exception(exception) = reason else {
+        return Err("no exception");
+    };
+    if exception.vector != vector {
+        log::error!("code {code:x?}: {exception:?}");
+        return Err("another exception than expected");
+    }
+    check!(context.regs().rip == before.rip);
+    check!(context.regs().rsp == before.rsp);
+    Ok(())
+}
+
+crate::kernel_test! {
+    fn system_call_keeps_registers() {
+        // mov eax, 39; syscall
+        let (_space, mut context) = program(&[0xb8, 39, 0, 0, 0, 0x0f, 0x05])?;
+        context.regs_mut().rbx = 1;
+        context.regs_mut().r15 = u64::MAX;
+        check!(context.run() == ReturnReason::Syscall);
+        check!(context.regs().rax == 39);
+        check!(context.regs().rbx == 1);
+        check!(context.regs().r15 == u64::MAX);
+        check!(context.regs().rip == CODE as u64 + 7);
+        check!(context.regs().rcx == context.regs().rip);
+        check!(context.regs().r11 == context.regs().rflags);
+    }
+
+    fn every_register_gets_through() {
+        // syscall
+        let (_space, mut context) = program(&[0x0f, 0x05])?;
+        let regs = context.regs_mut();
+        (regs.rax, regs.rbx, regs.rdx, regs.rsi, regs.rdi, regs.rbp) = (1, 2, 3, 4, 5, 6);
+        (regs.r8, regs.r9, regs.r10, regs.r12, regs.r13, regs.r14) = (7, 8, 9, 10, 11, 12);
+        let before = *context.regs();
+        check!(context.run() == ReturnReason::Syscall);
+        let after = context.regs();
+        check!((after.rax, after.rbx, after.rdx) == (before.rax, before.rbx, before.rdx));
+        check!((after.rsi, after.rdi, after.rbp) == (before.rsi, before.rdi, before.rbp));
+        check!((after.r8, after.r9, after.r10) == (before.r8, before.r9, before.r10));
+        check!((after.r12, after.r13, after.r14) == (before.r12, before.r13, before.r14));
+        check!(after.rsp == before.rsp);
+    }
+
+    fn privileged_instructions_fault() {
+        const GP: u8 = 13;
+        let codes: [&[u8]; 23] = [
+            &[0xf4],                         // hlt
+            &[0xfa],                         // cli
+            &[0xfb],                         // sti
+            &[0xe4, 0x60],                   // in al, 0x60
+            &[0xe6, 0xf4],                   // out 0xf4, al
+            &[0xec],                         // in al, dx
+            &[0xee],                         // out dx, al
+            &[0x6c],                         // insb
+            &[0x6e],                         // outsb
+            &[0x0f, 0x30],                   // wrmsr
+            &[0x0f, 0x32],                   // rdmsr
+            &[0x0f, 0x20, 0xc0],             // mov rax, cr0
+            &[0x0f, 0x22, 0xd8],             // mov cr3, rax
+            &[0x0f, 0x22, 0xe0],             // mov cr4, rax
+            &[0x0f, 0x21, 0xc0],             // mov rax, dr0
+            &[0x0f, 0x23, 0xf8],             // mov dr7, rax
+            &[0x0f, 0x01, 0x10],             // lgdt [rax]
+            &[0x0f, 0x01, 0x18],             // lidt [rax]
+            &[0x0f, 0x00, 0xd8],             // ltr ax
+            &[0x0f, 0x06],                   // clts
+            &[0x0f, 0x09],                   // wbinvd
+            &[0x0f, 0x01, 0x38],             // invlpg [rax]
+            &[0x48, 0x0f, 0x07],             // sysretq
+        ];
+        for code in codes {
+            faults_with(code, GP)?;
+        }
+    }
+
+    fn swapgs_and_iret_do_not_help_a_program() {
+        faults_with(&[0x0f, 0x01, 0xf8], 13)?; // swapgs
+        faults_with(&[0x0f, 0x01, 0xcb], 6)?; // stac
+        faults_with(&[0x0f, 0x01, 0xd1], 13)?; // xsetbv
+    }
+
+    fn software_interrupts_fault() {
+        for vector in [0u8, 2, 8, 13, 14, 0x20, 0x30, 0x80, 0xef, 0xf0, 0xff] {
+            faults_with(&[0xcd, vector], 13)?;
+        }
+    }
+
+    fn breakpoint_is_reported() {
+        let (_space, mut context) = program(&[0xcc])?;
+        let expected = UserException { vector: 3, code: 0, addr: 0 };
+        check!(context.run() == ReturnReason::Exception(expected));
+        check!(context.regs().rip == CODE as u64 + 1);
+    }
+
+    fn page_faults_tell_address_and_access() {
+        // mov rax, [0x1234]
+        let (_space, mut context) = program(&[0x48, 0x8b, 4, 0x25, 0x34, 0x12, 0, 0])?;
+        let read = UserException { vector: 14, code: 4, addr: 0x1234 };
+        check!(context.run() == ReturnReason::Exception(read));
+        // mov [0x400000], al: write to a read-only page
+        let (_space, mut context) = program(&[0x88, 4, 0x25, 0, 0, 0x40, 0])?;
+        let write = UserException { vector: 14, code: 7, addr: CODE as u64 };
+        check!(context.run() == ReturnReason::Exception(write));
+        // Jump to a page without EXEC.
+        let (_space, mut context) = program(&[0x90])?;
+        context.regs_mut().rip = DATA as u64;
+        let fetch = UserException { vector: 14, code: 0x15, addr: DATA as u64 };
+        check!(context.run() == ReturnReason::Exception(fetch));
+    }
+
+    fn kernel_addresses_are_out_of_reach() {
+        // mov rax, [rbx]
+        let (_space, mut context) = program(&[0x48, 0x8b, 3])?;
+        for addr in [0xffff_ffff_8020_0000, 0xffff_8880_0000_1000, 0xffff_ffff_ffff_f000] {
+            context.regs_mut().rbx = addr;
+            let reason = context.run();
+            let is_fault = matches!(
+                reason,
+                ReturnReason::Exception(UserException { vector: 14, addr: at, .. }) if at == addr
+            );
+            check!(is_fault);
+        }
+    }
+
+    fn bad_instruction_pointers_become_faults() {
+        let (_space, mut context) = program(&[0x90])?;
+        for rip in [1 << 47, u64::MAX, 0xffff_8000_0000_0000, 0x7fff_ffff_ffff_ffff] {
+            context.regs_mut().rip = rip;
+            let is_fault = matches!(
+                context.run(),
+                ReturnReason::Exception(UserException { vector: 13 | 14, .. })
+            );
+            check!(is_fault);
+        }
+    }
+
+    fn flags_are_sanitised() {
+        // pushfq; pop rax; syscall
+        let (_space, mut context) = program(&[0x9c, 0x58, 0x0f, 0x05])?;
+        context.regs_mut().rflags = u64::MAX & !0x100;
+        check!(context.run() == ReturnReason::Syscall);
+        // IOPL, NT, RF, VM, VIF and VIP are gone, IF is set.
+        check!(context.regs().rax & 0x1b_7000 == 0);
+        check!(context.regs().rax & 0x200 != 0);
+    }
+
+    fn single_steps_are_the_programs_own() {
+        let (_space, mut context) = program(&[0x90, 0x90, 0x0f, 0x05])?;
+        context.regs_mut().rflags |= 0x100;
+        let step = UserException { vector: 1, code: 0, addr: 0 };
+        check!(context.run() == ReturnReason::Exception(step));
+        check!(context.regs().rip == CODE as u64 + 1);
+        check!(context.run() == ReturnReason::Exception(step));
+        check!(context.regs().rip == CODE as u64 + 2);
+    }
+
+    fn a_stack_pointer_in_the_kernel_is_harmless() {
+        let (_space, mut context) = program(&[0x0f, 0x05])?;
+        for rsp in [0xffff_ffff_8020_0000, 0xffff_8880_0000_1000, 1 << 47, 0, 7] {
+            context.regs_mut().rip = CODE as u64;
+            context.regs_mut().rsp = rsp;
+            check!(context.run() == ReturnReason::Syscall);
+            check!(context.regs().rsp == rsp);
+        }
+    }
+
+    fn segment_bases_survive_a_switch() {
+        // wrfsbase rax; wrgsbase rbx; syscall; rdfsbase rcx; rdgsbase rdx; syscall
+        let (_space, mut context) = program(&[
+            0xf3, 0x48, 0x0f, 0xae, 0xd0, 0xf3, 0x48, 0x0f, 0xae, 0xdb, 0x0f, 0x05, //
+            0xf3, 0x48, 0x0f, 0xae, 0xc6, 0xf3, 0x48, 0x0f, 0xae, 0xca, 0x0f, 0x05,
+        ])?;
+        context.regs_mut().rax = 0x1111_0000;
+        context.regs_mut().rbx = 0x2222_0000;
+        check!(context.run() == ReturnReason::Syscall);
+        task::yield_now();
+        check!(context.fs_base() == 0x1111_0000);
+        check!(context.gs_base() == 0x2222_0000);
+        check!(context.set_gs_base(0x3333_0000));
+        check!(!context.set_fs_base(1 << 63));
+        check!(context.run() == ReturnReason::Syscall);
+        check!(context.regs().rsi == 0x1111_0000);
+        check!(context.regs().rdx == 0x3333_0000);
+    }
+
+    fn vector_registers_belong_to_their_task() {
+        let done = alloc::sync::Arc::new(core::sync::atomic::AtomicU32::new(0));
+        for n in 0..3u64 {
+            let done = done.clone();
+            let spawned = TaskBuilder::new("fpu", move || {
+                if keeps_vector_register(n + 1) == Ok(true) {
+                    done.fetch_add(1, core::sync::atomic::Ordering::SeqCst);
+                }
+            });
+            check!(spawned.spawn().is_ok());
+        }
+        let end = crate::time::monotonic_ns() + 2_000_000_000;
+        while done.load(core::sync::atomic::Ordering::SeqCst) < 3 {
+            check!(crate::time::monotonic_ns() < end);
+            task::yield_now();
+        }
+    }
+
+    fn a_bad_fpu_image_is_refused() {
+        let (_space, mut context) = program(&[0x90])?;
+        let mut image = alloc::vec![0u8; crate::user::UserContext::fpu_size()];
+        let len = context.save_fpu(&mut image);
+        check!(len == image.len());
+        check!(context.load_fpu(&image).is_ok());
+        let mut bad = image.clone();
+        if let Some(byte) = bad.get_mut(27) { *byte = 0xff; } // MXCSR
+        check!(context.load_fpu(&bad).is_err());
+        let mut bad = image.clone();
+        if let Some(byte) = bad.get_mut(519) { *byte = 0x80; } // XSTATE_BV
+        check!(context.load_fpu(&bad).is_err());
+        let mut bad = image;
+        if let Some(byte) = bad.get_mut(527) { *byte = 0x80; } // XCOMP_BV
+        check!(context.load_fpu(&bad).is_err());
+        check!(context.load_fpu(&[0; 100]).is_err());
+    }
+}
+
+/// Keeps a value in XMM0 over many switches: movq xmm0, rax; then
+/// l: syscall; movq rbx, xmm0; jmp l.
+fn keeps_vector_register(value: u64) -> Outcome<bool> {
+    let (_space, mut context) = program(&[
+        0x66, 0x48, 0x0f, 0x6e, 0xc0, 0x0f, 0x05, 0x66, 0x48, 0x0f, 0x7e, 0xc3, 0xeb, 0xf7,
+    ])?;
+    context.regs_mut().rax = value;
+    for round in 0..50 {
+        if context.run() != ReturnReason::Syscall {
+            return Ok(false);
+        }
+        if round > 0 && context.regs().rbx != value {
+            return Ok(false);
+        }
+        task::yield_now();
+    }
+    Ok(true)
+}
