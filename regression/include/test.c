@@ -203,6 +203,7 @@ static void run_test(const struct test_case *test) {
     pid_t pid = fork();
     if (pid == 0) {
         setsid();
+        signal(SIGALRM, SIG_DFL);
         if (chdir(dir) != 0) {
             FAIL("chdir %s: %s", dir, strerrorname_np(errno));
         }
