@@ -170,7 +170,7 @@ fn command_line(launch: &Launch<'_>, sockets: &Path) -> Command {
         Kind::Nacre => "console=ttyS0 quiet loglevel=1",
     };
     let channel = |name: &str| format!("socket,id={name},path={}", sockets.join(name).display());
-    let mut command = Command::new("qemu-system-x86_64");
+    let mut command = Command::new(program());
     command.args(["-M", "q35", "-cpu", "max,-erms,-fsrm", "-accel", threads]);
     command.args(["-nic", "none", "-display", "none", "-monitor", "none", "-no-reboot"]);
     command.args(["-m", &format!("{}M", launch.mem_mib), "-smp", &launch.smp.to_string()]);
@@ -222,4 +222,9 @@ fn copy_console(mut from: impl Read, console: &Mutex<Vec<u8>>, mut log: impl Wri
         console.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
         let _ = log.write_all(bytes);
     }
+}
+
+/// QEMU: the one that `NACRE_QEMU` names, or the machine's.
+fn program() -> std::ffi::OsString {
+    std::env::var_os("NACRE_QEMU").unwrap_or_else(|| "qemu-system-x86_64".into())
 }

@@ -4,10 +4,11 @@
 //! A guest works through a queue of suites. If it stops, hangs or loses a suite's main program, the test that ran is
 //! failed with the reason and what was still to do goes to a fresh guest.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Kind};
 use crate::programs::{Programs, Suite};
 use crate::protocol::{Event, parse};
 use crate::qemu::{Clock, Guest, Launch, Said};
@@ -39,11 +40,15 @@ pub(crate) struct Work<'a> {
 
 /// After so many guests were lost, the remaining tests fail unrun.
 const LOST_GUESTS: usize = 40;
+/// How a guest ends that did all of its work.
+const DONE: &str = "done";
 
 impl Context<'_> {
     /// Runs all tests of the queue in guests, one after the other.
     pub(crate) fn run(&self, shard: usize, mut queue: Vec<Work<'_>>) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
+        // Linux loses a guest now and then to the emulator; a test that was hit runs once more. Nacre gets no second chance.
+        let mut retried = HashSet::new();
         for boot in 0.. {
             queue.retain(|work| !work.tests.is_empty());
             if queue.is_empty() {
@@ -52,7 +57,9 @@ impl Context<'_> {
             let log = self.logs.join(format!("{}-{shard}-{boot}", self.kernel.kind.name()));
             let mut run = Run { queue, outcomes: &mut outcomes, at: 0, current: None };
             let end = self.guest(&log, &mut run);
-            let booted = run.lost(&end);
+            let victim = run.running();
+            let second_chance = self.kernel.kind == Kind::Linux && retried.insert(victim);
+            let booted = run.lost(&end, second_chance);
             queue = run.queue;
             if boot >= LOST_GUESTS || (!booted && boot >= 1) {
                 abandon(&mut queue, &mut outcomes, &end);
@@ -99,7 +106,7 @@ impl Context<'_> {
                     Event::Boot => booted = true,
                     Event::Done => {
                         guest.finish(Duration::from_secs(10));
-                        return End { booted, why: "done".to_owned() };
+                        return End { booted, why: DONE.to_owned() };
                     }
                     Event::Feed(keys) => {
                         std::thread::sleep(Duration::from_millis(50));
@@ -207,12 +214,22 @@ impl Run<'_, '_> {
         }
     }
 
+    /// The test that runs, if one does.
+    fn running(&self) -> Option<String> {
+        self.current.as_ref().map(|(name, _)| name.clone())
+    }
+
     /// Settles the end of a guest; whether it had booted.
-    fn lost(&mut self, end: &End) -> bool {
-        if end.why != "done" {
+    fn lost(&mut self, end: &End, second_chance: bool) -> bool {
+        if end.why == DONE {
+            return true;
+        }
+        if second_chance {
+            eprintln!("regression: a Linux guest was lost ({}), trying again", end.why);
+        } else {
             self.fail_current(&end.why);
         }
-        end.booted
+        end.booted || second_chance
     }
 }
 
