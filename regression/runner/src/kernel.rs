@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The two kernels: ours, built from the workspace, and the oracle, Debian's stock cloud kernel.
-//!
-//! The oracle is unpacked below `.toolchain/` and never installed: from the archive in the folder that
-//! `NACRE_TOOLCHAIN_CACHE` names, or else from Debian's package.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use osdk::kernel::{Build, Profile, Verbosity};
+use osdk::workspace::Workspace;
 
 /// Whose kernel it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -34,88 +35,35 @@ pub(crate) struct Kernel {
     pub(crate) image: PathBuf,
 }
 
-const ARCHIVE: &str = "linux-6.12.95-cloud-amd64";
-
 impl Kernel {
     /// Finds or makes the kernel; `file` overrides where it is.
-    pub(crate) fn get(kind: Kind, file: Option<PathBuf>, root: &Path) -> Result<Self, String> {
+    pub(crate) fn get(kind: Kind, file: Option<PathBuf>, workspace: &Workspace) -> Result<Self> {
         let image = match (file, kind) {
             (Some(file), _) => file,
-            (None, Kind::Nacre) => build(root)?,
-            (None, Kind::Linux) => oracle(root)?,
+            (None, Kind::Nacre) => {
+                let verbosity = Verbosity::Quiet;
+                Build { profile: Profile::Release, features: vec![], verbosity }.run(workspace)?
+            }
+            (None, Kind::Linux) => oracle(workspace)?,
         };
-        if image.is_file() {
-            Ok(Self { kind, image })
-        } else {
-            Err(format!("no kernel at {}", image.display()))
-        }
+        ensure!(image.is_file(), "no kernel at {}", image.display());
+        Ok(Self { kind, image })
     }
 }
 
-fn build(root: &Path) -> Result<PathBuf, String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.current_dir(root).args(["build", "--quiet", "--release", "--package", "nacre"]);
-    run(command.args(["--target", "x86_64-unknown-none"]))?;
-    Ok(root.join("target/x86_64-unknown-none/release/nacre"))
-}
-
-fn oracle(root: &Path) -> Result<PathBuf, String> {
-    let toolchain = root.join(".toolchain");
-    let image = toolchain.join(ARCHIVE).join("vmlinuz");
-    if image.is_file() {
-        return Ok(image);
+/// The oracle's file; the set-up script unpacks it when it is missing.
+fn oracle(workspace: &Workspace) -> Result<PathBuf> {
+    let image = workspace.root().join(".toolchain/linux/vmlinuz");
+    if !image.is_file() {
+        let script = workspace.root().join("tools/setup.sh");
+        run(Command::new(script).arg("oracle"))?;
     }
-    std::fs::create_dir_all(&toolchain).map_err(|e| format!("{}: {e}", toolchain.display()))?;
-    if let Some(cache) = std::env::var_os("NACRE_TOOLCHAIN_CACHE") {
-        let archive = PathBuf::from(cache).join(format!("{ARCHIVE}.tar.xz"));
-        if archive.is_file() {
-            run(Command::new("tar").arg("-xJf").arg(archive).arg("-C").arg(&toolchain))?;
-            return Ok(image);
-        }
-    }
-    download(&toolchain, &image)?;
     Ok(image)
 }
 
-/// Fetches and unpacks the package that `linux-image-cloud-amd64` depends on.
-fn download(toolchain: &Path, image: &Path) -> Result<(), String> {
-    let why = "the oracle kernel is missing: put its archive into the folder named by NACRE_TOOLCHAIN_CACHE, \
-               or let apt fetch Debian's linux-image-cloud-amd64";
-    let output = Command::new("apt-cache")
-        .args(["depends", "linux-image-cloud-amd64"])
-        .output()
-        .map_err(|e| format!("{why} (apt-cache: {e})"))?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let package = text
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("Depends: "))
-        .find(|name| name.starts_with("linux-image-"))
-        .ok_or(why)?;
-    let unpacked = toolchain.join("linux-package");
-    std::fs::create_dir_all(&unpacked).map_err(|e| format!("{}: {e}", unpacked.display()))?;
-    run(Command::new("apt-get").current_dir(&unpacked).args(["download", package]))?;
-    let deb = find(&unpacked, |name| name.ends_with(".deb")).ok_or(why)?;
-    run(Command::new("dpkg-deb").arg("-x").arg(&deb).arg(&unpacked))?;
-    let vmlinuz = find(&unpacked.join("boot"), |name| name.starts_with("vmlinuz-")).ok_or(why)?;
-    let into = image.parent().ok_or(why)?;
-    std::fs::create_dir_all(into).map_err(|e| format!("{}: {e}", into.display()))?;
-    std::fs::copy(&vmlinuz, image).map_err(|e| format!("{}: {e}", vmlinuz.display()))?;
-    let _ = std::fs::remove_dir_all(&unpacked);
-    Ok(())
-}
-
-fn find(dir: &Path, wanted: impl Fn(&str) -> bool) -> Option<PathBuf> {
-    let mut entries = std::fs::read_dir(dir).ok()?.filter_map(Result::ok);
-    entries.find(|entry| entry.file_name().to_str().is_some_and(&wanted)).map(|entry| entry.path())
-}
-
 /// Runs a command that must succeed.
-pub(crate) fn run(command: &mut Command) -> Result<(), String> {
-    let shown = format!("{command:?}");
-    match command.status() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("{shown}: {status}")),
-        Err(error) => Err(format!("{shown}: {error}")),
-    }
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("{command:?}"))?;
+    ensure!(status.success(), "{command:?}: {status}");
+    Ok(())
 }

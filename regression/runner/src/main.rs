@@ -4,7 +4,6 @@
 //! `test` runs the suites, `fuzz` the system-call fuzzer, `bench` the microbenchmarks and `list` names the tests. Verdicts
 //! come over a channel of their own (see [`protocol`]); the last line of `test` is `N passed, N failed`.
 
-mod cpio;
 mod kernel;
 mod programs;
 mod protocol;
@@ -12,11 +11,14 @@ mod qemu;
 mod report;
 mod session;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand};
+
+use osdk::workspace::Workspace;
 
 use kernel::{Kernel, Kind};
 use programs::Programs;
@@ -81,36 +83,27 @@ struct TestArgs {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let result = find_root().and_then(|root| match cli.command {
-        Task::Test(args) => test(&root, &args),
-        Task::List => list(&root),
+    let result = Workspace::find().and_then(|workspace| match cli.command {
+        Task::Test(args) => test(&workspace, &args),
+        Task::List => list(&workspace),
     });
     match result {
         Ok(code) => code,
-        Err(message) => {
-            eprintln!("regression: {message}");
+        Err(error) => {
+            eprintln!("regression: {error:#}");
             ExitCode::from(2)
         }
     }
 }
 
-/// The checkout: the folder above the current one that has the test header.
-fn find_root() -> Result<PathBuf, String> {
-    let here = std::env::current_dir().map_err(|e| format!("current directory: {e}"))?;
-    here.ancestors()
-        .find(|dir| dir.join("regression/include/test.h").is_file())
-        .map(Path::to_path_buf)
-        .ok_or_else(|| "run this inside the checkout".to_owned())
-}
-
-fn logs(root: &Path) -> Result<PathBuf, String> {
-    let logs = root.join("target/regression/logs");
-    std::fs::create_dir_all(&logs).map_err(|e| format!("{}: {e}", logs.display()))?;
+fn logs(workspace: &Workspace) -> Result<PathBuf> {
+    let logs = workspace.target_dir().join("regression/logs");
+    std::fs::create_dir_all(&logs).with_context(|| logs.display().to_string())?;
     Ok(logs)
 }
 
-fn list(root: &Path) -> Result<ExitCode, String> {
-    for suite in Programs::build(root)?.suites {
+fn list(workspace: &Workspace) -> Result<ExitCode> {
+    for suite in Programs::build(workspace)?.suites {
         for test in suite.tests {
             println!("{}/{test}", suite.name);
         }
@@ -118,15 +111,15 @@ fn list(root: &Path) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn test(root: &Path, args: &TestArgs) -> Result<ExitCode, String> {
-    let programs = Programs::build(root)?;
-    let kernel = Kernel::get(args.guest.kernel, args.guest.kernel_file.clone(), root)?;
+fn test(workspace: &Workspace, args: &TestArgs) -> Result<ExitCode> {
+    let programs = Programs::build(workspace)?;
+    let kernel = Kernel::get(args.guest.kernel, args.guest.kernel_file.clone(), workspace)?;
     let context = Context {
         kernel: &kernel,
         programs: &programs,
         smp: args.guest.smp,
         mem_mib: args.guest.mem,
-        logs: logs(root)?,
+        logs: logs(workspace)?,
         patience: Duration::from_secs(args.patience),
     };
     let shards = share_out(select(&programs, args), args.jobs.max(1));
@@ -142,7 +135,7 @@ fn test(root: &Path, args: &TestArgs) -> Result<ExitCode, String> {
     report::print_plain(kernel.kind, &outcomes, args.verbose);
     if let Some(file) = &args.junit {
         let xml = report::junit(kernel.kind, &outcomes);
-        std::fs::write(file, xml).map_err(|e| format!("{}: {e}", file.display()))?;
+        std::fs::write(file, xml).with_context(|| file.display().to_string())?;
     }
     let totals = report::totals(&outcomes);
     Ok(ExitCode::from(u8::from(totals.failed > 0 || totals.passed == 0)))

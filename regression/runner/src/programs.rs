@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
-use crate::cpio::Archive;
+use anyhow::{Context, Result, ensure};
+use osdk::initramfs;
+use osdk::workspace::Workspace;
+
 use crate::kernel::run;
 
 /// The folders that become suites, in the order in which they run.
@@ -56,10 +59,11 @@ pub(crate) struct Programs {
 
 impl Programs {
     /// Builds what is out of date.
-    pub(crate) fn build(root: &Path) -> Result<Self, String> {
+    pub(crate) fn build(workspace: &Workspace) -> Result<Self> {
+        let root = workspace.root();
         let sources = root.join("regression");
-        let output = root.join("target/regression/programs");
-        std::fs::create_dir_all(&output).map_err(|e| format!("{}: {e}", output.display()))?;
+        let output = workspace.target_dir().join("regression/programs");
+        std::fs::create_dir_all(&output)?;
         let include = sources.join("include");
         let mut programs = Self { suites: vec![], items: vec![], init: output.join("init") };
         for name in SUITES {
@@ -86,8 +90,8 @@ impl Programs {
         Ok(programs)
     }
 
-    fn add_script(&mut self, script: &Path) -> Result<(), String> {
-        let tests = list(Command::new("busybox").arg("sh").arg(script).arg("--list"))?;
+    fn add_script(&mut self, script: &Path) -> Result<()> {
+        let tests = list(Command::new(initramfs::BUSYBOX).arg("sh").arg(script).arg("--list"))?;
         let guest_path = "/tests/applets.sh".to_owned();
         let command = vec!["/bin/sh".to_owned(), guest_path.clone()];
         self.suites.push(Suite { name: "shell".to_owned(), command, tests });
@@ -96,60 +100,28 @@ impl Programs {
     }
 
     /// Packs an initramfs that runs `plan`, one line per program, words parted by tabs.
-    pub(crate) fn initramfs(&self, plan: &str) -> Result<Vec<u8>, String> {
-        let mut archive = Archive::new();
-        for dir in [
-            "bin", "dev", "etc", "proc", "root", "sbin", "sys", "tests", "usr", "usr/bin",
-            "usr/sbin",
-        ] {
-            archive.directory(dir, 0o755);
-        }
-        archive.directory("tmp", 0o1777);
-        archive.char_device("dev/console", 0o600, (5, 1)).char_device("dev/null", 0o666, (1, 3));
-        archive.file("init", 0o755, &read(&self.init)?);
-        archive.file("bin/busybox", 0o755, &read(&busybox()?)?);
-        for applet in list(Command::new("busybox").arg("--list"))? {
-            if applet != "busybox" && applet != "init" {
-                archive.symlink(&format!("bin/{applet}"), "busybox");
-            }
-        }
-        archive.file(
-            "etc/passwd",
-            0o644,
-            b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n",
-        );
-        archive.file("etc/group", 0o644, b"root:x:0:\ntty:x:5:\nnogroup:x:65534:\n");
-        archive.file("etc/plan", 0o644, plan.as_bytes());
+    pub(crate) fn initramfs(&self, plan: &str) -> Result<Vec<u8>> {
+        let mut archive = initramfs::base()?;
+        archive.file("etc/plan", 0o644, plan.as_bytes())?;
+        archive.file("tests/init", 0o755, &read(&self.init)?)?;
         for item in &self.items {
-            let path = item.guest_path.trim_start_matches('/');
-            archive.file(path, 0o755, &read(&item.host_path)?);
+            archive.file(&item.guest_path, 0o755, &read(&item.host_path)?)?;
         }
-        Ok(archive.finish())
+        archive.finish()
     }
 }
 
-/// Debian's unmodified static busybox.
-fn busybox() -> Result<PathBuf, String> {
-    ["/bin/busybox", "/usr/bin/busybox"]
-        .iter()
-        .map(PathBuf::from)
-        .find(|path| path.is_file())
-        .ok_or_else(|| "no busybox: install busybox-static".to_owned())
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| path.display().to_string())
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))
-}
-
-fn list(command: &mut Command) -> Result<Vec<String>, String> {
-    let output = command.output().map_err(|e| format!("{command:?}: {e}"))?;
-    if !output.status.success() {
-        return Err(format!("{command:?}: {}", output.status));
-    }
+fn list(command: &mut Command) -> Result<Vec<String>> {
+    let output = command.output().with_context(|| format!("{command:?}"))?;
+    ensure!(output.status.success(), "{command:?}: {}", output.status);
     Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
 }
 
-fn c_files(dir: &Path) -> Result<Vec<PathBuf>, String> {
+fn c_files(dir: &Path) -> Result<Vec<PathBuf>> {
     let Ok(entries) = std::fs::read_dir(dir) else { return Ok(vec![]) };
     let mut files: Vec<PathBuf> = entries
         .filter_map(Result::ok)
@@ -164,7 +136,7 @@ fn modified(path: &Path) -> SystemTime {
     std::fs::metadata(path).and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
-fn compile(files: &[PathBuf], include: &Path, program: &Path) -> Result<(), String> {
+fn compile(files: &[PathBuf], include: &Path, program: &Path) -> Result<()> {
     let built = modified(program);
     let header = include.join("test.h");
     let newest = files.iter().chain([&header]).map(|f| modified(f)).max();

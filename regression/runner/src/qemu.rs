@@ -6,12 +6,15 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use osdk::machine::{Clock, Machine};
+use tempfile::TempDir;
 
 use crate::kernel::{Kernel, Kind};
 
@@ -33,15 +36,6 @@ pub(crate) struct Launch<'a> {
     pub(crate) log: &'a Path,
 }
 
-/// What drives the guest's clocks.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Clock {
-    /// The host's time.
-    Wall,
-    /// The number of executed instructions; exact, one CPU at a time.
-    Instructions,
-}
-
 /// What a guest said.
 #[derive(Debug)]
 pub(crate) enum Said {
@@ -61,24 +55,21 @@ pub(crate) struct Guest {
     keys: Option<ChildStdin>,
     console: Arc<Mutex<Vec<u8>>>,
     said: Receiver<Said>,
-    sockets: PathBuf,
+    /// The folder of the sockets; removed at the end.
+    _sockets: TempDir,
 }
-
-static STARTED: AtomicUsize = AtomicUsize::new(0);
 
 impl Guest {
     /// Starts QEMU.
-    pub(crate) fn start(launch: &Launch<'_>) -> io::Result<Self> {
-        let number = STARTED.fetch_add(1, Ordering::Relaxed);
-        let sockets =
-            std::env::temp_dir().join(format!("nacre-guest-{}-{number}", std::process::id()));
-        std::fs::create_dir_all(&sockets)?;
+    pub(crate) fn start(launch: &Launch<'_>) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let sockets = folder.path();
         let (sender, said) = channel();
         listen(&sockets.join("results"), sender.clone(), Said::Result, Some(Said::Closed))?;
         listen(&sockets.join("control"), sender, Said::Control, None)?;
 
         let messages = std::fs::File::create(launch.log.with_extension("qemu"))?;
-        let mut command = command_line(launch, &sockets);
+        let mut command = machine(launch, sockets)?.command(&sockets.join("control"));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(messages);
         let mut child = command.spawn()?;
         let keys = child.stdin.take();
@@ -88,7 +79,7 @@ impl Guest {
             let console = Arc::clone(&console);
             std::thread::spawn(move || copy_console(output, &console, log));
         }
-        Ok(Self { child, keys, console, said, sockets })
+        Ok(Self { child, keys, console, said, _sockets: folder })
     }
 
     /// The next line, or [`Said::Nothing`] after `patience`.
@@ -158,37 +149,22 @@ impl Drop for Guest {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.sockets);
     }
 }
 
-fn command_line(launch: &Launch<'_>, sockets: &Path) -> Command {
-    let threads =
-        if launch.smp > 1 && launch.clock == Clock::Wall { "tcg,thread=multi" } else { "tcg" };
-    let quiet = match launch.kernel.kind {
-        Kind::Linux => "console=ttyS0 quiet loglevel=1 panic=-1 oops=panic random.trust_cpu=on",
-        Kind::Nacre => "console=ttyS0 quiet loglevel=1",
-    };
-    let channel = |name: &str| format!("socket,id={name},path={}", sockets.join(name).display());
-    let mut command = Command::new(program());
-    command.args(["-M", "q35", "-cpu", "max,-erms,-fsrm", "-accel", threads]);
-    command.args(["-nic", "none", "-display", "none", "-monitor", "none", "-no-reboot"]);
-    command.args(["-m", &format!("{}M", launch.mem_mib), "-smp", &launch.smp.to_string()]);
-    command.args(["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"]);
-    command.args(["-chardev", &channel("results"), "-serial", "chardev:results"]);
-    command.args(["-chardev", &channel("control")]);
-    command.args(["-device", "isa-debugcon,iobase=0xe9,chardev=control"]);
-    command.args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
-    if launch.kernel.kind == Kind::Nacre {
-        command.args(["-bios", "qboot.rom"]);
+fn machine(launch: &Launch<'_>, sockets: &Path) -> Result<Machine> {
+    let mut machine = Machine::new(&launch.kernel.image)?;
+    machine.initramfs = Some(launch.initramfs.to_owned());
+    machine.smp = launch.smp;
+    machine.mem = format!("{}M", launch.mem_mib);
+    machine.clock = launch.clock;
+    machine.second_serial = Some(format!("socket,path={}", sockets.join("results").display()));
+    machine.append("quiet loglevel=1 rdinit=/tests/init");
+    if launch.kernel.kind == Kind::Linux {
+        machine.append("panic=-1 oops=panic random.trust_cpu=on");
     }
-    if launch.clock == Clock::Instructions {
-        command.args(["-icount", "shift=0,sleep=off", "-seed", "42"]);
-        command.args(["-rtc", "base=2024-01-01T00:00:00,clock=vm"]);
-    }
-    command.arg("-kernel").arg(&launch.kernel.image).arg("-initrd").arg(launch.initramfs);
-    command.args(["-append", format!("{quiet} {}", launch.append).trim_end()]);
-    command
+    machine.append(launch.append);
+    Ok(machine)
 }
 
 /// Accepts one connection on a new socket and sends its lines, then `last`.
@@ -222,9 +198,4 @@ fn copy_console(mut from: impl Read, console: &Mutex<Vec<u8>>, mut log: impl Wri
         console.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
         let _ = log.write_all(bytes);
     }
-}
-
-/// QEMU: the one that `NACRE_QEMU` names, or the machine's.
-fn program() -> std::ffi::OsString {
-    std::env::var_os("NACRE_QEMU").unwrap_or_else(|| "qemu-system-x86_64".into())
 }

@@ -8,10 +8,12 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use osdk::machine::Clock;
+
 use crate::kernel::{Kernel, Kind};
 use crate::programs::{Programs, Suite};
 use crate::protocol::{Event, parse};
-use crate::qemu::{Clock, Guest, Launch, Said};
+use crate::qemu::{Guest, Launch, Said};
 use crate::report::{Outcome, Verdict};
 
 /// What all guests of a run share.
@@ -73,22 +75,21 @@ impl Context<'_> {
         let plan: String = run.queue.iter().map(|work| plan_line(work) + "\n").collect();
         let initramfs = log.with_extension("cpio");
         let started = self.programs.initramfs(&plan).and_then(|bytes| {
-            std::fs::write(&initramfs, bytes)
-                .map_err(|e| format!("{}: {e}", initramfs.display()))?;
+            std::fs::write(&initramfs, bytes)?;
             let launch = Launch {
                 kernel: self.kernel,
                 initramfs: &initramfs,
                 append: "",
                 smp: self.smp,
                 mem_mib: self.mem_mib,
-                clock: Clock::Wall,
+                clock: Clock::Host,
                 log,
             };
-            Guest::start(&launch).map_err(|e| format!("qemu-system-x86_64: {e}"))
+            Guest::start(&launch)
         });
         let mut guest = match started {
             Ok(guest) => guest,
-            Err(why) => return End { booted: false, why },
+            Err(error) => return End { booted: false, why: format!("{error:#}") },
         };
         let end = self.listen(&mut guest, run);
         drop(guest);
