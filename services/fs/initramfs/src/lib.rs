@@ -1,7 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Unpacks cpio archives (newc, plain or gzip) into the root.
+//!
+//! The initramfs is input from outside: whatever its bytes are, [`unpack`] ends with
+//! a [`Summary`] or with a [`Refusal`] that says where and why. Names resolve
+//! inside the given root, as in a chroot, so that nothing lands elsewhere.
+//!
+//! Trust: the archive's bytes are the boot loader's.
+//! Spec: Documentation/driver-api/early-userspace/buffer-format.rst of Linux; RFC 1952.
 
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+
+mod cpio;
+mod crc;
+mod gzip;
+mod header;
+mod refusal;
+mod stream;
+mod tree;
+
+use vfs::Path;
+
+pub use refusal::{Reason, Refusal};
+pub use tree::Summary;
+
+/// Unpacks archives that follow one another, each plain or gzip, with zeros
+/// between them, below `root`. Later entries replace earlier ones.
+pub fn unpack(archive: &[u8], root: &Path) -> Result<Summary, Refusal> {
+    cpio::unpack_all(archive, root)
+}
