@@ -7,7 +7,7 @@
 //! Locks: `writing` (held over user copies, which may fault into `page`), then the leaf
 //! `pages`, never held over a copy.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use errno::{Result, err, error};
 use framework::mm::{Access, Frame, PAGE_SIZE, Reader, Writer};
@@ -28,6 +28,8 @@ pub(crate) struct FileData {
     /// Held by whoever writes or changes the length.
     writing: Mutex<()>,
     pages: SpinLock<PageMap<Frame>>,
+    /// Whether a program may have mapped it: freed pages must leave mappings too.
+    was_mapped: AtomicBool,
 }
 
 impl FileData {
@@ -36,6 +38,7 @@ impl FileData {
             size: AtomicU64::new(0),
             writing: Mutex::new(()),
             pages: SpinLock::new(PageMap::new()),
+            was_mapped: AtomicBool::new(false),
         }
     }
 
@@ -75,12 +78,20 @@ impl FileData {
     }
 
     /// Sets the length; pages beyond it are freed, what is left of the last one cleared.
-    pub(crate) fn truncate(&self, sb: &TmpSuper, size: u64) {
+    pub(crate) fn truncate(&self, sb: &TmpSuper, size: u64, pager: &dyn Pager) {
         let _writing = self.writing.lock();
         let old = self.size();
         self.size.store(size, Ordering::Release);
         if size < old {
             self.punch(sb, size, u64::MAX);
+            self.unmap(size, pager);
+        }
+    }
+
+    /// Takes pages that were freed from `from` on out of mappings.
+    fn unmap(&self, from: u64, pager: &dyn Pager) {
+        if self.was_mapped.load(Ordering::Relaxed) {
+            hooks::pages_gone(pager, from.div_ceil(PAGE));
         }
     }
 
@@ -214,6 +225,7 @@ impl FileOps for TmpInode {
 
     fn mmap(&self, _file: &File) -> Result<MapSource> {
         let this = self.this.upgrade().ok_or(error!(EIO))?;
+        self.content()?.was_mapped.store(true, Ordering::Relaxed);
         Ok(MapSource::Pages(this))
     }
 
@@ -231,6 +243,7 @@ impl FileOps for TmpInode {
         file.remove_setid();
         if mode.contains(FallocateMode::PUNCH_HOLE) {
             data.punch(self.sb(), at, end);
+            data.unmap(at, self);
             self.base().touch_modified();
             return Ok(());
         }

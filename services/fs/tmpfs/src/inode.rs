@@ -146,7 +146,7 @@ impl Inode for TmpInode {
     }
 
     fn truncate(&self, size: u64) -> Result<()> {
-        self.content()?.truncate(self.sb(), size);
+        self.content()?.truncate(self.sb(), size, self);
         self.base.touch_modified();
         Ok(())
     }
