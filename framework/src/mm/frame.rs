@@ -7,7 +7,7 @@
 use core::mem::ManuallyDrop;
 use core::ops::Range;
 
-use super::alloc::{self, Class};
+use super::frames::{self, Class};
 use super::meta::{self, Kind};
 use super::phys::Pfn;
 use super::{NoMemory, PAGE_SIZE, bytes};
@@ -47,7 +47,7 @@ impl Frame {
     /// A new page whose old content must be overwritten before anyone sees it.
     #[inline]
     fn stale() -> Result<Self, NoMemory> {
-        alloc::take(Class::User, Kind::Untyped).map(Self).ok_or(NoMemory)
+        frames::take(Class::User, Kind::Untyped).map(Self).ok_or(NoMemory)
     }
 
     /// Copies bytes from `offset` on into `out`; what lies beyond the page is
@@ -123,7 +123,7 @@ impl Drop for Frame {
     #[inline]
     fn drop(&mut self) {
         if meta::of(self.0).release() {
-            alloc::give(self.0, Kind::Untyped);
+            frames::give(self.0, Kind::Untyped);
         }
     }
 }

@@ -7,14 +7,14 @@
 //! [`super::admit`] and the reserve keep from happening.
 //!
 //! The frame pool keeps its own records on this heap. While a CPU is inside the
-//! pool, new slabs come from the [`stash`](super::alloc::take_stashed).
+//! pool, new slabs come from the [`stash`](super::frames::take_stashed).
 //!
 //! Locks: magazine (this CPU only), then size class; the pool outside of both.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{self, NonNull};
 
-use super::alloc::{self as frames, Class};
+use super::frames::{self, Class};
 use super::local::{CpuCell, Initial};
 use super::meta::Kind;
 use super::phys::Pfn;
@@ -63,26 +63,32 @@ impl Magazine {
 }
 
 struct SizeClass {
-    magazines: CpuCell<Magazine>,
+    magazines: &'static CpuCell<Magazine>,
     slabs: IrqLock<Slabs>,
 }
 
-static CLASSES: [SizeClass; SIZES.len()] = [
-    SizeClass::new(16),
-    SizeClass::new(32),
-    SizeClass::new(48),
-    SizeClass::new(64),
-    SizeClass::new(96),
-    SizeClass::new(128),
-    SizeClass::new(192),
-    SizeClass::new(256),
-    SizeClass::new(384),
-    SizeClass::new(512),
-    SizeClass::new(768),
-    SizeClass::new(1024),
-    SizeClass::new(1344),
-    SizeClass::new(2048),
-];
+/// Apart from the slabs, so that they are zeros in the image.
+static MAGAZINES: [CpuCell<Magazine>; SIZES.len()] = [const { CpuCell::new() }; SIZES.len()];
+
+static CLASSES: [SizeClass; SIZES.len()] = {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n] = &MAGAZINES;
+    [
+        SizeClass::new(a, 16),
+        SizeClass::new(b, 32),
+        SizeClass::new(c, 48),
+        SizeClass::new(d, 64),
+        SizeClass::new(e, 96),
+        SizeClass::new(f, 128),
+        SizeClass::new(g, 192),
+        SizeClass::new(h, 256),
+        SizeClass::new(i, 384),
+        SizeClass::new(j, 512),
+        SizeClass::new(k, 768),
+        SizeClass::new(l, 1024),
+        SizeClass::new(m, 1344),
+        SizeClass::new(n, 2048),
+    ]
+};
 
 /// The heap.
 pub(super) struct Heap;
@@ -143,8 +149,8 @@ unsafe impl GlobalAlloc for Heap {
 }
 
 impl SizeClass {
-    const fn new(size: usize) -> Self {
-        Self { magazines: CpuCell::new(), slabs: IrqLock::new(Slabs::new(size)) }
+    const fn new(magazines: &'static CpuCell<Magazine>, size: usize) -> Self {
+        Self { magazines, slabs: IrqLock::new(Slabs::new(size)) }
     }
 
     #[inline]
@@ -284,8 +290,8 @@ mod tests {
         for round in 0..if cfg!(miri) { 150 } else { 10_000 } {
             seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
             let dice = (seed >> 33) as usize;
-            if dice % 2 == 0 && live.len() < 100 || live.is_empty() {
-                let size = 1 << (dice / 2 % 14) | dice / 64 % 64;
+            if dice.is_multiple_of(2) && live.len() < 100 || live.is_empty() {
+                let size = (1 << (dice / 2 % 14)) | (dice / 64 % 64);
                 let layout = Layout::from_size_align(size, 1 << (dice / 8192 % 7)).unwrap();
                 // SAFETY: the size is not zero.
                 let object = unsafe { Heap.alloc(layout) };

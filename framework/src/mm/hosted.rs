@@ -30,8 +30,8 @@ pub(super) fn start_once() {
         let chunks = vec::Vec::leak(vec![Chunk::EMPTY; FRAMES.div_ceil(CHUNK)]);
         // SAFETY: 1. `Once` calls it once. 2. The arena is never freed, and all
         // frames of the window lie in it.
-        unsafe { super::alloc::start(base, metas, chunks) };
+        unsafe { super::frames::start(base, metas, chunks) };
         // SAFETY: the arena was made above for the allocator alone.
-        unsafe { super::alloc::add(1, FRAMES as u32) };
+        unsafe { super::frames::add(1, FRAMES as u32) };
     });
 }

@@ -12,8 +12,8 @@ use core::ops::Range;
 use core::ptr;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-use super::alloc::{self, Class};
 use super::early::Early;
+use super::frames::{self, Class};
 use super::meta::{Kind, Meta};
 use super::paging::{KernelPage, Pte, index, span};
 use super::phys::{self, Pfn};
@@ -104,11 +104,11 @@ pub(crate) unsafe fn init(map: &MemoryMap, reserved: &[Region], offset: u64) {
     let chunks = unsafe { core::slice::from_raw_parts_mut(first, chunks) };
     // SAFETY: `init` is called once; all RAM is in the direct map but the image,
     // whose frames are never added.
-    unsafe { alloc::start(base, metas, chunks) };
+    unsafe { frames::start(base, metas, chunks) };
     for _ in 0..8 {
         let Some(frame) = early.page() else { no_memory() };
         // SAFETY: `early` gave the frame out for this alone.
-        unsafe { alloc::seed(frame) };
+        unsafe { frames::seed(frame) };
     }
     let used = early.used();
     require(usable.reserve(used.start, used.end));
@@ -131,7 +131,7 @@ pub(crate) unsafe fn release_boot_range(region: Region) {
     let first = start.max(LOW).div_ceil(page);
     if first < last {
         // SAFETY: the caller's duties; below `phys::frames()` it is in the window.
-        unsafe { alloc::add(first as u32, last as u32) };
+        unsafe { frames::add(first as u32, last as u32) };
     }
 }
 
@@ -227,7 +227,7 @@ fn top() -> Option<Table<'static>> {
 
 /// A zeroed frame for a table.
 pub(super) fn new_table() -> Option<Pfn> {
-    let frame = alloc::take(Class::Kernel, Kind::Table)?;
+    let frame = frames::take(Class::Kernel, Kind::Table)?;
     // SAFETY: the frame was just allocated and nobody else knows it.
     unsafe { bytes::zero(frame.ptr(), PAGE_SIZE) };
     Some(frame)
@@ -328,6 +328,33 @@ fn is_mapped(addr: usize) -> bool {
         table = child;
     }
     false
+}
+
+/// For a test: pages of the kernel's half, and how many are both writable and
+/// executable, or open to user mode.
+#[cfg(feature = "ktest")]
+pub(super) fn count_rights() -> (usize, usize) {
+    fn below(table: Table<'_>, first: usize, level: usize, count: &mut (usize, usize)) {
+        for i in first..super::paging::ENTRIES {
+            let pte = Pte(table.entry(i).load(Ordering::Relaxed));
+            if !pte.is_present() {
+                continue;
+            }
+            match table.child(i) {
+                Some(child) if level > 1 => below(child, 0, level - 1, count),
+                _ => {
+                    count.0 += 1;
+                    let both = Perms::WRITE | Perms::EXEC;
+                    count.1 += usize::from(pte.perms().contains(both) || pte.is_user());
+                }
+            }
+        }
+    }
+    let mut count = (0, 0);
+    if let Some(top) = top() {
+        below(top, super::paging::USER_ENTRIES, 4, &mut count);
+    }
+    count
 }
 
 fn page_down(addr: u64) -> u64 {

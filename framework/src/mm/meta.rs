@@ -12,6 +12,7 @@ use super::phys::{self, Pfn};
 
 /// What a frame is used for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(not(target_os = "none"), allow(dead_code, reason = "hosted, `std` has the heap"))]
 #[repr(u8)]
 pub(crate) enum Kind {
     /// Not RAM, or RAM that was never given to the allocator.
@@ -39,6 +40,7 @@ const SATURATED: u32 = 1 << 31;
 /// Of an `Untyped` frame, `count` is the number of [`super::Frame`]s and
 /// page-table entries that refer to it, or saturated.
 #[derive(Debug)]
+#[cfg_attr(not(target_os = "none"), allow(dead_code, reason = "hosted, `std` has the heap"))]
 pub(crate) struct Meta {
     /// Untyped: references. Slab: index of the first free object.
     pub(super) count: AtomicU32,

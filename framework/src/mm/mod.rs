@@ -11,12 +11,14 @@
 //! Locks: a space's tables, then the frame pool.
 
 mod access;
-mod alloc;
 mod bytes;
 #[cfg(target_os = "none")]
 mod early;
 mod frame;
+mod frames;
 mod gather;
+#[cfg(all(target_os = "none", feature = "ktest"))]
+mod guest_tests;
 #[cfg(any(target_os = "none", test))]
 mod heap;
 #[cfg(not(target_os = "none"))]
@@ -43,8 +45,8 @@ mod tlb;
 mod usercopy;
 
 pub use self::access::CStrError;
-pub use self::alloc::{MemStats, admit, stats};
 pub use self::frame::Frame;
+pub use self::frames::{MemStats, admit, stats};
 pub use self::io::{Reader, Writer};
 pub(crate) use self::phys::Pfn;
 pub use self::pod::Pod;

@@ -158,7 +158,7 @@ pub(super) fn frame_of(ptr: NonNull<u8>) -> Option<Pfn> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mm::alloc::{self, Class};
+    use crate::mm::frames::{self, Class};
     use crate::mm::meta::Kind;
     use std::collections::BTreeSet;
     use std::vec::Vec;
@@ -169,7 +169,7 @@ mod tests {
             for align in [1, 8, 16, 32, 64, 128, 512, 1024, 2048] {
                 let class = class_of(size, align).unwrap();
                 let object = SIZES[class];
-                assert!(object >= size && object % align == 0, "{size} {align}");
+                assert!(object >= size && object.is_multiple_of(align), "{size} {align}");
             }
         }
         assert_eq!(class_of(2049, 1), None);
@@ -181,7 +181,7 @@ mod tests {
         if let Some(object) = slabs.take() {
             return object;
         }
-        let frame = alloc::take(Class::Heap, Kind::Slab).unwrap();
+        let frame = frames::take(Class::Heap, Kind::Slab).unwrap();
         // SAFETY: the frame was just taken as a slab.
         unsafe { slabs.add(frame) };
         slabs.take().unwrap()
@@ -190,7 +190,7 @@ mod tests {
     fn give(slabs: &mut Slabs, object: NonNull<u8>) {
         // SAFETY: the tests give back what they took, once.
         if let Some(frame) = unsafe { slabs.give(object) } {
-            alloc::give(frame, Kind::Slab);
+            frames::give(frame, Kind::Slab);
         }
     }
 
@@ -219,7 +219,7 @@ mod tests {
             assert_eq!(meta::of(frame).next.load(Relaxed), 0, "one empty slab is kept");
             assert_eq!(meta::of(frame).used.load(Relaxed), 0);
             slabs.remove(meta::of(frame));
-            alloc::give(frame, Kind::Slab);
+            frames::give(frame, Kind::Slab);
         }
     }
 

@@ -15,7 +15,7 @@ use alloc::sync::{Arc, Weak};
 use core::ops::Range;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use super::alloc as frames;
+use super::frames;
 use super::gather::Gather;
 use super::meta;
 use super::paging::Pte;

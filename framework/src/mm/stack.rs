@@ -8,7 +8,7 @@
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use super::alloc::{self as frames, Class};
+use super::frames::{self, Class};
 use super::kernel::{self, STACKS};
 use super::meta::Kind;
 use super::paging::{KernelPage, Pte};

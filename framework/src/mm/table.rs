@@ -8,11 +8,11 @@ use core::marker::PhantomData;
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use super::alloc::{self, Class};
+use super::frames::{self, Class};
 use super::meta::Kind;
 use super::paging::{ENTRIES, Pte, USER_ENTRIES, index, span};
 use super::phys::Pfn;
-use super::{Frame, NoMemory, PAGE_SIZE, bytes};
+use super::{Frame, NoMemory, PAGE_SIZE};
 
 /// The level of the top table; leaves are level 1.
 const TOP: usize = 4;
@@ -80,6 +80,7 @@ impl Tables {
     }
 
     /// The top table's frame.
+    #[cfg(any(target_os = "none", test))]
     pub(super) fn root(&self) -> Pfn {
         self.root
     }
@@ -168,7 +169,7 @@ impl Tables {
             if level > 1 {
                 if let (true, Some(child)) = (pte.is_table(), pte.pfn()) {
                     Self::free_below(Table(child, PhantomData), level - 1);
-                    alloc::give(child, Kind::Table);
+                    frames::give(child, Kind::Table);
                 }
             } else if let (true, Some(frame)) = (pte.is_page(), pte.pfn()) {
                 // SAFETY: the leaf entry owned a reference (`Table`'s
@@ -182,15 +183,15 @@ impl Tables {
 impl Drop for Tables {
     fn drop(&mut self) {
         Self::free_below(self.top(), TOP);
-        alloc::give(self.root, Kind::Table);
+        frames::give(self.root, Kind::Table);
     }
 }
 
 /// An empty table.
 fn new_table() -> Result<Pfn, NoMemory> {
-    let frame = alloc::take(Class::Kernel, Kind::Table).ok_or(NoMemory)?;
+    let frame = frames::take(Class::Kernel, Kind::Table).ok_or(NoMemory)?;
     // SAFETY: the frame was just allocated and nobody else knows it.
-    unsafe { bytes::zero(frame.ptr(), PAGE_SIZE) };
+    unsafe { frame.ptr().write_bytes(0, PAGE_SIZE) };
     Ok(frame)
 }
 

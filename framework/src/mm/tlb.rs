@@ -29,24 +29,16 @@ impl ActiveCpus {
     }
 }
 
-/// Returns when no CPU can use an old translation of the pages in `range`.
-///
-/// The entries were changed before, under the space's lock, which is still held
-/// (so this code stays on its CPU).
-#[inline]
-pub(super) fn flush(space: &VmSpace, range: Range<usize>) {
-    #[cfg(target_os = "none")]
-    machine::flush(space, range);
-    #[cfg(not(target_os = "none"))]
+/// The hosted backend has no TLBs: nothing is to be forgotten.
+#[cfg(not(target_os = "none"))]
+pub(super) fn flush(space: &VmSpace, _: Range<usize>) {
     let ActiveCpus = &space.cpus;
-    #[cfg(not(target_os = "none"))]
-    drop(range);
 }
 
 #[cfg(target_os = "none")]
 pub(crate) use machine::{activate_kernel, flush_local};
 #[cfg(target_os = "none")]
-pub(super) use machine::{flush_kernel, load_kernel_tables};
+pub(super) use machine::{flush, flush_kernel, load_kernel_tables};
 
 #[cfg(target_os = "none")]
 mod machine {
@@ -62,7 +54,11 @@ mod machine {
     /// Above so many pages, forgetting everything is cheaper.
     const FULL: usize = 32;
 
-    pub(super) fn flush(space: &VmSpace, range: Range<usize>) {
+    /// Returns when no CPU can use an old translation of the pages in `range`.
+    ///
+    /// The entries were changed before, under the space's lock, which is still
+    /// held (so this code stays on its CPU).
+    pub(in crate::mm) fn flush(space: &VmSpace, range: Range<usize>) {
         // The new entries are visible before the set is read; a CPU that joins
         // later joins first and walks the tables then.
         fence(Ordering::SeqCst);

@@ -130,6 +130,12 @@ impl Pte {
         self.0 & DIRTY != 0
     }
 
+    /// Is the page open to user mode?
+    #[cfg(all(target_os = "none", feature = "ktest"))]
+    pub(crate) fn is_user(self) -> bool {
+        self.0 & USER != 0
+    }
+
     /// Must a write copy the page first?
     #[inline]
     pub(crate) fn is_cow(self) -> bool {
