@@ -7,7 +7,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -55,7 +55,7 @@ pub struct Build {
 /// How much Cargo says on stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verbosity {
-    /// Errors and warnings.
+    /// Errors.
     Quiet,
     /// Progress as well.
     Normal,
@@ -79,8 +79,15 @@ impl Build {
             cargo.args(["--features", &self.features.join(",")]);
         }
         cargo.arg("--config").arg(flags_config(workspace)?);
-        let status = cargo.status().context("cannot start cargo")?;
-        ensure!(status.success(), "the kernel did not build");
+        let output = match self.verbosity {
+            Verbosity::Quiet => cargo.output(),
+            Verbosity::Normal => cargo.stderr(Stdio::inherit()).output(),
+        };
+        let output = output.context("cannot start cargo")?;
+        if !output.status.success() {
+            eprint!("{}", String::from_utf8_lossy(&output.stderr));
+            bail!("the kernel did not build");
+        }
         let path =
             workspace.target_dir().join(KERNEL_TARGET).join(self.profile.folder()).join("nacre");
         if !path.is_file() {
