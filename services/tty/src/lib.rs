@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Terminals: line discipline, job control, the console.
+//!
+//! Owns what a terminal is to programs: [`ldisc`] edits lines as Linux's N_TTY
+//! does, [`Tty`] lets programs sleep on it, `job` says whose terminal it is.
+//! The bytes come from and go to a [`class::Console`].
+//!
+//! Trust: typed bytes are the host's; programs choose settings and sizes.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -8,5 +14,33 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod device;
+mod input;
+mod io;
+mod ioctl;
+mod job;
 pub mod ldisc;
 pub mod termios;
+mod tty;
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use class::Console;
+use errno::{Result, error};
+
+pub use device::{by_dev, console};
+pub use ioctl::WindowSize;
+pub use tty::Tty;
+
+/// Makes `consoles` the terminals ttyS0, ttyS1, …; the first is the system
+/// console. Called once, before devfs is made.
+pub fn init(consoles: &[Arc<dyn Console>]) -> Result<()> {
+    let mut terminals = Vec::new();
+    terminals.try_reserve_exact(consoles.len()).map_err(|_| error!(ENOMEM))?;
+    for (index, console) in consoles.iter().enumerate() {
+        terminals.push(Tty::start(device::serial_dev(index), console.clone())?);
+    }
+    device::register(terminals);
+    Ok(())
+}

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Terminal controls: decoding, checks in Linux's order, encoding.
+//!
+//! Spec: ioctl_tty(2).
+
+use alloc::sync::Arc;
+
+use cred::Caps;
+use errno::{Result, err, error};
+use task::signal::Signal;
+use vfs::{File, IoctlContext};
+
+use crate::ldisc::BUFFER_SIZE;
+use crate::termios::{Cc, Control, Layout, MAX_LAYOUT, Termios};
+use crate::tty::Tty;
+
+/// The numbers, by Linux's names.
+mod number {
+    pub(super) const TCGETS: u32 = 0x5401;
+    pub(super) const TCSETS: u32 = 0x5402;
+    pub(super) const TCSETSF: u32 = 0x5404;
+    pub(super) const TCGETA: u32 = 0x5405;
+    pub(super) const TCSETA: u32 = 0x5406;
+    pub(super) const TCSETAF: u32 = 0x5408;
+    pub(super) const TCSBRK: u32 = 0x5409;
+    pub(super) const TCXONC: u32 = 0x540a;
+    pub(super) const TCFLSH: u32 = 0x540b;
+    pub(super) const TIOCEXCL: u32 = 0x540c;
+    pub(super) const TIOCNXCL: u32 = 0x540d;
+    pub(super) const TIOCSCTTY: u32 = 0x540e;
+    pub(super) const TIOCGPGRP: u32 = 0x540f;
+    pub(super) const TIOCSPGRP: u32 = 0x5410;
+    pub(super) const TIOCOUTQ: u32 = 0x5411;
+    pub(super) const TIOCSTI: u32 = 0x5412;
+    pub(super) const TIOCGWINSZ: u32 = 0x5413;
+    pub(super) const TIOCSWINSZ: u32 = 0x5414;
+    pub(super) const TIOCMGET: u32 = 0x5415;
+    pub(super) const TIOCMBIS: u32 = 0x5416;
+    pub(super) const TIOCMSET: u32 = 0x5418;
+    pub(super) const TIOCGSOFTCAR: u32 = 0x5419;
+    pub(super) const TIOCSSOFTCAR: u32 = 0x541a;
+    pub(super) const TIOCINQ: u32 = 0x541b;
+    pub(super) const TIOCNOTTY: u32 = 0x5422;
+    pub(super) const TIOCSETD: u32 = 0x5423;
+    pub(super) const TIOCGETD: u32 = 0x5424;
+    pub(super) const TCSBRKP: u32 = 0x5425;
+    pub(super) const TIOCSBRK: u32 = 0x5427;
+    pub(super) const TIOCCBRK: u32 = 0x5428;
+    pub(super) const TIOCGSID: u32 = 0x5429;
+    pub(super) const TCGETS2: u32 = 0x802c_542a;
+    pub(super) const TCSETS2: u32 = 0x402c_542b;
+    pub(super) const TCSETSF2: u32 = 0x402c_542d;
+    pub(super) const TIOCVHANGUP: u32 = 0x5437;
+    pub(super) const TIOCGDEV: u32 = 0x8004_5432;
+    pub(super) const TIOCGEXCL: u32 = 0x8004_5440;
+}
+
+use number::*;
+
+/// The modem lines of a cable that is always there: DTR RTS CTS CAR DSR.
+const MODEM_LINES: u32 = 0x166;
+
+/// Largest size of an argument in memory.
+const MAX_ARG: usize = MAX_LAYOUT;
+
+/// `struct winsize`.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct WindowSize {
+    /// Rows of characters.
+    pub rows: u16,
+    /// Columns of characters.
+    pub columns: u16,
+    /// Width in pixels.
+    pub width: u16,
+    /// Height in pixels.
+    pub height: u16,
+}
+
+impl WindowSize {
+    fn encode(self) -> [u8; 8] {
+        let [a, b] = self.rows.to_le_bytes();
+        let [c, d] = self.columns.to_le_bytes();
+        let [e, f] = self.width.to_le_bytes();
+        let [g, h] = self.height.to_le_bytes();
+        [a, b, c, d, e, f, g, h]
+    }
+
+    fn decode(bytes: [u8; 8]) -> Self {
+        let [a, b, c, d, e, f, g, h] = bytes;
+        Self {
+            rows: u16::from_le_bytes([a, b]),
+            columns: u16::from_le_bytes([c, d]),
+            width: u16::from_le_bytes([e, f]),
+            height: u16::from_le_bytes([g, h]),
+        }
+    }
+}
+
+/// When new settings take effect.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum When {
+    Now,
+    AfterDrain,
+    AfterDrainAndFlush,
+}
+
+impl When {
+    /// The three set calls of each layout follow one another.
+    fn from_distance(distance: u32) -> Self {
+        match distance {
+            0 => Self::Now,
+            1 => Self::AfterDrain,
+            _ => Self::AfterDrainAndFlush,
+        }
+    }
+}
+
+/// The caller's side of a control.
+struct Caller<'a> {
+    context: &'a IoctlContext<'a>,
+}
+
+impl Caller<'_> {
+    fn get<const N: usize>(&self) -> Result<[u8; N]> {
+        let mut bytes = [0; N];
+        self.context.vm.read(self.context.arg, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn get_i32(&self) -> Result<i32> {
+        Ok(i32::from_le_bytes(self.get()?))
+    }
+
+    fn put(&self, bytes: &[u8]) -> Result<usize> {
+        self.context.vm.write(self.context.arg, bytes)?;
+        Ok(0)
+    }
+
+    fn put_u32(&self, value: u32) -> Result<usize> {
+        self.put(&value.to_le_bytes())
+    }
+}
+
+impl Tty {
+    /// ioctl(2) on a file that is not hung up.
+    pub(crate) fn ioctl(
+        self: &Arc<Self>,
+        file: &File,
+        cmd: u32,
+        context: &IoctlContext<'_>,
+    ) -> Result<usize> {
+        let caller = Caller { context };
+        match cmd {
+            TCGETS => self.get_termios(&caller, Layout::Termios),
+            TCGETS2 => self.get_termios(&caller, Layout::Termios2),
+            TCGETA => self.get_termios(&caller, Layout::Termio),
+            TCSETS..=TCSETSF => {
+                self.set_termios(&caller, Layout::Termios, When::from_distance(cmd - TCSETS))
+            }
+            TCSETS2..=TCSETSF2 => {
+                self.set_termios(&caller, Layout::Termios2, When::from_distance(cmd - TCSETS2))
+            }
+            TCSETA..=TCSETAF => {
+                self.set_termios(&caller, Layout::Termio, When::from_distance(cmd - TCSETA))
+            }
+            TIOCGWINSZ => caller.put(&self.control.lock().window.encode()),
+            TIOCSWINSZ => self.set_window(WindowSize::decode(caller.get()?)),
+            TIOCINQ => {
+                self.pump();
+                let waiting = self.state.lock().ldisc.readable_bytes().min(BUFFER_SIZE);
+                caller.put_u32(waiting as u32)
+            }
+            TIOCOUTQ => {
+                let waiting = self.state.lock().output.len();
+                caller.put_u32(waiting as u32)
+            }
+            TIOCSCTTY | TIOCNOTTY | TIOCGPGRP | TIOCSPGRP | TIOCGSID => {
+                self.job_ioctl(file, cmd, &caller)
+            }
+            TCXONC | TCFLSH | TCSBRK | TCSBRKP | TIOCSBRK | TIOCCBRK => {
+                self.line_ioctl(cmd, context.arg)
+            }
+            TIOCSTI => self.simulate_input(&caller),
+            TIOCVHANGUP => {
+                if !context.cred.capable(Caps::SYS_ADMIN) {
+                    return err!(EPERM);
+                }
+                self.hang_up();
+                Ok(0)
+            }
+            _ => self.small_ioctl(cmd, &caller),
+        }
+    }
+
+    fn get_termios(&self, caller: &Caller<'_>, layout: Layout) -> Result<usize> {
+        let bytes = self.state.lock().ldisc.termios().encode(layout);
+        caller.put(bytes.get(..layout.size()).unwrap_or_default())
+    }
+
+    fn set_termios(&self, caller: &Caller<'_>, layout: Layout, when: When) -> Result<usize> {
+        self.check_background(Signal::TTOU)?;
+        let mut bytes = [0; MAX_ARG];
+        let bytes = bytes.get_mut(..layout.size()).unwrap_or_default();
+        caller.context.vm.read(caller.context.arg, bytes)?;
+        if when != When::Now {
+            self.drain()?;
+        }
+        let mut state = self.state.lock();
+        if when == When::AfterDrainAndFlush {
+            self.flush_input(&mut state);
+        }
+        let new = state.ldisc.termios().decode(layout, bytes);
+        self.install_termios(&mut state, new);
+        drop(state);
+        self.wake_readers();
+        Ok(0)
+    }
+
+    fn install_termios(&self, state: &mut crate::tty::State, new: Termios) {
+        if state.ldisc.set_termios(new) {
+            state.output.set_stopped(false);
+            self.note_output(state);
+        }
+        self.made_room(state);
+    }
+
+    fn set_window(&self, new: WindowSize) -> Result<usize> {
+        let mut control = self.control.lock();
+        let changed = control.window != new;
+        control.window = new;
+        drop(control);
+        if changed {
+            self.signal_foreground(Signal::WINCH);
+        }
+        Ok(0)
+    }
+
+    fn job_ioctl(self: &Arc<Self>, file: &File, cmd: u32, caller: &Caller<'_>) -> Result<usize> {
+        let thread = task::current().ok_or(error!(ENOTTY))?;
+        let process = thread.process();
+        match cmd {
+            TIOCSCTTY => {
+                let steal = caller.context.arg == 1;
+                self.set_controlling(&thread, file.can_read(), steal)?;
+            }
+            TIOCNOTTY => self.give_up(process)?,
+            TIOCGPGRP => return caller.put_u32(self.foreground_group(process)? as u32),
+            TIOCGSID => return caller.put_u32(self.session_id(process)? as u32),
+            _ => {
+                match self.check_background(Signal::TTOU) {
+                    Err(why) if why.errno() == errno::Errno::EIO => {
+                        return err!(ENOTTY, "orphaned background process");
+                    }
+                    checked => checked?,
+                }
+                self.set_foreground_group(process, caller.get_i32()?)?;
+            }
+        }
+        Ok(0)
+    }
+
+    /// Controls of the line itself; a background process is stopped first.
+    fn line_ioctl(&self, cmd: u32, arg: usize) -> Result<usize> {
+        self.check_background(Signal::TTOU)?;
+        match cmd {
+            TCXONC => self.flow(arg)?,
+            TCFLSH => self.flush(arg)?,
+            // Breaks are not sent; what precedes one is.
+            _ => self.drain()?,
+        }
+        Ok(0)
+    }
+
+    /// TCXONC: 0 stops, 1 starts; 2 and 3 ask the other end to.
+    fn flow(&self, action: usize) -> Result<()> {
+        let mut state = self.state.lock();
+        match action {
+            0 | 1 => {
+                let is_stopped = action == 0;
+                state.ldisc.set_stopped_by_call(is_stopped);
+                state.output.set_stopped(is_stopped);
+                self.note_output(&state);
+            }
+            2 | 3 => {
+                let key = if action == 2 { Cc::Stop } else { Cc::Start };
+                let byte = state.ldisc.termios().cc(key);
+                if byte != 0 {
+                    self.console.write(&[byte]);
+                }
+            }
+            _ => return err!(EINVAL, "unknown flow action"),
+        }
+        Ok(())
+    }
+
+    /// TCFLSH: 0 input, 1 output, 2 both.
+    fn flush(&self, queues: usize) -> Result<()> {
+        if queues > 2 {
+            return err!(EINVAL, "unknown queue");
+        }
+        let mut state = self.state.lock();
+        if queues != 1 {
+            self.flush_input(&mut state);
+        }
+        if queues != 0 {
+            state.output.flush();
+            self.note_output(&state);
+        }
+        Ok(())
+    }
+
+    /// TIOCSTI: root only, as where legacy TIOCSTI is configured out.
+    fn simulate_input(&self, caller: &Caller<'_>) -> Result<usize> {
+        if !caller.context.cred.capable(Caps::SYS_ADMIN) {
+            return err!(EIO, "TIOCSTI is not available");
+        }
+        let byte: [u8; 1] = caller.get()?;
+        self.type_in(&byte);
+        Ok(0)
+    }
+
+    fn small_ioctl(&self, cmd: u32, caller: &Caller<'_>) -> Result<usize> {
+        match cmd {
+            TIOCEXCL | TIOCNXCL => {
+                self.control.lock().is_exclusive = cmd == TIOCEXCL;
+                Ok(0)
+            }
+            TIOCGEXCL => caller.put_u32(u32::from(self.control.lock().is_exclusive)),
+            TIOCGDEV => caller.put_u32(self.dev().to_raw() as u32),
+            TIOCGETD => caller.put_u32(0),
+            TIOCSETD => match caller.get_i32()? {
+                0 => Ok(0),
+                _ => err!(EINVAL, "no such line discipline"),
+            },
+            TIOCMGET => caller.put_u32(MODEM_LINES),
+            TIOCMBIS..=TIOCMSET => caller.get_i32().map(|_| 0),
+            TIOCGSOFTCAR => {
+                let control = self.state.lock().ldisc.termios().control;
+                caller.put_u32(u32::from(control.contains(Control::CLOCAL)))
+            }
+            TIOCSSOFTCAR => {
+                let is_local = caller.get_i32()? != 0;
+                let mut state = self.state.lock();
+                let mut new = state.ldisc.termios().clone();
+                new.control.set(Control::CLOCAL, is_local);
+                self.install_termios(&mut state, new);
+                Ok(0)
+            }
+            _ => err!(ENOTTY, "not a control of terminals"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn window_sizes_round_trip() {
+        let size = WindowSize { rows: 24, columns: 80, width: 1, height: 0x1234 };
+        assert_eq!(WindowSize::decode(size.encode()), size);
+        assert_eq!(size.encode(), [24, 0, 80, 0, 1, 0, 0x34, 0x12]);
+    }
+
+    #[test]
+    fn set_calls_come_in_threes() {
+        assert_eq!(When::from_distance(TCSETSF - TCSETS), When::AfterDrainAndFlush);
+        assert_eq!(When::from_distance(0x5407 - TCSETA), When::AfterDrain);
+        assert_eq!(TCSETSF2 - TCSETS2, 2);
+    }
+}
