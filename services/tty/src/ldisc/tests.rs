@@ -430,11 +430,12 @@ fn any_byte_soup_keeps_the_bounds() {
         assert!(taken <= bytes.len() && ldisc.len() <= BUFFER_SIZE);
         match next() % 16 {
             0 => {
-                let mut termios = Termios::default();
-                termios.input = Input::from_bits_retain(next() as u32 & 0o77777);
-                termios.local = Local::from_bits_retain(next() as u32 & 0o377777);
-                termios.output = Output::from_bits_retain(next() as u32 & 0o14077);
-                ldisc.set_termios(termios);
+                ldisc.set_termios(Termios {
+                    input: Input::from_bits_retain(next() as u32 & 0o77777),
+                    local: Local::from_bits_retain(next() as u32 & 0o377777),
+                    output: Output::from_bits_retain(next() as u32 & 0o14077),
+                    ..Termios::default()
+                });
             }
             1..=8 => {
                 let mut buffer = vec![0; (next() % 100) as usize];

@@ -32,6 +32,8 @@ pub(crate) struct Status<'a> {
     pub(crate) caps: [u64; 5],
     pub(crate) no_new_privs: bool,
     pub(crate) cpus: u64,
+    /// How many bits of `cpus` can be set.
+    pub(crate) cpu_count: usize,
     pub(crate) switches: (u64, u64),
 }
 
@@ -97,7 +99,8 @@ pub(crate) fn status(out: &mut Text, s: &Status<'_>) {
     put!(out, "NoNewPrivs:\t{}\nSeccomp:\t0\nSeccomp_filters:\t0\n", u8::from(s.no_new_privs));
     put!(out, "Speculation_Store_Bypass:\tvulnerable\n");
     put!(out, "SpeculationIndirectBranch:\talways enabled\n");
-    put!(out, "Cpus_allowed:\t{:x}\nCpus_allowed_list:\t", s.cpus);
+    let digits = s.cpu_count.div_ceil(4);
+    put!(out, "Cpus_allowed:\t{:0digits$x}\nCpus_allowed_list:\t", s.cpus);
     put_list(out, s.cpus);
     put!(out, "\nMems_allowed:\t1\nMems_allowed_list:\t0\n");
     put!(out, "voluntary_ctxt_switches:\t{}\n", s.switches.0);

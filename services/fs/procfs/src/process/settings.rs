@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Names, limits, mounts and adjustable values of a process.
+
+use alloc::vec::Vec;
+
+use cred::Caps;
+use errno::{Result, err, error};
+use task::Process;
+
+use super::Target;
+use crate::format;
+use crate::format::mounts::MountLine;
+use crate::text::{Text, put};
+
+/// A decimal number as programs write one: spaces around it, maybe a sign.
+pub(crate) fn parse_i64(data: &[u8]) -> Result<i64> {
+    let text = core::str::from_utf8(data).map_err(|_| error!(EINVAL, "not a number"))?;
+    let text = text.trim_matches(|c: char| c.is_ascii_whitespace() || c == '\0');
+    text.parse().map_err(|_| error!(EINVAL, "not a number"))
+}
+
+/// /proc/PID/comm.
+pub(crate) fn comm(target: &Target, out: &mut Text) -> Result<()> {
+    out.push(&super::figures::name(target)?);
+    out.push(b"\n");
+    Ok(())
+}
+
+/// Names a thread; only the process itself may.
+pub(crate) fn set_comm(target: &Target, data: &[u8]) -> Result<()> {
+    let thread = target.thread()?;
+    let is_own = task::current().is_some_and(|me| me.pid() == thread.pid());
+    if !is_own {
+        return err!(EINVAL, "another process");
+    }
+    let name = data.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    thread.set_comm(name);
+    Ok(())
+}
+
+/// /proc/PID/cgroup: all in the root of the one hierarchy.
+pub(crate) fn cgroup(target: &Target, out: &mut Text) -> Result<()> {
+    target.process()?;
+    put!(out, "0::/\n");
+    Ok(())
+}
+
+/// /proc/PID/loginuid and sessionid: not set, without a newline.
+pub(crate) fn loginuid(target: &Target, out: &mut Text) -> Result<()> {
+    target.process()?;
+    put!(out, "{}", u32::MAX);
+    Ok(())
+}
+
+/// /proc/PID/personality.
+pub(crate) fn personality(target: &Target, out: &mut Text) -> Result<()> {
+    put!(out, "{:08x}\n", target.process()?.personality());
+    Ok(())
+}
+
+/// /proc/PID/limits.
+pub(crate) fn limits(target: &Target, out: &mut Text) -> Result<()> {
+    let process = target.process()?;
+    let rows = task::rlimit::Resource::ALL.iter().map(|resource| {
+        let limit = process.rlimit(*resource);
+        (limit.cur, limit.max)
+    });
+    format::limits::limits(out, rows);
+    Ok(())
+}
+
+/// Calls `line` for each mount that the process can reach.
+fn each_mount(target: &Target, mut line: impl FnMut(&MountLine<'_>)) -> Result<()> {
+    let thread = target.thread().map_err(|_| error!(EINVAL, "the process has ended"))?;
+    let root = thread.fs().root();
+    for info in vfs::mount::list(&root) {
+        let sb = info.mount.sb();
+        let mut fs_options = Vec::new();
+        sb.show_options(&mut fs_options);
+        let all = info.options();
+        let mount_options = all.get(..all.len().saturating_sub(fs_options.len()));
+        let dev = sb.dev();
+        line(&MountLine {
+            id: info.mount.id(),
+            parent: info.parent_id,
+            dev: (dev.major, dev.minor),
+            root: b"/",
+            point: &info.mount_point,
+            source: info.source(),
+            kind: sb.type_name(),
+            mount_options: mount_options.unwrap_or_default(),
+            fs_options: &fs_options,
+        });
+    }
+    Ok(())
+}
+
+/// /proc/PID/mounts.
+pub(crate) fn mounts(target: &Target, out: &mut Text) -> Result<()> {
+    each_mount(target, |line| line.mounts(out))
+}
+
+/// /proc/PID/mountinfo.
+pub(crate) fn mountinfo(target: &Target, out: &mut Text) -> Result<()> {
+    each_mount(target, |line| line.mountinfo(out))
+}
+
+/// /proc/PID/mountstats.
+pub(crate) fn mountstats(target: &Target, out: &mut Text) -> Result<()> {
+    each_mount(target, |line| line.mountstats(out))
+}
+
+/// /proc/PID/oom_score: 0 to 2000, by memory in use and adjustment.
+pub(crate) fn oom_score(target: &Target, out: &mut Text) -> Result<()> {
+    let process = target.process()?;
+    let resident = process.mm().map_or(0, |mm| mm.usage().resident / framework::mm::PAGE_SIZE);
+    let total = framework::mm::stats().total_pages.max(1);
+    put!(out, "{}\n", score(resident, total, process.oom_score_adj()));
+    Ok(())
+}
+
+/// Linux's badness, scaled to the range that programs expect.
+fn score(resident: usize, total: usize, adjustment: i16) -> usize {
+    if adjustment == -1000 {
+        return 0;
+    }
+    let used = (resident * 1000 / total.max(1)) as i64;
+    let points = (1000 + used + i64::from(adjustment)).max(0) * 2 / 3;
+    usize::try_from(points).unwrap_or(0)
+}
+
+/// /proc/PID/oom_score_adj.
+pub(crate) fn oom_score_adj(target: &Target, out: &mut Text) -> Result<()> {
+    put!(out, "{}\n", target.process()?.oom_score_adj());
+    Ok(())
+}
+
+/// Sets the adjustment, -1000 to 1000.
+pub(crate) fn set_oom_score_adj(target: &Target, data: &[u8]) -> Result<()> {
+    let value = parse_i64(data)?;
+    if !(-1000..=1000).contains(&value) {
+        return err!(EINVAL, "out of range");
+    }
+    adjust(&*target.process()?, value as i16)
+}
+
+fn adjust(process: &Process, value: i16) -> Result<()> {
+    let may_lower = task::current().is_none_or(|me| me.cred().capable(Caps::SYS_RESOURCE));
+    if value < process.oom_score_adj() && !may_lower {
+        return err!(EACCES, "lowering needs CAP_SYS_RESOURCE");
+    }
+    process.set_oom_score_adj(value);
+    Ok(())
+}
+
+/// The scale of the old interface: -17 to 15.
+const OLD_DISABLE: i64 = -17;
+const OLD_MAX: i64 = 15;
+
+/// /proc/PID/oom_adj: the old scale.
+pub(crate) fn oom_adj(target: &Target, out: &mut Text) -> Result<()> {
+    let value = i64::from(target.process()?.oom_score_adj());
+    let old = if value == 1000 { OLD_MAX } else { value * -OLD_DISABLE / 1000 };
+    put!(out, "{old}\n");
+    Ok(())
+}
+
+/// Sets the adjustment by the old scale.
+pub(crate) fn set_oom_adj(target: &Target, data: &[u8]) -> Result<()> {
+    let old = parse_i64(data)?;
+    if !(OLD_DISABLE..=OLD_MAX).contains(&old) {
+        return err!(EINVAL, "out of range");
+    }
+    let value = if old == OLD_MAX { 1000 } else { old * 1000 / -OLD_DISABLE };
+    adjust(&*target.process()?, value as i16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_as_programs_write_them() {
+        assert_eq!(parse_i64(b" -17\n").unwrap(), -17);
+        assert_eq!(parse_i64(b"5\0").unwrap(), 5);
+        for bad in [&b""[..], b"\n", b"1 2", b"0x1", b"\xff"] {
+            assert!(parse_i64(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn scores() {
+        assert_eq!(score(365, 118_755, 0), 668);
+        assert_eq!(score(0, 100, -1000), 0);
+        assert_eq!(score(100, 100, 1000), 2000);
+    }
+}
