@@ -157,6 +157,8 @@ fn leave_group(thread: &Arc<Thread>) -> (bool, Option<Arc<Thread>>) {
 /// The last thread ends: children, terminal, group and parent hear of it.
 fn finish_process(thread: &Arc<Thread>) {
     let process = thread.process();
+    // Threads that ended at the same time may each have left this to the other.
+    drop(process.replace_mm(None));
     process.set_program(None);
     if let Some(companion) = process.take_companion() {
         companion.on_exit();

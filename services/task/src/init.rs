@@ -53,13 +53,15 @@ pub fn max_threads() -> u64 {
 }
 
 /// Starts the first process: program `path` with its arguments and environment,
-/// the root user, `fs` and the open `files`.
+/// the root user, `fs` and the open `files`. `before` sees it before it runs, to
+/// give it a terminal.
 pub fn start(
     path: &[u8],
     argv: Strings,
     envp: Strings,
     fs: FsContext,
     files: FdTable,
+    before: impl FnOnce(&Arc<Process>),
 ) -> Result<Arc<Process>> {
     let process = Process::new(NewProcess {
         session: Session::new(INIT),
@@ -95,6 +97,7 @@ pub fn start(
     drop(table);
     process.signals.lock().threads.push(thread.clone());
     let task = clone::build_task(&thread, user, mm.vm().clone())?;
+    before(&process);
     task.start();
     Ok(process)
 }

@@ -100,6 +100,18 @@ impl Process {
         Ok(())
     }
 
+    /// PR_SET_CHILD_SUBREAPER: it adopts orphans among its descendants.
+    pub fn set_subreaper(&self, is_subreaper: bool) {
+        if let Some(node) = table::lock().get_mut(self.pid()) {
+            node.is_subreaper = is_subreaper;
+        }
+    }
+
+    /// PR_GET_CHILD_SUBREAPER.
+    pub fn is_subreaper(&self) -> bool {
+        table::lock().get(self.pid()).is_some_and(|node| node.is_subreaper)
+    }
+
     /// Whether this process leads its session.
     pub fn leads_session(&self) -> bool {
         self.session_id() == self.pid()

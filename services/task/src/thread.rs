@@ -240,6 +240,11 @@ impl Thread {
         self.clear_child_tid.store(addr, Relaxed);
     }
 
+    /// PR_GET_TID_ADDRESS: what [`Thread::set_clear_child_tid`] set.
+    pub fn clear_child_tid(&self) -> usize {
+        self.clear_child_tid.load(Relaxed)
+    }
+
     /// The head of its robust futex list (set_robust_list).
     pub fn robust_list(&self) -> usize {
         self.robust_list.load(Relaxed)
