@@ -45,6 +45,9 @@ pub mod uts;
 mod vfork;
 mod wait;
 
+#[cfg(test)]
+mod tests;
+
 pub use clone::{CloneArgs, clone};
 pub use clone_flags::CloneFlags;
 pub use exit::set_init_exit_hook;

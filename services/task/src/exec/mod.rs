@@ -296,3 +296,9 @@ fn describe(elf: &Elf, bias: u64, plan: &stack::Plan, exe: Arc<File>) -> Program
     }
     info
 }
+
+/// A small ELF file for tests.
+#[cfg(test)]
+pub(crate) fn sample_elf() -> Vec<u8> {
+    elf::tests::sample()
+}
