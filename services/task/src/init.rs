@@ -25,7 +25,17 @@ use crate::{
 /// Installs what `vfs` and `mm` ask of processes. Called once at boot.
 pub fn init() {
     vfs::hooks::set_process_hooks(&Hooks);
+    vfs::hooks::set_unmap_file(unmap_file);
     mm::set_oom_hook(oom::out_of_memory);
+}
+
+/// Takes the pages of a shortened file out of every address space.
+fn unmap_file(pager: &dyn vfs::Pager, first: u64) {
+    for process in table::processes() {
+        if let Some(mm) = process.mm() {
+            mm.unmap_file(pager, first);
+        }
+    }
 }
 
 struct Hooks;
