@@ -1,7 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The Linux system-call ABI: table, argument decoding, struct layouts.
+//! The Linux system-call ABI of x86-64: table, argument decoding, struct layouts.
+//!
+//! The only crate that knows numbers, registers and the layouts of user structs.
+//! [`table`] names every call once; from its rows come dispatch, the trace and
+//! docs/compatibility.md. Handlers in `calls` are thin: decode, check, call a
+//! service, encode. [`boot`] starts the first program.
+//!
+//! May depend on every service; nothing but the assembly may depend on it.
 
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+
+pub mod arg;
+pub mod boot;
+mod calls;
+pub mod compatibility;
+mod cx;
+mod dispatch;
+mod errno_text;
+pub mod layout;
+pub mod row;
+pub mod table;
+pub mod trace;
+
+pub use cx::Context;
+pub use dispatch::{unserved, user_entry};

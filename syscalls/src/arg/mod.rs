@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! From raw registers to typed arguments.
+//!
+//! A row of the table names the types of a call's arguments; each takes the
+//! registers it needs from [`Regs`], left to right, with the sign and width
+//! that C gives it, or refuses them with an errno. The same types print
+//! themselves for the trace. Nothing here touches user memory: a pointer is a
+//! claim until a handler reads through it.
+
+mod flags;
+mod memory;
+mod number;
+
+pub(crate) use flags::flag_arg;
+pub use flags::{
+    AccessMode, AtFlags, CloseRangeFlags, MembarrierCommand, RandomFlags, StatxMask, Strict,
+};
+pub use memory::{IovIn, IovOut, MAX_RW_COUNT, UserIn, UserOut, UserPath, UserPtr, UserStrings};
+pub use number::{DirFd, Fd, Mode, Pid};
+
+use crate::trace::Line;
+use errno::Result;
+
+/// The argument registers of one call, taken from left to right.
+#[derive(Clone, Copy, Debug)]
+pub struct Regs {
+    values: [u64; 6],
+    next: usize,
+}
+
+impl Regs {
+    /// The registers in the order of the ABI: rdi, rsi, rdx, r10, r8, r9.
+    #[inline(always)]
+    pub const fn new(values: [u64; 6]) -> Self {
+        Self { values, next: 0 }
+    }
+
+    /// The next register; zero when all six are taken.
+    #[inline(always)]
+    pub fn take(&mut self) -> u64 {
+        let value = self.values.get(self.next).copied().unwrap_or(0);
+        self.next += 1;
+        value
+    }
+
+    /// How many registers have been taken.
+    pub const fn taken(&self) -> usize {
+        self.next
+    }
+}
+
+/// A type that a row of the table may name for an argument.
+pub trait FromArg: Sized {
+    /// Whether the trace shows the argument only when the call is over.
+    const SHOWN_AFTER: bool = false;
+
+    /// Takes the registers it needs; refuses what Linux refuses before it looks further.
+    fn from_regs(regs: &mut Regs) -> Result<Self>;
+
+    /// Prints the argument as strace would.
+    fn show(&self, line: &mut Line<'_>);
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+
+    #[test]
+    fn registers_run_out_as_zero() {
+        let mut regs = Regs::new([1, 2, 3, 4, 5, 6]);
+        let taken: std::vec::Vec<u64> = (0..8).map(|_| regs.take()).collect();
+        assert_eq!(taken, [1, 2, 3, 4, 5, 6, 0, 0]);
+        assert_eq!(regs.taken(), 8);
+    }
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Numbers as arguments: C integers, descriptors, process ids, modes.
+
+use super::{FromArg, Regs};
+use crate::trace::Line;
+use core::fmt::Write;
+use errno::Result;
+
+/// Integers: `int` and `unsigned` see the low 32 bits, `long` and `size_t` all.
+macro_rules! integer_arg {
+    ($($int:ty)*) => {$(
+        impl FromArg for $int {
+            #[inline(always)]
+            fn from_regs(regs: &mut Regs) -> Result<Self> {
+                Ok(regs.take() as $int)
+            }
+
+            fn show(&self, line: &mut Line<'_>) {
+                let _ = write!(line, "{self}");
+            }
+        }
+    )*};
+}
+
+integer_arg!(i32 u32 i64 u64 usize);
+
+/// Newtypes of `int` that differ in how they are shown and used.
+macro_rules! int_newtype {
+    ($($(#[$doc:meta])* $name:ident($int:ty);)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct $name(pub $int);
+
+        impl FromArg for $name {
+            #[inline(always)]
+            fn from_regs(regs: &mut Regs) -> Result<Self> {
+                Ok(Self(regs.take() as $int))
+            }
+
+            fn show(&self, line: &mut Line<'_>) {
+                self.show_value(line);
+            }
+        }
+    )*};
+}
+
+int_newtype! {
+    /// A file descriptor, checked when it is looked up.
+    Fd(i32);
+    /// The directory that a relative path starts from, or `AT_FDCWD`.
+    DirFd(i32);
+    /// A process, thread or group id; zero and below may mean more.
+    Pid(i32);
+    /// File permission bits; the handler masks what its call ignores.
+    Mode(u32);
+}
+
+impl DirFd {
+    /// The current directory.
+    pub const CWD: Self = Self(-100);
+
+    /// Whether relative paths start from the current directory.
+    pub const fn is_cwd(self) -> bool {
+        self.0 == Self::CWD.0
+    }
+}
+
+impl Fd {
+    fn show_value(self, line: &mut Line<'_>) {
+        let _ = write!(line, "{}", self.0);
+    }
+}
+
+impl Pid {
+    fn show_value(self, line: &mut Line<'_>) {
+        let _ = write!(line, "{}", self.0);
+    }
+}
+
+impl DirFd {
+    fn show_value(self, line: &mut Line<'_>) {
+        let _ = if self.is_cwd() { write!(line, "AT_FDCWD") } else { write!(line, "{}", self.0) };
+    }
+}
+
+impl Mode {
+    fn show_value(self, line: &mut Line<'_>) {
+        let _ = write!(line, "0{:03o}", self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn regs(first: u64) -> Regs {
+        Regs::new([first, 0, 0, 0, 0, 0])
+    }
+
+    #[test]
+    fn int_sees_the_low_half_with_its_sign() {
+        assert_eq!(i32::from_regs(&mut regs(0xdead_beef_ffff_ffff)).unwrap(), -1);
+        assert_eq!(u32::from_regs(&mut regs(0xdead_beef_ffff_ffff)).unwrap(), u32::MAX);
+        assert_eq!(i64::from_regs(&mut regs(u64::MAX)).unwrap(), -1);
+        assert_eq!(usize::from_regs(&mut regs(u64::MAX)).unwrap(), usize::MAX);
+    }
+
+    #[test]
+    fn descriptors_ignore_the_high_half() {
+        assert_eq!(Fd::from_regs(&mut regs(0xffff_ffff_0000_0003)).unwrap(), Fd(3));
+        assert!(DirFd::from_regs(&mut regs(0xffff_ff9c)).unwrap().is_cwd());
+        assert!(DirFd::from_regs(&mut regs(-100_i64 as u64)).unwrap().is_cwd());
+    }
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! From a started machine to its first program.
+//!
+//! [`run`] makes the root file system from the initramfs, mounts /dev and
+//! /proc, opens the console and starts process 1: what `nacre.exec` asks for,
+//! or the init programs that Linux would try. The assembly calls it once, with
+//! drivers, scheduler and file-system types in place.
+
+mod cmdline;
+mod root;
+
+pub use cmdline::Options;
+
+use crate::{dispatch, trace};
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use cred::Cred;
+use errno::{Result, error};
+use framework::fatal;
+use task::Process;
+use task::exec::Strings;
+use vfs::{CloseOnExec, FdTable, FsContext, OpenFlags, Path, Resolver};
+
+/// What is tried in a root file system that nobody said more about.
+const FALLBACKS: [&str; 4] = ["/sbin/init", "/etc/init", "/bin/init", "/bin/sh"];
+/// What is tried first in an initramfs.
+const INITRAMFS_INIT: &str = "/init";
+/// The environment that Linux gives to init.
+const ENVIRONMENT: [&str; 2] = ["HOME=/", "TERM=linux"];
+/// In exec mode nobody else sets it.
+const EXEC_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// The log level of `quiet`: emergencies only, and they come as stops.
+const QUIET: u8 = 1;
+/// Descriptors that init finds open, when there is a limit at all.
+const INIT_FILES: usize = 1024;
+
+/// Starts the first program; returns when it runs.
+pub fn run() {
+    let options = Options::parse(framework::boot::command_line());
+    apply(&options);
+    task::init();
+    task::set_user_entry(dispatch::user_entry);
+    task::set_init_exit_hook(init_ended);
+    let root = match root::make() {
+        Ok(root) => root,
+        Err(error) => {
+            log::error!("no root file system: {error:?}");
+            fatal("no root file system");
+        }
+    };
+    start_init(&options, &root);
+}
+
+fn apply(options: &Options) {
+    if options.quiet {
+        framework::log::set_console_level(QUIET);
+    }
+    if let Some(level) = options.log_level {
+        framework::log::set_console_level(level);
+    }
+    trace::set_enabled(options.trace);
+    if let Some(kind) = &options.test_stop {
+        let _ = kind; //TMP
+    }
+}
+
+/// Process 1 has ended: so does the machine, with its status as a shell shows it.
+fn init_ended(wait_status: i32) {
+    let status = match wait_status & 0x7f {
+        0 => wait_status >> 8 & 0xff,
+        signal => 128 + signal,
+    };
+    framework::power::off(status as u8)
+}
+
+/// A program that may become process 1.
+struct Candidate {
+    path: String,
+    /// Its failure is final, because somebody asked for it by name.
+    is_required: bool,
+}
+
+fn candidates(options: &Options, root: &Path) -> Vec<Candidate> {
+    let of = |path: &str, is_required| Candidate { path: path.into(), is_required };
+    if options.exec.is_some() {
+        return [of("/bin/sh", true)].into();
+    }
+    let early = options.rdinit.as_deref().unwrap_or(INITRAMFS_INIT);
+    let mut list = Vec::new();
+    if root::exists(root, early) {
+        list.push(of(early, false));
+    }
+    match &options.init {
+        Some(init) => list.push(of(init, true)),
+        None => list.extend(FALLBACKS.iter().map(|path| of(path, false))),
+    }
+    list
+}
+
+fn start_init(options: &Options, root: &Path) {
+    let cred = Cred::root();
+    for candidate in candidates(options, root) {
+        match start(options, root, &cred, &candidate.path) {
+            Ok(()) => return,
+            Err(error) if candidate.is_required => {
+                log::error!("requested init {} failed: {error:?}", candidate.path);
+                fatal("the requested init failed");
+            }
+            Err(error) if error.errno() == errno::Errno::ENOENT => {}
+            Err(error) => {
+                log::error!("{} exists but could not start: {error:?}", candidate.path);
+            }
+        }
+    }
+    fatal("no working init found");
+}
+
+fn start(options: &Options, root: &Path, cred: &Cred, program: &str) -> Result<()> {
+    let files = FdTable::new();
+    open_console(root, cred, &files);
+    let (argv, envp) = strings(options, program)?;
+    let fs = FsContext::new(root.clone());
+    log::info!("run {program} as init process");
+    task::start(program.as_bytes(), argv, envp, fs, files, |process| {
+        prepare(options, process);
+    })?;
+    Ok(())
+}
+
+/// Last things before process 1 runs.
+fn prepare(options: &Options, process: &Arc<Process>) {
+    if options.exec.is_some() {
+        let _ = process; //TMP tty
+    }
+    framework::control::init_starts();
+}
+
+fn strings(options: &Options, program: &str) -> Result<(Strings, Strings)> {
+    let mut argv = Strings::from_slices(&[program.as_bytes()])?;
+    let mut envp = Strings::from_slices(&ENVIRONMENT.map(str::as_bytes))?;
+    match &options.exec {
+        Some(command) => {
+            argv.push(b"-c")?;
+            argv.push(command)?;
+            envp.push(EXEC_PATH.as_bytes())?;
+        }
+        None => {
+            for arg in &options.args {
+                argv.push(arg.as_bytes())?;
+            }
+        }
+    }
+    for entry in &options.env {
+        envp.push(entry.as_bytes())?;
+    }
+    Ok((argv, envp))
+}
+
+/// Opens /dev/console as descriptors 0, 1 and 2; without one, init has none open.
+fn open_console(root: &Path, cred: &Cred, files: &FdTable) {
+    let resolver = Resolver::kernel(root, cred);
+    let flags = OpenFlags::RDWR | OpenFlags::NOCTTY | OpenFlags::LARGEFILE;
+    let opened = vfs::open(&resolver, b"/dev/console", flags, 0).and_then(|console| {
+        for _ in 0..3 {
+            files.insert(console.clone(), CloseOnExec::No, INIT_FILES)?;
+        }
+        Ok(())
+    });
+    if let Err(error) = opened.map_err(|error| error!(EIO, error.why())) {
+        log::warn!("unable to open an initial console: {error:?}");
+    }
+}

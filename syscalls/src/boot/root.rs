@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The first root: a tmpfs, filled from the initramfs, with /dev and /proc on it.
+//!
+//! Trust: the archive is host input; a corrupt one ends the boot with a reason.
+
+use cred::Cred;
+use errno::{Errno, Result};
+use vfs::{Follow, Mount, MountFlags, Path, Resolver, mount};
+
+/// What is mounted at the start: type and place.
+const MOUNTS: [(&str, &str); 2] = [("devtmpfs", "/dev"), ("proc", "/proc")];
+
+/// Makes the root with all that is on it.
+pub(super) fn make() -> Result<Path> {
+    let inode = vfs::new_fs(b"tmpfs", b"rootfs", b"")?;
+    let root = Path::root_of(Mount::new(inode, b"rootfs", MountFlags::RELATIME));
+    if let Some(archive) = framework::boot::take_initramfs()
+        && let Err(refusal) = initramfs::unpack(&archive, &root)
+    {
+        log::error!("initramfs refused: {refusal}");
+        framework::fatal("the initramfs is corrupt");
+    }
+    let cred = Cred::root();
+    for (kind, place) in MOUNTS {
+        if let Err(error) = mount_at(&root, &cred, kind, place) {
+            log::error!("cannot mount {kind} on {place}: {error:?}");
+        }
+    }
+    Ok(root)
+}
+
+fn mount_at(root: &Path, cred: &Cred, kind: &str, place: &str) -> Result<()> {
+    let resolver = Resolver::kernel(root, cred);
+    match vfs::mkdir(&resolver, place.as_bytes(), 0o755) {
+        Ok(_) => {}
+        Err(error) if error.errno() == Errno::EEXIST => {}
+        Err(error) => return Err(error),
+    }
+    let at = resolver.lookup(place.as_bytes(), Follow::Yes)?;
+    let inode = vfs::new_fs(kind.as_bytes(), kind.as_bytes(), b"")?;
+    mount::mount(&at, inode, kind.as_bytes(), MountFlags::RELATIME).map(|_| ())
+}
+
+/// Whether there is anything at `path`.
+pub(super) fn exists(root: &Path, path: &str) -> bool {
+    let cred = Cred::root();
+    Resolver::kernel(root, &cred).lookup(path.as_bytes(), Follow::Yes).is_ok()
+}

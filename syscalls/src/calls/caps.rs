@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Capability sets.
+
+use crate::arg::UserPtr;
+use crate::cx::Context;
+use crate::layout::{CapData, CapHeader};
+use alloc::sync::Arc;
+use cred::Caps;
+use errno::{Result, err, error};
+
+/// 32 capabilities in one block of data.
+const VERSION_1: u32 = 0x1998_0330;
+/// 64 in two; the first try at it.
+const VERSION_2: u32 = 0x2007_1026;
+/// 64 in two.
+const VERSION_3: u32 = 0x2008_0522;
+
+/// How many bytes of [`CapData`] the header's version has.
+fn data_len(cx: &Context, pointer: UserPtr<CapHeader>) -> Result<(CapHeader, Option<usize>)> {
+    let mut header = pointer.read(cx.vm())?;
+    match header.version {
+        VERSION_1 => Ok((header, Some(size_of::<CapData>() / 2))),
+        VERSION_2 | VERSION_3 => Ok((header, Some(size_of::<CapData>()))),
+        _ => {
+            header.version = VERSION_3;
+            pointer.write(cx.vm(), &header)?;
+            Ok((header, None))
+        }
+    }
+}
+
+/// capget(2).
+pub(crate) fn sys_capget(
+    cx: &mut Context,
+    header: UserPtr<CapHeader>,
+    data: Option<UserPtr<CapData>>,
+) -> Result<()> {
+    let (header, len) = data_len(cx, header)?;
+    let (Some(len), Some(data)) = (len, data) else {
+        return if data.is_none() { Ok(()) } else { err!(EINVAL, "version") };
+    };
+    if header.pid < 0 {
+        return err!(EINVAL, "negative process");
+    }
+    let sets = if header.pid == 0 || header.pid == cx.thread.tid() {
+        cx.cred().caps
+    } else {
+        task::table::thread(header.pid).ok_or(error!(ESRCH))?.cred().caps
+    };
+    let half = |shift: u32| {
+        [sets.effective, sets.permitted, sets.inheritable]
+            .map(|caps: Caps| (caps.bits() >> shift) as u32)
+    };
+    let words = [half(0), half(32)];
+    let bytes = words.as_flattened().iter().flat_map(|word| word.to_le_bytes());
+    let mut buffer = [0_u8; size_of::<CapData>()];
+    for (to, from) in buffer.iter_mut().zip(bytes) {
+        *to = from;
+    }
+    Ok(cx.vm().write(data.addr(), buffer.get(..len).unwrap_or_default())?)
+}
+
+/// capset(2).
+pub(crate) fn sys_capset(
+    cx: &mut Context,
+    header: UserPtr<CapHeader>,
+    data: UserPtr<CapData>,
+) -> Result<()> {
+    let (header, len) = data_len(cx, header)?;
+    let len = len.ok_or(error!(EINVAL, "version"))?;
+    if header.pid != 0 && header.pid != cx.thread.tid() {
+        return err!(EPERM, "capabilities of another process");
+    }
+    let mut buffer = [0_u8; size_of::<CapData>()];
+    cx.vm().read(data.addr(), buffer.get_mut(..len).unwrap_or_default())?;
+    let words = buffer.as_chunks::<4>().0;
+    let word =
+        |index: usize| words.get(index).map_or(0, |word| u64::from(u32::from_le_bytes(*word)));
+    let set = |index| Caps::from_bits_truncate(word(index) | word(index + 3) << 32);
+    let changed = cx.cred().capset(set(0), set(1), set(2))?;
+    cx.thread.set_cred(Arc::new(changed));
+    Ok(())
+}
+
+/// The capability with a number that a program chose.
+pub(super) fn capability(number: u64) -> Result<Caps> {
+    let cap = u32::try_from(number).ok().and_then(Caps::from_number);
+    cap.ok_or(error!(EINVAL, "no such capability"))
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Copies from file to file inside the kernel: sendfile, copy_file_range.
+
+use crate::arg::{Fd, MAX_RW_COUNT, UserPtr};
+use crate::calls::rw::raise_sigpipe;
+use crate::cx::Context;
+use alloc::vec::Vec;
+use errno::{Result, err, error};
+use framework::mm::{Reader, Writer};
+use framework::task::Task;
+use vfs::{File, FileKind, OpenFlags};
+
+/// What goes through kernel memory at once.
+const CHUNK: usize = 64 * 1024;
+
+/// sendfile(2).
+pub(crate) fn sys_sendfile(
+    cx: &mut Context,
+    out_fd: Fd,
+    in_fd: Fd,
+    offset: Option<UserPtr<i64>>,
+    count: usize,
+) -> Result<usize> {
+    let start = match offset {
+        Some(pointer) => Some(checked(pointer.read(cx.vm())?)?),
+        None => None,
+    };
+    let input = cx.file(in_fd)?;
+    let output = cx.file(out_fd)?;
+    if !input.can_read() || !output.can_write() {
+        return err!(EBADF, "access mode");
+    }
+    if input.kind() != FileKind::Regular {
+        return err!(EINVAL, "not a regular file");
+    }
+    if output.flags().contains(OpenFlags::APPEND) {
+        return err!(EINVAL, "the target appends");
+    }
+    let mut position = Position::new(&input, start);
+    let result = copy(&input, position.offset(), Target::Stream(&output), count);
+    let done = raise_sigpipe(cx, result)?;
+    position.advance(done);
+    if let Some(pointer) = offset {
+        pointer.write(cx.vm(), &(position.offset() as i64))?;
+    }
+    Ok(done)
+}
+
+/// copy_file_range(2).
+pub(crate) fn sys_copy_file_range(
+    cx: &mut Context,
+    in_fd: Fd,
+    in_offset: Option<UserPtr<i64>>,
+    out_fd: Fd,
+    out_offset: Option<UserPtr<i64>>,
+    count: usize,
+    flags: u32,
+) -> Result<usize> {
+    let input = cx.file(in_fd)?;
+    let output = cx.file(out_fd)?;
+    let read = |pointer: Option<UserPtr<i64>>| match pointer {
+        Some(pointer) => checked(pointer.read(cx.vm())?).map(Some),
+        None => Ok(None),
+    };
+    let (in_start, out_start) = (read(in_offset)?, read(out_offset)?);
+    if flags != 0 {
+        return err!(EINVAL, "flags");
+    }
+    if [input.kind(), output.kind()].contains(&FileKind::Directory) {
+        return err!(EISDIR);
+    }
+    if input.kind() != FileKind::Regular || output.kind() != FileKind::Regular {
+        return err!(EINVAL, "not regular files");
+    }
+    if !input.can_read() || !output.can_write() || output.flags().contains(OpenFlags::APPEND) {
+        return err!(EBADF, "access mode");
+    }
+    let mut from = Position::new(&input, in_start);
+    let mut to = Position::new(&output, out_start);
+    let count = count.min(MAX_RW_COUNT);
+    if alloc::sync::Arc::ptr_eq(input.inode(), output.inode())
+        && from.offset().abs_diff(to.offset()) < count as u64
+    {
+        return err!(EINVAL, "the ranges overlap");
+    }
+    let done = copy(&input, from.offset(), Target::At(&output, to.offset()), count)?;
+    from.advance(done);
+    to.advance(done);
+    if let Some(pointer) = in_offset {
+        pointer.write(cx.vm(), &(from.offset() as i64))?;
+    }
+    if let Some(pointer) = out_offset {
+        pointer.write(cx.vm(), &(to.offset() as i64))?;
+    }
+    Ok(done)
+}
+
+fn checked(offset: i64) -> Result<u64> {
+    u64::try_from(offset).map_err(|_| error!(EINVAL, "negative offset"))
+}
+
+/// Where a copy stands: an offset of the caller's, or the file's own.
+struct Position<'a> {
+    file: &'a File,
+    offset: u64,
+    is_own: bool,
+}
+
+impl<'a> Position<'a> {
+    fn new(file: &'a File, start: Option<u64>) -> Self {
+        let offset = start.unwrap_or_else(|| *file.lock_offset());
+        Self { file, offset, is_own: start.is_none() }
+    }
+
+    fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    fn advance(&mut self, done: usize) {
+        self.offset = self.offset.saturating_add(done as u64);
+        if self.is_own {
+            *self.file.lock_offset() = self.offset;
+        }
+    }
+}
+
+/// Where a copy goes.
+enum Target<'a> {
+    Stream(&'a File),
+    At(&'a File, u64),
+}
+
+/// Copies up to `count` bytes; an error counts only if nothing was copied.
+fn copy(input: &File, from: u64, target: Target<'_>, count: usize) -> Result<usize> {
+    let count = count.min(MAX_RW_COUNT);
+    let mut buffer = Vec::new();
+    buffer.try_reserve_exact(CHUNK.min(count)).map_err(|_| error!(ENOMEM))?;
+    buffer.resize(CHUNK.min(count), 0_u8);
+    let mut done = 0;
+    while done < count {
+        match copy_chunk(input, from, &target, done, &mut buffer, count - done) {
+            Ok(0) => break,
+            Ok(copied) => done += copied,
+            Err(error) if done == 0 => return Err(error),
+            Err(_) => break,
+        }
+        if Task::current().interrupt_pending() {
+            break;
+        }
+    }
+    Ok(done)
+}
+
+fn copy_chunk(
+    input: &File,
+    from: u64,
+    target: &Target<'_>,
+    done: usize,
+    buffer: &mut [u8],
+    limit: usize,
+) -> Result<usize> {
+    let room = buffer.len().min(limit);
+    let chunk = buffer.get_mut(..room).unwrap_or_default();
+    let at = |start: u64| start.checked_add(done as u64).ok_or(error!(EOVERFLOW));
+    let count = input.read_at(at(from)?, &mut Writer::kernel(chunk))?;
+    let data = chunk.get(..count).unwrap_or_default();
+    match target {
+        _ if count == 0 => Ok(0),
+        Target::Stream(output) => output.write(&mut Reader::kernel(data)),
+        Target::At(output, start) => output.write_at(at(*start)?, &mut Reader::kernel(data)),
+    }
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Directories: reading, making, and where a process is.
+
+use crate::arg::{DirFd, Fd, Mode, UserOut, UserPath};
+use crate::calls::at::At;
+use crate::cx::Context;
+use alloc::vec::Vec;
+use core::ops::ControlFlow;
+use errno::{Result, err, error};
+use vfs::{DirEntry, Follow};
+
+/// What one call returns at most; programs ask for 32 KiB.
+const MAX_BATCH: usize = 64 * 1024;
+/// Bytes of a `linux_dirent64` before its name.
+const HEAD64: usize = 19;
+/// Bytes of a `linux_dirent` before its name.
+const HEAD: usize = 18;
+
+/// getdents64(2).
+pub(crate) fn sys_getdents64(cx: &mut Context, fd: Fd, out: UserOut) -> Result<usize> {
+    read_entries(cx, fd, out, |entry, batch| {
+        let len = (HEAD64 + entry.name.len() + 1).next_multiple_of(8);
+        put_head(entry, len, batch);
+        batch.push(entry.kind.dirent_type());
+        batch.extend_from_slice(entry.name);
+        len
+    })
+}
+
+/// getdents(2): the type is the last byte of a record.
+pub(crate) fn sys_getdents(cx: &mut Context, fd: Fd, out: UserOut) -> Result<usize> {
+    read_entries(cx, fd, out, |entry, batch| {
+        let len = (HEAD + entry.name.len() + 2).next_multiple_of(8);
+        let start = batch.len();
+        put_head(entry, len, batch);
+        batch.extend_from_slice(entry.name);
+        batch.resize(start + len - 1, 0);
+        batch.push(entry.kind.dirent_type());
+        len
+    })
+}
+
+fn put_head(entry: &DirEntry<'_>, len: usize, batch: &mut Vec<u8>) {
+    batch.extend_from_slice(&entry.ino.to_le_bytes());
+    batch.extend_from_slice(&entry.next.to_le_bytes());
+    batch.extend_from_slice(&(len as u16).to_le_bytes());
+}
+
+/// Gathers records in kernel memory, so that no directory lock is held while
+/// user memory faults.
+fn read_entries(
+    cx: &Context,
+    fd: Fd,
+    out: UserOut,
+    put: impl Fn(&DirEntry<'_>, &mut Vec<u8>) -> usize,
+) -> Result<usize> {
+    let file = cx.file(fd)?;
+    let room = out.len().min(MAX_BATCH);
+    let mut batch = Vec::new();
+    batch.try_reserve_exact(room).map_err(|_| error!(ENOMEM))?;
+    let mut is_full = false;
+    file.readdir(&mut |entry| {
+        let longest = (HEAD64 + entry.name.len() + 1).next_multiple_of(8);
+        if batch.len() + longest > room {
+            is_full = true;
+            return ControlFlow::Break(());
+        }
+        let start = batch.len();
+        let len = put(entry, &mut batch);
+        batch.resize(start + len, 0);
+        ControlFlow::Continue(())
+    })?;
+    if batch.is_empty() && is_full {
+        return err!(EINVAL, "no room for one entry");
+    }
+    cx.vm().write(out.addr(), &batch)?;
+    Ok(batch.len())
+}
+
+/// getcwd(2): returns the length with the final NUL.
+pub(crate) fn sys_getcwd(cx: &mut Context, out: UserOut) -> Result<usize> {
+    let fs = cx.fs();
+    let mut text = vfs::getcwd(&fs.cwd(), &fs.root())?;
+    text.push(0);
+    if text.len() > out.len() {
+        return err!(ERANGE, "no room for the path");
+    }
+    cx.vm().write(out.addr(), &text)?;
+    Ok(text.len())
+}
+
+/// chdir(2).
+pub(crate) fn sys_chdir(cx: &mut Context, path: UserPath) -> Result<()> {
+    let at = At::cwd(cx, path)?;
+    cx.fs().chdir(at.lookup(Follow::Yes)?, at.cred())
+}
+
+/// fchdir(2).
+pub(crate) fn sys_fchdir(cx: &mut Context, fd: Fd) -> Result<()> {
+    let file = cx.file(fd)?;
+    cx.fs().chdir(file.path().clone(), &cx.cred())
+}
+
+/// chroot(2).
+pub(crate) fn sys_chroot(cx: &mut Context, path: UserPath) -> Result<()> {
+    let at = At::cwd(cx, path)?;
+    cx.fs().chroot(at.lookup(Follow::Yes)?, at.cred())
+}
+
+/// mkdir(2).
+pub(crate) fn sys_mkdir(cx: &mut Context, path: UserPath, mode: Mode) -> Result<()> {
+    sys_mkdirat(cx, DirFd::CWD, path, mode)
+}
+
+/// mkdirat(2).
+pub(crate) fn sys_mkdirat(cx: &mut Context, dir: DirFd, path: UserPath, mode: Mode) -> Result<()> {
+    let at = At::new(cx, dir, path)?;
+    vfs::mkdir(&at.resolver(), at.path(), mode.0).map(|_| ())
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! fcntl and flock.
+
+use crate::arg::{Fd, UserPtr};
+use crate::cx::Context;
+use crate::layout::Flock;
+use errno::{Result, err, error};
+use vfs::lock::{Block, LockKind, LockOwner, LockRange, RecordLock};
+use vfs::{CloseOnExec, File, OpenFlags};
+
+const F_DUPFD: u32 = 0;
+const F_GETFD: u32 = 1;
+const F_SETFD: u32 = 2;
+const F_GETFL: u32 = 3;
+const F_SETFL: u32 = 4;
+const F_GETLK: u32 = 5;
+const F_SETLK: u32 = 6;
+const F_SETLKW: u32 = 7;
+const F_OFD_GETLK: u32 = 36;
+const F_OFD_SETLK: u32 = 37;
+const F_OFD_SETLKW: u32 = 38;
+const F_DUPFD_CLOEXEC: u32 = 1030;
+const F_SETPIPE_SZ: u32 = 1031;
+const F_GETPIPE_SZ: u32 = 1032;
+const FD_CLOEXEC: u64 = 1;
+
+const F_RDLCK: i16 = 0;
+const F_WRLCK: i16 = 1;
+const F_UNLCK: i16 = 2;
+
+const LOCK_SH: u32 = 1;
+const LOCK_EX: u32 = 2;
+const LOCK_NB: u32 = 4;
+const LOCK_UN: u32 = 8;
+
+/// fcntl(2).
+pub(crate) fn sys_fcntl(cx: &mut Context, fd: Fd, command: u32, arg: u64) -> Result<usize> {
+    let file = cx.file(fd)?;
+    match command {
+        F_DUPFD => duplicate(cx, fd, arg, CloseOnExec::No),
+        F_DUPFD_CLOEXEC => duplicate(cx, fd, arg, CloseOnExec::Yes),
+        F_GETFD => Ok((cx.files().on_exec(fd.0)? == CloseOnExec::Yes).into()),
+        F_SETFD => {
+            cx.files().set_on_exec(fd.0, CloseOnExec::from_flag(arg & FD_CLOEXEC != 0))?;
+            Ok(0)
+        }
+        F_GETFL => Ok(file.flags().bits() as usize),
+        _ => {
+            file.not_path()?;
+            on_open_file(cx, &file, command, arg)
+        }
+    }
+}
+
+/// The commands that a descriptor of `O_PATH` does not take.
+fn on_open_file(cx: &Context, file: &File, command: u32, arg: u64) -> Result<usize> {
+    let lock = UserPtr::new(arg as usize);
+    let posix = (cx.files().lock_owner(), cx.thread.pid());
+    let ofd = (file.lock_owner(), -1);
+    match command {
+        F_SETFL => file.set_flags(OpenFlags::from_bits_truncate(arg as u32))?,
+        F_GETLK => get_lock(cx, file, lock, posix)?,
+        F_SETLK => set_lock(cx, file, lock, posix, Block::No)?,
+        F_SETLKW => set_lock(cx, file, lock, posix, Block::Yes)?,
+        F_OFD_GETLK => get_lock(cx, file, lock, ofd)?,
+        F_OFD_SETLK => set_lock(cx, file, lock, ofd, Block::No)?,
+        F_OFD_SETLKW => set_lock(cx, file, lock, ofd, Block::Yes)?,
+        F_GETPIPE_SZ => return ipc::pipe_size(file),
+        F_SETPIPE_SZ => return ipc::set_pipe_size(file, arg as u32 as usize, &cx.cred()),
+        _ => return err!(EINVAL, "unknown command"),
+    }
+    Ok(0)
+}
+
+/// `F_DUPFD`: the lowest free number not below `min`.
+fn duplicate(cx: &Context, fd: Fd, min: u64, on_exec: CloseOnExec) -> Result<usize> {
+    let file = cx.file(fd)?;
+    let min = min as u32 as usize;
+    if min >= cx.max_files() {
+        return err!(EINVAL, "beyond the limit");
+    }
+    let fd = cx.files().insert_from(min, file, on_exec, cx.max_files())?;
+    Ok(fd as usize)
+}
+
+/// The range of a `struct flock`, with its start made absolute.
+fn lock_range(file: &File, flock: &Flock) -> Result<LockRange> {
+    let base = match flock.whence {
+        0 => 0,
+        1 => *file.lock_offset() as i64,
+        2 => file.metadata().size as i64,
+        _ => return err!(EINVAL, "whence"),
+    };
+    LockRange::new(base.checked_add(flock.start).ok_or(error!(EOVERFLOW))?, flock.len)
+}
+
+fn record(
+    file: &File,
+    flock: &Flock,
+    (owner, pid): (LockOwner, i32),
+    kind: LockKind,
+) -> Result<RecordLock> {
+    if pid < 0 && flock.pid != 0 {
+        return err!(EINVAL, "l_pid must be zero");
+    }
+    Ok(RecordLock { owner, pid, kind, range: lock_range(file, flock)? })
+}
+
+fn kind_of(flock: &Flock) -> Option<LockKind> {
+    match flock.kind {
+        F_RDLCK => Some(LockKind::Read),
+        F_WRLCK => Some(LockKind::Write),
+        _ => None,
+    }
+}
+
+fn get_lock(
+    cx: &Context,
+    file: &File,
+    pointer: UserPtr<Flock>,
+    owner: (LockOwner, i32),
+) -> Result<()> {
+    let mut flock = pointer.read(cx.vm())?;
+    let kind = kind_of(&flock).ok_or(error!(EINVAL, "kind of lock"))?;
+    let wanted = record(file, &flock, owner, kind)?;
+    match file.inode().base().locks().conflicting(&wanted) {
+        Some(other) => {
+            let len =
+                if other.range.end == u64::MAX { 0 } else { other.range.end - other.range.start };
+            flock = Flock {
+                kind: if other.kind == LockKind::Read { F_RDLCK } else { F_WRLCK },
+                start: other.range.start as i64,
+                len: len as i64,
+                pid: other.pid,
+                ..Flock::default()
+            };
+        }
+        None => flock.kind = F_UNLCK,
+    }
+    pointer.write(cx.vm(), &flock)
+}
+
+fn set_lock(
+    cx: &Context,
+    file: &File,
+    pointer: UserPtr<Flock>,
+    owner: (LockOwner, i32),
+    block: Block,
+) -> Result<()> {
+    let flock = pointer.read(cx.vm())?;
+    let locks = file.inode().base().locks();
+    let Some(kind) = kind_of(&flock) else {
+        if flock.kind != F_UNLCK {
+            return err!(EINVAL, "kind of lock");
+        }
+        let wanted = record(file, &flock, owner, LockKind::Read)?;
+        return locks.unlock(wanted.owner, wanted.range);
+    };
+    let wanted = record(file, &flock, owner, kind)?;
+    let is_allowed = match kind {
+        LockKind::Read => file.can_read(),
+        LockKind::Write => file.can_write(),
+    };
+    if !is_allowed {
+        return err!(EBADF, "access mode");
+    }
+    locks.lock(wanted, block)
+}
+
+/// flock(2).
+pub(crate) fn sys_flock(cx: &mut Context, fd: Fd, operation: u32) -> Result<()> {
+    let kind = match operation & !LOCK_NB {
+        LOCK_SH => Some(LockKind::Read),
+        LOCK_EX => Some(LockKind::Write),
+        LOCK_UN => None,
+        _ => return err!(EINVAL, "operation"),
+    };
+    let file = cx.file(fd)?;
+    file.not_path()?;
+    let locks = file.inode().base().locks();
+    let owner = file.lock_owner();
+    match kind {
+        Some(kind) => {
+            let block = if operation & LOCK_NB != 0 { Block::No } else { Block::Yes };
+            locks.flock(owner, kind, block)
+        }
+        None => {
+            locks.unflock(owner);
+            Ok(())
+        }
+    }
+}

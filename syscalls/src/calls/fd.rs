@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Operations on descriptors: dup, pipe, ioctl, sync.
+
+use crate::arg::{Fd, Strict, UserPtr};
+use crate::cx::Context;
+use errno::{Result, err};
+use vfs::{CloseOnExec, File, FileKind, IoctlContext, OpenFlags};
+
+/// Clear close-on-exec.
+const FIONCLEX: u32 = 0x5450;
+/// Set close-on-exec.
+const FIOCLEX: u32 = 0x5451;
+/// Set or clear `O_NONBLOCK`.
+const FIONBIO: u32 = 0x5421;
+/// Set or clear `O_ASYNC`.
+const FIOASYNC: u32 = 0x5452;
+/// Bytes that can be read.
+const FIONREAD: u32 = 0x541b;
+/// Block size of a file.
+const FIGETBSZ: u32 = 2;
+
+/// dup(2).
+pub(crate) fn sys_dup(cx: &mut Context, fd: Fd) -> Result<usize> {
+    let file = cx.file(fd)?;
+    let fd = cx.files().insert(file, CloseOnExec::No, cx.max_files())?;
+    Ok(fd as usize)
+}
+
+/// dup2(2).
+pub(crate) fn sys_dup2(cx: &mut Context, old: Fd, new: Fd) -> Result<usize> {
+    if old == new {
+        cx.file(old)?;
+        return Ok(new.0 as usize);
+    }
+    let fd = cx.files().replace(old.0, new.0, CloseOnExec::No, cx.max_files())?;
+    Ok(fd as usize)
+}
+
+/// dup3(2).
+pub(crate) fn sys_dup3(
+    cx: &mut Context,
+    old: Fd,
+    new: Fd,
+    flags: Strict<OpenFlags>,
+) -> Result<usize> {
+    if !OpenFlags::CLOEXEC.contains(flags.0) || old == new {
+        return err!(EINVAL, "flags, or the same number");
+    }
+    let on_exec = CloseOnExec::from_flag(!flags.0.is_empty());
+    let fd = cx.files().replace(old.0, new.0, on_exec, cx.max_files())?;
+    Ok(fd as usize)
+}
+
+/// pipe(2).
+pub(crate) fn sys_pipe(cx: &mut Context, out: UserPtr<[i32; 2]>) -> Result<()> {
+    sys_pipe2(cx, out, Strict(OpenFlags::empty()))
+}
+
+/// pipe2(2).
+pub(crate) fn sys_pipe2(
+    cx: &mut Context,
+    out: UserPtr<[i32; 2]>,
+    flags: Strict<OpenFlags>,
+) -> Result<()> {
+    let known = OpenFlags::CLOEXEC | OpenFlags::NONBLOCK | OpenFlags::DIRECT;
+    if !known.contains(flags.0) {
+        return err!(EINVAL, "flags");
+    }
+    let on_exec = CloseOnExec::from_flag(flags.0.contains(OpenFlags::CLOEXEC));
+    let files = ipc::pipe(flags.0.difference(OpenFlags::CLOEXEC), &cx.cred())?;
+    let fds = cx.files().insert_pair(files, on_exec, cx.max_files())?;
+    out.write(cx.vm(), &fds).inspect_err(|_| {
+        for fd in fds {
+            let _ = cx.files().close(fd);
+        }
+    })
+}
+
+/// ioctl(2): what concerns every descriptor is served here, the rest by the file.
+pub(crate) fn sys_ioctl(cx: &mut Context, fd: Fd, request: u32, arg: usize) -> Result<usize> {
+    let file = cx.file(fd)?;
+    file.not_path()?;
+    match request {
+        FIOCLEX => cx.files().set_on_exec(fd.0, CloseOnExec::Yes)?,
+        FIONCLEX => cx.files().set_on_exec(fd.0, CloseOnExec::No)?,
+        FIONBIO => switch(cx, &file, arg, OpenFlags::NONBLOCK)?,
+        FIOASYNC => switch(cx, &file, arg, OpenFlags::ASYNC)?,
+        FIONREAD if file.kind() == FileKind::Regular => {
+            let rest = file.metadata().size as i64 - *file.lock_offset() as i64;
+            UserPtr::<i32>::new(arg).write(cx.vm(), &(rest as i32))?;
+        }
+        FIGETBSZ if matches!(file.kind(), FileKind::Regular | FileKind::Directory) => {
+            UserPtr::<i32>::new(arg).write(cx.vm(), &(file.metadata().blksize as i32))?;
+        }
+        _ => {
+            let cred = cx.cred();
+            return file.ioctl(request, &IoctlContext { arg, vm: cx.vm(), cred: &cred });
+        }
+    }
+    Ok(0)
+}
+
+/// Sets or clears a status flag by the `int` at `arg`.
+fn switch(cx: &Context, file: &File, arg: usize, flag: OpenFlags) -> Result<()> {
+    let mut flags = file.flags();
+    flags.set(flag, UserPtr::<i32>::new(arg).read(cx.vm())? != 0);
+    file.set_flags(flags)
+}
+
+/// fsync(2).
+pub(crate) fn sys_fsync(cx: &mut Context, fd: Fd) -> Result<()> {
+    cx.file(fd)?.fsync()
+}
+
+/// fdatasync(2).
+pub(crate) fn sys_fdatasync(cx: &mut Context, fd: Fd) -> Result<()> {
+    cx.file(fd)?.fsync()
+}
+
+/// sync(2).
+pub(crate) fn sys_sync(cx: &mut Context) -> Result<()> {
+    for info in vfs::mount::list(&cx.fs().root()) {
+        let _ = info.mount.sb().sync();
+    }
+    Ok(())
+}
+
+/// syncfs(2).
+pub(crate) fn sys_syncfs(cx: &mut Context, fd: Fd) -> Result<()> {
+    let file = cx.file(fd)?;
+    file.not_path()?;
+    file.path().mount().sb().sync()
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Sleeping on a word of user memory.
+
+use crate::arg::UserPtr;
+use crate::calls::deadline;
+use crate::cx::Context;
+use crate::layout::Timespec;
+use crate::row::{Outcome, Restart};
+use errno::{Errno, Result, err, error};
+use task::RestartBlock;
+use task::futex::{self, MATCH_ANY, Scope};
+
+const FUTEX_WAIT: u32 = 0;
+const FUTEX_WAKE: u32 = 1;
+const FUTEX_REQUEUE: u32 = 3;
+const FUTEX_CMP_REQUEUE: u32 = 4;
+const FUTEX_WAIT_BITSET: u32 = 9;
+const FUTEX_WAKE_BITSET: u32 = 10;
+const FUTEX_COMMAND: u32 = 0x7f;
+const FUTEX_PRIVATE: u32 = 0x80;
+const FUTEX_CLOCK_REALTIME: u32 = 0x100;
+/// The number of `futex`, for its restart.
+const SYS_FUTEX: u64 = 202;
+
+/// futex(2). The fourth argument is a time-out or a second count.
+pub(crate) fn sys_futex(
+    cx: &mut Context,
+    word: UserPtr<u32>,
+    operation: u32,
+    value: u32,
+    timeout: usize,
+    second: usize,
+    bits: u32,
+) -> Result<Outcome> {
+    let scope = if operation & FUTEX_PRIVATE != 0 { Scope::Private } else { Scope::Shared };
+    let is_realtime = operation & FUTEX_CLOCK_REALTIME != 0;
+    let at = word.addr();
+    let command = operation & FUTEX_COMMAND;
+    if is_realtime && command != FUTEX_WAIT_BITSET {
+        return err!(ENOSYS, "clock of a futex call that does not wait");
+    }
+    let done = match command {
+        FUTEX_WAIT => {
+            let deadline = match cx.resumed_deadline.take() {
+                Some(deadline) => Some(deadline),
+                None => deadline::relative(cx, pointer(timeout))?,
+            };
+            return wait(cx, at, scope, value, MATCH_ANY, deadline);
+        }
+        FUTEX_WAIT_BITSET => {
+            let deadline = match pointer(timeout) {
+                Some(timeout) => absolute(timeout.read(cx.vm())?.to_ns()?, is_realtime),
+                None => None,
+            };
+            return wait(cx, at, scope, value, bits, deadline);
+        }
+        FUTEX_WAKE => futex::wake(&cx.thread, at, scope, count(value), MATCH_ANY)?,
+        FUTEX_WAKE_BITSET => futex::wake(&cx.thread, at, scope, count(value), bits)?,
+        FUTEX_REQUEUE | FUTEX_CMP_REQUEUE => {
+            let wake = i32::try_from(value).map_err(|_| error!(EINVAL))?;
+            let moved = i32::try_from(timeout as u32).map_err(|_| error!(EINVAL))?;
+            let expected = (command == FUTEX_CMP_REQUEUE).then_some(bits);
+            let counts = (wake as usize, moved as usize);
+            futex::requeue(&cx.thread, (at, scope), second, counts, expected)?
+        }
+        _ => return err!(ENOSYS, "futex operation"),
+    };
+    Ok(Outcome::Return(done as i64))
+}
+
+fn pointer(addr: usize) -> Option<UserPtr<Timespec>> {
+    (addr != 0).then_some(UserPtr::new(addr))
+}
+
+/// Zero and negative counts wake one, as on Linux.
+fn count(value: u32) -> usize {
+    (value as i32).max(1) as usize
+}
+
+/// An absolute time as a deadline of the monotonic clock.
+fn absolute(ns: u64, is_realtime: bool) -> Option<u64> {
+    if !is_realtime {
+        return Some(ns);
+    }
+    deadline::after(ns.saturating_sub(framework::time::realtime_ns()))
+}
+
+fn wait(
+    cx: &Context,
+    at: usize,
+    scope: Scope,
+    value: u32,
+    bits: u32,
+    deadline: Option<u64>,
+) -> Result<Outcome> {
+    match (futex::wait(&cx.thread, at, scope, value, bits, deadline), deadline) {
+        (Ok(()), _) => Ok(Outcome::Return(0)),
+        (Err(error), None) if error.errno() == Errno::EINTR => {
+            Ok(Outcome::Interrupted(Restart::Sys))
+        }
+        (Err(error), Some(deadline_ns)) if error.errno() == Errno::EINTR => {
+            cx.thread.set_restart(RestartBlock { number: SYS_FUTEX, deadline_ns });
+            Ok(Outcome::Interrupted(Restart::Block))
+        }
+        (Err(error), _) => Err(error),
+    }
+}

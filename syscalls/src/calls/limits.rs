@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Resource limits and usage.
+
+use crate::arg::{Pid, UserPtr};
+use crate::cx::Context;
+use crate::layout::{Rusage, Timeval};
+use alloc::sync::Arc;
+use cred::Caps;
+use errno::{Result, err, error};
+use task::Process;
+use task::rlimit::{Privilege, Resource, Rlimit};
+
+/// Usage of the children that were waited for.
+const RUSAGE_CHILDREN: i32 = -1;
+/// Usage of the process.
+const RUSAGE_SELF: i32 = 0;
+/// Usage of the thread.
+const RUSAGE_THREAD: i32 = 1;
+
+/// getrlimit(2).
+pub(crate) fn sys_getrlimit(cx: &mut Context, resource: u32, out: UserPtr<Rlimit>) -> Result<()> {
+    let limit = cx.process().rlimit(Resource::from_number(resource)?);
+    out.write(cx.vm(), &limit)
+}
+
+/// setrlimit(2).
+pub(crate) fn sys_setrlimit(cx: &mut Context, resource: u32, new: UserPtr<Rlimit>) -> Result<()> {
+    let new = new.read(cx.vm())?;
+    set(cx, cx.process(), Resource::from_number(resource)?, new).map(|_| ())
+}
+
+/// prlimit64(2).
+pub(crate) fn sys_prlimit64(
+    cx: &mut Context,
+    pid: Pid,
+    resource: u32,
+    new: Option<UserPtr<Rlimit>>,
+    old: Option<UserPtr<Rlimit>>,
+) -> Result<()> {
+    let new = match new {
+        Some(new) => Some(new.read(cx.vm())?),
+        None => None,
+    };
+    let target = target(cx, pid)?;
+    let resource = Resource::from_number(resource)?;
+    let previous = match new {
+        Some(new) => set(cx, &target, resource, new)?,
+        None => target.rlimit(resource),
+    };
+    match old {
+        Some(old) => old.write(cx.vm(), &previous),
+        None => Ok(()),
+    }
+}
+
+fn set(cx: &Context, process: &Process, resource: Resource, new: Rlimit) -> Result<Rlimit> {
+    let privilege = Privilege::from(cx.cred().capable(Caps::SYS_RESOURCE));
+    process.set_rlimit(resource, new, privilege)
+}
+
+/// The process whose limits are meant, if the caller may look at them.
+fn target(cx: &Context, pid: Pid) -> Result<Arc<Process>> {
+    if pid.0 == 0 || pid.0 == cx.thread.pid() {
+        return Ok(cx.thread.process().clone());
+    }
+    let thread = task::table::thread(pid.0).ok_or(error!(ESRCH))?;
+    let (own, other) = (cx.cred(), thread.cred());
+    let same_user = [other.uid, other.euid, other.suid].iter().all(|&uid| uid == own.uid);
+    let same_group = [other.gid, other.egid, other.sgid].iter().all(|&gid| gid == own.gid);
+    if !(same_user && same_group) && !own.capable(Caps::SYS_RESOURCE) {
+        return err!(EPERM, "limits of somebody else's process");
+    }
+    Ok(thread.process().clone())
+}
+
+/// getrusage(2).
+pub(crate) fn sys_getrusage(cx: &mut Context, who: i32, out: UserPtr<Rusage>) -> Result<()> {
+    let usage = match who {
+        RUSAGE_SELF => cx.process().rusage(),
+        RUSAGE_CHILDREN => cx.process().children_rusage(),
+        RUSAGE_THREAD => cx.thread.rusage(),
+        _ => return err!(EINVAL, "who"),
+    };
+    out.write(cx.vm(), &Rusage::from(&usage))
+}
+
+impl From<&task::Rusage> for Rusage {
+    fn from(usage: &task::Rusage) -> Self {
+        Self {
+            utime: Timeval::from_ns(usage.user_ns),
+            stime: Timeval::from_ns(usage.system_ns),
+            maxrss: usage.max_rss_kib as i64,
+            minflt: usage.minor_faults as i64,
+            majflt: usage.major_faults as i64,
+            nvcsw: usage.voluntary_switches as i64,
+            nivcsw: usage.involuntary_switches as i64,
+            ..Self::default()
+        }
+    }
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The address space: mmap and its family.
+
+use crate::arg::{Fd, Strict};
+use crate::cx::Context;
+use cred::Caps;
+use errno::{Result, err, error};
+use framework::mm::PAGE_SIZE;
+use mm::{Advice, LockAll, LockMode, MapFlags, MapRequest, Prot, RemapFlags, SyncFlags};
+
+/// `MLOCK_ONFAULT`.
+const MLOCK_ONFAULT: u32 = 1;
+
+/// mmap(2).
+pub(crate) fn sys_mmap(
+    cx: &mut Context,
+    addr: usize,
+    len: usize,
+    prot: Prot,
+    flags: MapFlags,
+    fd: Fd,
+    offset: u64,
+) -> Result<usize> {
+    if !offset.is_multiple_of(PAGE_SIZE as u64) {
+        return err!(EINVAL, "offset not page-aligned");
+    }
+    let file = if flags.contains(MapFlags::ANONYMOUS) { None } else { Some(cx.file(fd)?) };
+    let may_map_low = cx.cred().capable(Caps::SYS_RAWIO);
+    cx.mm().mmap(&MapRequest { addr, len, prot, flags, file, offset, may_map_low })
+}
+
+/// munmap(2).
+pub(crate) fn sys_munmap(cx: &mut Context, addr: usize, len: usize) -> Result<()> {
+    cx.mm().munmap(addr, len)
+}
+
+/// mprotect(2).
+pub(crate) fn sys_mprotect(
+    cx: &mut Context,
+    addr: usize,
+    len: usize,
+    prot: Strict<Prot>,
+) -> Result<()> {
+    cx.mm().mprotect(addr, len, prot.0)
+}
+
+/// brk(2): returns the present end whatever happens.
+pub(crate) fn sys_brk(cx: &mut Context, end: usize) -> usize {
+    cx.mm().brk(end)
+}
+
+/// mremap(2).
+pub(crate) fn sys_mremap(
+    cx: &mut Context,
+    addr: usize,
+    old_len: usize,
+    new_len: usize,
+    flags: RemapFlags,
+    new_addr: usize,
+) -> Result<usize> {
+    cx.mm().mremap(addr, old_len, new_len, flags, new_addr)
+}
+
+/// msync(2).
+pub(crate) fn sys_msync(cx: &mut Context, addr: usize, len: usize, flags: SyncFlags) -> Result<()> {
+    cx.mm().msync(addr, len, flags)
+}
+
+/// mincore(2): one byte a page.
+pub(crate) fn sys_mincore(cx: &mut Context, addr: usize, len: usize, out: usize) -> Result<()> {
+    let mut at = out;
+    cx.mm().mincore(addr, len, |bytes| {
+        cx.vm().write(at, bytes)?;
+        at = at.checked_add(bytes.len()).ok_or(error!(EFAULT))?;
+        Ok(())
+    })
+}
+
+/// madvise(2).
+pub(crate) fn sys_madvise(cx: &mut Context, addr: usize, len: usize, advice: i32) -> Result<()> {
+    cx.mm().madvise(addr, len, Advice::from_raw(advice).ok_or(error!(EINVAL, "advice"))?)
+}
+
+/// mlock(2).
+pub(crate) fn sys_mlock(cx: &mut Context, addr: usize, len: usize) -> Result<()> {
+    cx.mm().mlock(addr, len, LockMode::Now)
+}
+
+/// mlock2(2).
+pub(crate) fn sys_mlock2(cx: &mut Context, addr: usize, len: usize, flags: u32) -> Result<()> {
+    match flags {
+        0 => cx.mm().mlock(addr, len, LockMode::Now),
+        MLOCK_ONFAULT => cx.mm().mlock(addr, len, LockMode::OnFault),
+        _ => err!(EINVAL, "flags"),
+    }
+}
+
+/// munlock(2).
+pub(crate) fn sys_munlock(cx: &mut Context, addr: usize, len: usize) -> Result<()> {
+    cx.mm().munlock(addr, len)
+}
+
+/// mlockall(2).
+pub(crate) fn sys_mlockall(cx: &mut Context, flags: u32) -> Result<()> {
+    let flags = LockAll::from_bits(flags).ok_or(error!(EINVAL, "flags"))?;
+    cx.mm().mlockall(flags)
+}
+
+/// munlockall(2).
+pub(crate) fn sys_munlockall(cx: &mut Context) -> Result<()> {
+    cx.mm().munlockall()
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! mount and umount.
+
+use crate::arg::{AtFlags, DirFd, UserPath};
+use crate::calls::at::locate;
+use crate::cx::Context;
+use cred::Caps;
+use errno::{Errno, Result, err, error};
+use vfs::mount::{self, Unmount};
+use vfs::{Follow, MountFlags};
+
+const MS_REMOUNT: u64 = 32;
+const MS_BIND: u64 = 4096;
+const MS_MOVE: u64 = 8192;
+/// Private, slave, shared, unbindable: propagation, of which there is none.
+const MS_PROPAGATION: u64 = 0xf << 17;
+/// An old magic number in the high half means nothing.
+const MS_MGC_MASK: u64 = 0xffff_0000;
+const MS_MGC: u64 = 0xc0ed_0000;
+/// The most of the option string that is looked at.
+const MAX_OPTIONS: usize = 4096;
+
+const MNT_DETACH: u32 = 2;
+const UMOUNT_NOFOLLOW: u32 = 8;
+/// Force, detach, expire, no-follow.
+const UMOUNT_FLAGS: u32 = 15;
+
+/// mount(2).
+pub(crate) fn sys_mount(
+    cx: &mut Context,
+    source: Option<UserPath>,
+    target: UserPath,
+    kind: Option<UserPath>,
+    flags: u64,
+    options: usize,
+) -> Result<()> {
+    let read = |text: Option<UserPath>| match text {
+        Some(text) => text.read_max(cx.vm(), MAX_OPTIONS, Errno::EINVAL).map(Some),
+        None => Ok(None),
+    };
+    let kind = read(kind)?;
+    let source_name = read(source)?;
+    let options = read((options != 0).then_some(UserPath(options)))?.unwrap_or_default();
+    let at = locate(cx, DirFd::CWD, target, AtFlags::empty())?;
+    cx.require(Caps::SYS_ADMIN)?;
+    let flags = if flags & MS_MGC_MASK == MS_MGC { flags & !MS_MGC_MASK } else { flags };
+    if flags & MS_REMOUNT != 0 {
+        return mount::remount(&at, mount_flags(flags));
+    }
+    if flags & (MS_BIND | MS_MOVE) != 0 {
+        let source = source.ok_or(error!(EINVAL, "no source"))?;
+        let from = locate(cx, DirFd::CWD, source, AtFlags::empty())?;
+        return if flags & MS_BIND != 0 {
+            mount::bind(&from, &at).map(|_| ())
+        } else {
+            mount::move_mount(&from, &at)
+        };
+    }
+    if flags & MS_PROPAGATION != 0 {
+        return Ok(());
+    }
+    let kind = kind.ok_or(error!(EINVAL, "no file-system type"))?;
+    let source = source_name.unwrap_or_else(|| b"none".to_vec());
+    let root = vfs::new_fs(&kind, &source, &options)?;
+    mount::mount(&at, root, &source, mount_flags(flags)).map(|_| ())
+}
+
+/// The options of the mount itself; access times are relative unless asked otherwise.
+fn mount_flags(flags: u64) -> MountFlags {
+    let mut set = MountFlags::from_bits_truncate(flags as u32);
+    if !set.intersects(MountFlags::NOATIME | MountFlags::STRICTATIME) {
+        set |= MountFlags::RELATIME;
+    }
+    set
+}
+
+/// umount2(2).
+pub(crate) fn sys_umount2(cx: &mut Context, target: UserPath, flags: u32) -> Result<()> {
+    if flags & !UMOUNT_FLAGS != 0 {
+        return err!(EINVAL, "flags");
+    }
+    let follow = if flags & UMOUNT_NOFOLLOW != 0 { Follow::No } else { Follow::Yes };
+    let at = super::at::At::cwd(cx, target)?.lookup(follow)?;
+    cx.require(Caps::SYS_ADMIN)?;
+    let how = if flags & MNT_DETACH != 0 { Unmount::Detach } else { Unmount::IfUnused };
+    mount::umount(at, how)
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! prctl and arch_prctl.
+
+use crate::arg::UserPtr;
+use crate::calls::caps::capability;
+use crate::cx::Context;
+use alloc::sync::Arc;
+use cred::{Caps, Cred};
+use errno::{Result, err, error};
+use task::signal::Signal;
+
+const PR_SET_PDEATHSIG: i32 = 1;
+const PR_GET_PDEATHSIG: i32 = 2;
+const PR_GET_DUMPABLE: i32 = 3;
+const PR_SET_DUMPABLE: i32 = 4;
+const PR_GET_KEEPCAPS: i32 = 7;
+const PR_SET_KEEPCAPS: i32 = 8;
+const PR_GET_TIMING: i32 = 13;
+const PR_SET_TIMING: i32 = 14;
+const PR_SET_NAME: i32 = 15;
+const PR_GET_NAME: i32 = 16;
+const PR_GET_SECCOMP: i32 = 21;
+const PR_CAPBSET_READ: i32 = 23;
+const PR_CAPBSET_DROP: i32 = 24;
+const PR_GET_TSC: i32 = 25;
+const PR_GET_SECUREBITS: i32 = 27;
+const PR_SET_SECUREBITS: i32 = 28;
+const PR_SET_TIMERSLACK: i32 = 29;
+const PR_GET_TIMERSLACK: i32 = 30;
+const PR_SET_CHILD_SUBREAPER: i32 = 36;
+const PR_GET_CHILD_SUBREAPER: i32 = 37;
+const PR_SET_NO_NEW_PRIVS: i32 = 38;
+const PR_GET_NO_NEW_PRIVS: i32 = 39;
+const PR_GET_TID_ADDRESS: i32 = 40;
+const PR_CAP_AMBIENT: i32 = 47;
+
+const PR_CAP_AMBIENT_IS_SET: u64 = 1;
+const PR_CAP_AMBIENT_RAISE: u64 = 2;
+const PR_CAP_AMBIENT_LOWER: u64 = 3;
+const PR_CAP_AMBIENT_CLEAR_ALL: u64 = 4;
+
+/// RDTSC works.
+const PR_TSC_ENABLE: i32 = 1;
+/// What a timer may be late if nobody says otherwise.
+const DEFAULT_SLACK_NS: u64 = 50_000;
+/// Longest name of a thread, with its NUL.
+const COMM_LEN: usize = 16;
+
+const ARCH_SET_GS: i32 = 0x1001;
+const ARCH_SET_FS: i32 = 0x1002;
+const ARCH_GET_FS: i32 = 0x1003;
+const ARCH_GET_GS: i32 = 0x1004;
+const ARCH_GET_CPUID: i32 = 0x1011;
+const ARCH_SET_CPUID: i32 = 0x1012;
+
+/// prctl(2).
+pub(crate) fn sys_prctl(
+    cx: &mut Context,
+    option: i32,
+    arg2: u64,
+    arg3: u64,
+    arg4: u64,
+    arg5: u64,
+) -> Result<usize> {
+    let rest_is_zero = arg3 == 0 && arg4 == 0 && arg5 == 0;
+    match option {
+        PR_SET_NAME => set_name(cx, arg2 as usize)?,
+        PR_GET_NAME => cx.vm().write(arg2 as usize, &cx.thread.comm())?,
+        PR_GET_TIMING => {}
+        PR_SET_TIMING if arg2 == 0 => {}
+        PR_GET_SECCOMP => {}
+        PR_GET_TSC => put_int(cx, arg2, PR_TSC_ENABLE)?,
+        PR_SET_TIMERSLACK => {
+            let slack = if arg2 as i64 <= 0 { DEFAULT_SLACK_NS } else { arg2 };
+            cx.thread.set_timer_slack_ns(slack);
+        }
+        PR_GET_TIMERSLACK => return Ok(cx.thread.timer_slack_ns() as usize),
+        PR_GET_TID_ADDRESS => {
+            let addr = cx.thread.clear_child_tid() as u64;
+            UserPtr::<u64>::new(arg2 as usize).write(cx.vm(), &addr)?;
+        }
+        PR_SET_NO_NEW_PRIVS if arg2 == 1 && rest_is_zero => {
+            change(cx, |cred| {
+                let mut changed = cred.clone();
+                changed.no_new_privs = true;
+                Ok(changed)
+            })?;
+        }
+        PR_GET_NO_NEW_PRIVS if arg2 == 0 && rest_is_zero => {
+            return Ok(cx.cred().no_new_privs.into());
+        }
+        _ => {
+            return of_process(cx, option, arg2)
+                .unwrap_or_else(|| of_capabilities(cx, option, arg2, arg3, arg4 == 0 && arg5 == 0));
+        }
+    }
+    Ok(0)
+}
+
+/// The options about the process as a whole.
+fn of_process(cx: &Context, option: i32, arg: u64) -> Option<Result<usize>> {
+    let process = cx.process();
+    let result = match option {
+        PR_SET_PDEATHSIG => i32::try_from(arg)
+            .map_err(|_| error!(EINVAL))
+            .and_then(Signal::new_or_probe)
+            .map(|signal| process.set_death_signal(signal)),
+        PR_GET_PDEATHSIG => put_int(cx, arg, process.death_signal().map_or(0, Signal::number)),
+        PR_GET_DUMPABLE => return Some(Ok(process.dumpable() as usize)),
+        PR_SET_DUMPABLE => match arg {
+            0 | 1 => {
+                process.set_dumpable(arg as u32);
+                Ok(())
+            }
+            _ => err!(EINVAL),
+        },
+        PR_SET_CHILD_SUBREAPER => {
+            process.set_subreaper(arg != 0);
+            Ok(())
+        }
+        PR_GET_CHILD_SUBREAPER => put_int(cx, arg, process.is_subreaper().into()),
+        _ => return None,
+    };
+    Some(result.map(|()| 0))
+}
+
+/// The options about capabilities.
+fn of_capabilities(
+    cx: &Context,
+    option: i32,
+    arg2: u64,
+    arg3: u64,
+    rest_is_zero: bool,
+) -> Result<usize> {
+    let cred = cx.cred();
+    match option {
+        PR_CAPBSET_READ => Ok(cred.caps.bounding.contains(capability(arg2)?).into()),
+        PR_CAPBSET_DROP => {
+            cx.require(Caps::SETPCAP)?;
+            let cap = capability(arg2)?;
+            change(cx, |cred| cred.drop_bounding(cap))
+        }
+        PR_GET_SECUREBITS => Ok(cred.securebits.bits() as usize),
+        PR_SET_SECUREBITS => {
+            let bits = u32::try_from(arg2).map_err(|_| error!(EPERM))?;
+            change(cx, |cred| cred.set_securebits(bits))
+        }
+        PR_GET_KEEPCAPS => Ok(cred.securebits.contains(cred::SecureBits::KEEP_CAPS).into()),
+        PR_SET_KEEPCAPS if arg2 <= 1 => change(cx, |cred| cred.set_keep_caps(arg2 == 1)),
+        PR_CAP_AMBIENT if rest_is_zero => ambient(cx, &cred, arg2, arg3),
+        _ => err!(EINVAL, "option"),
+    }
+}
+
+fn ambient(cx: &Context, cred: &Cred, operation: u64, number: u64) -> Result<usize> {
+    match operation {
+        PR_CAP_AMBIENT_CLEAR_ALL if number == 0 => {
+            change(cx, |cred| Ok(cred.lower_ambient(Caps::all())))
+        }
+        PR_CAP_AMBIENT_IS_SET => Ok(cred.caps.ambient.contains(capability(number)?).into()),
+        PR_CAP_AMBIENT_RAISE => {
+            let cap = capability(number)?;
+            change(cx, |cred| cred.raise_ambient(cap))
+        }
+        PR_CAP_AMBIENT_LOWER => {
+            let cap = capability(number)?;
+            change(cx, |cred| Ok(cred.lower_ambient(cap)))
+        }
+        _ => err!(EINVAL, "operation"),
+    }
+}
+
+fn change(cx: &Context, rule: impl FnOnce(&Cred) -> Result<Cred>) -> Result<usize> {
+    let changed = rule(&cx.cred())?;
+    cx.thread.set_cred(Arc::new(changed));
+    Ok(0)
+}
+
+fn put_int(cx: &Context, addr: u64, value: i32) -> Result<()> {
+    UserPtr::<i32>::new(addr as usize).write(cx.vm(), &value)
+}
+
+/// Reads a name byte by byte up to its NUL: it may end right before unmapped memory.
+fn set_name(cx: &Context, addr: usize) -> Result<()> {
+    let mut name = [0_u8; COMM_LEN];
+    for (index, slot) in name.iter_mut().take(COMM_LEN - 1).enumerate() {
+        *slot = UserPtr::<u8>::new(addr).at(index)?.read(cx.vm())?;
+        if *slot == 0 {
+            break;
+        }
+    }
+    cx.thread.set_comm(&name);
+    Ok(())
+}
+
+/// arch_prctl(2).
+pub(crate) fn sys_arch_prctl(cx: &mut Context, option: i32, arg: u64) -> Result<usize> {
+    let is_set = match option {
+        ARCH_SET_FS => cx.user.set_fs_base(arg),
+        ARCH_SET_GS => cx.user.set_gs_base(arg),
+        ARCH_GET_FS => return put_base(cx, arg, cx.user.fs_base()),
+        ARCH_GET_GS => return put_base(cx, arg, cx.user.gs_base()),
+        ARCH_GET_CPUID => return Ok(1),
+        ARCH_SET_CPUID => return err!(ENODEV, "CPUID cannot be made to fault"),
+        _ => return err!(EINVAL, "option"),
+    };
+    if is_set { Ok(0) } else { err!(EPERM, "not a user address") }
+}
+
+fn put_base(cx: &Context, addr: u64, base: u64) -> Result<usize> {
+    UserPtr::<u64>::new(addr as usize).write(cx.vm(), &base)?;
+    Ok(0)
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Processes: making, ending, ids.
+
+use crate::arg::{Pid, UserPtr};
+use crate::calls::group::encode;
+use crate::cx::Context;
+use crate::layout;
+use errno::{Result, err, error};
+use framework::mm::PAGE_SIZE;
+
+use task::signal::Signal;
+use task::{CloneArgs, CloneFlags, clone};
+
+/// The first published size of `struct clone_args`.
+const CLONE_ARGS_VERSION_0: usize = 64;
+/// The size of `struct robust_list_head`.
+const ROBUST_LIST_HEAD: usize = 24;
+/// Asks personality(2) without changing anything.
+const PERSONALITY_QUERY: u32 = u32::MAX;
+
+/// fork(2).
+pub(crate) fn sys_fork(cx: &mut Context) -> Result<usize> {
+    encode(clone(&cx.thread, &cx.user, &CloneArgs::fork())?)
+}
+
+/// vfork(2).
+pub(crate) fn sys_vfork(cx: &mut Context) -> Result<usize> {
+    encode(clone(&cx.thread, &cx.user, &CloneArgs::vfork())?)
+}
+
+/// clone(2).
+pub(crate) fn sys_clone(
+    cx: &mut Context,
+    flags: u64,
+    stack: usize,
+    parent_tid: UserPtr<i32>,
+    child_tid: UserPtr<i32>,
+    tls: u64,
+) -> Result<usize> {
+    let args = CloneArgs {
+        stack: (stack != 0).then_some(stack as u64),
+        parent_tid: parent_tid.addr(),
+        child_tid: child_tid.addr(),
+        tls,
+        ..CloneArgs::from_flags_word(flags)?
+    };
+    encode(clone(&cx.thread, &cx.user, &args)?)
+}
+
+/// clone3(2).
+pub(crate) fn sys_clone3(cx: &mut Context, addr: usize, size: usize) -> Result<usize> {
+    let raw = read_clone_args(cx, addr, size)?;
+    let flags = CloneFlags::from_bits(raw.flags).ok_or(error!(EINVAL, "unknown flag"))?;
+    if flags.contains(CloneFlags::DETACHED) || raw.set_tid != 0 || raw.set_tid_size != 0 {
+        return err!(EINVAL, "flags");
+    }
+    let exit_signal = i32::try_from(raw.exit_signal).map_err(|_| error!(EINVAL))?;
+    let exit_signal = Signal::new_or_probe(exit_signal)?;
+    if exit_signal.is_some() && flags.intersects(CloneFlags::THREAD | CloneFlags::PARENT) {
+        return err!(EINVAL, "exit signal of a thread");
+    }
+    let stack = match (raw.stack, raw.stack_size) {
+        (0, 0) => None,
+        (0, _) | (_, 0) => return err!(EINVAL, "stack"),
+        (start, size) => Some(start.checked_add(size).ok_or(error!(EINVAL, "stack"))?),
+    };
+    let args = CloneArgs {
+        flags,
+        exit_signal,
+        stack,
+        parent_tid: raw.parent_tid as usize,
+        child_tid: raw.child_tid as usize,
+        tls: raw.tls,
+    };
+    encode(clone(&cx.thread, &cx.user, &args)?)
+}
+
+/// Copies `struct clone_args` in; what the kernel does not know must be zero.
+fn read_clone_args(cx: &Context, addr: usize, size: usize) -> Result<layout::CloneArgs> {
+    if size < CLONE_ARGS_VERSION_0 {
+        return err!(EINVAL, "size of the arguments");
+    }
+    if size > PAGE_SIZE {
+        return err!(E2BIG, "size of the arguments");
+    }
+    let mut bytes = [0_u8; PAGE_SIZE];
+    let given = bytes.get_mut(..size).unwrap_or_default();
+    cx.vm().read(addr, given)?;
+    let (known, rest) = bytes.split_at(size_of::<layout::CloneArgs>());
+    if rest.iter().any(|&byte| byte != 0) {
+        return err!(E2BIG, "unknown arguments");
+    }
+    Ok(framework::mm::Pod::from_bytes(known))
+}
+
+/// exit(2): the thread ends on its way back.
+pub(crate) fn sys_exit(cx: &mut Context, code: i32) -> Result<()> {
+    cx.thread.exit(code);
+    Ok(())
+}
+
+/// exit_group(2).
+pub(crate) fn sys_exit_group(cx: &mut Context, code: i32) -> Result<()> {
+    cx.thread.exit_group(code);
+    Ok(())
+}
+
+/// getpid(2).
+pub(crate) fn sys_getpid(cx: &mut Context) -> usize {
+    cx.thread.pid() as usize
+}
+
+/// gettid(2).
+pub(crate) fn sys_gettid(cx: &mut Context) -> usize {
+    cx.thread.tid() as usize
+}
+
+/// getppid(2).
+pub(crate) fn sys_getppid(cx: &mut Context) -> usize {
+    cx.process().parent_pid() as usize
+}
+
+/// set_tid_address(2).
+pub(crate) fn sys_set_tid_address(cx: &mut Context, addr: usize) -> usize {
+    cx.thread.set_clear_child_tid(addr);
+    cx.thread.tid() as usize
+}
+
+/// set_robust_list(2).
+pub(crate) fn sys_set_robust_list(cx: &mut Context, head: usize, len: usize) -> Result<()> {
+    if len != ROBUST_LIST_HEAD {
+        return err!(EINVAL, "size of the list head");
+    }
+    cx.thread.set_robust_list(head);
+    Ok(())
+}
+
+/// get_robust_list(2).
+pub(crate) fn sys_get_robust_list(
+    cx: &mut Context,
+    tid: Pid,
+    head: UserPtr<u64>,
+    len: UserPtr<u64>,
+) -> Result<()> {
+    let thread = match tid.0 {
+        0 => cx.thread.clone(),
+        tid => task::table::thread(tid).ok_or(error!(ESRCH))?,
+    };
+    if thread.pid() != cx.thread.pid() {
+        cx.require(cred::Caps::SYS_PTRACE)?;
+    }
+    len.write(cx.vm(), &(ROBUST_LIST_HEAD as u64))?;
+    head.write(cx.vm(), &(thread.robust_list() as u64))
+}
+
+/// personality(2).
+pub(crate) fn sys_personality(cx: &mut Context, persona: u32) -> usize {
+    let old = match persona {
+        PERSONALITY_QUERY => cx.process().personality(),
+        new => cx.process().set_personality(new),
+    };
+    old as usize
+}

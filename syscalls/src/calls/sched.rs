@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Scheduling: policies, nice values, CPU affinity.
+
+use crate::arg::{Pid, UserPtr};
+use crate::cx::Context;
+use crate::layout::Timespec;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use cred::{Caps, Cred};
+use errno::{Result, err, error};
+use framework::cpu::{self, CpuSet};
+use framework::task::Task;
+use sched::{Caller, Params, Policy};
+use task::rlimit::Resource;
+use task::{Process, Thread};
+
+/// `who` of the priority calls means a process.
+const PRIO_PROCESS: u32 = 0;
+/// `who` means a process group.
+const PRIO_PGRP: u32 = 1;
+/// `who` means a user.
+const PRIO_USER: u32 = 2;
+/// Bytes of the CPU mask that the kernel keeps.
+const MASK_BYTES: usize = 8;
+
+/// sched_yield(2).
+pub(crate) fn sys_sched_yield(_cx: &mut Context) -> Result<()> {
+    framework::task::yield_now();
+    Ok(())
+}
+
+/// The thread that a call names; zero is the caller.
+fn target(cx: &Context, tid: Pid) -> Result<(Arc<Thread>, Arc<Task>)> {
+    let thread = match tid.0 {
+        0 => cx.thread.clone(),
+        ..0 => return err!(EINVAL, "negative thread"),
+        tid => task::table::thread(tid).ok_or(error!(ESRCH))?,
+    };
+    let task = thread.task().ok_or(error!(ESRCH))?;
+    Ok((thread, task))
+}
+
+fn is_owner(caller: &Cred, target: &Cred) -> bool {
+    caller.euid == target.euid || caller.euid == target.uid
+}
+
+fn change(cx: &Context, thread: &Thread, task: &Arc<Task>, new: Params) -> Result<()> {
+    let cred = cx.cred();
+    let limit = |resource| thread.process().rlimit(resource).cur;
+    let caller = Caller {
+        has_sys_nice: cred.capable(Caps::SYS_NICE),
+        is_owner: is_owner(&cred, &thread.cred()),
+        rtprio_limit: limit(Resource::Rtprio),
+        lowest_nice: lowest_nice(limit(Resource::Nice)),
+        nice: task.sched().nice(),
+    };
+    sched::may_set(sched::params(task), new, &caller)?;
+    sched::set_params(task, new);
+    Ok(())
+}
+
+fn read_priority(cx: &Context, param: UserPtr<i32>) -> Result<i32> {
+    if param.addr() == 0 { err!(EINVAL, "no parameters") } else { param.read(cx.vm()) }
+}
+
+/// sched_setscheduler(2).
+pub(crate) fn sys_sched_setscheduler(
+    cx: &mut Context,
+    tid: Pid,
+    policy: i32,
+    param: UserPtr<i32>,
+) -> Result<()> {
+    if policy < 0 || tid.0 < 0 {
+        return err!(EINVAL);
+    }
+    let priority = read_priority(cx, param)?;
+    let (thread, task) = target(cx, tid)?;
+    change(cx, &thread, &task, sched::check_params(policy, priority)?)
+}
+
+/// sched_setparam(2).
+pub(crate) fn sys_sched_setparam(cx: &mut Context, tid: Pid, param: UserPtr<i32>) -> Result<()> {
+    if tid.0 < 0 {
+        return err!(EINVAL);
+    }
+    let priority = read_priority(cx, param)?;
+    let (thread, task) = target(cx, tid)?;
+    let policy = sched::params(&task).raw_policy();
+    change(cx, &thread, &task, sched::check_params(policy, priority)?)
+}
+
+/// sched_getscheduler(2).
+pub(crate) fn sys_sched_getscheduler(cx: &mut Context, tid: Pid) -> Result<usize> {
+    let (_, task) = target(cx, tid)?;
+    Ok(sched::params(&task).raw_policy() as usize)
+}
+
+/// sched_getparam(2).
+pub(crate) fn sys_sched_getparam(cx: &mut Context, tid: Pid, param: UserPtr<i32>) -> Result<()> {
+    if param.addr() == 0 {
+        return err!(EINVAL, "no room for parameters");
+    }
+    let (_, task) = target(cx, tid)?;
+    param.write(cx.vm(), &i32::from(sched::params(&task).priority))
+}
+
+fn policy(raw: i32) -> Result<Policy> {
+    Policy::from_raw(raw).ok_or(error!(EINVAL, "unknown policy"))
+}
+
+/// sched_get_priority_max(2).
+pub(crate) fn sys_sched_get_priority_max(_cx: &mut Context, raw: i32) -> Result<usize> {
+    Ok(*sched::priority_range(policy(raw)?).end() as usize)
+}
+
+/// sched_get_priority_min(2).
+pub(crate) fn sys_sched_get_priority_min(_cx: &mut Context, raw: i32) -> Result<usize> {
+    Ok(*sched::priority_range(policy(raw)?).start() as usize)
+}
+
+/// sched_rr_get_interval(2).
+pub(crate) fn sys_sched_rr_get_interval(
+    cx: &mut Context,
+    tid: Pid,
+    interval: UserPtr<Timespec>,
+) -> Result<()> {
+    let (_, task) = target(cx, tid)?;
+    interval.write(cx.vm(), &Timespec::from_ns(sched::rr_interval_ns(&task)))
+}
+
+/// sched_setaffinity(2): CPUs beyond the kernel's mask are dropped.
+pub(crate) fn sys_sched_setaffinity(
+    cx: &mut Context,
+    tid: Pid,
+    len: usize,
+    mask: UserPtr<u8>,
+) -> Result<()> {
+    let mut bytes = [0_u8; MASK_BYTES];
+    let wanted = bytes.get_mut(..len.min(MASK_BYTES)).unwrap_or_default();
+    cx.vm().read(mask.addr(), wanted)?;
+    let (thread, task) = target(cx, tid)?;
+    let cred = cx.cred();
+    if !is_owner(&cred, &thread.cred()) && !cred.capable(Caps::SYS_NICE) {
+        return err!(EPERM, "somebody else's thread");
+    }
+    sched::set_affinity(&task, CpuSet::from_bits(u64::from_le_bytes(bytes)))
+}
+
+/// sched_getaffinity(2): returns how many bytes it wrote.
+pub(crate) fn sys_sched_getaffinity(
+    cx: &mut Context,
+    tid: Pid,
+    len: usize,
+    mask: UserPtr<u8>,
+) -> Result<usize> {
+    if len.saturating_mul(8) < cpu::count() || !len.is_multiple_of(size_of::<u64>()) {
+        return err!(EINVAL, "size of the mask");
+    }
+    let (_, task) = target(cx, tid)?;
+    let online = cpu::all().fold(CpuSet::EMPTY, |mut set, cpu| {
+        set.insert(cpu);
+        set
+    });
+    let allowed = task.sched().affinity().intersection(online);
+    cx.vm().write(mask.addr(), &allowed.bits().to_le_bytes())?;
+    Ok(MASK_BYTES)
+}
+
+/// The processes that a priority call means.
+fn priority_targets(cx: &Context, which: u32, who: u32) -> Result<Vec<Arc<Process>>> {
+    let caller = cx.thread.process();
+    let mut processes = match which {
+        PRIO_PROCESS if who == 0 => return Ok([caller.clone()].into()),
+        PRIO_PROCESS => {
+            let thread = i32::try_from(who).ok().and_then(task::table::thread);
+            return Ok([thread.ok_or(error!(ESRCH))?.process().clone()].into());
+        }
+        PRIO_PGRP | PRIO_USER => task::table::processes(),
+        _ => return err!(EINVAL, "which"),
+    };
+    if which == PRIO_PGRP {
+        let group = if who == 0 { caller.group_id() } else { who as i32 };
+        processes.retain(|process| process.group_id() == group);
+    } else {
+        let uid = if who == 0 { cx.cred().uid } else { who };
+        processes.retain(|process| process.leader().is_some_and(|leader| leader.cred().uid == uid));
+    }
+    if processes.is_empty() { err!(ESRCH) } else { Ok(processes) }
+}
+
+/// getpriority(2): 20 less the lowest nice value, so that no result is negative.
+pub(crate) fn sys_getpriority(cx: &mut Context, which: u32, who: u32) -> Result<usize> {
+    let targets = priority_targets(cx, which, who)?;
+    let nice = targets.iter().map(|process| i32::from(process.nice())).min().unwrap_or(0);
+    usize::try_from(20 - nice).map_err(|_| error!(EINVAL))
+}
+
+/// setpriority(2).
+pub(crate) fn sys_setpriority(cx: &mut Context, which: u32, who: u32, nice: i32) -> Result<()> {
+    let nice = nice.clamp(-20, 19);
+    let cred = cx.cred();
+    let has_sys_nice = cred.capable(Caps::SYS_NICE);
+    let mut result = Ok(());
+    for process in priority_targets(cx, which, who)? {
+        let Some(leader) = process.leader() else { continue };
+        if !has_sys_nice && !is_owner(&cred, &leader.cred()) {
+            result = err!(EPERM, "somebody else's process");
+            continue;
+        }
+        let limit = lowest_nice(process.rlimit(Resource::Nice).cur);
+        if nice < i32::from(process.nice()) && nice < limit && !has_sys_nice {
+            result = err!(EACCES, "below the limit");
+            continue;
+        }
+        process.set_nice(nice as i8);
+    }
+    result
+}
+
+/// The lowest nice value that `RLIMIT_NICE` allows.
+fn lowest_nice(limit: u64) -> i32 {
+    20 - limit.min(40) as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nice_limit() {
+        assert_eq!(lowest_nice(0), 20);
+        assert_eq!(lowest_nice(40), -20);
+        assert_eq!(lowest_nice(u64::MAX), -20);
+        assert_eq!(lowest_nice(1), 19);
+    }
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Signals: actions, masks, sending and waiting.
+
+use crate::arg::{Pid, UserPtr};
+use crate::calls::deadline;
+use crate::cx::Context;
+use crate::layout::Timespec;
+use crate::row::Outcome;
+use errno::{Errno, Result, err, error};
+use task::signal::{
+    self, MaskChange, RawAltStack, RawSigAction, SigAction, SigInfo, SigSet, Signal,
+};
+
+/// The size of `sigset_t` as the kernel sees it.
+const SIGSET_SIZE: usize = 8;
+
+fn check_size(size: usize) -> Result<()> {
+    if size == SIGSET_SIZE { Ok(()) } else { err!(EINVAL, "size of the signal set") }
+}
+
+/// rt_sigaction(2).
+pub(crate) fn sys_rt_sigaction(
+    cx: &mut Context,
+    signal: i32,
+    new: Option<UserPtr<RawSigAction>>,
+    old: Option<UserPtr<RawSigAction>>,
+    size: usize,
+) -> Result<()> {
+    check_size(size)?;
+    let new = match new {
+        Some(new) => Some(SigAction::from_raw(&new.read(cx.vm())?)),
+        None => None,
+    };
+    let signal = Signal::new(signal)?;
+    let previous = match new {
+        Some(action) => cx.thread.set_action(signal, action)?,
+        None => cx.thread.action(signal),
+    };
+    match old {
+        Some(old) => old.write(cx.vm(), &previous.to_raw()),
+        None => Ok(()),
+    }
+}
+
+/// rt_sigprocmask(2).
+pub(crate) fn sys_rt_sigprocmask(
+    cx: &mut Context,
+    how: i32,
+    new: Option<UserPtr<u64>>,
+    old: Option<UserPtr<u64>>,
+    size: usize,
+) -> Result<()> {
+    check_size(size)?;
+    let previous = match new {
+        Some(new) => {
+            let set = SigSet::from_bits(new.read(cx.vm())?);
+            cx.thread.change_mask(MaskChange::from_number(how)?, set)
+        }
+        None => cx.thread.blocked(),
+    };
+    match old {
+        Some(old) => old.write(cx.vm(), &previous.bits()),
+        None => Ok(()),
+    }
+}
+
+/// rt_sigpending(2).
+pub(crate) fn sys_rt_sigpending(cx: &mut Context, set: UserPtr<u64>, size: usize) -> Result<()> {
+    let bytes = cx.thread.pending_blocked().bits().to_le_bytes();
+    let wanted = bytes.get(..size).ok_or(error!(EINVAL, "size of the signal set"))?;
+    Ok(cx.vm().write(set.addr(), wanted)?)
+}
+
+/// rt_sigtimedwait(2).
+pub(crate) fn sys_rt_sigtimedwait(
+    cx: &mut Context,
+    set: UserPtr<u64>,
+    info: Option<UserPtr<SigInfo>>,
+    timeout: Option<UserPtr<Timespec>>,
+    size: usize,
+) -> Result<usize> {
+    check_size(size)?;
+    let set = SigSet::from_bits(set.read(cx.vm())?);
+    let deadline = deadline::relative(cx, timeout)?;
+    let taken = cx.thread.sigtimedwait(set, deadline)?;
+    if let Some(info) = info {
+        info.write(cx.vm(), &taken)?;
+    }
+    usize::try_from(taken.signo).map_err(|_| error!(EINVAL))
+}
+
+/// rt_sigsuspend(2).
+pub(crate) fn sys_rt_sigsuspend(cx: &mut Context, mask: UserPtr<u64>, size: usize) -> Result<()> {
+    check_size(size)?;
+    let mask = SigSet::mask_from_bits(mask.read(cx.vm())?);
+    cx.thread.sigsuspend(mask)
+}
+
+/// pause(2).
+pub(crate) fn sys_pause(cx: &mut Context) -> Result<()> {
+    cx.thread.pause()
+}
+
+/// sigaltstack(2).
+pub(crate) fn sys_sigaltstack(
+    cx: &mut Context,
+    new: Option<UserPtr<RawAltStack>>,
+    old: Option<UserPtr<RawAltStack>>,
+) -> Result<()> {
+    let new = match new {
+        Some(new) => Some(new.read(cx.vm())?),
+        None => None,
+    };
+    let previous = cx.thread.sigaltstack(new.as_ref(), cx.user.regs().rsp)?;
+    match old {
+        Some(old) => old.write(cx.vm(), &previous),
+        None => Ok(()),
+    }
+}
+
+/// rt_sigreturn(2): takes all registers from the frame on the stack.
+pub(crate) fn sys_rt_sigreturn(cx: &mut Context) -> Result<Outcome> {
+    signal::sigreturn(&cx.thread, &mut cx.user);
+    Ok(Outcome::Registers)
+}
+
+/// Decodes a signal number where Linux looks for the target before it checks
+/// the number: `send` without a signal finds the target.
+fn with_signal(number: i32, send: impl Fn(Option<Signal>) -> Result<()>) -> Result<()> {
+    match Signal::new_or_probe(number) {
+        Ok(signal) => send(signal),
+        Err(invalid) => match send(None) {
+            Err(error) if error.errno() == Errno::ESRCH => Err(error),
+            _ => Err(invalid),
+        },
+    }
+}
+
+/// kill(2).
+pub(crate) fn sys_kill(cx: &mut Context, pid: Pid, number: i32) -> Result<()> {
+    let sender = &*cx.thread;
+    with_signal(number, |signal| match pid.0 {
+        1.. => signal::kill(sender, pid.0, signal),
+        0 => signal::kill_group(sender, sender.process().group_id(), signal),
+        -1 => signal::kill_all(sender, signal),
+        negative => match negative.checked_neg() {
+            Some(group) => signal::kill_group(sender, group, signal),
+            None => err!(ESRCH),
+        },
+    })
+}
+
+/// tkill(2).
+pub(crate) fn sys_tkill(cx: &mut Context, tid: Pid, number: i32) -> Result<()> {
+    with_signal(number, |signal| signal::tkill(&cx.thread, tid.0, signal))
+}
+
+/// tgkill(2).
+pub(crate) fn sys_tgkill(cx: &mut Context, pid: Pid, tid: Pid, number: i32) -> Result<()> {
+    with_signal(number, |signal| signal::tgkill(&cx.thread, pid.0, tid.0, signal))
+}
+
+/// rt_sigqueueinfo(2).
+pub(crate) fn sys_rt_sigqueueinfo(
+    cx: &mut Context,
+    pid: Pid,
+    number: i32,
+    info: UserPtr<SigInfo>,
+) -> Result<()> {
+    let info = info.read(cx.vm())?;
+    with_signal(number, |signal| signal::queue_to_process(&cx.thread, pid.0, signal, info))
+}
+
+/// rt_tgsigqueueinfo(2).
+pub(crate) fn sys_rt_tgsigqueueinfo(
+    cx: &mut Context,
+    pid: Pid,
+    tid: Pid,
+    number: i32,
+    info: UserPtr<SigInfo>,
+) -> Result<()> {
+    let info = info.read(cx.vm())?;
+    with_signal(number, |signal| signal::queue_to_thread(&cx.thread, pid.0, tid.0, signal, info))
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What files are: stat and its family, access, readlink, statfs.
+
+use crate::arg::{AccessMode, AtFlags, DirFd, Fd, StatxMask, UserOut, UserPath, UserPtr};
+use crate::calls::at::{locate, locate_as};
+use crate::cx::Context;
+use crate::layout::{Stat, Statfs, Statx, StatxTime, Timespec};
+use alloc::sync::Arc;
+use errno::{Result, err};
+use vfs::{FileKind, May, Metadata, MountFlags, Path, Timestamp};
+
+/// `ST_VALID`: the flags field of `statfs` means something.
+const ST_VALID: i64 = 0x20;
+
+/// stat(2).
+pub(crate) fn sys_stat(cx: &mut Context, path: UserPath, out: UserPtr<Stat>) -> Result<()> {
+    sys_newfstatat(cx, DirFd::CWD, path, out, AtFlags::empty())
+}
+
+/// lstat(2).
+pub(crate) fn sys_lstat(cx: &mut Context, path: UserPath, out: UserPtr<Stat>) -> Result<()> {
+    sys_newfstatat(cx, DirFd::CWD, path, out, AtFlags::AT_SYMLINK_NOFOLLOW)
+}
+
+/// fstat(2).
+pub(crate) fn sys_fstat(cx: &mut Context, fd: Fd, out: UserPtr<Stat>) -> Result<()> {
+    let metadata = cx.file(fd)?.metadata();
+    out.write(cx.vm(), &Stat::from(&metadata))
+}
+
+/// newfstatat(2).
+pub(crate) fn sys_newfstatat(
+    cx: &mut Context,
+    dir: DirFd,
+    path: UserPath,
+    out: UserPtr<Stat>,
+    flags: AtFlags,
+) -> Result<()> {
+    flags.only(AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_NO_AUTOMOUNT | AtFlags::AT_EMPTY_PATH)?;
+    let metadata = locate(cx, dir, path, flags)?.metadata()?;
+    out.write(cx.vm(), &Stat::from(&metadata))
+}
+
+/// statx(2).
+pub(crate) fn sys_statx(
+    cx: &mut Context,
+    dir: DirFd,
+    path: UserPath,
+    flags: AtFlags,
+    mask: StatxMask,
+    out: UserPtr<Statx>,
+) -> Result<()> {
+    let sync = AtFlags::AT_STATX_FORCE_SYNC | AtFlags::AT_STATX_DONT_SYNC;
+    flags.only(
+        sync | AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_NO_AUTOMOUNT | AtFlags::AT_EMPTY_PATH,
+    )?;
+    if flags.contains(sync) || mask.contains(StatxMask::STATX__RESERVED) {
+        return err!(EINVAL, "flags or mask");
+    }
+    let path = locate(cx, dir, path, flags)?;
+    let metadata = path.metadata()?;
+    let mut statx = Statx::from(&metadata);
+    statx.mnt_id = path.mount().id();
+    statx.mask |= StatxMask::STATX_MNT_ID.bits();
+    out.write(cx.vm(), &statx)
+}
+
+impl From<&Metadata> for Stat {
+    fn from(metadata: &Metadata) -> Self {
+        Self {
+            dev: metadata.dev.to_raw(),
+            ino: metadata.ino,
+            nlink: u64::from(metadata.nlink),
+            mode: metadata.mode,
+            uid: metadata.uid,
+            gid: metadata.gid,
+            rdev: metadata.rdev.to_raw(),
+            size: metadata.size as i64,
+            blksize: i64::from(metadata.blksize),
+            blocks: metadata.blocks as i64,
+            atime: metadata.atime.into(),
+            mtime: metadata.mtime.into(),
+            ctime: metadata.ctime.into(),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<&Metadata> for Statx {
+    fn from(metadata: &Metadata) -> Self {
+        Self {
+            mask: (StatxMask::STATX_BASIC_STATS | StatxMask::STATX_BTIME).bits(),
+            blksize: metadata.blksize,
+            nlink: metadata.nlink,
+            uid: metadata.uid,
+            gid: metadata.gid,
+            mode: metadata.mode as u16,
+            ino: metadata.ino,
+            size: metadata.size,
+            blocks: metadata.blocks,
+            atime: metadata.atime.into(),
+            btime: metadata.btime.into(),
+            ctime: metadata.ctime.into(),
+            mtime: metadata.mtime.into(),
+            rdev_major: metadata.rdev.major,
+            rdev_minor: metadata.rdev.minor,
+            dev_major: metadata.dev.major,
+            dev_minor: metadata.dev.minor,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<Timestamp> for Timespec {
+    fn from(time: Timestamp) -> Self {
+        Self { sec: time.sec, nsec: i64::from(time.nsec) }
+    }
+}
+
+impl From<Timestamp> for StatxTime {
+    fn from(time: Timestamp) -> Self {
+        Self { sec: time.sec, nsec: time.nsec, pad: 0 }
+    }
+}
+
+/// access(2).
+pub(crate) fn sys_access(cx: &mut Context, path: UserPath, mode: AccessMode) -> Result<()> {
+    sys_faccessat2(cx, DirFd::CWD, path, mode, AtFlags::empty())
+}
+
+/// faccessat(2).
+pub(crate) fn sys_faccessat(
+    cx: &mut Context,
+    dir: DirFd,
+    path: UserPath,
+    mode: AccessMode,
+) -> Result<()> {
+    sys_faccessat2(cx, dir, path, mode, AtFlags::empty())
+}
+
+/// faccessat2(2): with the real ids unless `AT_EACCESS`.
+pub(crate) fn sys_faccessat2(
+    cx: &mut Context,
+    dir: DirFd,
+    path: UserPath,
+    mode: AccessMode,
+    flags: AtFlags,
+) -> Result<()> {
+    // AT_EACCESS has the bit of AT_REMOVEDIR.
+    let effective = AtFlags::AT_REMOVEDIR;
+    flags.only(effective | AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_EMPTY_PATH)?;
+    let cred = cx.cred();
+    let cred = if flags.contains(effective) { cred } else { Arc::new(cred.with_real_ids()) };
+    let path = locate_as(cx, dir, path, flags, cred.clone())?;
+    vfs::access(&path, &cred, May::from_bits_truncate(mode.bits()))
+}
+
+/// readlink(2).
+pub(crate) fn sys_readlink(cx: &mut Context, path: UserPath, out: UserOut) -> Result<usize> {
+    sys_readlinkat(cx, DirFd::CWD, path, out)
+}
+
+/// readlinkat(2): an empty path means the link that the descriptor is open on.
+pub(crate) fn sys_readlinkat(
+    cx: &mut Context,
+    dir: DirFd,
+    path: UserPath,
+    out: UserOut,
+) -> Result<usize> {
+    let room = out.len() as i32;
+    if room <= 0 {
+        return err!(EINVAL, "no room");
+    }
+    let text = path.read(cx.vm())?;
+    let is_empty = text.is_empty();
+    let flags = AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_EMPTY_PATH;
+    let path = locate(cx, dir, path, flags)?;
+    let inode = path.inode()?;
+    if inode.base().kind() != FileKind::Symlink {
+        return if is_empty { err!(ENOENT) } else { err!(EINVAL, "not a symbolic link") };
+    }
+    path.mount().touch_accessed(inode);
+    let target = inode.readlink()?;
+    let shown = target.get(..room as usize).unwrap_or(&target);
+    cx.vm().write(out.addr(), shown)?;
+    Ok(shown.len())
+}
+
+/// statfs(2).
+pub(crate) fn sys_statfs(cx: &mut Context, path: UserPath, out: UserPtr<Statfs>) -> Result<()> {
+    let path = locate(cx, DirFd::CWD, path, AtFlags::empty())?;
+    out.write(cx.vm(), &statfs(&path))
+}
+
+/// fstatfs(2).
+pub(crate) fn sys_fstatfs(cx: &mut Context, fd: Fd, out: UserPtr<Statfs>) -> Result<()> {
+    let file = cx.file(fd)?;
+    out.write(cx.vm(), &statfs(file.path()))
+}
+
+fn statfs(path: &Path) -> Statfs {
+    let mount = path.mount();
+    let sb = mount.sb();
+    let figures = sb.statfs();
+    let words = [
+        (MountFlags::RDONLY, 1),
+        (MountFlags::NOSUID, 2),
+        (MountFlags::NODEV, 4),
+        (MountFlags::NOEXEC, 8),
+        (MountFlags::NOATIME, 0x400),
+        (MountFlags::NODIRATIME, 0x800),
+        (MountFlags::RELATIME, 0x1000),
+    ];
+    let set = words.iter().filter(|(flag, _)| mount.flags().contains(*flag));
+    Statfs {
+        kind: figures.magic as i64,
+        bsize: figures.block_size as i64,
+        blocks: figures.blocks,
+        bfree: figures.free_blocks,
+        bavail: figures.free_blocks,
+        files: figures.files,
+        ffree: figures.free_files,
+        fsid: [sb.dev().to_raw() as i32, 0],
+        namelen: figures.name_max as i64,
+        frsize: figures.block_size as i64,
+        flags: set.fold(ST_VALID, |flags, (_, bit)| flags | bit),
+        ..Statfs::default()
+    }
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Interval timers and POSIX timers.
+
+use crate::arg::UserPtr;
+use crate::cx::Context;
+use crate::layout::{Itimerspec, Itimerval, Sigevent, Timespec, Timeval};
+use errno::{Result, error};
+use time::{ClockId, Itimer, SigEvent, TimerMode, WhichTimer};
+
+/// The value is absolute.
+const TIMER_ABSTIME: u32 = 1;
+
+impl Itimerval {
+    fn decode(&self) -> Result<Itimer> {
+        Ok(Itimer { value_ns: self.value.to_ns()?, interval_ns: self.interval.to_ns()? })
+    }
+}
+
+impl From<Itimer> for Itimerval {
+    /// A timer that runs never shows zero.
+    fn from(timer: Itimer) -> Self {
+        let value = if timer.value_ns == 0 { 0 } else { timer.value_ns.max(1000) };
+        Self { interval: Timeval::from_ns(timer.interval_ns), value: Timeval::from_ns(value) }
+    }
+}
+
+impl Itimerspec {
+    fn decode(&self) -> Result<Itimer> {
+        Ok(Itimer { value_ns: self.value.to_ns()?, interval_ns: self.interval.to_ns()? })
+    }
+}
+
+impl From<Itimer> for Itimerspec {
+    fn from(timer: Itimer) -> Self {
+        Self {
+            interval: Timespec::from_ns(timer.interval_ns),
+            value: Timespec::from_ns(timer.value_ns),
+        }
+    }
+}
+
+/// getitimer(2).
+pub(crate) fn sys_getitimer(cx: &mut Context, which: i32, out: UserPtr<Itimerval>) -> Result<()> {
+    let timer = time::get_itimer(&cx.thread, WhichTimer::from_number(which)?);
+    out.write(cx.vm(), &timer.into())
+}
+
+/// setitimer(2): without a new value the timer stops.
+pub(crate) fn sys_setitimer(
+    cx: &mut Context,
+    which: i32,
+    new: Option<UserPtr<Itimerval>>,
+    old: Option<UserPtr<Itimerval>>,
+) -> Result<()> {
+    let new = match new {
+        Some(new) => new.read(cx.vm())?.decode()?,
+        None => Itimer::default(),
+    };
+    let previous = time::set_itimer(&cx.thread, WhichTimer::from_number(which)?, new)?;
+    match old {
+        Some(old) => old.write(cx.vm(), &previous.into()),
+        None => Ok(()),
+    }
+}
+
+/// alarm(2).
+pub(crate) fn sys_alarm(cx: &mut Context, seconds: u32) -> Result<usize> {
+    Ok(time::alarm(&cx.thread, seconds)? as usize)
+}
+
+/// timer_create(2).
+pub(crate) fn sys_timer_create(
+    cx: &mut Context,
+    clock: ClockId,
+    event: Option<UserPtr<Sigevent>>,
+    id: UserPtr<i32>,
+) -> Result<()> {
+    let event = match event {
+        Some(event) => {
+            let raw = event.read(cx.vm())?;
+            Some(SigEvent::from_fields(raw.notify, raw.signo, raw.tid, raw.value)?)
+        }
+        None => None,
+    };
+    let new = time::timer_create(&cx.thread, clock, event)?;
+    id.write(cx.vm(), &new).inspect_err(|_| {
+        let _ = time::timer_delete(&cx.thread, new);
+    })
+}
+
+/// timer_settime(2).
+pub(crate) fn sys_timer_settime(
+    cx: &mut Context,
+    id: i32,
+    flags: u32,
+    new: Option<UserPtr<Itimerspec>>,
+    old: Option<UserPtr<Itimerspec>>,
+) -> Result<()> {
+    let new = new.ok_or(error!(EINVAL, "no value"))?.read(cx.vm())?.decode()?;
+    let mode = if flags & TIMER_ABSTIME != 0 { TimerMode::Absolute } else { TimerMode::Relative };
+    let previous = time::timer_settime(&cx.thread, id, mode, new)?;
+    match old {
+        Some(old) => old.write(cx.vm(), &previous.into()),
+        None => Ok(()),
+    }
+}
+
+/// timer_gettime(2).
+pub(crate) fn sys_timer_gettime(cx: &mut Context, id: i32, out: UserPtr<Itimerspec>) -> Result<()> {
+    let timer = time::timer_gettime(&cx.thread, id)?;
+    out.write(cx.vm(), &timer.into())
+}
+
+/// timer_getoverrun(2).
+pub(crate) fn sys_timer_getoverrun(cx: &mut Context, id: i32) -> Result<usize> {
+    Ok(time::timer_getoverrun(&cx.thread, id)? as usize)
+}
+
+/// timer_delete(2).
+pub(crate) fn sys_timer_delete(cx: &mut Context, id: i32) -> Result<()> {
+    time::timer_delete(&cx.thread, id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn running_timers_never_show_zero() {
+        let shown = Itimerval::from(Itimer { value_ns: 3, interval_ns: 0 });
+        assert_eq!(shown.value.usec, 1);
+        assert_eq!(Itimerval::from(Itimer::default()).value.usec, 0);
+    }
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Waiting for children.
+
+use crate::arg::{Pid, UserPtr};
+use crate::calls::group::encode;
+use crate::cx::Context;
+use crate::layout::Rusage;
+use errno::Result;
+use task::signal::SigInfo;
+use task::{WaitOptions, Which, wait};
+
+/// How much of a `siginfo_t` waitid fills in: up to `si_status`.
+const FILLED: usize = 28;
+
+/// wait4(2).
+pub(crate) fn sys_wait4(
+    cx: &mut Context,
+    pid: Pid,
+    status: Option<UserPtr<i32>>,
+    options: u32,
+    rusage: Option<UserPtr<Rusage>>,
+) -> Result<usize> {
+    let options = WaitOptions::for_wait4(options)?;
+    let which = Which::from_pid(pid.0, cx.process().group_id())?;
+    let Some(waited) = wait(&cx.thread, which, options)? else {
+        return Ok(0);
+    };
+    if let Some(status) = status {
+        status.write(cx.vm(), &waited.status)?;
+    }
+    if let Some(rusage) = rusage {
+        rusage.write(cx.vm(), &Rusage::from(&waited.rusage))?;
+    }
+    encode(waited.pid)
+}
+
+/// waitid(2).
+pub(crate) fn sys_waitid(
+    cx: &mut Context,
+    kind: u32,
+    id: Pid,
+    info: Option<UserPtr<SigInfo>>,
+    options: u32,
+    rusage: Option<UserPtr<Rusage>>,
+) -> Result<()> {
+    let options = WaitOptions::for_waitid(options)?;
+    let which = Which::from_id(kind as i32, id.0, cx.process().group_id())?;
+    let waited = wait(&cx.thread, which, options)?;
+    if let (Some(waited), Some(rusage)) = (&waited, rusage) {
+        rusage.write(cx.vm(), &Rusage::from(&waited.rusage))?;
+    }
+    let Some(info) = info else {
+        return Ok(());
+    };
+    let found = waited.map(|waited| waited.info);
+    let mut bytes = [0_u8; size_of::<SigInfo>()];
+    if let Some(found) = found {
+        framework::mm::Pod::to_bytes(found, &mut bytes);
+    }
+    Ok(cx.vm().write(info.addr(), bytes.get(..FILLED).unwrap_or_default())?)
+}

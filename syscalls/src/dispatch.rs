@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The user loop: runs a thread's program and serves what it asks for.
+//!
+//! [`user_entry`] is what `task` starts a thread with; it returns when the
+//! thread is to end. Signals are delivered on the way back to the program, which
+//! the framework reports as an event, and after a call that one interrupted.
+
+use crate::cx::Context;
+use crate::row::{NUMBERS, Outcome, Restart, Row};
+use crate::table::INDEX;
+use crate::trace::{self, Line};
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicU32, Ordering};
+use errno::Errno;
+use framework::user::{ReturnReason, UserContext};
+use task::Thread;
+use task::signal::{Flow, Interrupted, deliver};
+
+const EINTR: Outcome = Outcome::Return(-(Errno::EINTR as i64));
+const ENOSYS: Outcome = Outcome::Return(-(Errno::ENOSYS as i64));
+
+/// How often each number that is not served has been called.
+static UNSERVED: [AtomicU32; NUMBERS] = [const { AtomicU32::new(0) }; NUMBERS];
+
+/// Runs a thread's program from the registers in `user` until the thread is to end.
+pub fn user_entry(thread: Arc<Thread>, user: UserContext) {
+    let Some(mut cx) = Context::new(thread, user) else {
+        return;
+    };
+    loop {
+        let flow = match cx.user.run() {
+            ReturnReason::Syscall => match serve(&mut cx) {
+                None => continue,
+                interrupted => deliver(&cx.thread, &mut cx.user, interrupted),
+            },
+            ReturnReason::Exception(exception) => {
+                task::fault::exception(&cx.thread, &mut cx.user, &exception);
+                continue;
+            }
+            ReturnReason::Event => deliver(&cx.thread, &mut cx.user, None),
+        };
+        if flow == Flow::Exit {
+            return;
+        }
+    }
+}
+
+/// Serves one call; tells how it goes on if a signal interrupted it.
+#[inline]
+fn serve(cx: &mut Context) -> Option<Interrupted> {
+    let number = cx.user.regs().rax as u32;
+    let row = INDEX.get(number as usize).copied().flatten();
+    if trace::is_enabled() {
+        return serve_traced(cx, number, row);
+    }
+    let outcome = run(cx, number, row);
+    finish(cx, number, row, outcome)
+}
+
+#[inline(always)]
+fn run(cx: &mut Context, number: u32, row: Option<&'static Row>) -> Outcome {
+    match row {
+        Some(row) => (row.run)(cx),
+        None => {
+            note_unserved(number, "unknown");
+            ENOSYS
+        }
+    }
+}
+
+/// Stores the result where the program finds it.
+#[inline(always)]
+fn finish(
+    cx: &mut Context,
+    number: u32,
+    row: Option<&'static Row>,
+    outcome: Outcome,
+) -> Option<Interrupted> {
+    let restart = match outcome {
+        EINTR => row.map_or(Restart::None, |row| row.restart),
+        Outcome::Return(value) => {
+            cx.user.regs_mut().rax = value as u64;
+            return None;
+        }
+        Outcome::Registers => return None,
+        Outcome::Interrupted(restart) => restart,
+    };
+    if restart == Restart::None {
+        cx.user.regs_mut().rax = -i64::from(Errno::EINTR as i32) as u64;
+        return None;
+    }
+    cx.user.regs_mut().rax = u64::from(number);
+    Some(Interrupted { restart, number: u64::from(number) })
+}
+
+/// As [`serve`], with a line in the log.
+#[cold]
+fn serve_traced(cx: &mut Context, number: u32, row: Option<&'static Row>) -> Option<Interrupted> {
+    let regs = cx.arguments();
+    let tid = cx.thread.tid();
+    let begin = |cx: &Context, result| {
+        let mut line = Line::new(Some(cx.vm()), result);
+        match row {
+            Some(row) => line.call(tid, row, regs),
+            None => line.unknown(tid, number, regs),
+        }
+        line.into_text()
+    };
+    let shown_after = row.is_some_and(|row| row.shown_after);
+    let before = if shown_after { None } else { Some(begin(cx, None)) };
+    if row.is_some_and(|row| row.does_not_return()) {
+        trace::print(before.as_deref().unwrap_or_default());
+    }
+    let outcome = run(cx, number, row);
+    let result = match outcome {
+        Outcome::Return(value) => value,
+        Outcome::Registers => cx.user.regs().rax as i64,
+        Outcome::Interrupted(_) => -(Errno::EINTR as i64),
+    };
+    let call = before.unwrap_or_else(|| begin(cx, Some(result)));
+    trace::print_result(&call, row.map_or("", |row| row.name), result);
+    finish(cx, number, row, outcome)
+}
+
+/// Counts a call that is not served, and logs the first of each number.
+#[cold]
+pub(crate) fn note_unserved(number: u32, name: &str) {
+    let first = match UNSERVED.get(number as usize) {
+        Some(count) => count.fetch_add(1, Ordering::Relaxed) == 0,
+        None => false,
+    };
+    if first {
+        log::info!("system call {number} ({name}) is not served");
+    }
+}
+
+/// How often calls that are not served were tried: number and count.
+pub fn unserved() -> impl Iterator<Item = (usize, u32)> {
+    UNSERVED
+        .iter()
+        .map(|count| count.load(Ordering::Relaxed))
+        .enumerate()
+        .filter(|(_, count)| *count > 0)
+}
