@@ -172,7 +172,7 @@ impl AreaMap {
 
     /// Cuts so that areas begin or end at both ends of `range`.
     fn cut(&mut self, range: &Range<usize>) -> Result<()> {
-        if self.cuts_too_many(range) {
+        if self.tree.len() + 2 > MAX_AREAS && self.cuts_too_many(range) {
             return err!(ENOMEM, "too many areas");
         }
         for at in [range.start, range.end] {

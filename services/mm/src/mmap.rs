@@ -101,7 +101,7 @@ impl AddressSpace {
                 plan.flags |= AreaFlags::LOCKED;
             }
             let flags = plan.flags;
-            self.map_planned(&mut inner, range.clone(), plan)?;
+            self.map_planned(&mut inner, range.clone(), plan, request.is_fixed())?;
             (range, flags)
         };
         let populate = request.flags.contains(MapFlags::POPULATE)
@@ -113,10 +113,16 @@ impl AddressSpace {
         Ok(range.start)
     }
 
-    fn map_planned(&self, inner: &mut Inner, range: Range<usize>, plan: Plan) -> Result<()> {
+    fn map_planned(
+        &self,
+        inner: &mut Inner,
+        range: Range<usize>,
+        plan: Plan,
+        is_fixed: bool,
+    ) -> Result<()> {
         let len = range.len();
         inner.may_lock_future(len, plan.flags)?;
-        let replaced = inner.areas.covered_bytes(range.clone());
+        let replaced = if is_fixed { inner.areas.covered_bytes(range.clone()) } else { 0 };
         inner.may_expand(len - replaced, plan.prot, plan.flags)?;
         Inner::may_commit(len, plan.prot, plan.flags)?;
         if replaced > 0 {

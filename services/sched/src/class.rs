@@ -70,10 +70,20 @@ pub struct Params {
     pub reset_on_fork: bool,
 }
 
+/// Set in packed [`Params`] of real-time policies.
+const REALTIME: u64 = 1 << 17;
+
+/// True when packed [`Params`] are of a real-time policy.
+#[inline]
+pub(crate) const fn is_packed_realtime(word: u64) -> bool {
+    word & REALTIME != 0
+}
+
 impl Params {
     pub(crate) fn pack(self) -> u64 {
         let reset = u64::from(self.reset_on_fork);
-        self.policy.raw() as u64 | u64::from(self.priority) << 8 | reset << 16
+        let realtime = if self.policy.is_realtime() { REALTIME } else { 0 };
+        self.policy.raw() as u64 | u64::from(self.priority) << 8 | reset << 16 | realtime
     }
 
     pub(crate) fn unpack(word: u64) -> Self {

@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use framework::task::Task;
 
-use crate::class::{Params, Policy};
+use crate::class::{Params, Policy, is_packed_realtime};
 use crate::weight;
 
 /// Virtual run time, in the terms of the queue the task is or was in.
@@ -50,6 +50,18 @@ pub(crate) trait Entity: Send + Sync {
         Params::unpack(self.word(PARAMS))
     }
 
+    /// Whether a real-time policy is set.
+    #[inline]
+    fn is_realtime(&self) -> bool {
+        is_packed_realtime(self.word(PARAMS))
+    }
+
+    /// The packed parameters; 0 for plain `SCHED_OTHER`.
+    #[inline]
+    fn packed_params(&self) -> u64 {
+        self.word(PARAMS)
+    }
+
     fn set_params(&self, params: Params) {
         self.set_word(PARAMS, params.pack());
     }
@@ -63,7 +75,11 @@ pub(crate) trait Entity: Send + Sync {
     }
 
     /// The weight in the fair class.
+    #[inline]
     fn weight(&self) -> u64 {
+        if self.packed_params() == 0 && self.nice() == 0 {
+            return weight::NICE_0;
+        }
         match self.params().policy {
             Policy::Idle => weight::IDLE,
             Policy::Other | Policy::Batch | Policy::Fifo | Policy::RoundRobin => {

@@ -3,7 +3,7 @@
 
 use alloc::sync::Arc;
 
-use crate::class::{Params, Policy};
+use crate::class::{Params, Policy, is_packed_realtime};
 use crate::entity::Entity;
 use crate::fair::FairQueue;
 use crate::realtime::{Place, RealtimeQueue};
@@ -24,7 +24,8 @@ pub(crate) const ROUND_ROBIN_NS: u64 = 100_000_000;
 #[derive(Clone, Copy)]
 struct Running {
     id: u64,
-    params: Params,
+    /// The packed parameters.
+    params: u64,
     weight: u64,
     /// When it had run for `accounted`.
     vruntime: u64,
@@ -88,12 +89,12 @@ impl<T: Entity> RunQueue<T> {
     /// should run before the current one.
     #[inline]
     pub(crate) fn arrive(&mut self, task: Arc<T>, why: Arrival, base: u64, now: u64) -> bool {
-        let params = task.params();
-        if params.policy.is_realtime() {
-            let preempts = self.realtime_preempts(params);
+        if task.is_realtime() {
+            let preempts = self.realtime_preempts(task.params());
             self.realtime.insert(task, Place::Back);
             return preempts;
         }
+        let params = task.packed_params();
         let weight = task.weight();
         let vruntime = self.place(task.vruntime(), why, base, weight);
         task.set_vruntime(vruntime);
@@ -123,32 +124,37 @@ impl<T: Entity> RunQueue<T> {
 
     fn realtime_preempts(&self, params: Params) -> bool {
         self.running.is_none_or(|running| {
-            !running.params.policy.is_realtime() || running.params.priority < params.priority
+            !is_packed_realtime(running.params)
+                || Params::unpack(running.params).priority < params.priority
         })
     }
 
     #[inline]
-    fn fair_preempts(&self, params: Params, vruntime: u64, weight: u64, now: u64) -> bool {
-        let Some(running) = self.running else { return true };
-        match (params.policy, running.params.policy) {
-            (_, Policy::Fifo | Policy::RoundRobin) | (Policy::Batch | Policy::Idle, _) => false,
-            (_, Policy::Idle) => true,
-            _ => {
-                let ran = virtual_ns(now.saturating_sub(running.started_ns), running.weight);
-                let gone = running.vruntime.saturating_add(ran);
-                gone > vruntime.saturating_add(virtual_ns(WAKEUP_NS, weight))
+    fn fair_preempts(&self, params: u64, vruntime: u64, weight: u64, now: u64) -> bool {
+        let Some(running) = &self.running else { return true };
+        // Plain tasks, which most are, have 0 here.
+        if params | running.params != 0 {
+            let (woken, runs) = (Params::unpack(params).policy, Params::unpack(running.params));
+            match (woken, runs.policy) {
+                (_, Policy::Fifo | Policy::RoundRobin) | (Policy::Batch | Policy::Idle, _) => {
+                    return false;
+                }
+                (Policy::Other, Policy::Idle) => return true,
+                _ => {}
             }
         }
+        let ran = virtual_ns(now.saturating_sub(running.started_ns), running.weight);
+        let gone = running.vruntime.saturating_add(ran);
+        gone > vruntime.saturating_add(virtual_ns(WAKEUP_NS, weight))
     }
 
     /// Takes back the task that ran and can go on.
     #[inline]
     pub(crate) fn put_back(&mut self, task: Arc<T>) {
         task.account();
-        let params = task.params();
         let running = self.running.take();
         let yielded = running.is_some_and(|running| running.yielded);
-        if params.policy.is_realtime() {
+        if task.is_realtime() {
             let turn_over = running.is_some_and(|running| turn_is_over(&running, &*task));
             let place = if yielded || turn_over { Place::Back } else { Place::Front };
             self.realtime.insert(task, place);
@@ -171,7 +177,7 @@ impl<T: Entity> RunQueue<T> {
     #[inline]
     pub(crate) fn block(&mut self, task: &T, cpu: usize) {
         let Some(running) = self.running.take() else { return };
-        if !running.params.policy.is_realtime() {
+        if !is_packed_realtime(running.params) {
             let ran = task.run_time_ns().saturating_sub(running.accounted);
             self.advance(running.vruntime.saturating_add(virtual_ns(ran, running.weight)));
         }
@@ -200,7 +206,7 @@ impl<T: Entity> RunQueue<T> {
     /// Notes that `task` runs from `now` on.
     #[inline]
     pub(crate) fn run(&mut self, task: &T, now: u64) {
-        let params = task.params();
+        let params = task.packed_params();
         let vruntime = task.vruntime();
         let slice_start = task.run_time_ns();
         self.running = Some(Running {
@@ -213,7 +219,7 @@ impl<T: Entity> RunQueue<T> {
             slice_start,
             yielded: false,
         });
-        if !params.policy.is_realtime() {
+        if !is_packed_realtime(params) {
             self.advance(vruntime);
         }
     }
@@ -236,7 +242,7 @@ impl<T: Entity> RunQueue<T> {
         if let Some(running) = &mut self.running
             && running.id == task.id()
         {
-            running.params = task.params();
+            running.params = task.packed_params();
             running.weight = task.weight();
         }
     }
@@ -256,11 +262,12 @@ impl<T: Entity> RunQueue<T> {
         running.started_ns = now;
         let running = *running;
         if let Some(highest) = self.realtime.highest() {
-            return !running.params.policy.is_realtime()
-                || highest > running.params.priority
-                || (highest == running.params.priority && turn_is_over(&running, task));
+            let priority = Params::unpack(running.params).priority;
+            return !is_packed_realtime(running.params)
+                || highest > priority
+                || (highest == priority && turn_is_over(&running, task));
         }
-        if running.params.policy.is_realtime() {
+        if is_packed_realtime(running.params) {
             return false;
         }
         self.advance(running.vruntime);
@@ -276,6 +283,6 @@ impl<T: Entity> RunQueue<T> {
 }
 
 fn turn_is_over<T: Entity>(running: &Running, task: &T) -> bool {
-    running.params.policy == Policy::RoundRobin
+    Params::unpack(running.params).policy == Policy::RoundRobin
         && task.run_time_ns().saturating_sub(running.slice_start) >= ROUND_ROBIN_NS
 }
