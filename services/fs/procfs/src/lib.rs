@@ -21,6 +21,8 @@ mod inode;
 mod process;
 mod root;
 mod sysctl;
+#[cfg(test)]
+mod tests;
 mod text;
 mod tree;
 
