@@ -147,7 +147,10 @@ pub(crate) fn status(target: &Target, out: &mut Text) -> Result<()> {
     let process = target.process()?;
     let thread = target.thread().ok();
     let name = name(target)?;
-    let (uid, gid) = process.owner();
+    let cred = match &thread {
+        Some(thread) => Some(thread.cred()),
+        None => process.cred(),
+    };
     let mut s = Status {
         name: &name,
         state: state(&process, thread.as_deref()),
@@ -156,17 +159,13 @@ pub(crate) fn status(target: &Target, out: &mut Text) -> Result<()> {
         parent: process.parent_pid(),
         group: process.group_id(),
         session: process.session_id(),
-        uids: [uid; 4],
-        gids: [gid; 4],
         memory: memory_status(&process),
         threads: process.thread_count().max(1),
         cpus: 1,
         cpu_count: cpu::count(),
         ..Status::default()
     };
-    let cred = thread.as_ref().map(|thread| thread.cred());
-    if let (Some(thread), Some(cred)) = (&thread, &cred) {
-        s.umask = Some(thread.fs().umask());
+    if let Some(cred) = &cred {
         s.uids = [cred.uid, cred.euid, cred.suid, cred.fsuid];
         s.gids = [cred.gid, cred.egid, cred.sgid, cred.fsgid];
         s.groups = cred.groups();
@@ -174,6 +173,8 @@ pub(crate) fn status(target: &Target, out: &mut Text) -> Result<()> {
         s.caps = [caps.inheritable, caps.permitted, caps.effective, caps.bounding, caps.ambient]
             .map(|set| set.bits());
         s.no_new_privs = cred.no_new_privs;
+    }
+    if let Some(thread) = &thread {
         add_thread(&mut s, thread);
     }
     format::status::status(out, &s);
@@ -181,6 +182,7 @@ pub(crate) fn status(target: &Target, out: &mut Text) -> Result<()> {
 }
 
 fn add_thread(s: &mut Status<'_>, thread: &Arc<Thread>) {
+    s.umask = Some(thread.fs().umask());
     s.fd_slots = thread.files().capacity();
     let limit = thread.process().rlimit(Resource::Sigpending).cur;
     s.queued_signals = (thread.user().signals(), limit);

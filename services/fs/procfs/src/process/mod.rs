@@ -83,13 +83,10 @@ impl Target {
 
     /// Who owns its files: the effective user, or root if it may not be dumped.
     pub(crate) fn owner(&self) -> (u32, u32) {
-        let Ok(process) = self.process() else { return (0, 0) };
-        let Ok(thread) = self.thread() else { return process.owner() };
-        if process.dumpable() != 1 {
-            return (0, 0);
+        match self.process() {
+            Ok(process) if process.dumpable() == 1 => process.owner(),
+            _ => (0, 0),
         }
-        let cred = thread.cred();
-        (cred.euid, cred.egid)
     }
 
     /// Linux's rule for looking into a process (PTRACE_MODE_READ): `EACCES` if
