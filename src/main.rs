@@ -4,6 +4,9 @@
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
 
+#[cfg(target_os = "none")]
+extern crate alloc;
+
 framework::main!(start);
 
 #[cfg(not(target_os = "none"))]
@@ -11,9 +14,31 @@ fn main() {
     println!("This is a kernel: boot it with `cargo osdk run`.");
 }
 
+/// Runs once, before any task: installs the policy, and starts the first task.
 #[cfg(target_os = "none")]
 fn start() {
     sched::init();
     #[cfg(feature = "ktest")]
     framework::test::start();
+    #[cfg(not(feature = "ktest"))]
+    if framework::task::TaskBuilder::new("boot", bring_up).spawn().is_err() {
+        framework::fatal("no memory for the boot task");
+    }
+}
+
+/// The boot task: file-system types, drivers, terminals, then the first program.
+#[cfg(all(target_os = "none", not(feature = "ktest")))]
+fn bring_up() {
+    tmpfs::init();
+    devfs::init();
+    ipc::init();
+    procfs::init();
+    let consoles: alloc::vec::Vec<_> = uart::probe()
+        .into_iter()
+        .map(|port| port as alloc::sync::Arc<dyn class::Console>)
+        .collect();
+    if let Err(error) = tty::init(&consoles) {
+        log::error!("no terminals: {error:?}");
+    }
+    syscalls::boot::run();
 }

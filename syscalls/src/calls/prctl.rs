@@ -90,8 +90,9 @@ pub(crate) fn sys_prctl(
             return Ok(cx.cred().no_new_privs.into());
         }
         _ => {
-            return of_process(cx, option, arg2)
-                .unwrap_or_else(|| of_capabilities(cx, option, arg2, arg3, arg4 == 0 && arg5 == 0));
+            return of_process(cx, option, arg2).unwrap_or_else(|| {
+                of_capabilities(cx, option, arg2, arg3, arg4 == 0 && arg5 == 0)
+            });
         }
     }
     Ok(0)
