@@ -78,19 +78,29 @@ impl Graph {
         self.packages.values().find(|package| package.is_member && package.name == name)
     }
 
-    /// The crates that are linked into the member `name`, itself included.
-    pub fn linked_into(&self, name: &str) -> Vec<&Package> {
-        let start = self.packages.iter().find(|(_, p)| p.is_member && p.name == name);
-        let mut open: Vec<&str> = start.iter().map(|(id, _)| id.as_str()).collect();
-        let mut seen = BTreeSet::new();
-        while let Some(id) = open.pop() {
-            let Some(package) = self.packages.get(id) else { continue };
-            if !package.is_proc_macro && seen.insert(id) {
-                open.extend(package.deps.iter().map(String::as_str));
-            }
-        }
-        seen.into_iter().filter_map(|id| self.packages.get(id)).collect()
+    /// The crates that are linked into the kernel.
+    ///
+    /// Cargo's metadata joins the features that all members ask for, the host tools too; its tree does not.
+    pub fn linked_into_kernel(&self, workspace: &Workspace) -> Result<Vec<&Package>> {
+        let output = workspace
+            .cargo()
+            .args(["tree", "--package", "nacre", "--target", KERNEL_TARGET, "--locked"])
+            .args(["--edges", "normal,no-proc-macro", "--prefix", "none", "--no-dedupe"])
+            .output()
+            .context("cannot start cargo")?;
+        let errors = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "cargo tree failed: {errors}");
+        let text = String::from_utf8(output.stdout)?;
+        let names: BTreeSet<_> = text.lines().filter_map(tree_line).collect();
+        let linked = |package: &&Package| names.contains(&(&*package.name, &*package.version));
+        Ok(self.packages.values().filter(linked).collect())
     }
+}
+
+/// Name and version in a line such as `log v0.4.35` or `nacre v0.1.0 (/some/path)`.
+fn tree_line(line: &str) -> Option<(&str, &str)> {
+    let mut words = line.split_whitespace();
+    Some((words.next()?, words.next()?.strip_prefix('v')?))
 }
 
 fn parse_package(json: &Value, root: &Path, is_member: bool) -> Option<Package> {
@@ -136,11 +146,13 @@ mod tests {
 
     #[test]
     fn the_projects_own_graph() {
-        let graph = Graph::load(&Workspace::find().unwrap()).unwrap();
-        let names: Vec<_> =
-            graph.linked_into("nacre").iter().map(|package| package.name.as_str()).collect();
+        let workspace = Workspace::find().unwrap();
+        let graph = Graph::load(&workspace).unwrap();
+        let linked = graph.linked_into_kernel(&workspace).unwrap();
+        let names: Vec<_> = linked.iter().map(|package| package.name.as_str()).collect();
         assert!(names.contains(&"framework") && names.contains(&"log"));
         assert!(!names.contains(&"osdk") && !names.contains(&"clap"));
+        assert_eq!(tree_line("log v0.4.35"), Some(("log", "0.4.35")));
         assert!(graph.member("osdk").unwrap().outside.contains("clap"));
     }
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::census::{UNSAFE_CRATE, panic_sites, source_files, unsafe_sites};
+use crate::census::{UNSAFE_CRATE, UnsafeKind, panic_sites, source_files, unsafe_sites};
 use crate::metadata::{Graph, Package};
 use crate::source::Class;
 use crate::workspace::Workspace;
@@ -65,7 +65,8 @@ pub(super) fn licence_lines(workspace: &Workspace) -> Result<Vec<String>> {
 pub(super) fn safe_crates(workspace: &Workspace) -> Result<Vec<String>> {
     let graph = Graph::load(workspace)?;
     let mut problems = Vec::new();
-    for package in kernel(&graph).into_iter().filter(|package| package.name != UNSAFE_CRATE) {
+    let linked = graph.linked_into_kernel(workspace)?;
+    for package in linked.into_iter().filter(|p| p.is_member && p.name != UNSAFE_CRATE) {
         for file in source_files(package)? {
             let source = file.source()?;
             let shown = shown(workspace, &file.path);
@@ -91,7 +92,7 @@ pub(super) fn unsafe_explained(workspace: &Workspace) -> Result<Vec<String>> {
             continue;
         }
         for site in unsafe_sites(&file.source()?) {
-            if !site.explained {
+            if !site.explained && site.kind != UnsafeKind::Other {
                 let shown = shown(workspace, &file.path);
                 problems.push(format!("{shown}:{}: unsafe without its reason", site.line));
             }
@@ -106,8 +107,8 @@ pub(super) fn dependencies_documented(workspace: &Workspace) -> Result<Vec<Strin
     let page =
         fs::read_to_string(workspace.root().join("docs/dependencies.md")).unwrap_or_default();
     let mut names: Vec<_> = members(&graph).flat_map(|package| package.outside.clone()).collect();
-    let linked = kernel_outside(&graph);
-    names.extend(linked.into_iter().map(|package| package.name.clone()));
+    let linked = graph.linked_into_kernel(workspace)?;
+    names.extend(linked.iter().filter(|p| !p.is_member).map(|package| package.name.clone()));
     names.sort();
     names.dedup();
     names.retain(|name| !page.contains(&format!("`{name}`")));
@@ -135,14 +136,6 @@ fn undocumented_targets(makefile: &str) -> Vec<String> {
 
 fn members(graph: &Graph) -> impl Iterator<Item = &Package> {
     graph.packages.values().filter(|package| package.is_member)
-}
-
-fn kernel(graph: &Graph) -> Vec<&Package> {
-    graph.linked_into("nacre").into_iter().filter(|package| package.is_member).collect()
-}
-
-fn kernel_outside(graph: &Graph) -> Vec<&Package> {
-    graph.linked_into("nacre").into_iter().filter(|package| !package.is_member).collect()
 }
 
 fn shown(workspace: &Workspace, path: &std::path::Path) -> String {
