@@ -6,14 +6,16 @@
 //! hosted backend uses relaxed atomic bytes.
 
 #[cfg(target_os = "none")]
-pub(super) use machine::{copy, load, store, zero};
+pub(super) use machine::{copy, load, store, zero, zero_page};
 
 #[cfg(not(target_os = "none"))]
-pub(super) use hosted::{copy, load, store, zero};
+pub(super) use hosted::{copy, load, store, zero, zero_page};
 
 #[cfg(target_os = "none")]
 mod machine {
     use core::arch::asm;
+
+    use crate::mm::PAGE_SIZE;
 
     /// Copies between frames.
     ///
@@ -56,6 +58,42 @@ mod machine {
     pub(in crate::mm) unsafe fn store(to: *mut u8, from: *const u8, len: usize) {
         // SAFETY: the caller's duties are the same.
         unsafe { copy(to, from, len) };
+    }
+
+    /// Writes zeros to a whole frame: half as many stores as [`zero`] makes.
+    ///
+    /// A program's XMM0 is in the register; it is put aside and back, and with
+    /// interrupts off no switch to another task comes in between.
+    ///
+    /// # Safety
+    /// `to` is valid for a page and 16-byte aligned; SSE is on.
+    #[inline]
+    pub(in crate::mm) unsafe fn zero_page(to: *mut u8) {
+        let mut aside = core::mem::MaybeUninit::<[u64; 2]>::uninit();
+        let state = crate::arch::irq_save();
+        // SAFETY: the loop writes a page, which the caller vouches for; the
+        // register is as before at the end.
+        unsafe {
+            asm!(
+                "movups [{aside}], xmm0",
+                "xorps xmm0, xmm0",
+                "2:",
+                ".set zeroed_at, 0",
+                ".rept 32",
+                "movaps [{to} + zeroed_at], xmm0",
+                ".set zeroed_at, zeroed_at + 16",
+                ".endr",
+                "add {to}, 512",
+                "cmp {to}, {end}",
+                "jne 2b",
+                "movups xmm0, [{aside}]",
+                aside = in(reg) aside.as_mut_ptr(),
+                end = in(reg) to.wrapping_add(PAGE_SIZE),
+                to = inout(reg) to => _,
+                options(nostack),
+            );
+        }
+        crate::arch::irq_restore(state);
     }
 
     /// Writes zeros to a frame.
@@ -133,6 +171,15 @@ mod hosted {
             // SAFETY: `i < len`.
             unsafe { byte(to, i) }.store(value, Ordering::Relaxed);
         }
+    }
+
+    /// Writes zeros to a whole frame.
+    ///
+    /// # Safety
+    /// `to` is valid for a page.
+    pub(in crate::mm) unsafe fn zero_page(to: *mut u8) {
+        // SAFETY: the caller's duty is the same.
+        unsafe { zero(to, crate::mm::PAGE_SIZE) };
     }
 
     /// Writes zeros to a frame.

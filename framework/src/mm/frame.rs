@@ -27,8 +27,9 @@ impl Frame {
     #[inline]
     pub fn zeroed() -> Result<Self, NoMemory> {
         let frame = Self::stale()?;
-        // SAFETY: the page is ours alone, and all of it lies in the frame.
-        unsafe { bytes::zero(frame.0.ptr(), PAGE_SIZE) };
+        // SAFETY: the page is ours alone, and all of it lies in the frame; SSE is
+        // on when there are tasks, and nobody else makes frames.
+        unsafe { bytes::zero_page(frame.0.ptr()) };
         Ok(frame)
     }
 

@@ -20,7 +20,7 @@ use super::local::{CpuCell, Initial};
 use super::meta::{self, Kind, Meta};
 use super::phys::{self, Pfn};
 use super::pool::{Chunk, FramePool};
-use super::{NoMemory, PAGE_SIZE};
+use super::{Frame, NoMemory, PAGE_SIZE};
 use crate::sync::IrqLock;
 
 static POOL: IrqLock<Option<FramePool>> = IrqLock::new(None);
@@ -62,8 +62,8 @@ impl Class {
     }
 }
 
-/// A few free frames.
-struct Frames<const N: usize> {
+/// A few frames.
+pub(super) struct Frames<const N: usize> {
     len: usize,
     frames: [Option<Pfn>; N],
 }
@@ -73,20 +73,63 @@ impl<const N: usize> Initial for Frames<N> {
 }
 
 impl<const N: usize> Frames<N> {
+    /// Takes one out.
     #[inline]
-    fn pop(&mut self) -> Option<Pfn> {
+    pub(super) fn pop(&mut self) -> Option<Pfn> {
         let at = self.len.checked_sub(1)?;
         self.len = at;
         *self.frames.get(at)?
     }
 
-    /// Gives the frame back if there is no room.
+    /// Puts one in; gives it back if there is no room.
     #[inline]
-    fn push(&mut self, frame: Pfn) -> Result<(), Pfn> {
+    pub(super) fn push(&mut self, frame: Pfn) -> Result<(), Pfn> {
         let Some(slot) = self.frames.get_mut(self.len) else { return Err(frame) };
         *slot = Some(frame);
         self.len += 1;
         Ok(())
+    }
+}
+
+/// Untyped frames whose last reference is gone, to be given back together.
+pub(super) struct Batch(Frames<64>);
+
+impl Batch {
+    /// No frames yet.
+    pub(super) fn new() -> Self {
+        Self(Frames::INITIAL)
+    }
+
+    /// Drops a reference.
+    #[inline]
+    pub(super) fn drop(&mut self, frame: Frame) {
+        let frame = frame.into_pfn();
+        if meta::of(frame).release() {
+            if self.0.len == self.0.frames.len() {
+                self.flush();
+            }
+            let _ = self.0.push(frame);
+        }
+    }
+
+    /// Fills the cache up; the rest goes to the pool.
+    fn flush(&mut self) {
+        CACHE.with(|cache| {
+            while cache.len < cache.frames.len()
+                && let Some(frame) = self.0.pop()
+            {
+                let _ = cache.push(frame);
+            }
+        });
+        if self.0.len > 0 {
+            give_to_pool(&mut self.0);
+        }
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        self.flush();
     }
 }
 
@@ -167,15 +210,20 @@ fn refill(class: Class) -> Option<Pfn> {
 fn drain(frame: Pfn) {
     let mut batch = Frames::<BATCH>::INITIAL;
     CACHE.with(|cache| {
-        while batch.len < BATCH
+        while batch.len < BATCH - 1
             && let Some(frame) = cache.pop()
         {
             let _ = batch.push(frame);
         }
     });
+    let _ = batch.push(frame);
+    give_to_pool(&mut batch);
+}
+
+/// Empties `batch` into the pool.
+fn give_to_pool<const N: usize>(batch: &mut Frames<N>) {
     let mut is_sound = true;
     with_pool(|pool| {
-        is_sound &= pool.give_single(frame.get());
         while let Some(frame) = batch.pop() {
             is_sound &= pool.give_single(frame.get());
         }

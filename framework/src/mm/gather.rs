@@ -6,6 +6,7 @@
 
 use core::mem::MaybeUninit;
 
+use super::frames;
 use super::space::VmSpace;
 use super::{Frame, PAGE_SIZE, tlb};
 
@@ -41,11 +42,10 @@ impl<'a> Gather<'a> {
     /// Takes the frame that was mapped at `page`.
     #[inline]
     pub(super) fn push(&mut self, page: usize, frame: Frame) {
-        self.touch(page);
         if self.len == BATCH {
             self.flush();
-            self.touch(page);
         }
+        self.touch(page);
         if let Some(slot) = self.frames.get_mut(self.len) {
             slot.write(frame);
             self.len += 1;
@@ -67,10 +67,11 @@ impl<'a> Gather<'a> {
         tlb::flush(self.space, self.start..self.end);
         (self.start, self.end) = (usize::MAX, 0);
         let len = core::mem::replace(&mut self.len, 0);
-        for slot in self.frames.iter_mut().take(len) {
+        let mut batch = frames::Batch::new();
+        for slot in self.frames.iter().take(len) {
             // SAFETY: the first `len` slots were initialised (type invariant);
-            // `len` is 0 by now, so none is dropped twice.
-            unsafe { slot.assume_init_drop() };
+            // `len` is 0 by now, so none is taken twice.
+            batch.drop(unsafe { slot.assume_init_read() });
         }
     }
 }

@@ -167,7 +167,7 @@ fn shootdown() -> TestResult {
             }
         };
         with_others(Some(space), there, || {
-            for round in 1..=2000usize {
+            for round in 1..=300usize {
                 let frame = Frame::zeroed().map_err(|_| "no memory")?;
                 frame.write(0, &round.to_le_bytes());
                 space.unmap(page(0)..page(1));

@@ -42,7 +42,8 @@ const SATURATED: u32 = 1 << 31;
 #[derive(Debug)]
 #[cfg_attr(not(target_os = "none"), allow(dead_code, reason = "hosted, `std` has the heap"))]
 pub(crate) struct Meta {
-    /// Untyped: references. Slab: index of the first free object.
+    /// Untyped: references. Slab: index of the first free object. Table: groups
+    /// of entries that may be in use.
     pub(super) count: AtomicU32,
     kind: AtomicU8,
     /// Slab: objects in use.

@@ -13,7 +13,7 @@
 
 use alloc::sync::{Arc, Weak};
 use core::ops::Range;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::frames;
 use super::gather::Gather;
@@ -227,7 +227,7 @@ impl VmSpace {
         let mut tables = self.lock();
         let mut gather = Gather::new(self);
         let mut removed = 0;
-        tables.visit(range, |start, run| {
+        tables.visit(range.clone(), |start, run| {
             for (i, entry) in run.iter().enumerate() {
                 if !Pte(entry.load(Ordering::Relaxed)).is_page() {
                     continue;
@@ -242,7 +242,10 @@ impl VmSpace {
             }
         });
         drop(gather);
-        self.count(&mut tables, -removed);
+        if removed > 0 {
+            tables.forget(range);
+            self.count(&mut tables, -removed);
+        }
         removed.unsigned_abs()
     }
 
@@ -286,13 +289,17 @@ impl VmSpace {
             return Ok(());
         }
         let mut tables = self.lock();
-        for offset in (0..len).step_by(PAGE_SIZE) {
+        let mut result = Ok(());
+        tables.visit(from.clone(), |start, run| {
             // Only where there is something to move.
-            let source = tables.leaf(old + offset).map(|entry| Pte(entry.load(Ordering::Relaxed)));
-            if source.is_some_and(Pte::is_page) {
-                tables.make_leaf(new + offset)?;
+            for (i, entry) in run.iter().enumerate() {
+                if Pte(entry.load(Ordering::Relaxed)).is_page() && result.is_ok() {
+                    let target = start + i * PAGE_SIZE - old + new;
+                    result = tables.make_leaf(target).map(drop);
+                }
             }
-        }
+        });
+        result?;
         let mut gather = Gather::new(self);
         let mut replaced = 0;
         tables.visit(from, |start, run| {
@@ -332,6 +339,12 @@ impl VmSpace {
         Some(Mapping { frame, perms: pte.perms(), cow: pte.is_cow(), dirty: pte.is_dirty() })
     }
 
+    /// Is something mapped at the page of `addr`, with whatever permissions?
+    pub fn is_mapped(&self, addr: usize) -> bool {
+        addr < USER_MAX
+            && self.lock().leaf(addr).is_some_and(|e| Pte(e.load(Ordering::Relaxed)).is_page())
+    }
+
     /// Pages that are mapped.
     pub fn rss_pages(&self) -> usize {
         self.pages.load(Ordering::Relaxed)
@@ -356,29 +369,36 @@ impl VmSpace {
         let mut copied = 0;
         let mut result = Ok(());
         own.visit(user_pages(range), |start, run| {
-            if result.is_err() || run.iter().all(|e| !Pte(e.load(Ordering::Relaxed)).is_page()) {
+            if result.is_err() {
                 return;
             }
-            result = theirs.make_leaf(start).map(drop);
-            theirs.visit(start..start + run.len() * PAGE_SIZE, |_, slots| {
-                for (i, (entry, slot)) in run.iter().zip(slots).enumerate() {
-                    let mut pte = Pte(entry.load(Ordering::Relaxed));
-                    let Some(pfn) = pte.pfn().filter(|_| pte.is_page()) else { continue };
-                    if Pte(slot.load(Ordering::Relaxed)).is_page() {
-                        continue;
-                    }
-                    if sharing == Sharing::Private && !pte.is_cow() {
-                        let was_writable = pte.is_writable();
-                        pte = make_cow(entry);
-                        if was_writable {
-                            widen(&mut protected, start + i * PAGE_SIZE);
+            let mut slots: &[AtomicU64] = &[];
+            for (i, entry) in run.iter().enumerate() {
+                let mut pte = Pte(entry.load(Ordering::Relaxed));
+                let Some(pfn) = pte.pfn().filter(|_| pte.is_page()) else { continue };
+                if slots.is_empty() {
+                    match theirs.make_run(start, run.len()) {
+                        Ok(run) => slots = run,
+                        Err(error) => {
+                            result = Err(error);
+                            return;
                         }
                     }
-                    meta::of(pfn).acquire();
-                    slot.store(pte.0, Ordering::Release);
-                    copied += 1;
                 }
-            });
+                let Some(slot) = slots.get(i) else { return };
+                if Pte(slot.load(Ordering::Relaxed)).is_page() {
+                    continue;
+                }
+                if sharing == Sharing::Private && !pte.is_cow() {
+                    if pte.is_writable() {
+                        widen(&mut protected, start + i * PAGE_SIZE);
+                    }
+                    pte = make_cow(entry, pte);
+                }
+                meta::of(pfn).acquire();
+                slot.store(pte.0, Ordering::Release);
+                copied += 1;
+            }
         });
         child.count(&mut theirs, copied);
         // Flushed before the lock is free: no thread may copy a page while
@@ -396,8 +416,9 @@ impl VmSpace {
 }
 
 /// Marks a leaf entry copy-on-write; what it is now.
-fn make_cow(entry: &core::sync::atomic::AtomicU64) -> Pte {
-    let mut bits = entry.load(Ordering::Relaxed);
+#[inline]
+fn make_cow(entry: &AtomicU64, pte: Pte) -> Pte {
+    let mut bits = pte.0;
     loop {
         let cow = Pte(bits).into_cow();
         match entry.compare_exchange(bits, cow.0, Ordering::AcqRel, Ordering::Relaxed) {

@@ -6,10 +6,11 @@
 
 use core::marker::PhantomData;
 use core::ops::Range;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use super::frames::{self, Class};
-use super::meta::Kind;
+use super::frames::{self, Batch, Class, Frames};
+use super::local::CpuCell;
+use super::meta::{self, Kind};
 use super::paging::{ENTRIES, Pte, USER_ENTRIES, index, span};
 use super::phys::Pfn;
 use super::{Frame, NoMemory, PAGE_SIZE};
@@ -60,6 +61,32 @@ impl<'a> Table<'a> {
         let pte = Pte(self.entry(index).load(Ordering::Acquire));
         if pte.is_table() { Some(Self(pte.pfn()?, PhantomData)) } else { None }
     }
+
+    /// The groups of entries that were ever used: bit n for entries from n * 16.
+    #[inline]
+    fn groups(self) -> &'static AtomicU32 {
+        &meta::of(self.0).count
+    }
+
+    /// Notes that the groups in `mask` are used. The tree's lock is held.
+    #[inline]
+    fn note(self, mask: u32) {
+        let groups = self.groups();
+        let now = groups.load(Ordering::Relaxed);
+        if now & mask != mask {
+            groups.store(now | mask, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Entries that one bit of [`Table::groups`] stands for.
+const GROUP: usize = ENTRIES / u32::BITS as usize;
+
+/// The groups of `count` entries from `first` on.
+#[inline]
+fn groups_of(first: usize, count: usize) -> u32 {
+    let last = first + count.max(1) - 1;
+    (u32::MAX >> (31 - last / GROUP)) & (u32::MAX << (first / GROUP))
 }
 
 /// The page tables of an address space: a tree that owns its tables and a
@@ -73,9 +100,15 @@ pub(super) struct Tables {
 impl Tables {
     /// Tables that map nothing but the kernel's half.
     pub(super) fn new() -> Result<Self, NoMemory> {
-        let root = new_table()?;
-        #[cfg(target_os = "none")]
-        super::kernel::share_kernel_half(root);
+        let root = match ROOTS.with(Frames::pop) {
+            Some(root) => root,
+            None => {
+                let root = new_table()?;
+                #[cfg(target_os = "none")]
+                super::kernel::share_kernel_half(root);
+                root
+            }
+        };
         Ok(Self { root, pages: 0 })
     }
 
@@ -92,11 +125,10 @@ impl Tables {
     /// The leaf table for `addr`, or the level whose entry is missing.
     #[inline]
     fn leaf_table(&self, addr: usize) -> Result<Table<'_>, usize> {
-        let mut table = self.top();
-        for level in (2..=TOP).rev() {
-            table = table.child(index(addr, level)).ok_or(level)?;
-        }
-        Ok(table)
+        let top = self.top();
+        let third = top.child(index(addr, 4)).ok_or(4usize)?;
+        let second = third.child(index(addr, 3)).ok_or(3usize)?;
+        second.child(index(addr, 2)).ok_or(2)
     }
 
     /// The leaf entry for `addr`, if there is a leaf table.
@@ -114,7 +146,21 @@ impl Tables {
             Ok(table) => table,
             Err(_) => self.make_leaf_table(addr)?,
         };
-        Ok(table.entry(index(addr, 1)))
+        let index = index(addr, 1);
+        table.note(1 << (index / GROUP));
+        Ok(table.entry(index))
+    }
+
+    /// The `count` leaf entries from that of `addr` on, all in one table, making
+    /// tables on the way.
+    pub(super) fn make_run(&self, addr: usize, count: usize) -> Result<&[AtomicU64], NoMemory> {
+        let table = match self.leaf_table(addr) {
+            Ok(table) => table,
+            Err(_) => self.make_leaf_table(addr)?,
+        };
+        let first = index(addr, 1);
+        table.note(groups_of(first, count));
+        Ok(table.entries().get(first..first + count).unwrap_or_default())
     }
 
     #[cold]
@@ -128,6 +174,7 @@ impl Tables {
                 None => {
                     let child = new_table()?;
                     let pte = Pte::user_table(child);
+                    table.note(1 << (index / GROUP));
                     table.entry(index).store(pte.0, Ordering::Release);
                     Table(child, PhantomData)
                 }
@@ -136,8 +183,8 @@ impl Tables {
         Ok(table)
     }
 
-    /// Calls `visit` for each run of leaf entries in a page-aligned range of
-    /// user addresses, with the address of the first.
+    /// Calls `visit` for runs of leaf entries in a page-aligned range of user
+    /// addresses, with the address of the first: all that may be in use.
     #[inline]
     pub(super) fn visit<'a>(
         &'a self,
@@ -146,50 +193,108 @@ impl Tables {
     ) {
         let mut addr = range.start;
         while addr < range.end {
-            match self.leaf_table(addr) {
-                Ok(table) => {
-                    let next = next_boundary(addr, 2);
-                    let first = index(addr, 1);
-                    let count = (next.min(range.end) - addr) / PAGE_SIZE;
-                    if let Some(run) = table.entries().get(first..first + count) {
-                        visit(addr, run);
-                    }
-                    addr = next;
+            let table = match self.leaf_table(addr) {
+                Ok(table) => table,
+                Err(level) => {
+                    addr = next_boundary(addr, level);
+                    continue;
                 }
-                Err(level) => addr = next_boundary(addr, level),
+            };
+            let next = next_boundary(addr, 2);
+            let first = index(addr, 1);
+            let end = first + (next.min(range.end) - addr) / PAGE_SIZE;
+            let mut groups = table.groups().load(Ordering::Relaxed) & groups_of(first, end - first);
+            while groups != 0 {
+                let from = groups.trailing_zeros() as usize;
+                let count = (groups >> from).trailing_ones() as usize;
+                groups &= groups.wrapping_add(1 << from);
+                let (from, to) = ((from * GROUP).max(first), ((from + count) * GROUP).min(end));
+                if let Some(run) = table.entries().get(from..to) {
+                    visit(addr + (from - first) * PAGE_SIZE, run);
+                }
             }
+            addr = next;
         }
     }
 
-    /// Frees the tables below `table` and drops what the leaves refer to.
-    fn free_below(table: Table<'_>, level: usize) {
-        let used = if level == TOP { USER_ENTRIES } else { ENTRIES };
-        for entry in table.entries().iter().take(used) {
-            let pte = Pte(entry.load(Ordering::Relaxed));
-            if level > 1 {
-                if let (true, Some(child)) = (pte.is_table(), pte.pfn()) {
-                    Self::free_below(Table(child, PhantomData), level - 1);
-                    frames::give(child, Kind::Table);
+    /// Forgets which entries of a range were used: there is none any more.
+    pub(super) fn forget(&self, range: Range<usize>) {
+        let mut addr = range.start;
+        while addr < range.end {
+            let table = match self.leaf_table(addr) {
+                Ok(table) => table,
+                Err(level) => {
+                    addr = next_boundary(addr, level);
+                    continue;
                 }
-            } else if let (true, Some(frame)) = (pte.is_page(), pte.pfn()) {
-                // SAFETY: the leaf entry owned a reference (`Table`'s
-                // invariant), and the table is freed without looking again.
-                drop(unsafe { Frame::from_pfn(frame) });
+            };
+            let next = next_boundary(addr, 2);
+            // Only groups that lie in the range as a whole.
+            let first = index(addr, 1).next_multiple_of(GROUP);
+            let end = (index(addr, 1) + (next.min(range.end) - addr) / PAGE_SIZE) / GROUP * GROUP;
+            if first < end {
+                let groups = table.groups();
+                let left = groups.load(Ordering::Relaxed) & !groups_of(first, end - first);
+                groups.store(left, Ordering::Relaxed);
             }
+            addr = next;
         }
     }
 }
 
 impl Drop for Tables {
     fn drop(&mut self) {
-        Self::free_below(self.top(), TOP);
-        frames::give(self.root, Kind::Table);
+        let mut batch = Batch::new();
+        empty(self.top(), TOP, &mut batch);
+        if let Err(root) = ROOTS.with(|roots| roots.push(self.root)) {
+            frames::give(root, Kind::Table);
+        }
     }
 }
 
+/// Frees the tables below `table`, drops what the leaves refer to, and leaves
+/// the table without user entries.
+fn empty(table: Table<'_>, level: usize, batch: &mut Batch) {
+    let groups = table.groups();
+    let mut left = groups.load(Ordering::Relaxed);
+    groups.store(0, Ordering::Relaxed);
+    while left != 0 {
+        let group = left.trailing_zeros() as usize;
+        left &= left - 1;
+        let entries = table.entries().get(group * GROUP..(group + 1) * GROUP);
+        for entry in entries.unwrap_or_default() {
+            let pte = Pte(entry.load(Ordering::Relaxed));
+            if pte == Pte::EMPTY {
+                continue;
+            }
+            entry.store(Pte::EMPTY.0, Ordering::Relaxed);
+            let Some(pfn) = pte.pfn() else { continue };
+            if level == 1 {
+                // SAFETY: the leaf entry owned a reference (`Table`'s
+                // invariant), and is empty now.
+                batch.drop(unsafe { Frame::from_pfn(pfn) });
+            } else {
+                empty(Table(pfn, PhantomData), level - 1, batch);
+                if let Err(table) = EMPTY_TABLES.with(|tables| tables.push(pfn)) {
+                    frames::give(table, Kind::Table);
+                }
+            }
+        }
+    }
+}
+
+/// Tables of trees that died: all zeros, and not used in any group.
+static EMPTY_TABLES: CpuCell<Frames<32>> = CpuCell::new();
+/// Top tables of trees that died: zeros, but for the kernel's half.
+static ROOTS: CpuCell<Frames<8>> = CpuCell::new();
+
 /// An empty table.
 fn new_table() -> Result<Pfn, NoMemory> {
+    if let Some(table) = EMPTY_TABLES.with(Frames::pop) {
+        return Ok(table);
+    }
     let frame = frames::take(Class::Kernel, Kind::Table).ok_or(NoMemory)?;
+    meta::of(frame).count.store(0, Ordering::Relaxed);
     // SAFETY: the frame was just allocated and nobody else knows it.
     unsafe { frame.ptr().write_bytes(0, PAGE_SIZE) };
     Ok(frame)
@@ -226,10 +331,29 @@ mod tests {
         tables.make_leaf(high).unwrap();
         let mut seen = Vec::new();
         tables.visit(low..high + 3 * PAGE_SIZE, |addr, run| seen.push((addr, run.len())));
-        assert_eq!(seen, [(low, 1), (span(4), 4)]);
+        assert_eq!(seen, [(low, 1), (span(4), 4)], "cut to the range");
         seen.clear();
         tables.visit(0x1000..0x7fff_ffff_f000, |addr, run| seen.push((addr, run.len())));
-        assert_eq!(seen, [(span(2) * 2, 512), (span(4), 512)]);
+        assert_eq!(seen, [(span(2) * 3 - 16 * PAGE_SIZE, 16), (span(4), 16)]);
+        tables.make_run(span(4) + 16 * PAGE_SIZE, 17).unwrap();
+        seen.clear();
+        tables.visit(span(4) + PAGE_SIZE..span(4) + 40 * PAGE_SIZE, |addr, run| {
+            seen.push((addr, run.len()));
+        });
+        assert_eq!(seen, [(span(4) + PAGE_SIZE, 39)]);
+        tables.forget(span(4) + PAGE_SIZE..span(4) + 40 * PAGE_SIZE);
+        seen.clear();
+        tables.visit(span(4)..span(4) * 2, |addr, run| seen.push((addr, run.len())));
+        assert_eq!(seen, [(span(4), 16), (span(4) + 32 * PAGE_SIZE, 16)]);
+    }
+
+    #[test]
+    fn groups() {
+        assert_eq!(groups_of(0, 512), u32::MAX);
+        assert_eq!(groups_of(0, 1), 1);
+        assert_eq!(groups_of(15, 2), 0b11);
+        assert_eq!(groups_of(511, 1), 1 << 31);
+        assert_eq!(groups_of(16, 16), 0b10);
     }
 
     #[test]
