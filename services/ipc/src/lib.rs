@@ -2,7 +2,7 @@
 //! Pipes and FIFOs.
 //!
 //! [`pipe()`] makes the two ends of an anonymous pipe; [`init`] teaches the vfs to open
-//! FIFO nodes. Both share [`Pipe`]: a ring of page frames between readers
+//! FIFO nodes. Both share one `Pipe`: a ring of page frames between readers
 //! and writers.
 //!
 //! Spec: pipe(7), fifo(7).

@@ -15,8 +15,11 @@ pub struct FsType {
     /// Its name for mount(2) and /proc/filesystems.
     pub name: &'static str,
     /// Makes (or finds) a file system from a source and options, and returns its root.
-    pub mount: fn(source: &[u8], options: &[u8]) -> Result<Arc<dyn Inode>>,
+    pub mount: FsMount,
 }
+
+/// Makes (or finds) a file system from a source and options, and returns its root.
+pub type FsMount = fn(source: &[u8], options: &[u8]) -> Result<Arc<dyn Inode>>;
 
 static TYPES: SpinLock<Vec<FsType>> = SpinLock::new(Vec::new());
 

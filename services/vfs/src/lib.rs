@@ -49,7 +49,7 @@ pub use file::File;
 pub use file_ops::{FallocateMode, FileOps, IoctlContext, MapSource, Pager};
 pub use flags::{MountFlags, OpenFlags, RenameFlags, SeekFrom};
 pub use fs_context::FsContext;
-pub use fs_type::{FsType, fs_types, new_fs, register_fs};
+pub use fs_type::{FsMount, FsType, fs_types, new_fs, register_fs};
 pub use inode::{
     DentryPolicy, DirEntry, DirSink, Inode, InodeBase, LinkTarget, NewInode, NewKind, Opening,
     Rename, RenameMode, SuperBlock,

@@ -101,7 +101,7 @@ impl<'a> Resolver<'a> {
     /// Finds what a path names. `ENOENT` for an empty path.
     pub fn lookup(&self, path: &[u8], follow: Follow) -> Result<Path> {
         let mut walk = Walk::new(self);
-        let parent = walk.to_parent(path)?;
+        let parent = walk.walk_to_parent(path)?;
         let found = walk.finish(parent, follow)?;
         found.inode()?;
         Ok(found)
@@ -109,7 +109,7 @@ impl<'a> Resolver<'a> {
 
     /// Finds the directory of the last component.
     pub(crate) fn parent(&self, path: &[u8]) -> Result<Parent> {
-        Walk::new(self).to_parent(path)
+        Walk::new(self).walk_to_parent(path)
     }
 }
 
@@ -125,7 +125,7 @@ impl<'r, 'a> Walk<'r, 'a> {
     }
 
     /// Walks to the directory of the last component.
-    pub(crate) fn to_parent(&mut self, path: &[u8]) -> Result<Parent> {
+    pub(crate) fn walk_to_parent(&mut self, path: &[u8]) -> Result<Parent> {
         if path.is_empty() {
             return err!(ENOENT, "empty path");
         }

@@ -104,7 +104,7 @@ fn find(
     mode: u32,
 ) -> Result<(Path, Origin)> {
     let mut walk = Walk::new(resolver);
-    let mut parent = walk.to_parent(path)?;
+    let mut parent = walk.walk_to_parent(path)?;
     if !flags.contains(OpenFlags::CREAT) {
         let follow = if flags.contains(OpenFlags::NOFOLLOW) {
             crate::Follow::No

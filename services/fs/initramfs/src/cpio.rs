@@ -80,7 +80,7 @@ fn pad(stream: &mut Stream<'_>, start: u64) -> Result<(), Refusal> {
 
 fn read_name(stream: &mut Stream<'_>, len: u32) -> Result<Vec<u8>, Refusal> {
     let len = len as usize;
-    if len < 2 || len > PATH_MAX {
+    if !(2..=PATH_MAX).contains(&len) {
         return Err(stream.refuse(Reason::BadName));
     }
     let mut name = read_vec(stream, len)?;

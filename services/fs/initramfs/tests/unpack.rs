@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Archives of all shapes, good and bad, unpacked into a tmpfs.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use cred::Cred;
 use errno::Errno;
@@ -66,7 +67,7 @@ impl Archive {
     }
 
     fn pad(&mut self) {
-        while self.bytes.len() % 4 != 0 {
+        while !self.bytes.len().is_multiple_of(4) {
             self.bytes.push(0);
         }
     }

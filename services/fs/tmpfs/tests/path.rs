@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Path lookup, symbolic links, mounts, chroot, d_path.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 

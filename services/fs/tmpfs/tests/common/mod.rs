@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! A fresh tmpfs with a process's view of it.
-#![allow(dead_code, unreachable_pub, reason = "not every test file uses everything")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "not every test file uses everything; a test may panic"
+)]
 
 use std::sync::Arc;
 
