@@ -109,7 +109,7 @@ impl Tty {
 
     /// Becomes the controlling terminal of the process's session, if the process
     /// leads it and neither has another.
-    pub(crate) fn acquire(self: &Arc<Self>, process: &Process) -> Result<()> {
+    pub fn acquire(self: &Arc<Self>, process: &Process) -> Result<()> {
         if !process.leads_session() {
             return err!(EPERM, "not a session leader");
         }

@@ -130,8 +130,11 @@ fn start(options: &Options, root: &Path, cred: &Cred, program: &str) -> Result<(
 
 /// Last things before process 1 runs.
 fn prepare(options: &Options, process: &Arc<Process>) {
-    if options.exec.is_some() {
-        let _ = process; //TMP tty
+    if options.exec.is_some()
+        && let Some(console) = tty::console()
+        && let Err(error) = console.acquire(process)
+    {
+        log::warn!("no controlling terminal: {error:?}");
     }
     framework::control::init_starts();
 }

@@ -12,7 +12,7 @@ const MOUNTS: [(&str, &str); 2] = [("devtmpfs", "/dev"), ("proc", "/proc")];
 
 /// Makes the root with all that is on it.
 pub(super) fn make() -> Result<Path> {
-    let inode = vfs::new_fs(b"tmpfs", b"rootfs", b"")?;
+    let inode = vfs::new_fs(b"tmpfs", b"rootfs", b"mode=755")?;
     let root = Path::root_of(Mount::new(inode, b"rootfs", MountFlags::RELATIME));
     if let Some(archive) = framework::boot::take_initramfs()
         && let Err(refusal) = initramfs::unpack(&archive, &root)

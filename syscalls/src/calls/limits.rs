@@ -8,7 +8,7 @@ use alloc::sync::Arc;
 use cred::Caps;
 use errno::{Result, err, error};
 use task::Process;
-use task::rlimit::{Privilege, Resource, Rlimit};
+use task::rlimit::{Privilege, RLIM_INFINITY, Resource, Rlimit};
 
 /// Usage of the children that were waited for.
 const RUSAGE_CHILDREN: i32 = -1;
@@ -55,7 +55,11 @@ pub(crate) fn sys_prlimit64(
 
 fn set(cx: &Context, process: &Process, resource: Resource, new: Rlimit) -> Result<Rlimit> {
     let privilege = Privilege::from(cx.cred().capable(Caps::SYS_RESOURCE));
-    process.set_rlimit(resource, new, privilege)
+    let old = process.set_rlimit(resource, new, privilege)?;
+    if resource == Resource::Cpu && new.cur != RLIM_INFINITY {
+        time::watch_cpu_limit();
+    }
+    Ok(old)
 }
 
 /// The process whose limits are meant, if the caller may look at them.
