@@ -6,7 +6,7 @@
 use core::arch::{asm, global_asm};
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use super::{apic, cpuid, gdt, idt, percpu, sched, serial, smp, stop, tsc};
+use super::{apic, cpuid, gdt, idt, percpu, rtc, sched, serial, smp, stop, tsc};
 use crate::boot::{self, pvh, pvh::BootMemory};
 use crate::mm;
 
@@ -86,6 +86,9 @@ extern "C" fn boot_main(start_info: u64, offset: u64) -> ! {
     cpu.apic_id.store(apic::id(), Ordering::Relaxed);
     let timer_khz = tsc::init(apic::start_measuring, apic::measured);
     apic::set_timer_khz(timer_khz);
+    if let Some(now_ns) = rtc::now_ns() {
+        crate::time::set_realtime_ns(now_ns);
+    }
     sched::adopt_boot_code();
     smp::start_others(info.apic_ids.iter().copied().flatten());
     log::info!(

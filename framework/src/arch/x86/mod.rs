@@ -17,6 +17,7 @@ mod idt;
 mod interrupt;
 mod percpu;
 mod port;
+mod rtc;
 mod sched;
 mod serial;
 mod smp;
