@@ -200,13 +200,22 @@ fn orphan_children(table: &mut Table, process: &Arc<Process>) {
         if is_zombie && let Some(adopter) = &adopter {
             drop(tell_of_end(table, &child, adopter));
         }
-        continue_if_orphaned(table, child.group_id(), process);
+        let was_connected =
+            child.group_id() != process.group_id() && child.session_id() == process.session_id();
+        if was_connected {
+            continue_if_orphaned(table, child.group_id(), process);
+        }
     }
 }
 
-/// The end of `process` may orphan its own group.
+/// The end of `process` may orphan its own group, if its parent was what
+/// connected the group to the rest of the session.
 fn stop_orphans(table: &mut Table, process: &Arc<Process>) {
-    continue_if_orphaned(table, process.group_id(), process);
+    let group = process.group_id();
+    let parent = table.get(process.parent_pid());
+    if parent.is_some_and(|p| p.group != group && p.session == process.session_id()) {
+        continue_if_orphaned(table, group, process);
+    }
 }
 
 /// A group that has just become orphaned and has stopped members gets SIGHUP
