@@ -53,7 +53,7 @@ struct GuestArgs {
     #[arg(long, default_value_t = 1)]
     smp: u32,
     /// Memory per guest in MiB.
-    #[arg(long, default_value_t = 512)]
+    #[arg(long, default_value_t = 256)]
     mem: u32,
 }
 
