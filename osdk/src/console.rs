@@ -83,17 +83,11 @@ pub enum Newlines {
     Plain,
 }
 
-/// Copies the console to `to` until it ends; calls `first` at the first byte.
-pub fn copy_output(
-    mut from: impl Read,
-    mut to: impl Write,
-    newlines: Newlines,
-    mut first: impl FnMut(),
-) -> io::Result<()> {
+/// Copies the console to `to` until it ends.
+pub fn copy_output(mut from: impl Read, mut to: impl Write, newlines: Newlines) -> io::Result<()> {
     let mut buffer = [0; 8192];
     let mut filter = NewlineFilter::default();
     let mut filtered = Vec::new();
-    let mut started = false;
     loop {
         let len = match from.read(&mut buffer) {
             Ok(0) => break,
@@ -101,9 +95,6 @@ pub fn copy_output(
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
-        if !std::mem::replace(&mut started, true) {
-            first();
-        }
         let chunk = buffer.get(..len).unwrap_or_default();
         match newlines {
             Newlines::Raw => to.write_all(chunk)?,
@@ -180,11 +171,10 @@ mod tests {
     }
 
     #[test]
-    fn output_is_copied_and_announced_once() {
+    fn output_is_copied() {
         let mut out = Vec::new();
-        let mut calls = 0;
-        copy_output(&b"a\r\nb"[..], &mut out, Newlines::Plain, || calls += 1).unwrap();
-        assert_eq!((out.as_slice(), calls), (&b"a\nb"[..], 1));
+        copy_output(&b"a\r\nb"[..], &mut out, Newlines::Plain).unwrap();
+        assert_eq!(out, b"a\nb");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! without a word on either means a triple fault.
 
 use std::fs;
-use std::io::{self, BufReader, IsTerminal, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::os::unix::net::UnixListener;
 use std::process::{Child, ChildStdin, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -99,7 +99,7 @@ impl Guest {
             })
         });
         let (ready, go) = mpsc::channel();
-        listen(listener, sender.clone(), ready.clone());
+        listen(listener, sender.clone(), ready);
         let mut terminal = None;
         let mut output = None;
         if let Console::Attached(newlines) = console {
@@ -107,9 +107,7 @@ impl Guest {
             output = child.stdout.take().map(|from| {
                 let sender = sender.clone();
                 thread::spawn(move || {
-                    let copied = copy_output(from, io::stdout().lock(), newlines, || {
-                        let _ = ready.send(());
-                    });
+                    let copied = copy_output(from, io::stdout().lock(), newlines);
                     if copied.is_err() {
                         // Nobody reads the output any more.
                         let _ = sender.send(Message::Signal(signal_hook::consts::SIGPIPE));
@@ -257,15 +255,15 @@ fn listen(listener: UnixListener, sender: Sender<Message>, ready: Sender<()>) {
     });
 }
 
-/// Copies stdin to the console, once the guest shows that it listens (or a second has passed).
+/// How long a guest that does not tell may take until its console is ready for input.
+const READY_LIMIT: Duration = Duration::from_secs(3);
+
+/// Copies stdin to the console, once the guest tells that its first program starts.
 ///
-/// A stdin that is no terminal ends with Ctrl-D, which is how a terminal says end of file.
+/// A stdin that is no terminal ends with Ctrl-D, which is how a terminal says end of file. It is said again every
+/// second: whoever reads next is to see the end too.
 fn forward_input(mut to: ChildStdin, go: &Receiver<()>, escape: Option<&Sender<Message>>) {
-    let stdin = io::stdin();
-    let is_terminal = stdin.is_terminal();
-    if !is_terminal {
-        let _ = go.recv_timeout(Duration::from_secs(1));
-    }
+    let _ = go.recv_timeout(READY_LIMIT);
     let mut watch = EscapeWatch::default();
     let mut buffer = [0; 4096];
     // Not through Stdin's buffer: what is typed while a program runs belongs to the guest as it comes.
@@ -273,11 +271,9 @@ fn forward_input(mut to: ChildStdin, go: &Receiver<()>, escape: Option<&Sender<M
     while let Ok(len) = from.read(&mut buffer) {
         let keys = buffer.get(..len).unwrap_or_default();
         if keys.is_empty() {
-            if !is_terminal {
-                let _ = to.write_all(&[4]);
+            while escape.is_none() && to.write_all(&[4]).is_ok() {
+                thread::sleep(Duration::from_secs(1));
             }
-            // Keep the pipe open: QEMU needs no end of file.
-            thread::park_timeout(Duration::MAX);
             return;
         }
         if let Some(escape) = escape

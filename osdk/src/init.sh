@@ -6,6 +6,8 @@ export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/root TERM="${TERM:-vt100}" USER=
 [ -e /dev/zero ] || mount -t devtmpfs dev /dev
 hostname -F /etc/hostname 2>/dev/null
 cd "$HOME"
+[ -z "$LINES$COLUMNS" ] || stty rows "$LINES" cols "$COLUMNS" </dev/console
+unset LINES COLUMNS
 # A session of its own with the console as its terminal: job control and Ctrl-C work.
 setsid -c sh -l </dev/console >/dev/console 2>&1
 exit $?

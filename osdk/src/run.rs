@@ -2,6 +2,7 @@
 //! `cargo osdk run`: boots the kernel with a shell or a command, and ends as the program ended.
 
 use std::fs;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -150,8 +151,13 @@ pub fn run(workspace: &Workspace, args: &RunArgs) -> Result<u8> {
     if args.trace_syscalls {
         machine.append("nacre.trace=1");
     }
-    if let Some(command) = &args.exec {
-        machine.append(&format!("nacre.exec={}", percent::encode(command.as_bytes())));
+    match &args.exec {
+        Some(command) => {
+            machine.append(&format!("nacre.exec={}", percent::encode(command.as_bytes())));
+        }
+        None => {
+            machine.append(&terminal_words());
+        }
     }
     machine.append(&args.machine.append);
     let newlines = if args.quiet || !is_terminal() { Newlines::Plain } else { Newlines::Raw };
@@ -165,8 +171,24 @@ pub fn run(workspace: &Workspace, args: &RunArgs) -> Result<u8> {
 }
 
 fn is_terminal() -> bool {
-    use std::io::IsTerminal;
     std::io::stdout().is_terminal()
+}
+
+/// Kind and size of the host's terminal, for the environment of the guest's shell.
+fn terminal_words() -> String {
+    let mut words = Vec::new();
+    if let Ok(size) = rustix::termios::tcgetwinsize(std::io::stdout())
+        && size.ws_row > 0
+        && size.ws_col > 0
+    {
+        words.push(format!("LINES={} COLUMNS={}", size.ws_row, size.ws_col));
+        let term = std::env::var("TERM").unwrap_or_default();
+        let is_word = |c: char| c.is_ascii_alphanumeric() || "-+._".contains(c);
+        if !term.is_empty() && term.chars().all(is_word) {
+            words.push(format!("TERM={term}"));
+        }
+    }
+    words.join(" ")
 }
 
 /// Says on stderr what is worth saying about an ending; returns the exit status for it.
