@@ -6,9 +6,10 @@
 //! *typed* ones (page tables, slabs, stacks) belong to one owner in this crate
 //! and never are.
 
-use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU16, AtomicU32, Ordering, fence};
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU16, AtomicU32, Ordering};
 
 use super::phys::{self, Pfn};
+use super::refs;
 
 /// What a frame is used for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,9 +31,6 @@ pub(crate) enum Kind {
     /// A kernel stack.
     Stack = 6,
 }
-
-/// At this count references saturate: the frame is never freed.
-const SATURATED: u32 = 1 << 31;
 
 /// The record of one frame.
 ///
@@ -93,30 +91,23 @@ impl Meta {
     /// One more reference, made from an existing one.
     #[inline]
     pub(super) fn acquire(&self) {
-        let before = self.count.fetch_add(1, Ordering::Relaxed);
-        if before >= SATURATED {
-            self.count.store(SATURATED + SATURATED / 2, Ordering::Relaxed);
-        }
+        refs::acquire(&self.count);
     }
 
     /// One reference less. True: that was the last, the frame is the caller's.
     #[inline]
     pub(super) fn release(&self) -> bool {
-        if self.count.load(Ordering::Relaxed) >= SATURATED {
-            return false;
+        let is_last = refs::release(&self.count);
+        if is_last {
+            self.retype(Kind::Untyped, Kind::Free);
         }
-        if self.count.fetch_sub(1, Ordering::Release) != 1 {
-            return false;
-        }
-        fence(Ordering::Acquire);
-        self.retype(Kind::Untyped, Kind::Free);
-        true
+        is_last
     }
 
     /// References now. When it is 1 and the caller holds that one, it stays 1.
     #[inline]
     pub(super) fn refs(&self) -> usize {
-        self.count.load(Ordering::Acquire) as usize
+        refs::count(&self.count) as usize
     }
 }
 
@@ -169,7 +160,7 @@ mod tests {
         let meta = Meta::reserved();
         meta.retype(Kind::Reserved, Kind::Free);
         meta.claim_untyped();
-        meta.count.store(SATURATED, Ordering::Relaxed);
+        meta.count.store(refs::SATURATED, Ordering::Relaxed);
         meta.acquire();
         assert!(!meta.release() && !meta.release());
         assert!(meta.is(Kind::Untyped));

@@ -33,6 +33,7 @@ mod paging;
 mod phys;
 mod pod;
 mod pool;
+mod refs;
 #[cfg(any(target_os = "none", test))]
 mod slab;
 mod space;
