@@ -77,7 +77,7 @@ impl Inode for PipeInode {
     }
 
     fn open(self: Arc<Self>, opening: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
-        fifo::open_pipe(self.pipe.clone(), opening.flags)
+        fifo::open_pipe(self.pipe.clone(), opening.flags, fifo::Partner::Optional)
     }
 }
 

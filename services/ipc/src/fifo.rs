@@ -23,7 +23,7 @@ static FIFOS: SpinLock<BTreeMap<Key, Weak<Pipe>>> = SpinLock::new(BTreeMap::new(
 pub(crate) fn open(opening: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
     let base = opening.inode.base();
     let pipe = find((base.sb().dev(), base.ino()))?;
-    open_pipe(pipe, opening.flags)
+    open_pipe(pipe, opening.flags, Partner::Awaited)
 }
 
 fn find(key: Key) -> Result<Arc<Pipe>> {
@@ -41,9 +41,26 @@ fn find(key: Key) -> Result<Arc<Pipe>> {
     Ok(new)
 }
 
+/// Whether an open waits for the other end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Partner {
+    /// A FIFO: it does.
+    Awaited,
+    /// An anonymous pipe, opened once more through /proc: it does not.
+    Optional,
+}
+
 /// Opens an end of a pipe by the rules of FIFOs.
-pub(crate) fn open_pipe(pipe: Arc<Pipe>, flags: OpenFlags) -> Result<Arc<dyn FileOps>> {
+pub(crate) fn open_pipe(
+    pipe: Arc<Pipe>,
+    flags: OpenFlags,
+    partner: Partner,
+) -> Result<Arc<dyn FileOps>> {
     let (reads, writes) = (flags.can_read(), flags.can_write());
+    if partner == Partner::Optional {
+        pipe.join(reads, writes);
+        return Ok(Arc::new(End { pipe, writers_at_open: 0 }));
+    }
     let is_nonblocking = flags.contains(OpenFlags::NONBLOCK);
     if writes && !reads && is_nonblocking && pipe.readers.none() {
         return err!(ENXIO, "nobody reads the FIFO");

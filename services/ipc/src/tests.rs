@@ -254,6 +254,21 @@ fn fstat_and_name_of_a_pipe() {
     assert_eq!(text, std::format!("pipe:[{}]", stat.ino).into_bytes());
 }
 
+#[test]
+fn a_pipe_opened_once_more_waits_for_nobody() {
+    let (r, w) = new(OpenFlags::empty());
+    put(&w, b"left behind").unwrap();
+    drop(w);
+    let again = open(r.path(), OpenFlags::RDONLY).unwrap();
+    assert_eq!(get(&again, 100).unwrap(), b"left behind");
+    assert_eq!(get(&again, 100).unwrap(), b"");
+    drop((r, again));
+    let (r, w) = new(OpenFlags::empty());
+    drop(r);
+    let again = open(w.path(), OpenFlags::WRONLY).unwrap();
+    assert_eq!(errno(put(&again, b"x")), Errno::EPIPE);
+}
+
 /// A FIFO node outside of any file system.
 fn fifo() -> Path {
     crate::init();
