@@ -221,7 +221,7 @@ impl AddressSpace {
     }
 
     fn is_in_memory(&self, inner: &Inner, page: usize) -> bool {
-        if self.vm.query(page).is_some() {
+        if self.vm.is_mapped(page) {
             return true;
         }
         inner.areas.find(page).is_some_and(|area| match &area.backing {

@@ -219,7 +219,7 @@ impl AddressSpace {
                 _ => Access::Read,
             };
             while page < end {
-                if self.vm.query(page).is_none() {
+                if !self.vm.is_mapped(page) {
                     self.fault(page, access)?;
                 }
                 page += PAGE_SIZE;
