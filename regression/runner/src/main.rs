@@ -21,7 +21,7 @@ use clap::{Args, Parser, Subcommand};
 use osdk::workspace::Workspace;
 
 use kernel::{Kernel, Kind};
-use programs::Programs;
+use programs::{Programs, Suite};
 use report::Outcome;
 use session::{Context, Work};
 
@@ -37,6 +37,8 @@ struct Cli {
 enum Task {
     /// Run the suites and give each test a verdict.
     Test(TestArgs),
+    /// Make random system calls and see that the machine lives.
+    Fuzz(FuzzArgs),
     /// Print the names of all tests.
     List,
 }
@@ -81,10 +83,26 @@ struct TestArgs {
     verbose: bool,
 }
 
+#[derive(Args)]
+struct FuzzArgs {
+    #[command(flatten)]
+    guest: GuestArgs,
+    /// How many calls to make.
+    #[arg(long, default_value_t = 2_000_000)]
+    calls: u64,
+    /// What the calls follow from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Processes that make calls.
+    #[arg(long, default_value_t = 4)]
+    workers: u32,
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = Workspace::find().and_then(|workspace| match cli.command {
         Task::Test(args) => test(&workspace, &args),
+        Task::Fuzz(args) => fuzz(&workspace, &args),
         Task::List => list(&workspace),
     });
     match result {
@@ -140,6 +158,46 @@ fn test(workspace: &Workspace, args: &TestArgs) -> Result<ExitCode> {
     let totals = report::totals(&outcomes);
     Ok(ExitCode::from(u8::from(totals.failed > 0 || totals.passed == 0)))
 }
+
+/// Runs the fuzzer in one guest, and then a command that shows that the shell still works.
+fn fuzz(workspace: &Workspace, args: &FuzzArgs) -> Result<ExitCode> {
+    let programs = Programs::build(workspace)?;
+    let kernel = Kernel::get(args.guest.kernel, args.guest.kernel_file.clone(), workspace)?;
+    let context = Context {
+        kernel: &kernel,
+        programs: &programs,
+        smp: args.guest.smp,
+        mem_mib: args.guest.mem,
+        logs: logs(workspace)?,
+        patience: Duration::from_secs(120),
+    };
+    let (seed, calls, workers) = (args.seed, args.calls, args.workers);
+    let words =
+        ["/tests/fuzz".to_owned(), seed.to_string(), calls.to_string(), workers.to_string()];
+    let suites = [
+        Suite::of_one_test("fuzz", &words, "survives"),
+        Suite::of_one_test("after", &["/bin/sh", "-c", AFTER].map(str::to_owned), "shell_works"),
+    ];
+    let queue = suites.iter().map(|suite| Work { suite, tests: suite.tests.clone() }).collect();
+    let outcomes = context.run(0, queue);
+    report::print_outcomes(&outcomes);
+    let totals = report::totals(&outcomes);
+    if totals.failed > 0 {
+        let kernel = kernel.kind.name();
+        println!(
+            "repeat with: cargo run -p regression -- fuzz --kernel {kernel} --calls {calls} --seed {seed} \
+             --smp {} --workers {workers}",
+            args.guest.smp
+        );
+    }
+    println!("{} passed, {} failed", totals.passed, totals.failed);
+    Ok(ExitCode::from(u8::from(totals.failed > 0)))
+}
+
+/// Shell commands after the fuzzer's work: processes, pipes and files.
+const AFTER: &str = "echo begin after >&100; echo start shell_works >&100; mkdir -p /tmp/after && cd /tmp/after && \
+    seq 1 1000 | sort -rn | head -n 1 >f && [ $(cat f) = 1000 ] && ls -l / >l && grep -q tests l && \
+    [ $(echo $((6*7)) | tr 4 5) = 52 ] && echo ok shell_works >&100; echo end after >&100";
 
 fn select<'a>(programs: &'a Programs, args: &TestArgs) -> Vec<Work<'a>> {
     let wanted = |name: &str| {

@@ -43,6 +43,13 @@ pub(crate) struct Suite {
     pub(crate) tests: Vec<String>,
 }
 
+impl Suite {
+    /// A program that gives the verdict of one test.
+    pub(crate) fn of_one_test(name: &str, command: &[String], test: &str) -> Self {
+        Self { name: name.to_owned(), command: command.to_vec(), tests: vec![test.to_owned()] }
+    }
+}
+
 /// A file for the guest: path there, mode, file here.
 struct Item {
     guest_path: String,
@@ -138,8 +145,12 @@ fn modified(path: &Path) -> SystemTime {
 
 fn compile(files: &[PathBuf], include: &Path, program: &Path) -> Result<()> {
     let built = modified(program);
-    let header = include.join("test.h");
-    let newest = files.iter().chain([&header]).map(|f| modified(f)).max();
+    let mut sources = vec![include.join("test.h")];
+    for file in files {
+        sources.push(file.clone());
+        sources.extend(file.parent().map(|dir| dir.join("signatures.h")));
+    }
+    let newest = sources.iter().map(|f| modified(f)).max();
     if program.is_file() && newest < Some(built) {
         return Ok(());
     }

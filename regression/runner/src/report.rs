@@ -54,6 +54,18 @@ pub(crate) fn totals(outcomes: &[Outcome]) -> Totals {
     totals
 }
 
+/// Prints one line per test.
+pub(crate) fn print_outcomes(outcomes: &[Outcome]) {
+    for Outcome { suite, test, verdict, time } in outcomes {
+        let seconds = time.as_secs_f64();
+        match verdict {
+            Verdict::Passed => println!("ok {suite}/{test} ({seconds:.1} s)"),
+            Verdict::Failed(why) => println!("FAILED {suite}/{test}: {why}"),
+            Verdict::Skipped(why) => println!("skipped {suite}/{test}: {why}"),
+        }
+    }
+}
+
 /// Prints one line per suite, the failures with how to repeat them, and the counts last.
 pub(crate) fn print_plain(kind: Kind, outcomes: &[Outcome], every_test: bool) {
     let mut suites: Vec<&str> = outcomes.iter().map(|o| o.suite.as_str()).collect();

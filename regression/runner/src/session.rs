@@ -180,6 +180,11 @@ impl Run<'_, '_> {
                 self.at = number + 1;
                 self.current = None;
             }
+            Event::Other(line) => {
+                if let Some(text) = line.strip_prefix("progress ") {
+                    eprintln!("{text}");
+                }
+            }
             _ => {}
         }
     }
@@ -192,6 +197,9 @@ impl Run<'_, '_> {
             Some((name, since)) if name == test => since.elapsed(),
             _ => Duration::ZERO,
         };
+        if let Verdict::Failed(why) = &verdict {
+            eprintln!("FAILED {suite}/{test}: {why}");
+        }
         if let Some(place) = work.tests.iter().position(|name| name == test) {
             work.tests.remove(place);
             self.outcomes.push(Outcome { suite, test: test.to_owned(), verdict, time });
