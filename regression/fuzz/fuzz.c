@@ -485,6 +485,13 @@ static void make_jail(int index) {
         const char *name;
         unsigned major, minor;
     } devices[] = {{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"urandom", 1, 9}, {"tty", 5, 0}, {"console", 5, 1}};
+    /* Whatever the last one mounted there goes. */
+    static const char *const places[] = {"", "/work", "/work/d0", "/work/d2", "/dev", "/proc"};
+    for (size_t i = 0; i < sizeof places / sizeof *places && workers[index].generation > 0; i++) {
+        snprintf(path, sizeof path, "/tmp/fuzz/%d%s", index, places[i]);
+        for (int tries = 0; tries < 4 && umount2(path, MNT_DETACH) == 0; tries++) {
+        }
+    }
     snprintf(path, sizeof path, "/tmp/fuzz/%d", index), mkdir(path, 0755);
     snprintf(path, sizeof path, "/tmp/fuzz/%d/work", index), mkdir(path, 0777), chmod(path, 0777);
     snprintf(path, sizeof path, "/tmp/fuzz/%d/work/d0", index), mkdir(path, 0777), chmod(path, 0777);
