@@ -108,7 +108,8 @@ fn serve_traced(cx: &mut Context, number: u32, row: Option<&'static Row>) -> Opt
     };
     let shown_after = row.is_some_and(|row| row.shown_after);
     let before = if shown_after { None } else { Some(begin(cx, None)) };
-    if row.is_some_and(|row| row.does_not_return()) {
+    let is_last = row.is_some_and(Row::does_not_return);
+    if is_last {
         trace::print(before.as_deref().unwrap_or_default());
     }
     let outcome = run(cx, number, row);
@@ -117,8 +118,10 @@ fn serve_traced(cx: &mut Context, number: u32, row: Option<&'static Row>) -> Opt
         Outcome::Registers => cx.user.regs().rax as i64,
         Outcome::Interrupted(_) => -(Errno::EINTR as i64),
     };
-    let call = before.unwrap_or_else(|| begin(cx, Some(result)));
-    trace::print_result(&call, row.map_or("", |row| row.name), result);
+    if !is_last {
+        let call = before.unwrap_or_else(|| begin(cx, Some(result)));
+        trace::print_result(&call, row.map_or("", |row| row.name), result);
+    }
     finish(cx, number, row, outcome)
 }
 
@@ -130,7 +133,7 @@ pub(crate) fn note_unserved(number: u32, name: &str) {
         None => false,
     };
     if first {
-        log::info!("system call {number} ({name}) is not served");
+        log::debug!("system call {number} ({name}) is not served");
     }
 }
 

@@ -393,19 +393,6 @@ framework::pod_struct! {
 }
 
 framework::pod_struct! {
-    /// `struct open_how`.
-    #[derive(Debug, Default)]
-    pub struct OpenHow {
-        /// `O_*`.
-        pub flags: u64,
-        /// Permissions of a new file.
-        pub mode: u64,
-        /// `RESOLVE_*`.
-        pub resolve: u64,
-    }
-}
-
-framework::pod_struct! {
     /// `struct new_utsname`.
     pub struct Utsname {
         /// System, node, release, version, machine, domain; each ends in NUL.
@@ -433,7 +420,6 @@ mod tests {
             (size_of::<CapData>(), 24),
             (size_of::<CloneArgs>(), 88),
             (size_of::<Sigevent>(), 64),
-            (size_of::<OpenHow>(), 24),
             (size_of::<Utsname>(), 390),
         ];
         for (at, (ours, linux)) in sizes.iter().enumerate() {

@@ -32,12 +32,12 @@ syscall_table! {
       6 lstat                  stat::sys_lstat(UserPath, Ptr<Stat>)       Full         None;
       7 poll                   poll::sys_poll(Ptr<PollFd>, u32, i32)      Full         Block;
       8 lseek                  rw::sys_lseek(Fd, i64, u32)                Full         None;
-      9 mmap                   memory::sys_mmap(usize, usize, Prot, MapFlags, Fd, u64)
+      9 mmap                   memory::sys_mmap(Addr, usize, Prot, MapFlags, Fd, u64)
         Partial("MAP_HUGETLB has no pool; MAP_SYNC is refused") None;
-     10 mprotect               memory::sys_mprotect(usize, usize, Strict<Prot>) Full         None;
-     11 munmap                 memory::sys_munmap(usize, usize)           Full         None;
-     12 brk                    memory::sys_brk(usize)                     Full         None;
-     13 rt_sigaction           signal::sys_rt_sigaction(i32, Opt<RawSigAction>, Opt<RawSigAction>, usize)
+     10 mprotect               memory::sys_mprotect(Addr, usize, Strict<Prot>) Full         None;
+     11 munmap                 memory::sys_munmap(Addr, usize)           Full         None;
+     12 brk                    memory::sys_brk(Addr)                     Full         None;
+     13 rt_sigaction           signal::sys_rt_sigaction(SigNum, Opt<RawSigAction>, Opt<RawSigAction>, usize)
         Full None;
      14 rt_sigprocmask         signal::sys_rt_sigprocmask(i32, Opt<u64>, Opt<u64>, usize)
         Full None;
@@ -53,11 +53,11 @@ syscall_table! {
      23 select                 poll::sys_select(i32, Opt<u64>, Opt<u64>, Opt<u64>, Opt<Timeval>)
         Full NoHand;
      24 sched_yield            sched::sys_sched_yield()                   Full         None;
-     25 mremap                 memory::sys_mremap(usize, usize, usize, RemapFlags, usize)
+     25 mremap                 memory::sys_mremap(Addr, usize, usize, RemapFlags, Addr)
         Full None;
-     26 msync                  memory::sys_msync(usize, usize, SyncFlags) Full         None;
-     27 mincore                memory::sys_mincore(usize, usize, usize)   Full         None;
-     28 madvise                memory::sys_madvise(usize, usize, i32)
+     26 msync                  memory::sys_msync(Addr, usize, SyncFlags) Full         None;
+     27 mincore                memory::sys_mincore(Addr, usize, Addr)   Full         None;
+     28 madvise                memory::sys_madvise(Addr, usize, i32)
         Partial("advice about huge pages, merging and poisoning does nothing or is refused") None;
      29 shmget                 ()                                         Stub(ENOSYS) None;
      30 shmat                  ()                                         Stub(ENOSYS) None;
@@ -88,7 +88,7 @@ syscall_table! {
      53 socketpair             ()                                         Stub(ENOSYS) None;
      54 setsockopt             ()                                         Stub(ENOSYS) None;
      55 getsockopt             ()                                         Stub(ENOSYS) None;
-     56 clone                  process::sys_clone(u64, usize, Ptr<i32>, Ptr<i32>, u64)
+     56 clone                  process::sys_clone(Addr, Addr, Ptr<i32>, Ptr<i32>, u64)
         Partial("no new namespaces, no pidfd, no ptrace") None;
      57 fork                   process::sys_fork()                        Full         None;
      58 vfork                  process::sys_vfork()                       Full         None;
@@ -96,7 +96,7 @@ syscall_table! {
         Partial("static and static-pie ELF and #! scripts; no interpreter in PT_INTERP") None;
      60 exit                   process::sys_exit(i32)                     Full         None;
      61 wait4                  wait::sys_wait4(Pid, Opt<i32>, u32, Opt<Rusage>) Full         Sys;
-     62 kill                   signal::sys_kill(Pid, i32)                 Full         None;
+     62 kill                   signal::sys_kill(Pid, SigNum)                 Full         None;
      63 uname                  system::sys_uname(Ptr<Utsname>)            Full         None;
      64 semget                 ()                                         Stub(ENOSYS) None;
      65 semop                  ()                                         Stub(ENOSYS) None;
@@ -167,7 +167,7 @@ syscall_table! {
     127 rt_sigpending          signal::sys_rt_sigpending(Ptr<u64>, usize) Full         None;
     128 rt_sigtimedwait        signal::sys_rt_sigtimedwait(Ptr<u64>, Opt<SigInfo>, Opt<Timespec>, usize)
         Full None;
-    129 rt_sigqueueinfo        signal::sys_rt_sigqueueinfo(Pid, i32, Ptr<SigInfo>)
+    129 rt_sigqueueinfo        signal::sys_rt_sigqueueinfo(Pid, SigNum, Ptr<SigInfo>)
         Full None;
     130 rt_sigsuspend          signal::sys_rt_sigsuspend(Ptr<u64>, usize) Full         NoHand;
     131 sigaltstack            signal::sys_sigaltstack(Opt<RawAltStack>, Opt<RawAltStack>)
@@ -192,8 +192,8 @@ syscall_table! {
     147 sched_get_priority_min sched::sys_sched_get_priority_min(i32)     Full         None;
     148 sched_rr_get_interval  sched::sys_sched_rr_get_interval(Pid, Ptr<Timespec>)
         Full None;
-    149 mlock                  memory::sys_mlock(usize, usize)            Full         None;
-    150 munlock                memory::sys_munlock(usize, usize)          Full         None;
+    149 mlock                  memory::sys_mlock(Addr, usize)            Full         None;
+    150 munlock                memory::sys_munlock(Addr, usize)          Full         None;
     151 mlockall               memory::sys_mlockall(u32)                  Full         None;
     152 munlockall             memory::sys_munlockall()                   Full         None;
     153 vhangup                system::sys_vhangup()
@@ -201,9 +201,9 @@ syscall_table! {
     154 modify_ldt             ()                                         Stub(ENOSYS) None;
     155 pivot_root             ()                                         Stub(EINVAL) None;
     156 _sysctl                ()                                         Stub(ENOSYS) None;
-    157 prctl                  prctl::sys_prctl(i32, u64, u64, u64, u64)
+    157 prctl                  prctl::sys_prctl(i32, Addr, u64, u64, u64)
         Partial("names, death signal, dumpable, capabilities, no_new_privs, subreaper, securebits, timer slack") None;
-    158 arch_prctl             prctl::sys_arch_prctl(i32, u64)
+    158 arch_prctl             prctl::sys_arch_prctl(Addr, Addr)
         Partial("FS and GS base") None;
     159 adjtimex               ()                                         Stub(ENOSYS) None;
     160 setrlimit              limits::sys_setrlimit(u32, Ptr<Rlimit>)    Full         None;
@@ -249,7 +249,7 @@ syscall_table! {
     197 removexattr            ()                                         Stub(EOPNOTSUPP) None;
     198 lremovexattr           ()                                         Stub(EOPNOTSUPP) None;
     199 fremovexattr           ()                                         Stub(EOPNOTSUPP) None;
-    200 tkill                  signal::sys_tkill(Pid, i32)                Full         None;
+    200 tkill                  signal::sys_tkill(Pid, SigNum)                Full         None;
     201 time                   time::sys_time(Opt<i64>)                   Full         None;
     202 futex                  futex::sys_futex(Ptr<u32>, u32, u32, usize, usize, u32)
         Partial("wait, wake, requeue and their bitset forms; no priority inheritance") Block;
@@ -268,7 +268,7 @@ syscall_table! {
     215 epoll_wait_old         ()                                         Stub(ENOSYS) None;
     216 remap_file_pages       ()                                         Stub(ENOSYS) None;
     217 getdents64             dir::sys_getdents64(Fd, UserOut)           Full         None;
-    218 set_tid_address        process::sys_set_tid_address(usize)        Full         None;
+    218 set_tid_address        process::sys_set_tid_address(Addr)        Full         None;
     219 restart_syscall        restart::sys_restart_syscall()             Full         Block;
     220 semtimedop             ()                                         Stub(ENOSYS) None;
     221 fadvise64              rw::sys_fadvise64(Fd, i64, i64, i32)       Full         None;
@@ -287,7 +287,7 @@ syscall_table! {
     231 exit_group             process::sys_exit_group(i32)               Full         None;
     232 epoll_wait             ()                                         Stub(ENOSYS) None;
     233 epoll_ctl              ()                                         Stub(ENOSYS) None;
-    234 tgkill                 signal::sys_tgkill(Pid, Pid, i32)          Full         None;
+    234 tgkill                 signal::sys_tgkill(Pid, Pid, SigNum)          Full         None;
     235 utimes                 attr::sys_utimes(UserPath, Opt<[Timeval; 2]>) Full         None;
     236 vserver                ()                                         Stub(ENOSYS) None;
     237 mbind                  ()                                         Stub(ENOSYS) None;
@@ -334,7 +334,7 @@ syscall_table! {
     271 ppoll                  poll::sys_ppoll(Ptr<PollFd>, u32, Opt<Timespec>, Opt<u64>, usize)
         Full NoHand;
     272 unshare                ()                                         Stub(ENOSYS) None;
-    273 set_robust_list        process::sys_set_robust_list(usize, usize)
+    273 set_robust_list        process::sys_set_robust_list(Addr, usize)
         Partial("kept, but not walked when the thread ends") None;
     274 get_robust_list        process::sys_get_robust_list(Pid, Ptr<u64>, Ptr<u64>)
         Full None;
@@ -362,7 +362,7 @@ syscall_table! {
     294 inotify_init1          ()                                         Stub(ENOSYS) None;
     295 preadv                 rw::sys_preadv(Fd, IovOut, i64)            Full         Sys;
     296 pwritev                rw::sys_pwritev(Fd, IovIn, i64)            Full         Sys;
-    297 rt_tgsigqueueinfo      signal::sys_rt_tgsigqueueinfo(Pid, Pid, i32, Ptr<SigInfo>)
+    297 rt_tgsigqueueinfo      signal::sys_rt_tgsigqueueinfo(Pid, Pid, SigNum, Ptr<SigInfo>)
         Full None;
     298 perf_event_open        ()                                         Stub(ENOSYS) None;
     299 recvmmsg               ()                                         Stub(ENOSYS) None;
@@ -395,7 +395,7 @@ syscall_table! {
     323 userfaultfd            ()                                         Stub(ENOSYS) None;
     324 membarrier             system::sys_membarrier(MembarrierCommand, u32)
         Partial("query, global and private expedited") None;
-    325 mlock2                 memory::sys_mlock2(usize, usize, u32)      Full         None;
+    325 mlock2                 memory::sys_mlock2(Addr, usize, u32)      Full         None;
     326 copy_file_range        copy::sys_copy_file_range(Fd, Opt<i64>, Fd, Opt<i64>, usize, u32)
         Full Sys;
     327 preadv2                rw::sys_preadv2(Fd, IovOut, i64, u64, u32)
@@ -420,7 +420,7 @@ syscall_table! {
     432 fsmount                ()                                         Stub(ENOSYS) None;
     433 fspick                 ()                                         Stub(ENOSYS) None;
     434 pidfd_open             ()                                         Stub(ENOSYS) None;
-    435 clone3                 process::sys_clone3(usize, usize)
+    435 clone3                 process::sys_clone3(Addr, usize)
         Partial("as clone; no set_tid, no cgroup") None;
     436 close_range            open::sys_close_range(u32, u32, CloseRangeFlags) Full         None;
     437 openat2                ()                                         Stub(ENOSYS) None;

@@ -191,3 +191,82 @@ pub fn show_raw(regs: &mut Regs, line: &mut Line<'_>) {
         let _ = write!(line, "{separator}{:#x}", regs.take());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::INDEX;
+    use alloc::string::ToString;
+    use alloc::sync::Arc;
+    use framework::mm::{Cow, Frame, PAGE_SIZE, Perms};
+
+    const AT: usize = 0x40_0000;
+
+    /// One page of user memory that starts with `bytes`.
+    fn memory(bytes: &[u8]) -> Arc<VmSpace> {
+        let vm = VmSpace::new().unwrap();
+        let frame = Frame::zeroed().unwrap();
+        frame.write(0, bytes);
+        assert!(vm.map(AT, frame, Perms::READ | Perms::WRITE, Cow::No).unwrap());
+        vm
+    }
+
+    fn shown(vm: &VmSpace, number: usize, args: [u64; 6], result: Option<i64>) -> String {
+        let mut line = Line::new(Some(vm), result);
+        line.call(7, INDEX[number].unwrap(), Regs::new(args));
+        line.into_text()
+    }
+
+    #[test]
+    fn calls_look_like_strace() {
+        let vm = memory(b"/etc/pass\"wd\n\0");
+        let at = AT as u64;
+        assert_eq!(
+            shown(&vm, 257, [-100_i64 as u64, at, 0x8_0041, 0o644, 0, 0], None),
+            "[7] openat(AT_FDCWD, \"/etc/pass\\\"wd\\n\", O_WRONLY|O_CREAT|O_CLOEXEC, 0644)"
+        );
+        assert_eq!(shown(&vm, 1, [1, at, 4, 0, 0, 0], None), "[7] write(1, \"/etc\", 4)");
+        assert_eq!(shown(&vm, 0, [0, at, 64, 0, 0, 0], Some(4)), "[7] read(0, \"/etc\", 64)");
+        assert_eq!(shown(&vm, 0, [0, at, 64, 0, 0, 0], Some(-11)), "[7] read(0, 0x400000, 64)");
+        assert_eq!(shown(&vm, 39, [0; 6], None), "[7] getpid()");
+        assert_eq!(shown(&vm, 62, [5, 9, 0, 0, 0, 0], None), "[7] kill(5, SIGKILL)");
+    }
+
+    #[test]
+    fn what_does_not_decode_is_raw() {
+        let vm = memory(b"f\0");
+        assert_eq!(
+            shown(&vm, 263, [3, AT as u64, 0x8000_0000, 0, 0, 0], None),
+            "[7] unlinkat(3, \"f\", 0x80000000)"
+        );
+        let gone = (AT + 2 * PAGE_SIZE) as u64;
+        assert_eq!(shown(&vm, 87, [gone, 0, 0, 0, 0, 0], None), "[7] unlink(0x402000)");
+        assert_eq!(shown(&vm, 87, [0; 6], None), "[7] unlink(NULL)");
+    }
+
+    #[test]
+    fn long_buffers_are_cut() {
+        let vm = memory(&[b'x'; 100]);
+        let cut = alloc::format!("[7] write(1, \"{}\"..., 100)", "x".repeat(SHOWN_BYTES));
+        assert_eq!(shown(&vm, 1, [1, AT as u64, 100, 0, 0, 0], None), cut);
+    }
+
+    #[test]
+    fn string_arrays() {
+        let mut bytes = [0_u8; 40];
+        bytes[..8].copy_from_slice(&(AT as u64 + 32).to_le_bytes());
+        bytes[8..16].copy_from_slice(&(AT as u64 + 32).to_le_bytes());
+        bytes[32..34].copy_from_slice(b"sh");
+        let vm = memory(&bytes);
+        let mut line = Line::new(Some(&vm), None);
+        line.strings(AT);
+        assert_eq!(line.into_text(), "[\"sh\", \"sh\"]");
+    }
+
+    #[test]
+    fn unknown_numbers_show_everything() {
+        let mut line = Line::new(None, None);
+        line.unknown(1, 999, Regs::new([1, 2, 3, 4, 5, 6]));
+        assert_eq!(line.into_text(), "[1] syscall_0x3e7(0x1, 0x2, 0x3, 0x4, 0x5, 0x6)".to_string());
+    }
+}

@@ -16,7 +16,7 @@ pub use flags::{
     AccessMode, AtFlags, CloseRangeFlags, MembarrierCommand, RandomFlags, StatxMask, Strict,
 };
 pub use memory::{IovIn, IovOut, MAX_RW_COUNT, UserIn, UserOut, UserPath, UserPtr, UserStrings};
-pub use number::{DirFd, Fd, Mode, Pid};
+pub use number::{Addr, DirFd, Fd, Mode, Pid, SigNum};
 
 use crate::trace::Line;
 use errno::Result;

@@ -5,6 +5,7 @@ use super::{FromArg, Regs};
 use crate::trace::Line;
 use core::fmt::Write;
 use errno::Result;
+use task::signal::Signal;
 
 /// Integers: `int` and `unsigned` see the low 32 bits, `long` and `size_t` all.
 macro_rules! integer_arg {
@@ -53,6 +54,10 @@ int_newtype! {
     Pid(i32);
     /// File permission bits; the handler masks what its call ignores.
     Mode(u32);
+    /// A signal number, checked where Linux checks it: after its target, say.
+    SigNum(i32);
+    /// An address, or what else is read best in hex.
+    Addr(usize);
 }
 
 impl DirFd {
@@ -80,6 +85,21 @@ impl Pid {
 impl DirFd {
     fn show_value(self, line: &mut Line<'_>) {
         let _ = if self.is_cwd() { write!(line, "AT_FDCWD") } else { write!(line, "{}", self.0) };
+    }
+}
+
+impl SigNum {
+    fn show_value(self, line: &mut Line<'_>) {
+        let _ = match Signal::new(self.0) {
+            Ok(signal) => write!(line, "{signal:?}"),
+            Err(_) => write!(line, "{}", self.0),
+        };
+    }
+}
+
+impl Addr {
+    fn show_value(self, line: &mut Line<'_>) {
+        line.pointer(self.0);
     }
 }
 

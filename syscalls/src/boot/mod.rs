@@ -7,6 +7,7 @@
 //! drivers, scheduler and file-system types in place.
 
 mod cmdline;
+mod forced_stop;
 mod root;
 
 pub use cmdline::Options;
@@ -61,7 +62,7 @@ fn apply(options: &Options) {
     }
     trace::set_enabled(options.trace);
     if let Some(kind) = &options.test_stop {
-        let _ = kind; //TMP
+        forced_stop::stop(kind);
     }
 }
 

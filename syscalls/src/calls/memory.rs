@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The address space: mmap and its family.
 
-use crate::arg::{Fd, Strict};
+use crate::arg::{Addr, Fd, Strict};
 use crate::cx::Context;
 use cred::Caps;
 use errno::{Result, err, error};
@@ -14,7 +14,7 @@ const MLOCK_ONFAULT: u32 = 1;
 /// mmap(2).
 pub(crate) fn sys_mmap(
     cx: &mut Context,
-    addr: usize,
+    addr: Addr,
     len: usize,
     prot: Prot,
     flags: MapFlags,
@@ -26,50 +26,50 @@ pub(crate) fn sys_mmap(
     }
     let file = if flags.contains(MapFlags::ANONYMOUS) { None } else { Some(cx.file(fd)?) };
     let may_map_low = cx.cred().capable(Caps::SYS_RAWIO);
-    cx.mm().mmap(&MapRequest { addr, len, prot, flags, file, offset, may_map_low })
+    cx.mm().mmap(&MapRequest { addr: addr.0, len, prot, flags, file, offset, may_map_low })
 }
 
 /// munmap(2).
-pub(crate) fn sys_munmap(cx: &mut Context, addr: usize, len: usize) -> Result<()> {
-    cx.mm().munmap(addr, len)
+pub(crate) fn sys_munmap(cx: &mut Context, addr: Addr, len: usize) -> Result<()> {
+    cx.mm().munmap(addr.0, len)
 }
 
 /// mprotect(2).
 pub(crate) fn sys_mprotect(
     cx: &mut Context,
-    addr: usize,
+    addr: Addr,
     len: usize,
     prot: Strict<Prot>,
 ) -> Result<()> {
-    cx.mm().mprotect(addr, len, prot.0)
+    cx.mm().mprotect(addr.0, len, prot.0)
 }
 
 /// brk(2): returns the present end whatever happens.
-pub(crate) fn sys_brk(cx: &mut Context, end: usize) -> usize {
-    cx.mm().brk(end)
+pub(crate) fn sys_brk(cx: &mut Context, end: Addr) -> usize {
+    cx.mm().brk(end.0)
 }
 
 /// mremap(2).
 pub(crate) fn sys_mremap(
     cx: &mut Context,
-    addr: usize,
+    addr: Addr,
     old_len: usize,
     new_len: usize,
     flags: RemapFlags,
-    new_addr: usize,
+    new_addr: Addr,
 ) -> Result<usize> {
-    cx.mm().mremap(addr, old_len, new_len, flags, new_addr)
+    cx.mm().mremap(addr.0, old_len, new_len, flags, new_addr.0)
 }
 
 /// msync(2).
-pub(crate) fn sys_msync(cx: &mut Context, addr: usize, len: usize, flags: SyncFlags) -> Result<()> {
-    cx.mm().msync(addr, len, flags)
+pub(crate) fn sys_msync(cx: &mut Context, addr: Addr, len: usize, flags: SyncFlags) -> Result<()> {
+    cx.mm().msync(addr.0, len, flags)
 }
 
 /// mincore(2): one byte a page.
-pub(crate) fn sys_mincore(cx: &mut Context, addr: usize, len: usize, out: usize) -> Result<()> {
-    let mut at = out;
-    cx.mm().mincore(addr, len, |bytes| {
+pub(crate) fn sys_mincore(cx: &mut Context, addr: Addr, len: usize, out: Addr) -> Result<()> {
+    let mut at = out.0;
+    cx.mm().mincore(addr.0, len, |bytes| {
         cx.vm().write(at, bytes)?;
         at = at.checked_add(bytes.len()).ok_or(error!(EFAULT))?;
         Ok(())
@@ -77,27 +77,27 @@ pub(crate) fn sys_mincore(cx: &mut Context, addr: usize, len: usize, out: usize)
 }
 
 /// madvise(2).
-pub(crate) fn sys_madvise(cx: &mut Context, addr: usize, len: usize, advice: i32) -> Result<()> {
-    cx.mm().madvise(addr, len, Advice::from_raw(advice).ok_or(error!(EINVAL, "advice"))?)
+pub(crate) fn sys_madvise(cx: &mut Context, addr: Addr, len: usize, advice: i32) -> Result<()> {
+    cx.mm().madvise(addr.0, len, Advice::from_raw(advice).ok_or(error!(EINVAL, "advice"))?)
 }
 
 /// mlock(2).
-pub(crate) fn sys_mlock(cx: &mut Context, addr: usize, len: usize) -> Result<()> {
-    cx.mm().mlock(addr, len, LockMode::Now)
+pub(crate) fn sys_mlock(cx: &mut Context, addr: Addr, len: usize) -> Result<()> {
+    cx.mm().mlock(addr.0, len, LockMode::Now)
 }
 
 /// mlock2(2).
-pub(crate) fn sys_mlock2(cx: &mut Context, addr: usize, len: usize, flags: u32) -> Result<()> {
+pub(crate) fn sys_mlock2(cx: &mut Context, addr: Addr, len: usize, flags: u32) -> Result<()> {
     match flags {
-        0 => cx.mm().mlock(addr, len, LockMode::Now),
-        MLOCK_ONFAULT => cx.mm().mlock(addr, len, LockMode::OnFault),
+        0 => cx.mm().mlock(addr.0, len, LockMode::Now),
+        MLOCK_ONFAULT => cx.mm().mlock(addr.0, len, LockMode::OnFault),
         _ => err!(EINVAL, "flags"),
     }
 }
 
 /// munlock(2).
-pub(crate) fn sys_munlock(cx: &mut Context, addr: usize, len: usize) -> Result<()> {
-    cx.mm().munlock(addr, len)
+pub(crate) fn sys_munlock(cx: &mut Context, addr: Addr, len: usize) -> Result<()> {
+    cx.mm().munlock(addr.0, len)
 }
 
 /// mlockall(2).

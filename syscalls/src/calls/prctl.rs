@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! prctl and arch_prctl.
 
-use crate::arg::UserPtr;
+use crate::arg::{Addr, UserPtr};
 use crate::calls::caps::capability;
 use crate::cx::Context;
 use alloc::sync::Arc;
@@ -57,11 +57,12 @@ const ARCH_SET_CPUID: i32 = 0x1012;
 pub(crate) fn sys_prctl(
     cx: &mut Context,
     option: i32,
-    arg2: u64,
+    arg2: Addr,
     arg3: u64,
     arg4: u64,
     arg5: u64,
 ) -> Result<usize> {
+    let arg2 = arg2.0 as u64;
     let rest_is_zero = arg3 == 0 && arg4 == 0 && arg5 == 0;
     match option {
         PR_SET_NAME => set_name(cx, arg2 as usize)?,
@@ -195,7 +196,8 @@ fn set_name(cx: &Context, addr: usize) -> Result<()> {
 }
 
 /// arch_prctl(2).
-pub(crate) fn sys_arch_prctl(cx: &mut Context, option: i32, arg: u64) -> Result<usize> {
+pub(crate) fn sys_arch_prctl(cx: &mut Context, option: Addr, arg: Addr) -> Result<usize> {
+    let (option, arg) = (option.0 as i32, arg.0 as u64);
     let is_set = match option {
         ARCH_SET_FS => cx.user.set_fs_base(arg),
         ARCH_SET_GS => cx.user.set_gs_base(arg),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Processes: making, ending, ids.
 
-use crate::arg::{Pid, UserPtr};
+use crate::arg::{Addr, Pid, UserPtr};
 use crate::calls::group::encode;
 use crate::cx::Context;
 use crate::layout;
@@ -31,25 +31,25 @@ pub(crate) fn sys_vfork(cx: &mut Context) -> Result<usize> {
 /// clone(2).
 pub(crate) fn sys_clone(
     cx: &mut Context,
-    flags: u64,
-    stack: usize,
+    flags: Addr,
+    stack: Addr,
     parent_tid: UserPtr<i32>,
     child_tid: UserPtr<i32>,
     tls: u64,
 ) -> Result<usize> {
     let args = CloneArgs {
-        stack: (stack != 0).then_some(stack as u64),
+        stack: (stack.0 != 0).then_some(stack.0 as u64),
         parent_tid: parent_tid.addr(),
         child_tid: child_tid.addr(),
         tls,
-        ..CloneArgs::from_flags_word(flags)?
+        ..CloneArgs::from_flags_word(flags.0 as u64)?
     };
     encode(clone(&cx.thread, &cx.user, &args)?)
 }
 
 /// clone3(2).
-pub(crate) fn sys_clone3(cx: &mut Context, addr: usize, size: usize) -> Result<usize> {
-    let raw = read_clone_args(cx, addr, size)?;
+pub(crate) fn sys_clone3(cx: &mut Context, addr: Addr, size: usize) -> Result<usize> {
+    let raw = read_clone_args(cx, addr.0, size)?;
     let flags = CloneFlags::from_bits(raw.flags).ok_or(error!(EINVAL, "unknown flag"))?;
     if flags.contains(CloneFlags::DETACHED) || raw.set_tid != 0 || raw.set_tid_size != 0 {
         return err!(EINVAL, "flags");
@@ -121,17 +121,17 @@ pub(crate) fn sys_getppid(cx: &mut Context) -> usize {
 }
 
 /// set_tid_address(2).
-pub(crate) fn sys_set_tid_address(cx: &mut Context, addr: usize) -> usize {
-    cx.thread.set_clear_child_tid(addr);
+pub(crate) fn sys_set_tid_address(cx: &mut Context, addr: Addr) -> usize {
+    cx.thread.set_clear_child_tid(addr.0);
     cx.thread.tid() as usize
 }
 
 /// set_robust_list(2).
-pub(crate) fn sys_set_robust_list(cx: &mut Context, head: usize, len: usize) -> Result<()> {
+pub(crate) fn sys_set_robust_list(cx: &mut Context, head: Addr, len: usize) -> Result<()> {
     if len != ROBUST_LIST_HEAD {
         return err!(EINVAL, "size of the list head");
     }
-    cx.thread.set_robust_list(head);
+    cx.thread.set_robust_list(head.0);
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Signals: actions, masks, sending and waiting.
 
-use crate::arg::{Pid, UserPtr};
+use crate::arg::{Pid, SigNum, UserPtr};
 use crate::calls::deadline;
 use crate::cx::Context;
 use crate::layout::Timespec;
@@ -21,7 +21,7 @@ fn check_size(size: usize) -> Result<()> {
 /// rt_sigaction(2).
 pub(crate) fn sys_rt_sigaction(
     cx: &mut Context,
-    signal: i32,
+    signal: SigNum,
     new: Option<UserPtr<RawSigAction>>,
     old: Option<UserPtr<RawSigAction>>,
     size: usize,
@@ -31,7 +31,7 @@ pub(crate) fn sys_rt_sigaction(
         Some(new) => Some(SigAction::from_raw(&new.read(cx.vm())?)),
         None => None,
     };
-    let signal = Signal::new(signal)?;
+    let signal = Signal::new(signal.0)?;
     let previous = match new {
         Some(action) => cx.thread.set_action(signal, action)?,
         None => cx.thread.action(signal),
@@ -126,8 +126,8 @@ pub(crate) fn sys_rt_sigreturn(cx: &mut Context) -> Result<Outcome> {
 
 /// Decodes a signal number where Linux looks for the target before it checks
 /// the number: `send` without a signal finds the target.
-fn with_signal(number: i32, send: impl Fn(Option<Signal>) -> Result<()>) -> Result<()> {
-    match Signal::new_or_probe(number) {
+fn with_signal(number: SigNum, send: impl Fn(Option<Signal>) -> Result<()>) -> Result<()> {
+    match Signal::new_or_probe(number.0) {
         Ok(signal) => send(signal),
         Err(invalid) => match send(None) {
             Err(error) if error.errno() == Errno::ESRCH => Err(error),
@@ -137,7 +137,7 @@ fn with_signal(number: i32, send: impl Fn(Option<Signal>) -> Result<()>) -> Resu
 }
 
 /// kill(2).
-pub(crate) fn sys_kill(cx: &mut Context, pid: Pid, number: i32) -> Result<()> {
+pub(crate) fn sys_kill(cx: &mut Context, pid: Pid, number: SigNum) -> Result<()> {
     let sender = &*cx.thread;
     with_signal(number, |signal| match pid.0 {
         1.. => signal::kill(sender, pid.0, signal),
@@ -151,12 +151,12 @@ pub(crate) fn sys_kill(cx: &mut Context, pid: Pid, number: i32) -> Result<()> {
 }
 
 /// tkill(2).
-pub(crate) fn sys_tkill(cx: &mut Context, tid: Pid, number: i32) -> Result<()> {
+pub(crate) fn sys_tkill(cx: &mut Context, tid: Pid, number: SigNum) -> Result<()> {
     with_signal(number, |signal| signal::tkill(&cx.thread, tid.0, signal))
 }
 
 /// tgkill(2).
-pub(crate) fn sys_tgkill(cx: &mut Context, pid: Pid, tid: Pid, number: i32) -> Result<()> {
+pub(crate) fn sys_tgkill(cx: &mut Context, pid: Pid, tid: Pid, number: SigNum) -> Result<()> {
     with_signal(number, |signal| signal::tgkill(&cx.thread, pid.0, tid.0, signal))
 }
 
@@ -164,7 +164,7 @@ pub(crate) fn sys_tgkill(cx: &mut Context, pid: Pid, tid: Pid, number: i32) -> R
 pub(crate) fn sys_rt_sigqueueinfo(
     cx: &mut Context,
     pid: Pid,
-    number: i32,
+    number: SigNum,
     info: UserPtr<SigInfo>,
 ) -> Result<()> {
     let info = info.read(cx.vm())?;
@@ -176,7 +176,7 @@ pub(crate) fn sys_rt_tgsigqueueinfo(
     cx: &mut Context,
     pid: Pid,
     tid: Pid,
-    number: i32,
+    number: SigNum,
     info: UserPtr<SigInfo>,
 ) -> Result<()> {
     let info = info.read(cx.vm())?;
