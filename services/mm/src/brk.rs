@@ -23,6 +23,12 @@ impl AddressSpace {
         Ok(())
     }
 
+    /// Where the heap is: its start, and its end as the program asked for it.
+    pub fn heap(&self) -> core::ops::Range<usize> {
+        let heap = self.inner.read().heap;
+        heap.start..heap.end
+    }
+
     /// brk(2): moves the end of the heap; returns where it is then, which is the
     /// old place when `wish` cannot be had.
     pub fn brk(&self, wish: usize) -> usize {
