@@ -12,7 +12,7 @@ use errno::{Result, err};
 use framework::sync::Once;
 use vfs::{
     Attr, DentryPolicy, DeviceId, DirEntry, DirSink, FileKind, FileOps, Inode, InodeBase,
-    LinkTarget, Opening, SetAttr, StatFs, SuperBlock,
+    LinkTarget, Metadata, Opening, SetAttr, StatFs, SuperBlock,
 };
 
 use crate::file::ProcFile;
@@ -23,6 +23,9 @@ use crate::tree::{self, GlobalFile, Item};
 
 /// Magic number of procfs, for statfs(2).
 const PROC_SUPER_MAGIC: u64 = 0x9fa0;
+
+/// The block size that stat(2) reports.
+const BLOCK_SIZE: u32 = 1024;
 
 /// The one file system behind every mount of procfs.
 pub(crate) struct ProcFs {
@@ -104,8 +107,7 @@ impl ProcInode {
     pub(crate) fn make(node: Node) -> Arc<dyn Inode> {
         let (kind, perm) = node.kind_and_perm();
         let (uid, gid) = node.owner();
-        let mut attr = Attr::new(perm, uid, gid);
-        attr.nlink = if kind == FileKind::Directory { 2 } else { 1 };
+        let attr = Attr::new(perm, uid, gid);
         let base = InodeBase::new(ProcFs::instance(), node.number(), kind, attr);
         Arc::new(Self { base, node })
     }
@@ -142,6 +144,26 @@ impl Node {
 
     fn owner(&self) -> (u32, u32) {
         self.target().map_or((0, 0), Target::owner)
+    }
+
+    /// How many links stat(2) reports: directories count their subdirectories,
+    /// but for those of /proc/sys, whose 1 says that nobody counted.
+    fn links(&self) -> u32 {
+        match self {
+            Self::Root => root::count_directories() + 2,
+            Self::Process(target) => {
+                if target.is_thread() {
+                    4
+                } else {
+                    5
+                }
+            }
+            Self::Tasks(target) => {
+                target.process().map_or(2, |process| process.thread_count() as u32 + 2)
+            }
+            Self::Fds(_) | Self::FdInfos(_) => 2,
+            _ => 1,
+        }
     }
 
     /// A number that is the same at each look-up.
@@ -211,6 +233,11 @@ impl Inode for ProcInode {
 
     fn blocks(&self) -> u64 {
         0
+    }
+
+    fn metadata(&self) -> Metadata {
+        let metadata = self.base.metadata(self.size(), 0);
+        Metadata { nlink: self.node.links(), blksize: BLOCK_SIZE, ..metadata }
     }
 
     fn set_attr(&self, _change: &SetAttr) -> Result<()> {

@@ -48,6 +48,11 @@ impl SelfLink {
     }
 }
 
+/// How many directories there are: processes and sys.
+pub(crate) fn count_directories() -> u32 {
+    table::processes().len() as u32 + 1
+}
+
 /// Finds an entry of /proc.
 pub(crate) fn lookup(name: &[u8]) -> Result<Node> {
     if let Some(number) = process::parse_number(name) {

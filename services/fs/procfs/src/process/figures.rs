@@ -128,6 +128,7 @@ fn memory_stat(target: &Target, process: &Process) -> MemoryStat {
         memory.code = (program.code.start, program.code.end);
         memory.data = (program.data.start, program.data.end);
         memory.start_stack = program.start_stack;
+        memory.start_brk = mm.heap().start;
         memory.args = (program.args.start, program.args.end);
         memory.env = (program.env.start, program.env.end);
     }

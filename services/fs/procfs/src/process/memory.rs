@@ -11,7 +11,7 @@ use errno::{Result, err};
 use mm::AddressSpace;
 
 use super::Target;
-use crate::text::{Text, put};
+use crate::text::Text;
 
 /// Bytes copied out of a process at once.
 const CHUNK: usize = 1024;
@@ -91,22 +91,6 @@ pub(crate) fn maps(target: &Target, out: &mut Text) -> Result<()> {
     let root = reader.fs().root();
     mm.each_area(0, |area| {
         out.with(|bytes| area.write_maps_line(&root, bytes));
-        true
-    });
-    Ok(())
-}
-
-/// /proc/PID/smaps: sizes only; every present page counts as private and dirty.
-pub(crate) fn smaps(target: &Target, out: &mut Text) -> Result<()> {
-    let Some(mm) = space(target)? else { return Ok(()) };
-    let Some(reader) = task::current() else { return err!(ESRCH) };
-    let root = reader.fs().root();
-    mm.each_area(0, |info| {
-        out.with(|bytes| info.write_maps_line(&root, bytes));
-        let area = info.area();
-        let size = (area.end() - area.start()) / 1024;
-        put!(out, "Size:           {size:8} kB\nKernelPageSize:        4 kB\n");
-        put!(out, "MMUPageSize:           4 kB\n");
         true
     });
     Ok(())

@@ -159,12 +159,13 @@ const fn setting(name: &'static str, read: ReadFn, write: WriteFn) -> ProcessFil
 }
 
 /// The files of a process and of a thread.
-static FILES: [ProcessFile; 23] = [
+static FILES: [ProcessFile; 26] = [
     private("auxv", 0o400, memory::auxv),
     public("cgroup", settings::cgroup),
     public("cmdline", memory::cmdline),
     setting("comm", settings::comm, settings::set_comm),
     private("environ", 0o400, memory::environ),
+    public("gid_map", settings::id_map),
     private("io", 0o400, figures::io),
     public("limits", settings::limits),
     public("loginuid", settings::loginuid),
@@ -178,10 +179,12 @@ static FILES: [ProcessFile; 23] = [
     private("personality", 0o400, settings::personality),
     public("schedstat", figures::schedstat),
     public("sessionid", settings::loginuid),
-    private("smaps", 0o444, memory::smaps),
+    public("setgroups", settings::setgroups),
     public("stat", figures::stat),
     public("statm", figures::statm),
     public("status", figures::status),
+    public("timerslack_ns", settings::timerslack),
+    public("uid_map", settings::id_map),
     public("wchan", figures::wchan),
 ];
 

@@ -52,6 +52,27 @@ pub(crate) fn loginuid(target: &Target, out: &mut Text) -> Result<()> {
     Ok(())
 }
 
+/// /proc/PID/uid_map and gid_map: the one user namespace maps all to itself.
+pub(crate) fn id_map(target: &Target, out: &mut Text) -> Result<()> {
+    target.process()?;
+    put!(out, "{:10} {:10} {:10}\n", 0, 0, u32::MAX);
+    Ok(())
+}
+
+/// /proc/PID/setgroups.
+pub(crate) fn setgroups(target: &Target, out: &mut Text) -> Result<()> {
+    target.process()?;
+    put!(out, "allow\n");
+    Ok(())
+}
+
+/// /proc/PID/timerslack_ns.
+pub(crate) fn timerslack(target: &Target, out: &mut Text) -> Result<()> {
+    let slack = target.thread().map_or(0, |thread| thread.timer_slack_ns());
+    put!(out, "{slack}\n");
+    Ok(())
+}
+
 /// /proc/PID/personality.
 pub(crate) fn personality(target: &Target, out: &mut Text) -> Result<()> {
     put!(out, "{:08x}\n", target.process()?.personality());
