@@ -25,7 +25,7 @@ impl AddressSpace {
 
     /// Where the heap is: its start, and its end as the program asked for it.
     pub fn heap(&self) -> core::ops::Range<usize> {
-        let heap = self.inner.read().heap;
+        let heap = self.read().heap;
         heap.start..heap.end
     }
 
