@@ -117,6 +117,12 @@ fn remappings(workspace: &Workspace) -> Result<Vec<(PathBuf, &'static str)>> {
         all.push((source, "/deps"));
     }
     all.push((sysroot(workspace)?, "/rust"));
+    // Cargo and rustc follow symbolic links here and there: then the other name gets into the product.
+    let real = all.clone().into_iter().filter_map(|(path, to)| {
+        let real = path.canonicalize().ok()?;
+        (real != path).then_some((real, to))
+    });
+    all.extend(real.collect::<Vec<_>>());
     Ok(all)
 }
 
