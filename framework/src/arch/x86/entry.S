@@ -102,10 +102,10 @@ enter_user:
     sysretq
 
     # IRETQ from the kernel stack: should it fault, the frame is still whole.
-2:  push qword ptr [rdi + {f_ss}]
+2:  push {user_ss}
     push qword ptr [rdi + {f_rsp}]
     push qword ptr [rdi + {f_rflags}]
-    push qword ptr [rdi + {f_cs}]
+    push {user_cs}
     push qword ptr [rdi + {f_rip}]
     mov r15, [rdi]
     mov r14, [rdi + 8]

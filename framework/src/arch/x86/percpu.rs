@@ -284,6 +284,18 @@ fn current_ptr() -> *const Task {
     task
 }
 
+/// The current task.
+///
+/// # Safety
+/// There must be tasks already, and the reference must not leave the current task:
+/// it is good as long as that runs.
+#[inline]
+pub(super) unsafe fn current_ref<'a>() -> &'a Task {
+    // SAFETY: not null once there are tasks (caller); the CPU holds a count of its
+    // current task, and the caller stays within that task's life.
+    unsafe { &*current_ptr() }
+}
+
 /// Calls `f` with the current task, if there is one yet.
 #[inline]
 pub(crate) fn with_current<R>(f: impl FnOnce(&Task) -> R) -> Option<R> {

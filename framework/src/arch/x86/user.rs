@@ -5,7 +5,6 @@ use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 
 use super::fpu::UserState;
-use super::gdt::{USER_CS, USER_SS};
 use super::percpu::{self, irq_off, irq_on};
 use super::{interrupt, sched};
 use crate::user::{ReturnReason, USER_RFLAGS, UserException, UserRegs, is_user_address};
@@ -21,7 +20,9 @@ unsafe extern "C" {
 }
 
 pub(crate) fn run_user(regs: &mut UserRegs, state: &Arc<UserState>) -> ReturnReason {
-    percpu::with_current(|me| me.machine.adopt_user(state));
+    // SAFETY: the task that runs this code lives at least until it returns from here.
+    let me = unsafe { percpu::current_ref() };
+    me.machine.adopt_user(state);
     loop {
         irq_off();
         if percpu::need_resched() {
@@ -29,7 +30,7 @@ pub(crate) fn run_user(regs: &mut UserRegs, state: &Arc<UserState>) -> ReturnRea
             sched::preempt();
             continue;
         }
-        if percpu::with_current(|me| me.interrupt_pending()) == Some(true) {
+        if me.interrupt_pending() {
             irq_on();
             return ReturnReason::Event;
         }
@@ -40,11 +41,10 @@ pub(crate) fn run_user(regs: &mut UserRegs, state: &Arc<UserState>) -> ReturnRea
             return ReturnReason::Exception(exception);
         }
         regs.rflags = regs.rflags & USER_RFLAGS | RESERVED_AND_IF;
-        regs.cs = USER_CS.into();
-        regs.ss = USER_SS.into();
         // SAFETY: interrupts are off; the frame is exclusively ours and 16-byte
-        // aligned by type; flags, selectors and RIP are as user mode may have them;
-        // SYSRET is taken only with RCX = RIP, a user address.
+        // aligned by type; flags and RIP are as user mode may have them (the
+        // selectors are the assembly's own constants); SYSRET is taken only with
+        // RCX = RIP, a user address.
         unsafe { enter_user(regs) };
         match regs.vector {
             SYSCALL => {
