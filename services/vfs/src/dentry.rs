@@ -8,16 +8,14 @@
 //!
 //! Locks: `children` and `link` are leaves, never held together or nested.
 
-use alloc::collections::BTreeMap;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
-use core::borrow::Borrow;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use errno::{Result, error};
 use framework::sync::SpinLock;
 
-use crate::{DentryPolicy, Inode, dcache};
+use crate::{DentryPolicy, Inode, NameMap, dcache};
 
 /// A file name: static for anonymous files, shared between a dentry and its parent's map.
 #[derive(Clone)]
@@ -35,32 +33,6 @@ impl Name {
     }
 }
 
-impl Borrow<[u8]> for Name {
-    fn borrow(&self) -> &[u8] {
-        self.bytes()
-    }
-}
-
-impl PartialEq for Name {
-    fn eq(&self, other: &Self) -> bool {
-        self.bytes() == other.bytes()
-    }
-}
-
-impl Eq for Name {}
-
-impl PartialOrd for Name {
-    fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Name {
-    fn cmp(&self, other: &Self) -> core::cmp::Ordering {
-        self.bytes().cmp(other.bytes())
-    }
-}
-
 struct Link {
     parent: Option<Arc<Dentry>>,
     name: Name,
@@ -70,7 +42,7 @@ struct Link {
 pub struct Dentry {
     inode: Option<Arc<dyn Inode>>,
     link: SpinLock<Link>,
-    children: SpinLock<BTreeMap<Name, Weak<Dentry>>>,
+    children: SpinLock<NameMap<Weak<Dentry>>>,
     /// How many mounts cover it.
     pub(crate) mounts: AtomicU32,
     is_unlinked: AtomicBool,
@@ -91,7 +63,7 @@ impl Dentry {
         Self {
             inode,
             link: SpinLock::new(Link { parent, name }),
-            children: SpinLock::new(BTreeMap::new()),
+            children: SpinLock::new(NameMap::new()),
             mounts: AtomicU32::new(0),
             is_unlinked: AtomicBool::new(false),
             is_anonymous: false,
@@ -187,8 +159,8 @@ impl Dentry {
         name: &[u8],
         inode: Option<Arc<dyn Inode>>,
     ) -> Arc<Dentry> {
-        let name = Name::Shared(Arc::from(name));
-        let child = Arc::new(Self::new(Some(self.clone()), name.clone(), inode));
+        let name: Arc<[u8]> = Arc::from(name);
+        let child = Arc::new(Self::new(Some(self.clone()), Name::Shared(name.clone()), inode));
         if child.revalidates && child.inode.is_none() {
             return child;
         }
@@ -223,10 +195,10 @@ impl Dentry {
     /// Gives a child of `self` the name `name` in `new_parent`.
     pub(crate) fn move_child(&self, child: &Arc<Dentry>, new_parent: &Arc<Dentry>, name: &[u8]) {
         self.forget(child);
-        let name = Name::Shared(Arc::from(name));
+        let name: Arc<[u8]> = Arc::from(name);
         let old = {
             let mut link = child.link.lock();
-            link.name = name.clone();
+            link.name = Name::Shared(name.clone());
             link.parent.replace(new_parent.clone())
         };
         new_parent.children.lock().insert(name, Arc::downgrade(child));

@@ -19,7 +19,7 @@ use framework::sync::{Mutex, Once, SpinLock};
 
 use crate::lock::LockTable;
 use crate::{
-    Attr, DeviceId, FileKind, FileOps, Metadata, OpenFlags, Path, SetAttr, StatFs, Timestamp,
+    Attr, DeviceId, FileKind, FileOps, Metadata, OpenFlags, Owner, Path, SetAttr, StatFs, Timestamp,
 };
 
 /// A mounted file system, shared by its inodes.
@@ -349,6 +349,13 @@ impl InodeBase {
     #[inline]
     pub fn attr(&self) -> Attr {
         *self.attr.lock()
+    }
+
+    /// Permission bits, owner and group: what every step of a path walk asks.
+    #[inline]
+    pub fn owner(&self) -> Owner {
+        let attr = self.attr.lock();
+        Owner { perm: attr.perm, uid: attr.uid, gid: attr.gid }
     }
 
     /// Changes the attributes under their lock.

@@ -30,6 +30,7 @@ mod inode;
 pub mod lock;
 mod lookup;
 pub mod mount;
+mod name_map;
 mod open;
 mod page_map;
 mod path;
@@ -56,6 +57,7 @@ pub use inode::{
 };
 pub use lookup::{Follow, Resolver};
 pub use mount::{Mount, MountInfo, Unmount, bind, mount, move_mount, remount, umount};
+pub use name_map::NameMap;
 pub use open::{open, open_exec, open_exec_path, open_path};
 pub use page_map::PageMap;
 pub use path::{Path, d_path, getcwd};
@@ -64,6 +66,6 @@ pub use remove::{rmdir, unlink};
 pub use rename::rename;
 pub use seek::{Seeking, seek_to, seek_with};
 pub use types::{
-    Attr, DeviceId, FileKind, May, Metadata, NAME_MAX, PATH_MAX, S_IFMT, S_ISGID, S_ISUID, S_ISVTX,
-    SetAttr, StatFs, Timestamp,
+    Attr, DeviceId, FileKind, May, Metadata, NAME_MAX, Owner, PATH_MAX, S_IFMT, S_ISGID, S_ISUID,
+    S_ISVTX, SetAttr, StatFs, Timestamp,
 };

@@ -8,7 +8,7 @@ use alloc::sync::Arc;
 use cred::{Caps, Cred};
 use errno::{Result, err};
 
-use crate::{Attr, FileKind, Inode, May, NewInode, NewKind, Path, S_ISGID, S_ISVTX};
+use crate::{FileKind, Inode, May, NewInode, NewKind, Owner, Path, S_ISGID, S_ISVTX};
 
 const S_IXGRP: u32 = 0o010;
 const ANY_EXEC: u32 = 0o111;
@@ -17,7 +17,7 @@ const ANY_EXEC: u32 = 0o111;
 #[inline]
 pub fn check(inode: &Arc<dyn Inode>, cred: &Cred, may: May) -> Result<()> {
     let base = inode.base();
-    let attr = base.attr();
+    let attr = base.owner();
     if granted(&attr, cred).contains(may) || overridden(base.kind(), &attr, cred, may) {
         return Ok(());
     }
@@ -38,7 +38,7 @@ pub fn check_path(path: &Path, cred: &Cred, may: May) -> Result<()> {
     check(inode, cred, may)
 }
 
-fn granted(attr: &Attr, cred: &Cred) -> May {
+fn granted(attr: &Owner, cred: &Cred) -> May {
     let bits = if cred.fsuid == attr.uid {
         attr.perm >> 6
     } else if cred.in_group(attr.gid) {
@@ -49,7 +49,7 @@ fn granted(attr: &Attr, cred: &Cred) -> May {
     May::from_bits_truncate(bits & 7)
 }
 
-fn overridden(kind: FileKind, attr: &Attr, cred: &Cred, may: May) -> bool {
+fn overridden(kind: FileKind, attr: &Owner, cred: &Cred, may: May) -> bool {
     if kind == FileKind::Directory {
         return cred.capable(Caps::DAC_OVERRIDE)
             || (!may.contains(May::WRITE) && cred.capable(Caps::DAC_READ_SEARCH));
@@ -62,7 +62,7 @@ fn overridden(kind: FileKind, attr: &Attr, cred: &Cred, may: May) -> bool {
 
 /// Whether `cred` owns the inode or has CAP_FOWNER.
 pub fn is_owner(inode: &Arc<dyn Inode>, cred: &Cred) -> bool {
-    cred.fsuid == inode.base().attr().uid || cred.capable(Caps::FOWNER)
+    cred.fsuid == inode.base().owner().uid || cred.capable(Caps::FOWNER)
 }
 
 /// Whether entries may be added to the directory.
@@ -92,10 +92,10 @@ pub(crate) fn may_delete(
     dir.mount().check_writable()?;
     let dir_inode = dir.inode()?;
     check(dir_inode, cred, May::WRITE | May::EXEC)?;
-    let attr = dir_inode.base().attr();
+    let attr = dir_inode.base().owner();
     let is_free = attr.perm & S_ISVTX == 0
         || cred.fsuid == attr.uid
-        || cred.fsuid == victim.base().attr().uid
+        || cred.fsuid == victim.base().owner().uid
         || cred.capable(Caps::FOWNER);
     if !is_free {
         return err!(EPERM, "sticky directory");
@@ -114,7 +114,7 @@ pub(crate) fn new_inode<'a>(
     perm: u32,
     cred: &Cred,
 ) -> NewInode<'a> {
-    let dir_attr = dir.base().attr();
+    let dir_attr = dir.base().owner();
     let mut new = NewInode { kind, perm: perm & 0o7777, uid: cred.fsuid, gid: cred.fsgid };
     if dir_attr.perm & S_ISGID != 0 {
         new.gid = dir_attr.gid;

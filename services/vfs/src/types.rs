@@ -198,6 +198,17 @@ impl Attr {
     }
 }
 
+/// The attributes that permission checks look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner {
+    /// Permission bits (07777), without the type.
+    pub perm: u32,
+    /// Owner.
+    pub uid: Uid,
+    /// Group.
+    pub gid: Gid,
+}
+
 /// A change of attributes, already checked; `None` leaves one as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SetAttr {

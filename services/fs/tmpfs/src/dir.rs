@@ -11,7 +11,7 @@ use core::ops::ControlFlow;
 
 use errno::{Result, err};
 use framework::sync::SpinLock;
-use vfs::{DirEntry, DirSink, FileKind, Inode};
+use vfs::{DirEntry, DirSink, FileKind, Inode, NameMap};
 
 use crate::inode::TmpInode;
 
@@ -23,8 +23,8 @@ pub(crate) struct Dir {
 }
 
 struct Entries {
-    by_name: BTreeMap<Arc<[u8]>, Entry>,
-    by_cookie: BTreeMap<u64, Arc<[u8]>>,
+    by_name: NameMap<Entry>,
+    by_cookie: BTreeMap<u64, Listed>,
     next_cookie: u64,
     /// Removed: takes no more entries.
     is_closed: bool,
@@ -35,19 +35,26 @@ struct Entry {
     inode: Arc<TmpInode>,
 }
 
-/// An entry on its way to the sink.
+/// What is reported of an entry.
+#[derive(Clone)]
 struct Listed {
     name: Arc<[u8]>,
     ino: u64,
     kind: FileKind,
-    cookie: u64,
+}
+
+impl Listed {
+    fn new(name: &Arc<[u8]>, inode: &TmpInode) -> Self {
+        let base = inode.base();
+        Self { name: name.clone(), ino: base.ino(), kind: base.kind() }
+    }
 }
 
 impl Dir {
     pub(crate) fn new() -> Self {
         Self {
             entries: SpinLock::new(Entries {
-                by_name: BTreeMap::new(),
+                by_name: NameMap::new(),
                 by_cookie: BTreeMap::new(),
                 next_cookie: 2,
                 is_closed: false,
@@ -72,22 +79,27 @@ impl Dir {
         if entries.is_closed {
             return err!(ENOENT, "the directory was removed");
         }
-        if entries.by_name.contains_key(&name) {
+        if entries.by_name.get(&name).is_some() {
             return err!(EEXIST, "the name exists");
         }
         let cookie = entries.next_cookie;
         entries.next_cookie += 1;
-        entries.by_cookie.insert(cookie, name.clone());
+        entries.by_cookie.insert(cookie, Listed::new(&name, &inode));
         entries.by_name.insert(name, Entry { cookie, inode });
         Ok(())
     }
 
     /// Makes an existing name mean another inode.
     pub(crate) fn replace(&self, name: &[u8], inode: Arc<TmpInode>) {
-        let mut entries = self.entries.lock();
-        let old = entries.by_name.get_mut(name);
-        let old = old.map(|entry| core::mem::replace(&mut entry.inode, inode));
-        drop(entries);
+        let mut guard = self.entries.lock();
+        let entries = &mut *guard;
+        let old = entries.by_name.get_mut(name).map(|entry| {
+            if let Some(listed) = entries.by_cookie.get_mut(&entry.cookie) {
+                *listed = Listed::new(&listed.name, &inode);
+            }
+            core::mem::replace(&mut entry.inode, inode)
+        });
+        drop(guard);
         drop(old);
     }
 
@@ -125,14 +137,14 @@ impl Dir {
         let mut next = cookie;
         loop {
             let batch = self.batch(next);
-            let Some(last) = batch.last() else { return Ok(()) };
-            next = last.cookie + 1;
-            for entry in &batch {
+            let Some((last, _)) = batch.last() else { return Ok(()) };
+            next = last + 1;
+            for (cookie, entry) in &batch {
                 let reported = DirEntry {
                     name: &entry.name,
                     ino: entry.ino,
                     kind: entry.kind,
-                    next: entry.cookie + 1,
+                    next: cookie + 1,
                 };
                 if let ControlFlow::Break(()) = sink(&reported) {
                     return Ok(());
@@ -141,14 +153,11 @@ impl Dir {
         }
     }
 
-    fn batch(&self, from: u64) -> Vec<Listed> {
+    fn batch(&self, from: u64) -> Vec<(u64, Listed)> {
         let mut batch = Vec::with_capacity(BATCH);
         let entries = self.entries.lock();
-        let names = entries.by_cookie.range(from..).take(BATCH);
-        batch.extend(names.filter_map(|(&cookie, name)| {
-            let base = entries.by_name.get(name)?.inode.base();
-            Some(Listed { name: name.clone(), ino: base.ino(), kind: base.kind(), cookie })
-        }));
+        let listed = entries.by_cookie.range(from..).take(BATCH);
+        batch.extend(listed.map(|(&cookie, listed)| (cookie, listed.clone())));
         batch
     }
 }
