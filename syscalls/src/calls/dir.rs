@@ -11,6 +11,8 @@ use vfs::{DirEntry, Follow};
 
 /// What one call returns at most; programs ask for 32 KiB.
 const MAX_BATCH: usize = 64 * 1024;
+/// What is reserved at first: most directories are small.
+const FIRST_BATCH: usize = 2048;
 /// Bytes of a `linux_dirent64` before its name.
 const HEAD64: usize = 19;
 /// Bytes of a `linux_dirent` before its name.
@@ -57,11 +59,11 @@ fn read_entries(
     let file = cx.file(fd)?;
     let room = out.len().min(MAX_BATCH);
     let mut batch = Vec::new();
-    batch.try_reserve_exact(room).map_err(|_| error!(ENOMEM))?;
+    batch.try_reserve_exact(room.min(FIRST_BATCH)).map_err(|_| error!(ENOMEM))?;
     let mut is_full = false;
     file.readdir(&mut |entry| {
         let longest = (HEAD64 + entry.name.len() + 1).next_multiple_of(8);
-        if batch.len() + longest > room {
+        if batch.len() + longest > room || batch.try_reserve(longest).is_err() {
             is_full = true;
             return ControlFlow::Break(());
         }
