@@ -8,7 +8,7 @@ use framework::task::Task;
 
 use crate::Result;
 use crate::entity::Entity;
-use crate::queue::{MIN_SLICE_NS, ROUND_ROBIN_NS};
+use crate::queue::ROUND_ROBIN_NS;
 
 /// A scheduling policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -181,12 +181,12 @@ pub fn inherit(parent: &Task, child: &Task) {
     child.sched().set_affinity(parent.sched().affinity());
 }
 
-/// sched_rr_get_interval(2): the time slice; 0 for `SCHED_FIFO`.
+/// sched_rr_get_interval(2): the time slice of `SCHED_RR`. The others have none, and
+/// Linux says 0 of fair tasks too as long as their slice is below its tick.
 pub fn rr_interval_ns(task: &Task) -> u64 {
     match params(task).policy {
-        Policy::Fifo => 0,
         Policy::RoundRobin => ROUND_ROBIN_NS,
-        Policy::Other | Policy::Batch | Policy::Idle => MIN_SLICE_NS,
+        Policy::Fifo | Policy::Other | Policy::Batch | Policy::Idle => 0,
     }
 }
 

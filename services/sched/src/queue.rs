@@ -12,7 +12,7 @@ use crate::weight::virtual_ns;
 /// In this time each waiting fair task should have run once.
 const LATENCY_NS: u64 = 12_000_000;
 /// No fair task runs for less, unless it is preempted by a waking one.
-pub(crate) const MIN_SLICE_NS: u64 = 3_000_000;
+const MIN_SLICE_NS: u64 = 3_000_000;
 /// A waking task preempts only if it is this much behind the running one.
 const WAKEUP_NS: u64 = 1_000_000;
 /// A task that slept starts at most this much before the others.

@@ -130,6 +130,21 @@ fn a_sleeper_preempts_a_loop_soon() {
 }
 
 #[test]
+fn sleepers_are_prompt_on_many_cpus() {
+    for hogs in 1..6 {
+        let mut m = Machine::new(2);
+        (0..hogs).for_each(|_| m.spawn(Sim::busy(0)));
+        m.run(SECOND / 2);
+        m.spawn(Sim::periodic(0, 1, 10));
+        m.run(SECOND / 2);
+        m.tasks[hogs].forget_waits();
+        m.run(20 * SECOND);
+        let wait = m.tasks[hogs].worst_wait();
+        assert!(wait <= 5, "{hogs} hogs: waited {wait} ms");
+    }
+}
+
+#[test]
 fn sleeping_gives_no_hoard() {
     let mut m = Machine::new(1);
     m.spawn(Sim::busy(0));
