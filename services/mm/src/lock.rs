@@ -39,7 +39,7 @@ impl AddressSpace {
     pub fn mlock(&self, addr: usize, len: usize, mode: LockMode) -> Result<()> {
         let range = {
             let mut inner = self.write();
-            if inner.limits.memlock == 0 {
+            if inner.lock_limit() == 0 {
                 return err!(EPERM, "locking not allowed");
             }
             let range = page_range(addr, len)?;
@@ -50,7 +50,7 @@ impl AddressSpace {
                 .map(|area| area.end.min(range.end) - area.start.max(range.start))
                 .sum();
             let more = range.len() - already;
-            if exceeds(inner.areas.totals().locked, more, inner.limits.memlock) {
+            if exceeds(inner.areas.totals().locked, more, inner.lock_limit()) {
                 return err!(ENOMEM, "locked memory limit");
             }
             inner.set_locked(range.clone(), true)?;
@@ -82,11 +82,11 @@ impl AddressSpace {
             return err!(EINVAL, "flags");
         }
         let mut inner = self.write();
-        if inner.limits.memlock == 0 {
+        if inner.lock_limit() == 0 {
             return err!(EPERM, "locking not allowed");
         }
         let is_current = flags.contains(LockAll::CURRENT);
-        if is_current && exceeds(inner.areas.totals().all, 0, inner.limits.memlock) {
+        if is_current && exceeds(inner.areas.totals().all, 0, inner.lock_limit()) {
             return err!(ENOMEM, "locked memory limit");
         }
         inner.lock_future = flags.contains(LockAll::FUTURE);

@@ -93,7 +93,7 @@ impl AddressSpace {
             }
             let start = inner.place(request, len)?;
             let range = start..start + len;
-            if request.flags.contains(MapFlags::LOCKED) && inner.limits.memlock == 0 {
+            if request.flags.contains(MapFlags::LOCKED) && inner.lock_limit() == 0 {
                 return err!(EPERM, "locking not allowed");
             }
             let mut plan = plan_area(request, len as u64)?;

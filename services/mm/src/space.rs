@@ -30,7 +30,7 @@ pub struct Limits {
     pub data: u64,
     /// `RLIMIT_STACK`.
     pub stack: u64,
-    /// `RLIMIT_MEMLOCK`; unlimited for the holder of `CAP_IPC_LOCK`.
+    /// `RLIMIT_MEMLOCK`; see [`AddressSpace::set_lock_exempt`].
     pub memlock: u64,
 }
 
@@ -74,6 +74,8 @@ pub(crate) struct Inner {
     pub(crate) program: Arc<ProgramInfo>,
     /// `mlockall(MCL_FUTURE)`: new areas are locked.
     pub(crate) lock_future: bool,
+    /// The last caller of a locking call had `CAP_IPC_LOCK`.
+    lock_exempt: bool,
     pub(crate) peak_bytes: usize,
     /// What unmapped areas referred to, until the lock is free.
     graveyard: Vec<Backing>,
@@ -129,6 +131,7 @@ impl AddressSpace {
             heap: Heap::default(),
             program: Arc::new(ProgramInfo::default()),
             lock_future: false,
+            lock_exempt: false,
             peak_bytes: 0,
             graveyard: Vec::new(),
         })
@@ -176,6 +179,12 @@ impl AddressSpace {
     /// Replaces the limits: after setrlimit, and when fork gives a process its own.
     pub fn set_limits(&self, limits: Limits) {
         self.write().limits = limits;
+    }
+
+    /// Says whether the caller of a call that locks memory has `CAP_IPC_LOCK`, which
+    /// lifts `RLIMIT_MEMLOCK`; to be called before each.
+    pub fn set_lock_exempt(&self, is_exempt: bool) {
+        self.write().lock_exempt = is_exempt;
     }
 
     /// What exec recorded of the program.
@@ -235,6 +244,7 @@ impl Inner {
             heap: self.heap,
             program: self.program.clone(),
             lock_future: false,
+            lock_exempt: self.lock_exempt,
             peak_bytes: self.peak_bytes,
             graveyard: Vec::new(),
         }
@@ -260,10 +270,15 @@ impl Inner {
         Ok(())
     }
 
+    /// How much memory may be locked.
+    pub(crate) fn lock_limit(&self) -> u64 {
+        if self.lock_exempt { u64::MAX } else { self.limits.memlock }
+    }
+
     /// Refuses to lock `bytes` more than the limit; `EAGAIN` as mmap and brk do.
     pub(crate) fn may_lock_future(&self, bytes: usize, flags: AreaFlags) -> Result<()> {
         if flags.contains(AreaFlags::LOCKED)
-            && exceeds(self.areas.totals().locked, bytes, self.limits.memlock)
+            && exceeds(self.areas.totals().locked, bytes, self.lock_limit())
         {
             return err!(EAGAIN, "locked memory limit");
         }

@@ -25,6 +25,9 @@ pub(crate) fn sys_mmap(
         return err!(EINVAL, "offset not page-aligned");
     }
     let file = if flags.contains(MapFlags::ANONYMOUS) { None } else { Some(cx.file(fd)?) };
+    if flags.contains(MapFlags::LOCKED) {
+        locking_mm(cx);
+    }
     let may_map_low = cx.cred().capable(Caps::SYS_RAWIO);
     cx.mm().mmap(&MapRequest { addr: addr.0, len, prot, flags, file, offset, may_map_low })
 }
@@ -81,16 +84,22 @@ pub(crate) fn sys_madvise(cx: &mut Context, addr: Addr, len: usize, advice: i32)
     cx.mm().madvise(addr.0, len, Advice::from_raw(advice).ok_or(error!(EINVAL, "advice"))?)
 }
 
+/// The address space, told whether the caller may lock more than the limit.
+fn locking_mm<'a>(cx: &'a Context) -> &'a mm::AddressSpace {
+    cx.mm().set_lock_exempt(cx.cred().capable(Caps::IPC_LOCK));
+    cx.mm()
+}
+
 /// mlock(2).
 pub(crate) fn sys_mlock(cx: &mut Context, addr: Addr, len: usize) -> Result<()> {
-    cx.mm().mlock(addr.0, len, LockMode::Now)
+    locking_mm(cx).mlock(addr.0, len, LockMode::Now)
 }
 
 /// mlock2(2).
 pub(crate) fn sys_mlock2(cx: &mut Context, addr: Addr, len: usize, flags: u32) -> Result<()> {
     match flags {
-        0 => cx.mm().mlock(addr.0, len, LockMode::Now),
-        MLOCK_ONFAULT => cx.mm().mlock(addr.0, len, LockMode::OnFault),
+        0 => locking_mm(cx).mlock(addr.0, len, LockMode::Now),
+        MLOCK_ONFAULT => locking_mm(cx).mlock(addr.0, len, LockMode::OnFault),
         _ => err!(EINVAL, "flags"),
     }
 }
@@ -103,7 +112,7 @@ pub(crate) fn sys_munlock(cx: &mut Context, addr: Addr, len: usize) -> Result<()
 /// mlockall(2).
 pub(crate) fn sys_mlockall(cx: &mut Context, flags: u32) -> Result<()> {
     let flags = LockAll::from_bits(flags).ok_or(error!(EINVAL, "flags"))?;
-    cx.mm().mlockall(flags)
+    locking_mm(cx).mlockall(flags)
 }
 
 /// munlockall(2).
