@@ -61,6 +61,14 @@ static int outcome_of(const struct image *image) {
 #define REFUSED(code) (1000 + (code))
 #define EXITED(code) ((code) << 8)
 
+/* The program died of these signals or was refused, whatever the reason. */
+static void expect_refused_or_killed(int got) {
+    int signal = got & ~0x80;
+    if (got < 1000 && signal != SIGSEGV && signal != SIGKILL && signal != SIGBUS) {
+        FAIL("the outcome is %d, expected an errno or death by SIGSEGV, SIGBUS or SIGKILL", got);
+    }
+}
+
 TEST(elf_good_one_runs) {
     struct image image = good();
     EXPECT_EQ(outcome_of(&image), EXITED(42));
@@ -132,7 +140,7 @@ TEST(elf_file_size_larger_than_memory_size) {
     struct image image = good();
     image.segment[0].p_memsz = 16;
     int got = outcome_of(&image);
-    CHECK(got == SIGSEGV || got == REFUSED(EINVAL) || got == REFUSED(ENOEXEC));
+    expect_refused_or_killed(got);
 }
 
 TEST(elf_segment_in_kernel_half) {
@@ -140,32 +148,32 @@ TEST(elf_segment_in_kernel_half) {
     image.segment[0].p_vaddr = 0xffffffff80000000ul;
     image.header.e_entry = 0xffffffff80000000ul + offsetof(struct image, code);
     int got = outcome_of(&image);
-    CHECK(got == SIGSEGV || got == SIGKILL || got > 1000);
+    expect_refused_or_killed(got);
 }
 
 TEST(elf_segment_wraps_address_space) {
     struct image image = good();
     image.segment[0].p_memsz = -0x1000ul;
     int got = outcome_of(&image);
-    CHECK(got == SIGSEGV || got == SIGKILL || got > 1000);
+    expect_refused_or_killed(got);
     image = good();
     image.segment[0].p_vaddr = -0x1000ul;
     got = outcome_of(&image);
-    CHECK(got == SIGSEGV || got == SIGKILL || got > 1000);
+    expect_refused_or_killed(got);
 }
 
 TEST(elf_segment_offset_misaligned) {
     struct image image = good();
     image.segment[0].p_offset = 8;
     int got = outcome_of(&image);
-    CHECK(got == SIGSEGV || got == REFUSED(EINVAL) || got == REFUSED(ENOEXEC));
+    expect_refused_or_killed(got);
 }
 
 TEST(elf_huge_memory_size) {
     struct image image = good();
     image.segment[0].p_memsz = 1ul << 46;
     int got = outcome_of(&image);
-    CHECK(got == SIGSEGV || got == SIGKILL || got > 1000);
+    expect_refused_or_killed(got);
 }
 
 TEST(elf_entry_elsewhere) {
@@ -176,10 +184,10 @@ TEST(elf_entry_elsewhere) {
     EXPECT_EQ(outcome_of(&image) & ~0x80, SIGSEGV);
     image.header.e_entry = 0xffff800000000000ul;
     int got = outcome_of(&image) & ~0x80;
-    CHECK(got == SIGSEGV || got == SIGKILL || got > 1000);
+    expect_refused_or_killed(got);
     image.header.e_entry = 0x0000900000000000ul;
     got = outcome_of(&image) & ~0x80;
-    CHECK(got == SIGSEGV || got == SIGKILL || got > 1000);
+    expect_refused_or_killed(got);
 }
 
 TEST(elf_not_executable_segment) {

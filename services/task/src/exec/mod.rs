@@ -36,7 +36,7 @@ use crate::{
 use load::{Elf, LoadError};
 
 /// Scripts may name scripts this often.
-const MAX_SCRIPTS: usize = 4;
+const MAX_SCRIPTS: usize = 5;
 /// personality(2): no random addresses.
 pub(crate) const ADDR_NO_RANDOMIZE: u32 = 0x004_0000;
 
