@@ -12,7 +12,7 @@ use errno::{Result, err};
 use framework::sync::Once;
 use vfs::{
     Attr, DentryPolicy, DeviceId, DirEntry, DirSink, FileKind, FileOps, Inode, InodeBase,
-    LinkTarget, Metadata, Opening, SetAttr, StatFs, SuperBlock,
+    LinkTarget, Metadata, NewInode, Opening, SetAttr, StatFs, SuperBlock,
 };
 
 use crate::file::ProcFile;
@@ -259,6 +259,15 @@ impl Inode for ProcInode {
             _ => return err!(ENOTDIR, "not a directory"),
         };
         Ok(Self::make(node))
+    }
+
+    /// Nothing is created here; Linux's look-up already fails.
+    fn create(&self, _name: &[u8], _new: &NewInode<'_>) -> Result<Arc<dyn Inode>> {
+        err!(ENOENT, "nothing is created in procfs")
+    }
+
+    fn link(&self, _name: &[u8], _target: &Arc<dyn Inode>) -> Result<()> {
+        err!(ENOENT, "nothing is created in procfs")
     }
 
     fn readdir(&self, cookie: u64, sink: &mut DirSink<'_>) -> Result<()> {

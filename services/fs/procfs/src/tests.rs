@@ -134,6 +134,7 @@ fn refusals_as_on_linux() {
     assert_eq!(errno(open("/meminfo/x", OpenFlags::RDONLY)), Errno::ENOTDIR);
     assert_eq!(errno(open("/sys/kernel/ostype", OpenFlags::WRONLY)), Errno::EACCES);
     assert_eq!(errno(open("/sys/vm/drop_caches", OpenFlags::RDONLY)), Errno::EACCES);
+    assert_eq!(errno(open("/new", OpenFlags::WRONLY | OpenFlags::CREAT)), Errno::ENOENT);
     assert_eq!(write("/meminfo", b"1").unwrap_err().errno(), Errno::EINVAL);
     assert_eq!(write("/sys/vm/swappiness", b"1000").unwrap_err().errno(), Errno::EINVAL);
 }
