@@ -124,7 +124,7 @@ build_std() {
     mkdir "$dummy/src"
     printf '[package]\nname = "dummy"\nversion = "0.0.0"\nedition = "2021"\n[lib]\n[workspace]\n' >"$dummy/Cargo.toml"
     printf '#![no_std]\nextern crate alloc;\n' >"$dummy/src/lib.rs"
-    if ! (cd "$dummy" && env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS RUSTUP_TOOLCHAIN="$CHANNEL" RUSTC_BOOTSTRAP=1 \
+    if ! (cd "$dummy" && env -u CARGO_ENCODED_RUSTFLAGS RUSTFLAGS=-Cembed-bitcode=yes RUSTUP_TOOLCHAIN="$CHANNEL" RUSTC_BOOTSTRAP=1 \
         __CARGO_TESTS_ONLY_SRC_ROOT="$source" CARGO_TARGET_DIR="$dummy/target" \
         cargo build --release -Zbuild-std=core,alloc,compiler_builtins \
         -Zbuild-std-features=compiler-builtins-mem --target "$TARGET" >"$dummy/log" 2>&1); then
@@ -134,11 +134,29 @@ build_std() {
     [ -w "$(rustc --print sysroot)" ] && as_root() { "$@"; }
     as_root mkdir -p "$lib"
     as_root cp "$dummy"/target/$TARGET/release/deps/lib{core,alloc,compiler_builtins}-*.rlib "$lib/"
-    rm -rf "$dummy"
+    rm -rf "$dummy" "$TOOLS/library"
     trap - EXIT
 }
 
+# The newest QEMU that can be had: a cached build, a backport, the release's own. A QEMU that is here is taken as it is.
 need_qemu() {
+    local archive
+    compgen -G "$TOOLS/qemu-*/qemu-system-x86_64" >/dev/null && return
+    if archive=$(cached "qemu-*-x86_64.tar.*"); then
+        have xz || apt_install "xz" xz-utils
+        mkdir -p "$TOOLS"
+        tar -C "$TOOLS" -xf "$archive" || die "$archive does not unpack"
+        say "using QEMU from $archive"
+        return
+    fi
+    have qemu-system-x86_64 && return
+    if have apt-get && { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; then
+        backports
+        suite=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")-backports
+        say "installing QEMU"
+        as_root env DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y --no-install-recommends -t "$suite" qemu-system-x86 >/dev/null 2>&1 || true
+    fi
     have qemu-system-x86_64 || apt_install QEMU qemu-system-x86
     have qemu-system-x86_64 || die "qemu-system-x86_64 is still missing"
 }

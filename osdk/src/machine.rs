@@ -12,6 +12,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::accel::Accel;
+use crate::workspace::Workspace;
 
 /// QEMU's exit status after the guest wrote 0x10 (orderly end) to the debug-exit port.
 pub const EXIT_ORDERLY: i32 = 0x10 << 1 | 1;
@@ -93,7 +94,12 @@ impl Machine {
             (Accel::Tcg, Clock::Host) if self.smp > 1 => {
                 command.args(["-accel", "tcg,thread=multi", "-cpu", TCG_CPU])
             }
-            (Accel::Tcg, _) => command.args(["-accel", "tcg,thread=single", "-cpu", TCG_CPU]),
+            (Accel::Tcg, Clock::Host) => {
+                command.args(["-accel", "tcg,thread=single", "-cpu", TCG_CPU])
+            }
+            (Accel::Tcg, Clock::InstructionCount) => {
+                command.args(["-accel", "tcg,thread=single", "-cpu", COUNTED_CPU])
+            }
         };
         if self.clock == Clock::InstructionCount {
             command.args(["-icount", "shift=0,sleep=off", "-seed", "42"]);
@@ -122,6 +128,8 @@ impl Machine {
 
 /// `rep movsb` is slow under translation; without these flags programs choose faster copies.
 const TCG_CPU: &str = "max,-erms,-fsrm";
+/// QEMU ends with "Bad icount read" when a timer is set through an x2APIC while it counts instructions.
+const COUNTED_CPU: &str = "max,-erms,-fsrm,-x2apic";
 
 fn chardev(command: &mut Command, backend: &str, id: &str) {
     let (kind, rest) = backend.split_once(',').unwrap_or((backend, ""));
@@ -141,15 +149,30 @@ fn tethered(program: &Path) -> Command {
     }
 }
 
-/// The QEMU to use: `NACRE_QEMU`, else the one in the path.
+/// The QEMU to use: `NACRE_QEMU`, else the one that the set-up unpacked, else the one in the path.
 pub fn find_qemu() -> Result<PathBuf> {
     if let Some(path) = env::var_os("NACRE_QEMU") {
         return Ok(path.into());
+    }
+    if let Some(path) = Workspace::find().ok().and_then(|workspace| unpacked_qemu(&workspace)) {
+        return Ok(path);
     }
     match find_in_path("qemu-system-x86_64") {
         Some(path) => Ok(path),
         None => bail!("qemu-system-x86_64 is not in the path; run: make setup"),
     }
+}
+
+fn unpacked_qemu(workspace: &Workspace) -> Option<PathBuf> {
+    let folders = workspace.root().join(".toolchain").read_dir().ok()?;
+    let mut found: Vec<_> = folders
+        .flatten()
+        .filter(|folder| folder.file_name().to_string_lossy().starts_with("qemu-"))
+        .map(|folder| folder.path().join("qemu-system-x86_64"))
+        .filter(|file| file.is_file())
+        .collect();
+    found.sort();
+    found.pop()
 }
 
 /// Looks a program up in `PATH`.
@@ -202,7 +225,8 @@ mod tests {
         machine.clock = Clock::InstructionCount;
         machine.second_serial = Some("null".into());
         let line = line(&machine);
-        assert!(line.contains("thread=single") && line.contains("-seed 42"));
+        assert!(line.contains("thread=single") && line.contains("-x2apic"));
+        assert!(line.contains("-seed 42"));
         assert!(line.contains("-chardev null,id=second -serial chardev:second"));
     }
 

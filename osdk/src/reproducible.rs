@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! `cargo osdk reproducible`: two clones in folders of different length must build the same kernel.
+//! `cargo osdk reproducible`: two checkouts in folders of different length must build the same kernel.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -10,6 +10,7 @@ use std::{env, io};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
+use crate::kernel::{Build, Verbosity};
 use crate::workspace::Workspace;
 
 /// Options of `cargo osdk reproducible`.
@@ -25,16 +26,19 @@ pub fn run(workspace: &Workspace, args: &ReproducibleArgs) -> Result<u8> {
     let temporary = tempfile::Builder::new().prefix("nacre-").tempdir()?;
     let folder = args.keep.clone().unwrap_or_else(|| temporary.path().to_owned());
     fs::create_dir_all(&folder)?;
-    if is_dirty(workspace)? {
+    // A checkout without changes is as good as a clone, and mostly built already.
+    let (first, name) = if is_dirty(workspace)? {
         eprintln!("osdk: note: what is not committed is not in the clones");
-    }
-    let first = build_clone(workspace, &folder.join("a"), None)?;
+        (build_clone(workspace, &folder.join("a"), None)?, "a")
+    } else {
+        (Build { verbosity: Verbosity::Quiet, ..Build::release() }.run(workspace)?, "this checkout")
+    };
     let second_home = folder.join("cargo-home-of-the-second");
     mirror_cargo_home(&second_home)?;
     let second =
         build_clone(workspace, &folder.join("second/with/a/longer/path"), Some(&second_home))?;
     let same = fs::read(&first)? == fs::read(&second)?;
-    println!("{}  a", sha256(&first)?);
+    println!("{}  {name}", sha256(&first)?);
     println!("{}  second/with/a/longer/path", sha256(&second)?);
     let (passed, failed) = if same { (1, 0) } else { (0, 1) };
     println!("{passed} passed, {failed} failed");
@@ -43,7 +47,7 @@ pub fn run(workspace: &Workspace, args: &ReproducibleArgs) -> Result<u8> {
 
 fn is_dirty(workspace: &Workspace) -> Result<bool> {
     let output = Command::new("git")
-        .args(["status", "--porcelain", "--untracked-files=no"])
+        .args(["status", "--porcelain"])
         .current_dir(workspace.root())
         .output()
         .context("cannot start git")?;
