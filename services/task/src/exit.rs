@@ -16,6 +16,7 @@ use crate::{
     futex, notify,
     pid::Pid,
     process::Process,
+    rlimit::Resource,
     signal::{GroupSignals, SigInfo, Signal, StopState, send, stop},
     table::{self, Table},
     thread::Thread,
@@ -45,6 +46,14 @@ impl Thread {
     pub fn exit_group(&self, code: i32) {
         exit_group_with(self, (code & 0xff) << 8);
     }
+}
+
+/// The wait status of an end by a signal that dumps core. No core is written,
+/// but the status says so where Linux would have written one.
+pub(crate) fn core_status(process: &Process, signal: Signal) -> i32 {
+    const LEAST_CORE: u64 = 4096;
+    let dumps = process.rlimit(Resource::Core).cur >= LEAST_CORE && process.dumpable() == 1;
+    if dumps { signal.number() | 0x80 } else { signal.number() }
 }
 
 /// Ends the whole process of `thread` with a wait status.

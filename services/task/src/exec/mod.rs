@@ -100,7 +100,7 @@ pub fn execve(thread: &Arc<Thread>, user: &mut UserContext, request: Request) ->
         Ok(image) => commit::take_up(thread, user, image),
         Err(LoadError::Refused(why)) => Err(why),
         Err(LoadError::Fatal) => {
-            exit::exit_group_with(thread, Signal::SEGV.number() | 0x80);
+            exit::exit_group_with(thread, exit::core_status(thread.process(), Signal::SEGV));
             Ok(())
         }
     }

@@ -142,7 +142,7 @@ fn look(thread: &Arc<Thread>) -> Found {
                 return Found::Stop(signal);
             }
             Disposition::Default(DefaultAction::Core) => {
-                return Found::Fatal(signal.number() | 0x80);
+                return Found::Fatal(exit::core_status(process, signal));
             }
             Disposition::Default(_) => return Found::Fatal(signal.number()),
         }
