@@ -29,6 +29,7 @@ pub(crate) struct LastFault {
 
 const PAGE_FAULT: u8 = 14;
 const WRITE: u32 = 1 << 1;
+const USER: u32 = 1 << 2;
 const FETCH: u32 = 1 << 4;
 
 /// Serves an exception that `user` raised: resolves it or raises a signal.
@@ -62,15 +63,21 @@ fn page_fault(thread: &Arc<Thread>, what: &UserException) {
     };
     let Some(mm) = thread.process().mm() else { return };
     thread.count_minor_fault();
+    if what.code & USER == 0 {
+        // The CPU itself reached for memory on the program's behalf (a far
+        // return, say) and may not: no page put there could help.
+        note(thread, what);
+        thread.force_signal(SigInfo::kernel(Signal::SEGV));
+        return;
+    }
     let Err(why) = mm.fault(what.addr as usize, access) else { return };
     let (signal, code) = match why {
         FaultError::NotMapped => (Signal::SEGV, SEGV_MAPERR),
         FaultError::Forbidden => (Signal::SEGV, SEGV_ACCERR),
         FaultError::PastEnd => (Signal::BUS, BUS_ADRERR),
         FaultError::OutOfMemory => {
-            // The memory killer chose somebody, or found nobody: if this thread
-            // lives on it faults again, by when there may be memory.
-            crate::oom::out_of_memory();
+            // The memory killer gave up, or this thread is its victim.
+            crate::signal::send::kill_from_kernel(thread.process());
             return;
         }
     };

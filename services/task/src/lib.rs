@@ -52,7 +52,6 @@ pub use clone::{CloneArgs, clone};
 pub use clone_flags::CloneFlags;
 pub use exit::set_init_exit_hook;
 pub use init::{init, max_threads, start};
-pub use oom::oom_score;
 pub use pid::{PID_MAX, Pid};
 pub use process::{Companion, Process};
 pub use run::{UserEntry, current, set_user_entry, with_current};

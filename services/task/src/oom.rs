@@ -7,12 +7,21 @@
 
 use alloc::sync::{Arc, Weak};
 
-use framework::{mm::PAGE_SIZE, sync::SpinLock, task};
+use framework::{mm::PAGE_SIZE, sync::SpinLock, task, time::monotonic_ns};
 use mm::OomVerdict;
 
 use crate::{process::Process, run, signal::send, table, tree::INIT};
 
-static VICTIM: SpinLock<Weak<Process>> = SpinLock::new(Weak::new());
+/// Who was chosen last, and until when that is enough.
+struct Victim {
+    process: Weak<Process>,
+    patience_ns: u64,
+}
+
+static VICTIM: SpinLock<Victim> = SpinLock::new(Victim { process: Weak::new(), patience_ns: 0 });
+
+/// How long a victim may take to get out before another one is chosen.
+const PATIENCE_NS: u64 = 2_000_000_000;
 
 /// Called by `mm` when a fault finds no memory; may sleep.
 pub(crate) fn out_of_memory() -> OomVerdict {
@@ -28,7 +37,8 @@ pub(crate) fn out_of_memory() -> OomVerdict {
     let Some(victim) = choose() else { return OomVerdict::GiveUp };
     let rss = resident_pages(&victim);
     log::warn!("out of memory: killed process {} ({} KiB)", victim.pid(), rss * PAGE_SIZE / 1024);
-    *VICTIM.lock() = Arc::downgrade(&victim);
+    *VICTIM.lock() =
+        Victim { process: Arc::downgrade(&victim), patience_ns: monotonic_ns() + PATIENCE_NS };
     send::kill_from_kernel(&victim);
     if run::with_current(|thread| thread.is_dying()).unwrap_or(false) {
         return OomVerdict::GiveUp;
@@ -37,14 +47,18 @@ pub(crate) fn out_of_memory() -> OomVerdict {
     OomVerdict::Retry
 }
 
+/// Whether a victim still holds memory that it is about to give back.
 fn is_victim_alive() -> bool {
-    let victim = VICTIM.lock().upgrade();
-    victim.is_some_and(|p| p.mm().is_some() && !p.is_zombie())
+    let (victim, patience_ns) = {
+        let victim = VICTIM.lock();
+        (victim.process.upgrade(), victim.patience_ns)
+    };
+    victim.is_some_and(|p| p.mm().is_some() && !p.is_zombie()) && monotonic_ns() < patience_ns
 }
 
 fn wait_a_little() {
     const PAUSE_NS: u64 = 1_000_000;
-    task::park(Some(framework::time::monotonic_ns() + PAUSE_NS));
+    task::park(Some(monotonic_ns() + PAUSE_NS));
 }
 
 fn resident_pages(process: &Process) -> usize {
@@ -64,20 +78,15 @@ fn choose() -> Option<Arc<Process>> {
     let total = framework::mm::stats().total_pages;
     let candidates = table::processes().into_iter().filter(|p| p.pid() != INIT && !p.is_zombie());
     let scored = candidates.filter_map(|p| {
+        // Chosen before and still not gone: somebody else's turn.
+        if p.is_ending() {
+            return None;
+        }
         let rss = resident_pages(&p);
         let score = badness(rss, p.oom_score_adj(), total)?;
         Some((score, p))
     });
     scored.max_by_key(|(score, _)| *score).map(|(_, process)| process)
-}
-
-/// What /proc/pid/oom_score shows: 0 to 2000.
-pub fn oom_score(process: &Process) -> i64 {
-    let total = framework::mm::stats().total_pages.max(1);
-    match badness(resident_pages(process), process.oom_score_adj(), total) {
-        Some(points) => 1000 + points.min(total as i64) * 1000 / total as i64 * 2 / 3,
-        None => 0,
-    }
 }
 
 #[cfg(test)]

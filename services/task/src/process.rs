@@ -207,6 +207,11 @@ impl Process {
         self.signals.lock().threads.first().cloned()
     }
 
+    /// Whether all threads have been told to end.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.signals.lock().group_exit.is_some()
+    }
+
     /// Whether all threads have ended.
     pub fn is_zombie(&self) -> bool {
         self.signals.lock().threads.is_empty()

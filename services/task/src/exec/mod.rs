@@ -287,12 +287,12 @@ fn describe(elf: &Elf, bias: u64, plan: &stack::Plan, exe: Arc<File>) -> Program
     };
     for segment in &elf.program.segments {
         let range = (segment.addr + bias) as usize..(segment.file_end() + bias) as usize;
-        let known = if segment.is_executable { &mut info.code } else { &mut info.data };
-        if known.end == 0 {
-            *known = range;
-        } else {
-            known.end = known.end.max(range.end);
+        if segment.is_executable {
+            let start = if info.code.end == 0 { range.start } else { info.code.start };
+            info.code = start..range.end;
         }
+        // As on Linux: the highest segment is the data.
+        info.data = range;
     }
     info
 }
