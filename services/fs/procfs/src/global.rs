@@ -10,6 +10,7 @@ use task::{table, uts};
 use crate::format;
 use crate::format::meminfo::MemInfo;
 use crate::format::system::{CpuTime, SystemStat};
+use crate::process;
 use crate::sysctl;
 use crate::text::{Text, put};
 use crate::tree::{GlobalFile, Item};
@@ -89,7 +90,7 @@ fn loadavg(out: &mut Text) -> Result<()> {
     for load in sched::load_average() {
         put!(out, "{load} ");
     }
-    let threads: usize = table::processes().iter().map(|process| process.thread_count()).sum();
+    let threads: usize = process::all().map(|process| process.thread_count()).sum();
     put!(out, "{}/{threads} {}\n", sched::running(), table::last_pid());
     Ok(())
 }
@@ -99,7 +100,7 @@ fn meminfo(out: &mut Text) -> Result<()> {
     let kib = |pages: usize| (pages * mm::PAGE_SIZE / 1024) as u64;
     let used = kib(stats.total_pages.saturating_sub(stats.free_pages));
     let mut anonymous = 0;
-    for process in table::processes() {
+    for process in process::all() {
         anonymous += process.mm().map_or(0, |mm| mm.usage().resident as u64 / 1024);
     }
     let anonymous = anonymous.min(used);

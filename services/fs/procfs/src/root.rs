@@ -50,7 +50,7 @@ impl SelfLink {
 
 /// How many directories there are: processes and sys.
 pub(crate) fn count_directories() -> u32 {
-    table::processes().len() as u32 + 1
+    process::all().count() as u32 + 1
 }
 
 /// Finds an entry of /proc.

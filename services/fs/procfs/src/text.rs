@@ -6,6 +6,9 @@ use core::fmt;
 
 use errno::{Result, err};
 
+/// Room for a line with a path in it.
+const LINE_ROOM: usize = 8192;
+
 /// Text that grows by what fits into memory; running out is remembered and
 /// reported by [`Text::finish`].
 #[derive(Default)]
@@ -41,9 +44,15 @@ impl Text {
         let _ = fmt::Write::write_fmt(self, arguments);
     }
 
-    /// Lets `fill` append to the plain vector.
-    pub(crate) fn with(&mut self, fill: impl FnOnce(&mut Vec<u8>)) {
+    /// Lets `fill` append up to about [`LINE_ROOM`] bytes to the plain vector;
+    /// false if there is no memory for that.
+    pub(crate) fn with(&mut self, fill: impl FnOnce(&mut Vec<u8>)) -> bool {
+        if self.bytes.try_reserve(LINE_ROOM).is_err() {
+            self.is_out_of_memory = true;
+            return false;
+        }
         fill(&mut self.bytes);
+        true
     }
 
     /// The bytes so far.

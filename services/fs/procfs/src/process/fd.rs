@@ -29,8 +29,16 @@ pub(crate) fn find(target: &Target, name: &[u8]) -> Result<i32> {
 
 /// How many descriptors are open.
 pub(crate) fn count(target: &Target) -> u64 {
-    let files = target.thread().map(|thread| thread.files());
-    files.map_or(0, |files| files.open_fds(0, usize::MAX).len() as u64)
+    let Ok(thread) = target.thread() else { return 0 };
+    let files = thread.files();
+    let mut count = 0;
+    let mut from = 0;
+    loop {
+        let batch = files.open_fds(from, BATCH);
+        let Some(last) = batch.last() else { return count };
+        count += batch.len() as u64;
+        from = last.saturating_add(1);
+    }
 }
 
 /// The permission bits of a descriptor's link tell how it is open.

@@ -89,9 +89,6 @@ pub(crate) fn maps(target: &Target, out: &mut Text) -> Result<()> {
     let Some(mm) = space(target)? else { return Ok(()) };
     let Some(reader) = task::current() else { return err!(ESRCH) };
     let root = reader.fs().root();
-    mm.each_area(0, |area| {
-        out.with(|bytes| area.write_maps_line(&root, bytes));
-        true
-    });
+    mm.each_area(0, |area| out.with(|bytes| area.write_maps_line(&root, bytes)));
     Ok(())
 }

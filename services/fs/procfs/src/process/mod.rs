@@ -257,6 +257,16 @@ pub(crate) fn list_tasks(target: &Target, cookie: u64, sink: &mut DirSink<'_>) -
     Ok(())
 }
 
+/// All processes, zombies included, without a list of them.
+pub(crate) fn all() -> impl Iterator<Item = Arc<Process>> {
+    let mut from = 0;
+    core::iter::from_fn(move || {
+        let process = table::next_process(from)?;
+        from = process.pid().saturating_add(1);
+        Some(process)
+    })
+}
+
 /// A decimal number without sign or leading zeros, as names of processes are.
 pub(crate) fn parse_number(name: &[u8]) -> Option<Pid> {
     let is_number = name.first() != Some(&b'0') || name.len() == 1;
