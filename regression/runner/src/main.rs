@@ -4,6 +4,7 @@
 //! `test` runs the suites, `fuzz` the system-call fuzzer, `bench` the microbenchmarks and `list` names the tests. Verdicts
 //! come over a channel of their own (see [`protocol`]); the last line of `test` is `N passed, N failed`.
 
+mod bench;
 mod kernel;
 mod programs;
 mod protocol;
@@ -39,6 +40,8 @@ enum Task {
     Test(TestArgs),
     /// Make random system calls and see that the machine lives.
     Fuzz(FuzzArgs),
+    /// Count instructions of common operations on Nacre and on Linux.
+    Bench(BenchArgs),
     /// Print the names of all tests.
     List,
 }
@@ -98,11 +101,28 @@ struct FuzzArgs {
     workers: u32,
 }
 
+#[derive(Args)]
+struct BenchArgs {
+    /// Measure only this kernel.
+    #[arg(long, value_enum)]
+    kernel: Option<Kind>,
+    /// Nacre's kernel file, instead of the built one.
+    #[arg(long, value_name = "FILE")]
+    kernel_file: Option<PathBuf>,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// Fail if Nacre is over one of its limits.
+    #[arg(long)]
+    check: bool,
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = Workspace::find().and_then(|workspace| match cli.command {
         Task::Test(args) => test(&workspace, &args),
         Task::Fuzz(args) => fuzz(&workspace, &args),
+        Task::Bench(args) => bench(&workspace, &args),
         Task::List => list(&workspace),
     });
     match result {
@@ -192,6 +212,25 @@ fn fuzz(workspace: &Workspace, args: &FuzzArgs) -> Result<ExitCode> {
     }
     println!("{} passed, {} failed", totals.passed, totals.failed);
     Ok(ExitCode::from(u8::from(totals.failed > 0)))
+}
+
+fn bench(workspace: &Workspace, args: &BenchArgs) -> Result<ExitCode> {
+    let programs = Programs::build(workspace)?;
+    let measure = |kind: Kind, file: Option<PathBuf>| {
+        if args.kernel.is_some_and(|only| only != kind) {
+            return Ok(bench::Counts::new());
+        }
+        bench::run(&Kernel::get(kind, file, workspace)?, &programs, &logs(workspace)?)
+    };
+    let nacre = measure(Kind::Nacre, args.kernel_file.clone())?;
+    let linux = measure(Kind::Linux, None)?;
+    let text = if args.json { bench::json(&nacre, &linux) } else { bench::table(&nacre, &linux) };
+    print!("{text}");
+    let over = if args.check { bench::over_limit(&nacre) } else { vec![] };
+    for line in &over {
+        eprintln!("over its limit: {line}");
+    }
+    Ok(ExitCode::from(u8::from(!over.is_empty())))
 }
 
 /// Shell commands after the fuzzer's work: processes, pipes and files.
