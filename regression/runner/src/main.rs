@@ -5,6 +5,7 @@
 //! come over a channel of their own (see [`protocol`]); the last line of `test` is `N passed, N failed`.
 
 mod bench;
+mod boot;
 mod kernel;
 mod programs;
 mod protocol;
@@ -146,6 +147,9 @@ fn list(workspace: &Workspace) -> Result<ExitCode> {
             println!("{}/{test}", suite.name);
         }
     }
+    for name in boot::names() {
+        println!("boot/{name}");
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -161,7 +165,7 @@ fn test(workspace: &Workspace, args: &TestArgs) -> Result<ExitCode> {
         patience: Duration::from_secs(args.patience),
     };
     let shards = share_out(select(&programs, args), args.jobs.max(1));
-    let outcomes: Vec<Outcome> = std::thread::scope(|scope| {
+    let mut outcomes: Vec<Outcome> = std::thread::scope(|scope| {
         let context = &context;
         let running: Vec<_> = shards
             .into_iter()
@@ -170,6 +174,7 @@ fn test(workspace: &Workspace, args: &TestArgs) -> Result<ExitCode> {
             .collect();
         running.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
     });
+    outcomes.extend(boot::run(&kernel, &programs, &context.logs, &boots(args)));
     report::print_plain(kernel.kind, &outcomes, args.verbose);
     if let Some(file) = &args.junit {
         let xml = report::junit(kernel.kind, &outcomes);
@@ -238,11 +243,20 @@ const AFTER: &str = "echo begin after >&100; echo start shell_works >&100; mkdir
     seq 1 1000 | sort -rn | head -n 1 >f && [ $(cat f) = 1000 ] && ls -l / >l && grep -q tests l && \
     [ $(echo $((6*7)) | tr 4 5) = 52 ] && echo ok shell_works >&100; echo end after >&100";
 
+/// Whether a `suite/test` is asked for.
+fn wanted(args: &TestArgs, name: &str) -> bool {
+    (args.only.is_empty() || args.only.iter().any(|text| name.contains(text.as_str())))
+        && !args.skip.iter().any(|text| name.contains(text.as_str()))
+}
+
+/// The boot scenarios that are asked for; none on Linux.
+fn boots(args: &TestArgs) -> Vec<String> {
+    let names = boot::names().filter(|name| wanted(args, &format!("boot/{name}")));
+    names.filter(|_| args.guest.kernel == Kind::Nacre).map(str::to_owned).collect()
+}
+
 fn select<'a>(programs: &'a Programs, args: &TestArgs) -> Vec<Work<'a>> {
-    let wanted = |name: &str| {
-        (args.only.is_empty() || args.only.iter().any(|text| name.contains(text.as_str())))
-            && !args.skip.iter().any(|text| name.contains(text.as_str()))
-    };
+    let wanted = |name: &str| wanted(args, name);
     let suites = programs.suites.iter();
     let work = suites.map(|suite| {
         let tests = suite.tests.iter().filter(|test| wanted(&format!("{}/{test}", suite.name)));
