@@ -23,7 +23,7 @@ use super::pool::{Chunk, FramePool};
 use super::{Frame, NoMemory, PAGE_SIZE};
 use crate::sync::IrqLock;
 
-static POOL: IrqLock<Option<FramePool>> = IrqLock::new(None);
+static POOL: IrqLock<Option<FramePool<'static>>> = IrqLock::new(None);
 /// 1 + the CPU that is inside the pool; 0 if none is.
 static INSIDE: AtomicU32 = AtomicU32::new(0);
 static STASH: IrqLock<Frames<16>> = IrqLock::new(Frames::INITIAL);

@@ -38,9 +38,9 @@ impl Chunk {
 }
 
 /// The free frames.
-pub(super) struct FramePool {
+pub(super) struct FramePool<'a> {
     buddy: FrameAllocator<ORDERS>,
-    chunks: &'static mut [Chunk],
+    chunks: &'a mut [Chunk],
     /// First chunk with a free single frame.
     head: u32,
     /// Free single frames.
@@ -50,9 +50,9 @@ pub(super) struct FramePool {
     total: usize,
 }
 
-impl FramePool {
+impl<'a> FramePool<'a> {
     /// A pool without frames; `chunks` must cover all frame numbers to come.
-    pub(super) const fn new(chunks: &'static mut [Chunk]) -> Self {
+    pub(super) const fn new(chunks: &'a mut [Chunk]) -> Self {
         Self { buddy: FrameAllocator::new(), chunks, head: NONE, singles: 0, free: 0, total: 0 }
     }
 
@@ -219,9 +219,8 @@ mod tests {
     use std::vec;
     use std::vec::Vec;
 
-    fn pool(frames: usize) -> FramePool {
-        let chunks = vec![Chunk::EMPTY; frames.div_ceil(CHUNK)];
-        FramePool::new(Vec::leak(chunks))
+    fn chunks(frames: usize) -> Vec<Chunk> {
+        vec![Chunk::EMPTY; frames.div_ceil(CHUNK)]
     }
 
     fn take(pool: &mut FramePool, want: usize) -> Vec<u32> {
@@ -232,7 +231,8 @@ mod tests {
 
     #[test]
     fn hands_out_every_frame_once_and_takes_all_back() {
-        let mut pool = pool(1000);
+        let mut chunks = chunks(1000);
+        let mut pool = FramePool::new(&mut chunks);
         pool.add(3, 250);
         pool.add(300, 1000);
         assert_eq!(pool.free(), 947);
@@ -251,7 +251,8 @@ mod tests {
 
     #[test]
     fn refuses_a_frame_that_is_not_out() {
-        let mut pool = pool(256);
+        let mut chunks = chunks(256);
+        let mut pool = FramePool::new(&mut chunks);
         pool.add(1, 256);
         let got = take(&mut pool, 1);
         assert!(pool.give_single(got[0]));
@@ -261,7 +262,8 @@ mod tests {
 
     #[test]
     fn blocks_merge_again_after_singles() {
-        let mut pool = pool(1024);
+        let mut chunks = chunks(1024);
+        let mut pool = FramePool::new(&mut chunks);
         pool.add(512, 1024);
         let all = take(&mut pool, 512);
         assert_eq!(all.len(), 512);
@@ -277,7 +279,8 @@ mod tests {
 
     #[test]
     fn random_use_keeps_the_count() {
-        let mut pool = pool(2048);
+        let mut chunks = chunks(2048);
+        let mut pool = FramePool::new(&mut chunks);
         pool.add(1, 2048);
         let (mut singles, mut blocks) = (Vec::new(), Vec::new());
         let mut seed = 12345u64;

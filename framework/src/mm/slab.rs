@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn classes_fit_and_align() {
-        for size in 1..=2048 {
+        for size in (1..=2048).step_by(if cfg!(miri) { 31 } else { 1 }) {
             for align in [1, 8, 16, 32, 64, 128, 512, 1024, 2048] {
                 let class = class_of(size, align).unwrap();
                 let object = SIZES[class];
