@@ -83,7 +83,9 @@ fn finish(
             return None;
         }
         Outcome::Registers => return None,
-        Outcome::Interrupted(restart) => restart,
+        Outcome::RestartSys => Restart::Sys,
+        Outcome::RestartNoHand => Restart::NoHand,
+        Outcome::RestartBlock => Restart::Block,
     };
     if restart == Restart::None {
         cx.user.regs_mut().rax = -i64::from(Errno::EINTR as i32) as u64;
@@ -116,7 +118,9 @@ fn serve_traced(cx: &mut Context, number: u32, row: Option<&'static Row>) -> Opt
     let result = match outcome {
         Outcome::Return(value) => value,
         Outcome::Registers => cx.user.regs().rax as i64,
-        Outcome::Interrupted(_) => -(Errno::EINTR as i64),
+        Outcome::RestartSys | Outcome::RestartNoHand | Outcome::RestartBlock => {
+            -(Errno::EINTR as i64)
+        }
     };
     if !is_last {
         let call = before.unwrap_or_else(|| begin(cx, Some(result)));

@@ -24,15 +24,19 @@ pub enum Level {
     Stub(Errno),
 }
 
-/// What a call leaves behind.
+/// What a call leaves behind. Two registers hold it, so it costs no memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The value for RAX: a result, or a negated errno.
     Return(i64),
     /// The handler has set all registers itself: `rt_sigreturn`, `execve`.
     Registers,
-    /// Ended by a signal, with another way to go on than the row names.
-    Interrupted(Restart),
+    /// Ended by a signal, to go on by [`Restart::Sys`] whatever the row says.
+    RestartSys,
+    /// Ended by a signal, to go on by [`Restart::NoHand`] whatever the row says.
+    RestartNoHand,
+    /// Ended by a signal, to go on by [`Restart::Block`] whatever the row says.
+    RestartBlock,
 }
 
 impl From<Error> for Outcome {

@@ -228,13 +228,14 @@ impl FromArg for UserOut {
     }
 }
 
-/// Refuses what reaches out of user memory, then caps the length as Linux does.
+/// What of a range a transfer may touch: as on Linux only a range that reaches
+/// the upper half is refused at once, and the length is capped.
 #[inline]
 fn transfer_len(addr: usize, len: usize) -> Result<usize> {
-    if addr.checked_add(len).is_none_or(|end| end > framework::mm::USER_MAX) {
+    if addr.checked_add(len).is_none_or(|end| end > isize::MAX as usize) {
         return err!(EFAULT);
     }
-    Ok(len.min(MAX_RW_COUNT))
+    Ok(len.min(MAX_RW_COUNT).min(framework::mm::USER_MAX.saturating_sub(addr)))
 }
 
 /// An array of `struct iovec` whose buffers the kernel reads. Takes two registers.
@@ -298,10 +299,7 @@ fn check_iov(buffers: &mut [(usize, usize)]) -> Result<()> {
     }
     let mut room = MAX_RW_COUNT;
     for (addr, len) in buffers {
-        if addr.checked_add(*len).is_none_or(|end| end > framework::mm::USER_MAX) {
-            return err!(EFAULT);
-        }
-        *len = (*len).min(room);
+        *len = transfer_len(*addr, *len)?.min(room);
         room -= *len;
     }
     Ok(())
@@ -376,7 +374,7 @@ mod tests {
         assert_eq!(check_iov(&mut buffers).unwrap_err().errno(), Errno::EINVAL);
         let mut buffers = vec![(usize::MAX - 3, 8)];
         assert_eq!(check_iov(&mut buffers).unwrap_err().errno(), Errno::EFAULT);
-        let mut buffers = vec![(framework::mm::USER_MAX, 1)];
+        let mut buffers = vec![(isize::MAX as usize, 1)];
         assert_eq!(check_iov(&mut buffers).unwrap_err().errno(), Errno::EFAULT);
     }
 
@@ -386,6 +384,8 @@ mod tests {
         assert_eq!(transfer_len(0x1000, usize::MAX).unwrap_err().errno(), Errno::EFAULT);
         assert_eq!(transfer_len(usize::MAX, 1).unwrap_err().errno(), Errno::EFAULT);
         assert_eq!(transfer_len(0, 0).unwrap(), 0);
+        let top = framework::mm::USER_MAX;
+        assert_eq!(transfer_len(top - 8, 1 << 40).unwrap(), 8);
     }
 
     #[test]

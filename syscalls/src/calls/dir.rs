@@ -61,6 +61,7 @@ fn read_entries(
     let mut batch = Vec::new();
     batch.try_reserve_exact(room.min(FIRST_BATCH)).map_err(|_| error!(ENOMEM))?;
     let mut is_full = false;
+    let start = *file.lock_offset();
     file.readdir(&mut |entry| {
         let longest = (HEAD64 + entry.name.len() + 1).next_multiple_of(8);
         if batch.len() + longest > room || batch.try_reserve(longest).is_err() {
@@ -75,7 +76,11 @@ fn read_entries(
     if batch.is_empty() && is_full {
         return err!(EINVAL, "no room for one entry");
     }
-    cx.vm().write(out.addr(), &batch)?;
+    if let Err(fault) = cx.vm().write(out.addr(), &batch) {
+        // Nothing arrived: the next call starts where this one did.
+        *file.lock_offset() = start;
+        return Err(fault.into());
+    }
     Ok(batch.len())
 }
 

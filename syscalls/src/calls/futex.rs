@@ -5,7 +5,7 @@ use crate::arg::UserPtr;
 use crate::calls::deadline;
 use crate::cx::Context;
 use crate::layout::Timespec;
-use crate::row::{Outcome, Restart};
+use crate::row::Outcome;
 use errno::{Errno, Result, err, error};
 use task::RestartBlock;
 use task::futex::{self, MATCH_ANY, Scope};
@@ -95,12 +95,10 @@ fn wait(
 ) -> Result<Outcome> {
     match (futex::wait(&cx.thread, at, scope, value, bits, deadline), deadline) {
         (Ok(()), _) => Ok(Outcome::Return(0)),
-        (Err(error), None) if error.errno() == Errno::EINTR => {
-            Ok(Outcome::Interrupted(Restart::Sys))
-        }
+        (Err(error), None) if error.errno() == Errno::EINTR => Ok(Outcome::RestartSys),
         (Err(error), Some(deadline_ns)) if error.errno() == Errno::EINTR => {
             cx.thread.set_restart(RestartBlock { number: SYS_FUTEX, deadline_ns });
-            Ok(Outcome::Interrupted(Restart::Block))
+            Ok(Outcome::RestartBlock)
         }
         (Err(error), _) => Err(error),
     }

@@ -71,7 +71,8 @@ fn target(cx: &Context, pid: Pid) -> Result<Arc<Process>> {
     let (own, other) = (cx.cred(), thread.cred());
     let same_user = [other.uid, other.euid, other.suid].iter().all(|&uid| uid == own.uid);
     let same_group = [other.gid, other.egid, other.sgid].iter().all(|&gid| gid == own.gid);
-    if !(same_user && same_group) && !own.capable(Caps::SYS_RESOURCE) {
+    let is_own = same_user && same_group;
+    if !is_own && !own.capable(Caps::SYS_RESOURCE) {
         return err!(EPERM, "limits of somebody else's process");
     }
     Ok(thread.process().clone())

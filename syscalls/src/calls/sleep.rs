@@ -4,7 +4,7 @@
 use crate::arg::UserPtr;
 use crate::cx::Context;
 use crate::layout::Timespec;
-use crate::row::{Outcome, Restart};
+use crate::row::Outcome;
 use errno::{Errno, Result};
 use task::RestartBlock;
 use time::{ClockId, sleep_until};
@@ -41,7 +41,7 @@ pub(crate) fn sys_clock_nanosleep(
     }
     match sleep_until(&cx.thread, clock, wanted) {
         Ok(()) => Ok(Outcome::Return(0)),
-        Err(error) if error.errno() == Errno::EINTR => Ok(Outcome::Interrupted(Restart::NoHand)),
+        Err(error) if error.errno() == Errno::EINTR => Ok(Outcome::RestartNoHand),
         Err(error) => Err(error),
     }
 }
