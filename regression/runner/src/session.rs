@@ -8,7 +8,9 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use osdk::control;
 use osdk::machine::Clock;
+use osdk::symbols::Symbols;
 
 use crate::kernel::{Kernel, Kind};
 use crate::programs::{Programs, Suite};
@@ -97,9 +99,17 @@ impl Context<'_> {
         end
     }
 
+    fn print_backtrace(&self, why: &str, frames: &[control::Frame]) {
+        match Symbols::load(&self.kernel.image) {
+            Ok(symbols) => eprintln!("{why}\n{}", symbols.backtrace(frames)),
+            Err(error) => eprintln!("{why}\n({error:#})"),
+        }
+    }
+
     fn listen(&self, guest: &mut Guest, run: &mut Run<'_, '_>) -> End {
         let mut booted = false;
         let mut stop: Option<String> = None;
+        let mut frames = Vec::new();
         let mut mark = 0;
         loop {
             match guest.next(if stop.is_some() { Duration::from_secs(3) } else { self.patience }) {
@@ -127,13 +137,16 @@ impl Context<'_> {
                     }
                     event => run.note(event),
                 },
-                Said::Control(line) => {
-                    if let Some(message) = line.strip_prefix("stop ") {
-                        stop = Some(format!("kernel stop: {message}"));
-                    } else if line == "end" && stop.is_some() {
-                        return End { booted, why: stop.unwrap_or_default() };
+                Said::Control(line) => match control::parse(&line) {
+                    control::Event::Stop(message) => stop = Some(format!("kernel stop: {message}")),
+                    control::Event::Frame(frame) => frames.push(frame),
+                    control::Event::End if stop.is_some() => {
+                        let why = stop.unwrap_or_default();
+                        self.print_backtrace(&why, &frames);
+                        return End { booted, why };
                     }
-                }
+                    _ => {}
+                },
                 Said::Closed => {
                     let code = guest.finish(Duration::from_secs(3));
                     let why = stop
