@@ -170,6 +170,10 @@ impl Dentry {
             dcache::remove(&old);
         }
         dcache::insert(&child);
+        // The cache must not keep a removed directory alive by names that it lacks.
+        if self.is_unlinked() {
+            dcache::remove(&child);
+        }
         child
     }
 

@@ -103,12 +103,44 @@ impl TmpInode {
         });
     }
 
-    fn add_links(&self, change: i32) {
+    /// Changes the number of names; returns what it was.
+    fn add_links(&self, change: i32) -> u32 {
         let now = Timestamp::now();
         self.base.update(|attr| {
             attr.ctime = now;
-            attr.nlink = attr.nlink.saturating_add_signed(change);
+            let old = attr.nlink;
+            attr.nlink = old.saturating_add_signed(change);
+            old
+        })
+    }
+
+    /// Takes `count` names back; further names of a file were charged for.
+    fn drop_links(&self, count: u32) {
+        if self.add_links(-(count as i32)) > count {
+            self.sb.uncharge_inode();
+        }
+    }
+
+    /// Adds a name, unless the last one went meanwhile.
+    fn add_name(&self) -> Result<()> {
+        let now = Timestamp::now();
+        let is_linkable = self.base.is_linkable();
+        let old = self.base.update(|attr| {
+            let old = attr.nlink;
+            if old > 0 || is_linkable {
+                attr.ctime = now;
+                attr.nlink = old + 1;
+            }
+            old
         });
+        match old {
+            0 if !is_linkable => err!(ENOENT, "the file has no name any more"),
+            // The inode itself was charged for.
+            0 => Ok(()),
+            _ => self.sb.charge_inode().inspect_err(|_| {
+                self.base.update(|attr| attr.nlink -= 1);
+            }),
+        }
     }
 }
 
@@ -175,17 +207,11 @@ impl Inode for TmpInode {
 
     fn link(&self, name: &[u8], target: &Arc<dyn Inode>) -> Result<()> {
         let target = own(target)?;
-        let is_named = target.base.attr().nlink > 0;
-        if is_named {
-            self.sb.charge_inode()?;
-        }
+        target.add_name()?;
         if let Err(error) = self.dir()?.insert(name, target.clone()) {
-            if is_named {
-                self.sb.uncharge_inode();
-            }
+            target.drop_links(1);
             return Err(error);
         }
-        target.add_links(1);
         self.touch_dir(0);
         Ok(())
     }
@@ -193,10 +219,7 @@ impl Inode for TmpInode {
     fn unlink(&self, name: &[u8], target: &Arc<dyn Inode>) -> Result<()> {
         let target = own(target)?;
         self.dir()?.remove(name);
-        if target.base.attr().nlink > 1 {
-            self.sb.uncharge_inode();
-        }
-        target.add_links(-1);
+        target.drop_links(1);
         self.touch_dir(0);
         Ok(())
     }
@@ -237,12 +260,9 @@ impl Inode for TmpInode {
                 } else {
                     1
                 };
-                if victim.base.attr().nlink > dies {
-                    self.sb.uncharge_inode();
-                }
                 to.replace(rename.new_name, old.clone());
                 from.remove(rename.old_name);
-                victim.add_links(-(dies as i32));
+                victim.drop_links(dies);
                 self.touch_dir(-dir_step(&old));
                 new_dir.touch_dir(0);
             }

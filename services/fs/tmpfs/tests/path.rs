@@ -244,6 +244,22 @@ fn the_cache_is_bounded_and_correct_beyond_its_bound() {
 }
 
 #[test]
+fn a_removed_directory_is_not_kept_by_names_it_lacks() {
+    let w = world();
+    let free = |w: &common::World| w.fs.root().mount().sb().statfs().free_files;
+    let before = free(&w);
+    for n in 0..50 {
+        w.mkdir("/gone").unwrap();
+        w.fs.set_cwd(w.path("/gone"));
+        assert_eq!(w.text(&format!("early{n}")).unwrap_err(), Errno::ENOENT);
+        w.rmdir("/gone").unwrap();
+        assert_eq!(w.text(&format!("late{n}")).unwrap_err(), Errno::ENOENT);
+    }
+    w.fs.set_cwd(w.fs.root());
+    assert_eq!(free(&w), before);
+}
+
+#[test]
 fn threads_agree_on_one_tree() {
     let w = std::sync::Arc::new(world());
     w.mkdir("/t").unwrap();
