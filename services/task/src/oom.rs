@@ -2,10 +2,14 @@
 //! The out-of-memory killer: when a fault finds no memory, somebody has to go.
 //!
 //! The victim is the process that holds most memory, weighted by its
-//! oom_score_adj; the first process and those at -1000 are spared. While a
-//! victim is on its way out nobody else is chosen.
+//! oom_score_adj, and of several that hold about as much the youngest; the first
+//! process and those at -1000 are spared. While a victim is on its way out
+//! nobody else is chosen.
 
-use alloc::sync::{Arc, Weak};
+use alloc::{
+    sync::{Arc, Weak},
+    vec::Vec,
+};
 
 use framework::{mm::PAGE_SIZE, sync::SpinLock, task, time::monotonic_ns};
 use mm::OomVerdict;
@@ -86,7 +90,10 @@ fn choose() -> Option<Arc<Process>> {
         let score = badness(rss, p.oom_score_adj(), total)?;
         Some((score, p))
     });
-    scored.max_by_key(|(score, _)| *score).map(|(_, process)| process)
+    let scored: Vec<_> = scored.collect();
+    let most = scored.iter().map(|(score, _)| *score).max()?;
+    let large = scored.into_iter().filter(|(score, _)| *score >= most - most / 8);
+    large.max_by_key(|(_, process)| process.start_ns()).map(|(_, process)| process)
 }
 
 #[cfg(test)]
