@@ -9,6 +9,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use super::port;
 
 const COM1: u16 = 0x3f8;
+const COM2: u16 = 0x2f8;
 /// QEMU's `isa-debugcon`: one line for each event.
 const CONTROL: u16 = 0xe9;
 
@@ -42,6 +43,20 @@ pub(super) fn init() {
     for (register, value) in [(1, 0), (3, 0x80), (0, 1), (1, 0), (3, 3), (2, 0xc7), (4, 0x0b)] {
         // SAFETY: a UART touches no memory.
         unsafe { port::out8(COM1 + register, value) };
+    }
+}
+
+/// Waits, bounded, until what was written to the serial ports has left them: the
+/// virtual machine may end at once.
+pub(super) fn drain() {
+    const EMPTY: u8 = 0x40;
+    for base in [COM1, COM2] {
+        for _ in 0..1_000_000 {
+            // SAFETY: a UART touches no memory.
+            if unsafe { port::in8(base + 5) } & EMPTY != 0 {
+                break;
+            }
+        }
     }
 }
 

@@ -40,6 +40,7 @@ pub(crate) fn restart() -> ! {
 }
 
 fn end(code: u32) -> ! {
+    super::serial::drain();
     // SAFETY: ends the virtual machine, where the device is present.
     unsafe { port::out32(DEBUG_EXIT, code) };
     // SAFETY: ACPI PM1a control of QEMU's q35: S5.
