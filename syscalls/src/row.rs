@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! What a row of the system-call table holds, and the macro that reads rows.
 //!
-//! [`syscall_table!`] turns the rows of `table.rs` into the array that dispatch
+//! `syscall_table!` turns the rows of `table.rs` into the array that dispatch
 //! indexes, the printers of the trace and the entries of the compatibility page.
 
 use crate::arg::Regs;

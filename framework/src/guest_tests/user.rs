@@ -150,7 +150,7 @@ crate::kernel_test! {
     fn flags_are_sanitised() {
         // pushfq; pop rax; syscall
         let (_space, mut context) = program(&[0x9c, 0x58, 0x0f, 0x05])?;
-        context.regs_mut().rflags = u64::MAX & !0x100;
+        context.regs_mut().rflags = !0x100;
         check!(context.run() == ReturnReason::Syscall);
         // IOPL, NT, RF, VM, VIF and VIP are gone, IF is set.
         check!(context.regs().rax & 0x1b_7000 == 0);

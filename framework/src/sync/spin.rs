@@ -180,6 +180,7 @@ spinning_lock! {
 }
 
 #[inline]
+#[allow(clippy::let_unit_value, reason = "there is no such state on the build machine")]
 fn enter_irq_off() -> arch::IrqState {
     let state = arch::irq_save();
     arch::preempt_disable();

@@ -205,6 +205,7 @@ fn space_ptr(space: Option<&Arc<VmSpace>>) -> *mut VmSpace {
 }
 
 /// Whether the current task's address space is `space`.
+#[cfg(target_os = "none")]
 #[inline]
 pub(crate) fn is_current_space(space: &VmSpace) -> bool {
     let ptr = arch::with_current(|me| me.vm_ptr.load(Ordering::Relaxed));

@@ -59,7 +59,7 @@ pub const MATCH_ANY: u32 = u32::MAX;
 
 impl Key {
     fn of(mm: &Arc<AddressSpace>, addr: usize, scope: Scope) -> Result<Self> {
-        if addr % 4 != 0 {
+        if !addr.is_multiple_of(4) {
             return err!(EINVAL, "not aligned");
         }
         // Bring the page in, so that it has a frame.

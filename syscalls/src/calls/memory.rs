@@ -85,7 +85,7 @@ pub(crate) fn sys_madvise(cx: &mut Context, addr: Addr, len: usize, advice: i32)
 }
 
 /// The address space, told whether the caller may lock more than the limit.
-fn locking_mm<'a>(cx: &'a Context) -> &'a mm::AddressSpace {
+fn locking_mm(cx: &Context) -> &mm::AddressSpace {
     cx.mm().set_lock_exempt(cx.cred().capable(Caps::IPC_LOCK));
     cx.mm()
 }

@@ -96,6 +96,7 @@ pub(crate) fn restart() -> ! {
     std::process::exit(0)
 }
 
+#[expect(clippy::panic, reason = "a stop is a panic where a test can see it")]
 pub(crate) fn stop(reason: core::fmt::Arguments<'_>, place: &core::panic::Location<'_>) -> ! {
     panic!("kernel stop: {reason} at {place}")
 }

@@ -42,10 +42,6 @@ pub(crate) fn current_task() -> Arc<Task> {
     })
 }
 
-pub(crate) fn with_current<R>(f: impl FnOnce(&Task) -> R) -> Option<R> {
-    Some(f(&current_task()))
-}
-
 pub(crate) fn make_runnable(task: Arc<Task>, why: Enqueue) {
     match why {
         Enqueue::Wake => {

@@ -109,6 +109,7 @@ impl CpuLocal {
     }
 }
 
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
 static CPUS: [CpuLocal; MAX_CPUS] = {
     let mut cpus = [const { CpuLocal::new(0) }; MAX_CPUS];
     let mut n = 0;
@@ -131,7 +132,9 @@ pub(super) unsafe fn install(id: u32) -> &'static CpuLocal {
     let base = core::ptr::from_ref(cpu);
     cpu.myself.store(base.cast_mut(), Ordering::Relaxed);
     // SAFETY: the kernel is compiled without thread-local storage: GS is ours.
-    unsafe { asm!("wrgsbase {}", in(reg) base, options(nomem, nostack, preserves_flags)) };
+    unsafe {
+        asm!("wrgsbase {}", in(reg) base.expose_provenance(), options(nomem, nostack, preserves_flags))
+    };
     cpu
 }
 

@@ -228,9 +228,9 @@ pub(super) fn idle() -> ! {
     percpu::irq_off();
     loop {
         schedule(true);
-        // SAFETY: STI takes effect after HLT has started, so a wake-up that came
-        // since the look at the queue still ends the HLT.
         if !percpu::need_resched() {
+            // SAFETY: STI takes effect after HLT has started, so a wake-up that came
+            // since the look at the queue still ends the HLT.
             unsafe { core::arch::asm!("sti", "hlt", "cli") };
         }
     }

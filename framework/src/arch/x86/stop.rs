@@ -118,7 +118,7 @@ fn frame_pointer() -> u64 {
 fn backtrace(mut frame: u64) {
     let text = smp::text_range();
     for _ in 0..32 {
-        if frame % 8 != 0 || !crate::mm::is_kernel_stack(frame as usize, 16) {
+        if !frame.is_multiple_of(8) || !crate::mm::is_kernel_stack(frame as usize, 16) {
             return;
         }
         let at = core::ptr::with_exposed_provenance::<[u64; 2]>(frame as usize);

@@ -24,7 +24,7 @@ pub(super) fn ticks() -> u64 {
 #[inline]
 pub(crate) fn monotonic_ns() -> u64 {
     let ticks = ticks().saturating_sub(BASE.load(Ordering::Relaxed));
-    (u128::from(ticks) * u128::from(MULT.load(Ordering::Relaxed)) >> 32) as u64
+    ((u128::from(ticks) * u128::from(MULT.load(Ordering::Relaxed))) >> 32) as u64
 }
 
 pub(crate) fn tsc_khz() -> u64 {

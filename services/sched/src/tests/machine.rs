@@ -152,7 +152,7 @@ impl Machine {
     /// A running task parks, and is queued elsewhere before its CPU has noticed.
     pub(super) fn wake_while_blocking(&mut self, index: usize, cpus: u64) {
         let task = self.tasks[index].clone();
-        while !self.current[0].as_ref().is_some_and(|t| t.id == task.id) {
+        while self.current[0].as_ref().is_none_or(|t| t.id != task.id) {
             self.run(1);
         }
         task.affinity.store(cpus, Relaxed);

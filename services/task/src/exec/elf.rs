@@ -190,7 +190,7 @@ impl Program {
             interpreter: None,
             has_executable_stack: true,
             headers_addr: 0,
-            span: u64::MAX..0,
+            span: Range { start: u64::MAX, end: 0 },
             align: PAGE,
         };
         for entry in table.chunks_exact(PROGRAM_HEADER_LEN).take(header.count) {

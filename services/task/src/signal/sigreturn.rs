@@ -88,9 +88,10 @@ fn check_selectors(saved: &SigContext, flags: u64) -> Result<()> {
 /// Loads the FPU image at `at`; none means the initial state.
 fn restore_fpu(vm: &VmSpace, user: &mut UserContext, at: u64) -> Result<()> {
     if at == 0 {
-        return Ok(reset_fpu(user));
+        reset_fpu(user);
+        return Ok(());
     }
-    if at % 64 != 0 {
+    if !at.is_multiple_of(64) {
         return err!(EFAULT, "FPU image is not aligned");
     }
     let addr = at as usize;
