@@ -71,7 +71,7 @@ impl Generator {
 pub fn fill(out: &mut [u8]) {
     let mut guard = GENERATOR.lock();
     let wanted = out.len().max(1);
-    if !guard.as_ref().is_some_and(|generator| generator.left >= wanted) {
+    if guard.as_ref().is_none_or(|generator| generator.left < wanted) {
         let old = guard.take();
         *guard = Some(Generator::seeded(old));
     }

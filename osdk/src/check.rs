@@ -46,8 +46,9 @@ const CHECKS: [Check; 12] = [
     }),
     ("documentation", |workspace| {
         let mut command = workspace.cargo();
-        command.env("RUSTDOCFLAGS", "-Dwarnings");
-        command.args(["doc", "--quiet", "--workspace", "--no-deps"]);
+        // The pages are for those who work on the kernel: private items are shown, and may be linked.
+        command.env("RUSTDOCFLAGS", "-Dwarnings -Arustdoc::private_intra_doc_links");
+        command.args(["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items"]);
         outcome(command)
     }),
 ];
