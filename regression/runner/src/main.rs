@@ -4,6 +4,8 @@
 //! `test` runs the suites, `fuzz` the system-call fuzzer, `bench` the microbenchmarks and `list` names the tests. Verdicts
 //! come over a channel of their own (see [`protocol`]); the last line of `test` is `N passed, N failed`.
 
+#![forbid(unsafe_code)]
+
 mod bench;
 mod boot;
 mod kernel;
