@@ -156,9 +156,9 @@ test_job_control() {
         sleep 0.1
         grep -q "^State:.*S" /proc/$pid/status && echo continued
         kill %1
+        sleep 0.3
         wait $pid
         status=$?
-        [ $status = 147 ] && { wait $pid; status=$?; }
         echo $status' 2>/dev/null)
     is states "$(echo $out)" "stopped continued 143"
 }
