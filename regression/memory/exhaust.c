@@ -101,9 +101,11 @@ TEST_LIMIT(copies_of_a_large_process, 60) {
     char *p = mmap(NULL, length, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     memset(p, 1, length);
     pid_t pids[24];
+    PUT("/proc/self/oom_score_adj", "-1000"); /* the killer takes the children */
     for (int k = 0; k < 24; k++) {
         pids[k] = fork();
         if (pids[k] == 0) {
+            PUT("/proc/self/oom_score_adj", "0");
             for (size_t i = 0; i < length; i += 4096) {
                 p[i] = (char)k;
             }

@@ -36,6 +36,9 @@ pub(crate) struct Launch<'a> {
     pub(crate) log: &'a Path,
 }
 
+/// How long lines of the control channel may come after the end of the results channel.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// What a guest said.
 #[derive(Debug)]
 pub(crate) enum Said {
@@ -55,6 +58,8 @@ pub(crate) struct Guest {
     keys: Option<ChildStdin>,
     console: Arc<Mutex<Vec<u8>>>,
     said: Receiver<Said>,
+    /// Whether the results channel has ended.
+    is_closed: bool,
     /// The folder of the sockets; removed at the end.
     _sockets: TempDir,
 }
@@ -79,15 +84,20 @@ impl Guest {
             let console = Arc::clone(&console);
             std::thread::spawn(move || copy_console(output, &console, log));
         }
-        Ok(Self { child, keys, console, said, _sockets: folder })
+        Ok(Self { child, keys, console, said, is_closed: false, _sockets: folder })
     }
 
-    /// The next line, or [`Said::Nothing`] after `patience`.
+    /// The next line, or [`Said::Nothing`] after `patience`. What the control channel said comes before the end.
     pub(crate) fn next(&mut self, patience: Duration) -> Said {
+        let patience = if self.is_closed { LAST_WORDS } else { patience };
         match self.said.recv_timeout(patience) {
+            Ok(Said::Closed) => {
+                self.is_closed = true;
+                self.next(LAST_WORDS)
+            }
             Ok(said) => said,
-            Err(RecvTimeoutError::Timeout) => Said::Nothing,
-            Err(RecvTimeoutError::Disconnected) => Said::Closed,
+            Err(RecvTimeoutError::Timeout) if !self.is_closed => Said::Nothing,
+            Err(_) => Said::Closed,
         }
     }
 

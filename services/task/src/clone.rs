@@ -267,6 +267,7 @@ fn prepare_task(child: &Arc<Thread>, user: UserContext, args: &CloneArgs) -> Res
     if must_look {
         task.raise_interrupt();
     }
+    task.sched().set_affinity(Task::current().sched().affinity());
     Ok(task)
 }
 
