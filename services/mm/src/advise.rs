@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! madvise(2), msync(2) and mincore(2).
 
+use alloc::sync::Arc;
 use core::ops::Range;
 
-use errno::{Errno, err};
+use errno::{Errno, err, error};
 use framework::mm::{Access, PAGE_SIZE};
+use vfs::{FallocateMode, File};
 
 use crate::Result;
 use crate::area::{Area, Backing};
@@ -16,8 +18,10 @@ use crate::space::{AddressSpace, Inner};
 /// Advice values of madvise(2) that Linux 6.12 on Debian knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Advice {
-    /// Reading ahead, huge pages, dumps, merging, ageing: accepted, without effect.
+    /// `MADV_WILLNEED`: accepted, without effect.
     NoEffect,
+    /// Hints that are only noted in the area: flags to clear, flags to set.
+    Hint(AreaFlags, AreaFlags),
     /// `MADV_COLD` and `MADV_PAGEOUT`: without effect, but refused on locked memory.
     Reclaim,
     /// `MADV_DONTNEED`.
@@ -49,9 +53,20 @@ pub enum Advice {
 impl Advice {
     /// The advice of Linux's number.
     pub const fn from_raw(raw: i32) -> Option<Self> {
+        const NONE: AreaFlags = AreaFlags::empty();
+        const READING: AreaFlags = AreaFlags::RANDOM.union(AreaFlags::SEQUENTIAL);
+        const HUGE: AreaFlags = AreaFlags::HUGEPAGE.union(AreaFlags::NOHUGEPAGE);
         Some(match raw {
-            // NORMAL, RANDOM, SEQUENTIAL, WILLNEED, (UN)MERGEABLE, (NO)HUGEPAGE
-            0..=3 | 12..=15 => Self::NoEffect,
+            // NORMAL, RANDOM, SEQUENTIAL, WILLNEED
+            0 => Self::Hint(READING, NONE),
+            1 => Self::Hint(READING, AreaFlags::RANDOM),
+            2 => Self::Hint(READING, AreaFlags::SEQUENTIAL),
+            3 => Self::NoEffect,
+            // MERGEABLE, UNMERGEABLE, HUGEPAGE, NOHUGEPAGE
+            12 => Self::Hint(NONE, AreaFlags::MERGEABLE),
+            13 => Self::Hint(AreaFlags::MERGEABLE, NONE),
+            14 => Self::Hint(HUGE, AreaFlags::HUGEPAGE),
+            15 => Self::Hint(HUGE, AreaFlags::NOHUGEPAGE),
             4 => Self::DontNeed,
             8 => Self::Free,
             9 => Self::Remove,
@@ -68,6 +83,34 @@ impl Advice {
             _ => return None,
         })
     }
+}
+
+/// A range of a file to be freed.
+struct Hole {
+    file: Arc<File>,
+    offset: u64,
+    len: usize,
+}
+
+impl Hole {
+    fn punch(self) -> Result<()> {
+        let mode = FallocateMode::PUNCH_HOLE | FallocateMode::KEEP_SIZE;
+        let offset = i64::try_from(self.offset).map_err(|_| error!(EINVAL, "offset"))?;
+        self.file.fallocate(mode, offset, self.len as i64)
+    }
+}
+
+/// Whether `MADV_REMOVE` fits the area, and what it frees if a file is behind it.
+fn file_hole(area: &Area, piece: &Range<usize>) -> Result<Option<Hole>> {
+    if area.flags.contains(AreaFlags::LOCKED) || area.is_anonymous() {
+        return err!(EINVAL, "advice does not fit the area");
+    }
+    if !area.is_shared() || !area.max_prot.contains(Prot::WRITE) {
+        return err!(EACCES, "not a shared mapping that may be written");
+    }
+    let Backing::File { file, offset, .. } = &area.backing else { return Ok(None) };
+    let offset = offset + (piece.start - area.start) as u64;
+    Ok(Some(Hole { file: file.clone(), offset, len: piece.len() }))
 }
 
 impl AddressSpace {
@@ -96,8 +139,19 @@ impl AddressSpace {
             };
             has_gap |= area.start > at;
             let piece = at.max(area.start)..area.end.min(end);
-            self.advise_area(&mut inner, piece.clone(), advice)?;
             at = piece.end;
+            let hole = match advice {
+                Advice::Remove => file_hole(area, &piece)?,
+                _ => None,
+            };
+            if let Some(hole) = hole {
+                // The file unmaps the pages, for which it takes this lock.
+                drop(inner);
+                hole.punch()?;
+                inner = self.write();
+                continue;
+            }
+            self.advise_area(&mut inner, piece, advice)?;
         }
         if has_gap { err!(ENOMEM, "gap in the range") } else { Ok(()) }
     }
@@ -110,7 +164,6 @@ impl AddressSpace {
             Advice::DontNeed | Advice::Reclaim => is_locked,
             Advice::Free => !area.is_anonymous(),
             Advice::WipeOnFork => !area.is_anonymous(),
-            Advice::Remove => is_locked || area.is_anonymous(),
             _ => false,
         };
         if refuse {
@@ -118,6 +171,7 @@ impl AddressSpace {
         }
         let old = area.flags;
         let new = match advice {
+            Advice::Hint(clear, set) => old - clear | set,
             Advice::DontFork => old | AreaFlags::DONTFORK,
             Advice::DoFork => old - AreaFlags::DONTFORK,
             Advice::WipeOnFork => old | AreaFlags::WIPEONFORK,
@@ -129,7 +183,13 @@ impl AddressSpace {
                 self.vm.unmap(piece);
                 return Ok(());
             }
-            Advice::Remove => return self.remove_pages(area, piece),
+            Advice::Remove => {
+                if let Backing::Shared { pages, .. } = &area.backing {
+                    pages.punch(area.page_index(piece.start)..area.page_index(piece.end));
+                }
+                self.vm.unmap(piece);
+                return Ok(());
+            }
             Advice::NoEffect | Advice::Reclaim | Advice::PopulateRead | Advice::PopulateWrite => {
                 old
             }
@@ -140,21 +200,18 @@ impl AddressSpace {
         Ok(())
     }
 
-    /// `MADV_REMOVE`: frees the pages of the object too.
-    fn remove_pages(&self, area: &Area, piece: Range<usize>) -> Result<()> {
-        if !area.is_shared() || !area.prot.contains(Prot::WRITE) {
-            return err!(EACCES, "not a writable shared mapping");
-        }
-        let Backing::Shared { pages, .. } = &area.backing else {
-            return err!(EOPNOTSUPP, "file cannot punch holes");
-        };
-        pages.punch(area.page_index(piece.start)..area.page_index(piece.end));
-        self.vm.unmap(piece);
-        Ok(())
-    }
-
     fn advise_populate(&self, range: Range<usize>, access: Access) -> Result<()> {
+        let mut readable_until = range.start;
         for page in range.step_by(PAGE_SIZE) {
+            if access == Access::Read && page >= readable_until {
+                // Stricter than a read itself, for which x86 takes any protection.
+                let inner = self.read();
+                let area = inner.areas.find(page).ok_or(error!(ENOMEM, "gap in the range"))?;
+                if !area.prot.contains(Prot::READ) {
+                    return err!(EINVAL, "not readable");
+                }
+                readable_until = area.end;
+            }
             self.fault(page, access).map_err(|error| match error {
                 FaultError::NotMapped | FaultError::OutOfMemory => Errno::ENOMEM,
                 FaultError::Forbidden => Errno::EINVAL,

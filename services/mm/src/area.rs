@@ -84,7 +84,7 @@ pub struct Area {
     pub(crate) max_prot: Prot,
     pub(crate) flags: AreaFlags,
     pub(crate) backing: Backing,
-    /// A private file area that has pages of its own (fork must copy them).
+    /// A private area that has, or had, pages of its own (fork must copy them).
     pub(crate) has_private: AtomicBool,
 }
 
@@ -187,7 +187,6 @@ impl Area {
             && self.prot == next.prot
             && self.max_prot == next.max_prot
             && self.flags == next.flags
-            && !self.flags.contains(AreaFlags::GROWSDOWN)
             && self.backing.continues(self.len(), &next.backing)
     }
 

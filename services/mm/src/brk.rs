@@ -85,6 +85,7 @@ impl Inner {
         }
         let prot = Prot::READ | Prot::WRITE;
         let flags = if self.lock_future { AreaFlags::LOCKED } else { AreaFlags::empty() };
+        let flags = flags | AreaFlags::ACCOUNT;
         self.may_lock_future(new - old, flags)?;
         self.may_expand(new - old, prot, flags)?;
         self.may_add_area()?;

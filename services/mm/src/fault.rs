@@ -141,6 +141,7 @@ impl AddressSpace {
             self.vm.map(page, zero_frame()?, area.prot.perms(), Cow::Yes)?;
             return Ok(());
         }
+        area.has_private.store(true, Relaxed);
         if self.vm.break_cow(page)? == CowOutcome::NotMapped {
             self.vm.map(page, Frame::zeroed()?, area.prot.perms(), Cow::No)?;
         }

@@ -178,5 +178,17 @@ bitflags! {
         /// Mapped `MAP_SHARED` on a file open only for reading: shows as shared,
         /// can never be made writable.
         const MAY_SHARE = 128;
+        /// Counted as committed memory: it was private and writable once.
+        const ACCOUNT = 256;
+        /// `MADV_RANDOM`. This and the following have no effect but to keep areas apart.
+        const RANDOM = 512;
+        /// `MADV_SEQUENTIAL`.
+        const SEQUENTIAL = 1024;
+        /// `MADV_MERGEABLE`.
+        const MERGEABLE = 2048;
+        /// `MADV_HUGEPAGE`.
+        const HUGEPAGE = 4096;
+        /// `MADV_NOHUGEPAGE`.
+        const NOHUGEPAGE = 8192;
     }
 }

@@ -44,10 +44,10 @@ fn copied_pages(area: &Area) -> Option<Sharing> {
         return None;
     }
     match &area.backing {
-        Backing::Anonymous => Some(Sharing::Private),
-        Backing::File { .. } if area.is_private() => {
+        // What only has the common zero frame counts as nothing.
+        Backing::Anonymous | Backing::File { .. } if area.is_private() => {
             area.has_private.load(Relaxed).then_some(Sharing::Private)
         }
-        Backing::File { .. } | Backing::Shared { .. } => None,
+        Backing::Anonymous | Backing::File { .. } | Backing::Shared { .. } => None,
     }
 }

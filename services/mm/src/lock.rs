@@ -116,10 +116,18 @@ impl AddressSpace {
 }
 
 impl Inner {
+    /// Like Linux it stops at the first gap and leaves what it changed before.
     fn set_locked(&mut self, range: Range<usize>, locked: bool) -> Result<()> {
-        let covered = self.areas.covers(range.clone());
-        self.areas.update(range, |area| area.flags.set(AreaFlags::LOCKED, locked))?;
-        if covered { Ok(()) } else { err!(ENOMEM, "gap in the range") }
+        let mut end = range.start;
+        for area in self.areas.overlapping(range.clone()) {
+            if area.start > end {
+                break;
+            }
+            end = area.end.min(range.end);
+        }
+        let covered = range.start..end;
+        self.areas.update(covered, |area| area.flags.set(AreaFlags::LOCKED, locked))?;
+        if end == range.end { Ok(()) } else { err!(ENOMEM, "gap in the range") }
     }
 }
 

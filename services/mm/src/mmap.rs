@@ -100,6 +100,7 @@ impl AddressSpace {
             if request.flags.contains(MapFlags::LOCKED) || inner.lock_future {
                 plan.flags |= AreaFlags::LOCKED;
             }
+            plan.flags |= accounted(plan.prot, plan.flags);
             let flags = plan.flags;
             self.map_planned(&mut inner, range.clone(), plan, request.is_fixed())?;
             (range, flags)
@@ -212,14 +213,14 @@ impl Inner {
 
 fn plan_area(request: &MapRequest, len: u64) -> Result<Plan> {
     if request.flags.contains(MapFlags::ANONYMOUS) {
-        return plan_anonymous(request);
+        return plan_anonymous(request, len);
     }
     let Some(file) = &request.file else { return err!(EBADF) };
     let end = request.offset.checked_add(len);
     if end.is_none_or(|end| end > i64::MAX as u64) {
         return err!(EOVERFLOW, "offset and length");
     }
-    plan_file(request, file)
+    plan_file(request, file, len)
 }
 
 fn stored_flags(request: &MapRequest) -> AreaFlags {
@@ -230,7 +231,13 @@ fn stored_flags(request: &MapRequest) -> AreaFlags {
     }
 }
 
-fn plan_anonymous(request: &MapRequest) -> Result<Plan> {
+/// `ACCOUNT` for private writable memory that is not `MAP_NORESERVE`.
+pub(crate) fn accounted(prot: Prot, flags: AreaFlags) -> AreaFlags {
+    let is_free = flags.intersects(AreaFlags::SHARED | AreaFlags::NORESERVE);
+    if prot.contains(Prot::WRITE) && !is_free { AreaFlags::ACCOUNT } else { AreaFlags::empty() }
+}
+
+fn plan_anonymous(request: &MapRequest, len: u64) -> Result<Plan> {
     if request.flags.contains(MapFlags::HUGETLB) {
         return err!(ENOMEM, "no huge pages");
     }
@@ -240,7 +247,7 @@ fn plan_anonymous(request: &MapRequest) -> Result<Plan> {
         1 if grows => return err!(EINVAL, "a shared stack"),
         1 => {
             flags |= AreaFlags::SHARED | AreaFlags::MAY_SHARE;
-            Backing::Shared { pages: SharedPages::new(), offset: 0 }
+            Backing::Shared { pages: SharedPages::new(len), offset: 0 }
         }
         2 => {
             if grows {
@@ -253,7 +260,7 @@ fn plan_anonymous(request: &MapRequest) -> Result<Plan> {
     Ok(Plan { prot: request.prot.access(), max_prot: Prot::ALL, flags, backing })
 }
 
-fn plan_file(request: &MapRequest, file: &Arc<File>) -> Result<Plan> {
+fn plan_file(request: &MapRequest, file: &Arc<File>, len: u64) -> Result<Plan> {
     if request.flags.contains(MapFlags::HUGETLB) {
         return err!(EINVAL, "not a hugetlbfs file");
     }
@@ -295,7 +302,7 @@ fn plan_file(request: &MapRequest, file: &Arc<File>) -> Result<Plan> {
     let backing = match source {
         MapSource::Pages(pager) => Backing::File { file: file.clone(), pager, offset },
         MapSource::Anonymous if kind == 2 => Backing::Anonymous,
-        MapSource::Anonymous => Backing::Shared { pages: SharedPages::new(), offset },
+        MapSource::Anonymous => Backing::Shared { pages: SharedPages::new(offset + len), offset },
     };
     Ok(Plan { prot: request.prot.access(), max_prot, flags, backing })
 }

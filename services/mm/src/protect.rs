@@ -2,6 +2,7 @@
 //! mprotect(2).
 
 use core::ops::Range;
+use core::sync::atomic::Ordering::Relaxed;
 
 use errno::{Errno, Error, err};
 
@@ -10,6 +11,7 @@ use crate::area::Area;
 use crate::area_map::is_data;
 use crate::flags::{AreaFlags, Prot};
 use crate::layout::{is_aligned, page_up};
+use crate::mmap::accounted;
 use crate::space::{AddressSpace, Inner, exceeds};
 
 impl AddressSpace {
@@ -44,12 +46,29 @@ impl AddressSpace {
             let piece = at..area.end.min(range.end);
             if area.prot != prot {
                 inner.may_protect(area, &piece, prot)?;
-                inner.areas.update(piece.clone(), |area| area.prot = prot)?;
+                inner.areas.update(piece.clone(), |area| {
+                    let was_writable = area.prot.contains(Prot::WRITE);
+                    area.prot = prot;
+                    area.flags = reaccounted(area, was_writable);
+                })?;
                 self.vm.protect(piece.clone(), prot.perms());
             }
             at = piece.end;
         }
         Ok(())
+    }
+}
+
+/// The flags after a change of protection: memory that becomes writable is accounted,
+/// anonymous memory without pages of its own no longer when it ceases to be.
+fn reaccounted(area: &Area, was_writable: bool) -> AreaFlags {
+    let is_writable = area.prot.contains(Prot::WRITE);
+    if is_writable && !was_writable {
+        area.flags | accounted(area.prot, area.flags)
+    } else if !is_writable && area.is_anonymous() && !area.has_private.load(Relaxed) {
+        area.flags - AreaFlags::ACCOUNT
+    } else {
+        area.flags
     }
 }
 

@@ -9,7 +9,8 @@ use alloc::sync::Arc;
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use framework::mm::{Access, Frame};
+use errno::err;
+use framework::mm::{Access, Frame, PAGE_SIZE};
 use framework::sync::Mutex;
 use vfs::{PageMap, Pager};
 
@@ -20,14 +21,17 @@ static NEXT_INODE: AtomicU64 = AtomicU64::new(1);
 /// Frames by page index, shared by all who map them.
 pub struct SharedPages {
     inode: u64,
+    /// Fixed when it is made: a mapping that is grown later gets nothing there.
+    pages: u64,
     frames: Mutex<PageMap<Frame>>,
 }
 
 impl SharedPages {
-    /// An object without any page yet.
-    pub fn new() -> Arc<Self> {
+    /// An object of `bytes`, without any page yet.
+    pub fn new(bytes: u64) -> Arc<Self> {
         let inode = NEXT_INODE.fetch_add(1, Relaxed);
-        Arc::new(Self { inode, frames: Mutex::new(PageMap::new()) })
+        let pages = bytes.div_ceil(PAGE_SIZE as u64);
+        Arc::new(Self { inode, pages, frames: Mutex::new(PageMap::new()) })
     }
 
     /// The number that `/proc/pid/maps` shows as inode.
@@ -44,6 +48,9 @@ impl SharedPages {
 
 impl Pager for SharedPages {
     fn page(&self, index: u64, _access: Access) -> Result<Frame> {
+        if index >= self.pages {
+            return err!(ENXIO, "past the end of the shared memory");
+        }
         let mut frames = self.frames.lock();
         if let Some(frame) = frames.get(index) {
             return Ok(frame.clone());

@@ -25,7 +25,7 @@ impl AddressSpace {
         if !inner.areas.is_free(start..top) {
             return err!(ENOMEM, "stack range in use");
         }
-        let flags = AreaFlags::GROWSDOWN;
+        let flags = AreaFlags::GROWSDOWN | AreaFlags::ACCOUNT;
         inner.may_expand(top - start, prot, flags)?;
         let area = Area::new(start..top, prot.access(), Prot::ALL, flags, Backing::Anonymous);
         inner.areas.insert(area);

@@ -44,13 +44,25 @@ fn check(space: &AddressSpace, model: &Model, what: &str) {
         let seen = peek(space, page(n));
         assert_eq!(seen, (!prot.is_empty()).then_some(*byte), "{what}: byte of page {n}");
     }
-    assert_eq!(areas(space), expected, "{what}: areas");
+    assert_eq!(joined(areas(space)), expected, "{what}: areas");
     let mapped: usize = expected.iter().map(|(range, _)| range.len()).sum();
     let data: usize =
         expected.iter().filter(|(_, p)| p.contains(Prot::WRITE)).map(|(r, _)| r.len()).sum();
     let usage = space.usage();
     assert_eq!((usage.size, usage.data), (mapped, data), "{what}: totals");
     assert!(usage.resident <= mapped, "{what}: resident");
+}
+
+/// Neighbours of equal protection as one: whether they are depends on their past.
+fn joined(areas: Vec<(Range<usize>, Prot)>) -> Vec<(Range<usize>, Prot)> {
+    let mut joined: Vec<(Range<usize>, Prot)> = Vec::new();
+    for (range, prot) in areas {
+        match joined.last_mut() {
+            Some((last, p)) if last.end == range.start && *p == prot => last.end = range.end,
+            _ => joined.push((range, prot)),
+        }
+    }
+    joined
 }
 
 fn protect(space: &AddressSpace, model: &mut Model, range: Range<usize>, prot: Prot) {
@@ -68,9 +80,11 @@ fn remap(space: &AddressSpace, model: &mut Model, from: Range<usize>, to: usize)
     let to = to..to + from.len();
     let flags = RemapFlags::MAYMOVE | RemapFlags::FIXED;
     let len = from.len() * PAGE_SIZE;
+    // Known before the call, which may unmap a part.
+    let is_one = areas(space)
+        .iter()
+        .any(|(area, _)| area.start <= page(from.start) && page(from.end) <= area.end);
     let result = space.mremap(page(from.start), len, len, flags, page(to.start));
-    let is_one = model[from.start].is_some()
-        && from.clone().all(|n| model[n].map(|m| m.0) == model[from.start].map(|m| m.0));
     if from.start < to.end && to.start < from.end {
         let errno = if model[from.start].is_none() { Errno::EFAULT } else { Errno::EINVAL };
         return fails(result, errno);

@@ -125,6 +125,10 @@ fn an_old_length_of_zero_doubles_shared_memory() {
     assert_eq!(peek(&s, twin), Some(4));
     assert!(poke(&s, twin + PAGE_SIZE, 5));
     assert_eq!(peek(&s, at + PAGE_SIZE), Some(5));
+    // The object keeps its size: what is grown beyond it cannot be touched.
+    let grown = s.mremap(at, 2 * PAGE_SIZE, 4 * PAGE_SIZE, RemapFlags::MAYMOVE, 0).unwrap();
+    assert_eq!(peek(&s, grown + PAGE_SIZE), Some(5));
+    assert_eq!(s.fault(grown + 2 * PAGE_SIZE, Access::Read), Err(FaultError::PastEnd));
 }
 
 #[test]
