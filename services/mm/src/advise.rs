@@ -44,6 +44,8 @@ pub enum Advice {
     DontDump,
     /// `MADV_DODUMP`.
     DoDump,
+    /// `MADV_COLLAPSE`: there are no huge pages, so it always fails.
+    Collapse,
     /// `MADV_POPULATE_READ`.
     PopulateRead,
     /// `MADV_POPULATE_WRITE`.
@@ -80,6 +82,7 @@ impl Advice {
             22 => Self::PopulateRead,
             23 => Self::PopulateWrite,
             24 => Self::DontNeedLocked,
+            25 => Self::Collapse,
             _ => return None,
         })
     }
@@ -164,6 +167,7 @@ impl AddressSpace {
             Advice::DontNeed | Advice::Reclaim => is_locked,
             Advice::Free => !area.is_anonymous(),
             Advice::WipeOnFork => !area.is_anonymous(),
+            Advice::Collapse => true,
             _ => false,
         };
         if refuse {
@@ -171,7 +175,7 @@ impl AddressSpace {
         }
         let old = area.flags;
         let new = match advice {
-            Advice::Hint(clear, set) => old - clear | set,
+            Advice::Hint(clear, set) => (old - clear) | set,
             Advice::DontFork => old | AreaFlags::DONTFORK,
             Advice::DoFork => old - AreaFlags::DONTFORK,
             Advice::WipeOnFork => old | AreaFlags::WIPEONFORK,
@@ -190,9 +194,11 @@ impl AddressSpace {
                 self.vm.unmap(piece);
                 return Ok(());
             }
-            Advice::NoEffect | Advice::Reclaim | Advice::PopulateRead | Advice::PopulateWrite => {
-                old
-            }
+            Advice::NoEffect
+            | Advice::Collapse
+            | Advice::Reclaim
+            | Advice::PopulateRead
+            | Advice::PopulateWrite => old,
         };
         if new != old {
             inner.areas.update(piece, |area| area.flags = new)?;

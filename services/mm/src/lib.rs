@@ -23,6 +23,7 @@ mod advise;
 mod area;
 mod area_map;
 mod brk;
+mod evict;
 mod fault;
 mod flags;
 mod fork;

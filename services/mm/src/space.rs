@@ -12,7 +12,7 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use framework::mm::{FaultHandler, PAGE_SIZE, VmSpace};
 use framework::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
-use vfs::{File, Pager};
+use vfs::File;
 
 use crate::area::Backing;
 use crate::area_map::{AreaMap, is_data};
@@ -207,25 +207,6 @@ impl AddressSpace {
                 graveyard.push(area.backing);
             }
         })
-    }
-
-    /// Unmaps the pages of a file from page `first` on: it was truncated.
-    ///
-    /// The caller made the file refuse these pages before, so none comes back.
-    pub fn unmap_file(&self, pager: &dyn Pager, first: u64) {
-        let inner = self.write();
-        for area in inner.areas.iter() {
-            let Backing::File { pager: mapped, offset, .. } = &area.backing else { continue };
-            if !core::ptr::addr_eq(Arc::as_ptr(mapped), pager) {
-                continue;
-            }
-            let skip = first.saturating_sub(offset / PAGE_SIZE as u64);
-            let skip = usize::try_from(skip).ok().and_then(|pages| pages.checked_mul(PAGE_SIZE));
-            if let Some(skip) = skip.filter(|&skip| skip < area.len()) {
-                self.note_peak_rss();
-                self.vm.unmap(area.start + skip..area.end);
-            }
-        }
     }
 
     /// Remembers the resident size before it decreases.

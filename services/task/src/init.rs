@@ -5,7 +5,10 @@ use alloc::sync::Arc;
 
 use cred::Cred;
 use errno::Result;
-use framework::{mm::stats, user::UserContext};
+use framework::{
+    mm::{Frame, stats},
+    user::UserContext,
+};
 use vfs::{FdTable, FsContext, hooks::ProcessHooks};
 
 use crate::{
@@ -25,15 +28,23 @@ use crate::{
 /// Installs what `vfs` and `mm` ask of processes. Called once at boot.
 pub fn init() {
     vfs::hooks::set_process_hooks(&Hooks);
-    vfs::hooks::set_unmap_file(unmap_file);
+    vfs::hooks::set_mappings(&Mappings);
     mm::set_oom_hook(oom::out_of_memory);
 }
 
-/// Takes the pages of a shortened file out of every address space.
-fn unmap_file(pager: &dyn vfs::Pager, first: u64) {
-    for process in table::processes() {
-        if let Some(mm) = process.mm() {
+/// Finds the address spaces that may map a file: those of all processes.
+struct Mappings;
+
+impl vfs::hooks::Mappings for Mappings {
+    fn truncated(&self, pager: &dyn vfs::Pager, first: u64) {
+        for mm in table::processes().into_iter().filter_map(|process| process.mm()) {
             mm.unmap_file(pager, first);
+        }
+    }
+
+    fn replaced(&self, pager: &dyn vfs::Pager, frames: &[(u64, Frame)]) {
+        for mm in table::processes().into_iter().filter_map(|process| process.mm()) {
+            mm.unmap_frames(pager, frames);
         }
     }
 }

@@ -4,6 +4,7 @@
 use alloc::sync::Arc;
 
 use errno::{Result, err};
+use framework::mm::Frame;
 use framework::sync::Once;
 
 use crate::{FileOps, Opening, Pager};
@@ -19,11 +20,17 @@ pub trait ProcessHooks: Send + Sync {
 /// Opens a FIFO by Linux's blocking rules; installed by `ipc`.
 pub type FifoOpen = fn(&Opening<'_>) -> Result<Arc<dyn FileOps>>;
 
-/// Unmaps the pages of a file from an index on, wherever they are mapped; installed by
-/// `task`.
-pub type UnmapFile = fn(pager: &dyn Pager, first: u64);
+/// Takes pages of files out of mappings; installed by `task`.
+pub trait Mappings: Send + Sync {
+    /// The file ends before page `first`: its pages from there on, and private copies
+    /// of them, go.
+    fn truncated(&self, pager: &dyn Pager, first: u64);
+    /// These frames, with their page indices, are no longer the file's; private copies
+    /// of them stay.
+    fn replaced(&self, pager: &dyn Pager, frames: &[(u64, Frame)]);
+}
 
-static UNMAP_FILE: Once<UnmapFile> = Once::new();
+static MAPPINGS: Once<&'static dyn Mappings> = Once::new();
 static PROCESS: Once<&'static dyn ProcessHooks> = Once::new();
 static FIFO: Once<FifoOpen> = Once::new();
 
@@ -38,17 +45,16 @@ pub fn set_fifo_open(open: FifoOpen) {
 }
 
 /// Installs what unmaps pages of files; the first call counts.
-pub fn set_unmap_file(unmap: UnmapFile) {
-    UNMAP_FILE.call_once(|| unmap);
+pub fn set_mappings(mappings: &'static dyn Mappings) {
+    MAPPINGS.call_once(|| mappings);
 }
 
-/// The pages of a file from `first` on are gone (truncated, punched): mappings must not
-/// show them any longer. To be called when [`Pager::page`] refuses them already, without
-/// a lock that `page` takes; only needed for files that were mapped once.
-pub fn pages_gone(pager: &dyn Pager, first: u64) {
-    if let Some(unmap) = UNMAP_FILE.get() {
-        unmap(pager, first);
-    }
+/// What takes pages of files out of mappings.
+///
+/// To be called when [`Pager::page`] gives the old pages no more, without a lock that
+/// `page` takes; only needed for files that were mapped once.
+pub fn mappings() -> Option<&'static dyn Mappings> {
+    MAPPINGS.get().copied()
 }
 
 /// The largest length of a file.

@@ -83,20 +83,21 @@ impl FileData {
         let old = self.size();
         self.size.store(size, Ordering::Release);
         if size < old {
-            self.punch(sb, size, u64::MAX);
-            self.unmap(size, pager);
+            self.punch(sb, size, u64::MAX, None);
+            if let Some(mappings) = self.mappings() {
+                mappings.truncated(pager, size.div_ceil(PAGE));
+            }
         }
     }
 
-    /// Takes pages that were freed from `from` on out of mappings.
-    fn unmap(&self, from: u64, pager: &dyn Pager) {
-        if self.was_mapped.load(Ordering::Relaxed) {
-            hooks::pages_gone(pager, from.div_ceil(PAGE));
-        }
+    /// Who has to know of pages that go, if the file was ever mapped.
+    fn mappings(&self) -> Option<&'static dyn hooks::Mappings> {
+        hooks::mappings().filter(|_| self.was_mapped.load(Ordering::Relaxed))
     }
 
-    /// Makes the bytes `from..to` zeros and frees whole pages.
-    fn punch(&self, sb: &TmpSuper, from: u64, to: u64) {
+    /// Makes the bytes `from..to` zeros and frees whole pages, taking them out of
+    /// shared mappings of `mapped`.
+    fn punch(&self, sb: &TmpSuper, from: u64, to: u64, mapped: Option<&dyn Pager>) {
         let (first, last) = (from / PAGE, to / PAGE);
         let (head, tail) = ((from % PAGE) as usize, (to % PAGE) as usize);
         if first == last {
@@ -115,11 +116,21 @@ impl FileData {
         {
             frame.zero(0..tail);
         }
-        let start = from.div_ceil(PAGE);
+        let mut index = from.div_ceil(PAGE);
+        let told = mapped.and_then(|pager| Some((pager, self.mappings()?)));
         loop {
-            let freed = self.pages.lock().pop_in(start, last);
-            if freed.is_none() {
-                return;
+            let freed = {
+                let mut pages = self.pages.lock();
+                match pages.next_from(index).filter(|&next| next < last) {
+                    Some(next) => {
+                        index = next;
+                        pages.remove(next)
+                    }
+                    None => return,
+                }
+            };
+            if let (Some(frame), Some((pager, mappings))) = (freed, told) {
+                mappings.replaced(pager, &[(index, frame)]);
             }
             sb.uncharge_pages(1);
         }
@@ -242,8 +253,7 @@ impl FileOps for TmpInode {
         let _writing = data.writing.lock();
         file.remove_setid();
         if mode.contains(FallocateMode::PUNCH_HOLE) {
-            data.punch(self.sb(), at, end);
-            data.unmap(at, self);
+            data.punch(self.sb(), at, end, Some(self));
             self.base().touch_modified();
             return Ok(());
         }

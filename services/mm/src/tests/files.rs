@@ -179,6 +179,27 @@ fn the_end_of_the_file_is_the_end() {
 }
 
 #[test]
+fn holes_take_shared_pages_and_leave_private_copies() {
+    let store = Store::new(3);
+    let file = store.opened(OpenFlags::RDWR, MountFlags::empty());
+    let s = space();
+    let shared = s.mmap(&request(&file, 3, RW, MapFlags::SHARED)).unwrap();
+    let private = s.mmap(&request(&file, 3, RW, MapFlags::PRIVATE)).unwrap();
+    assert!(poke(&s, private + PAGE_SIZE, 70));
+    assert_eq!(
+        (peek(&s, shared + PAGE_SIZE), peek(&s, private + 2 * PAGE_SIZE)),
+        (Some(2), Some(3))
+    );
+    let holes = [(1, 1), (2, 2)].map(|(index, n)| {
+        let fresh = Frame::zeroed().unwrap();
+        (index, core::mem::replace(&mut store.frames.lock()[n], fresh))
+    });
+    s.unmap_frames(store.as_ref(), &holes);
+    assert_eq!((peek(&s, shared + PAGE_SIZE), peek(&s, private + PAGE_SIZE)), (Some(0), Some(70)));
+    assert_eq!((peek(&s, shared), peek(&s, private + 2 * PAGE_SIZE)), (Some(1), Some(0)));
+}
+
+#[test]
 fn access_modes_are_checked() {
     let store = Store::new(1);
     let open = |flags| store.opened(flags, MountFlags::empty());
