@@ -13,6 +13,7 @@ use crate::area::{Area, Backing};
 use crate::fault::FaultError;
 use crate::flags::{AreaFlags, Prot, SyncFlags};
 use crate::layout::{TASK_SIZE, is_aligned, page_up};
+use crate::shared::SharedPages;
 use crate::space::{AddressSpace, Inner};
 
 /// Advice values of madvise(2) that Linux 6.12 on Debian knows.
@@ -88,32 +89,48 @@ impl Advice {
     }
 }
 
-/// A range of a file to be freed.
-struct Hole {
-    file: Arc<File>,
-    offset: u64,
-    len: usize,
+/// A range of an object to be freed.
+enum Hole {
+    File { file: Arc<File>, offset: u64, len: usize },
+    Shared { pages: Arc<SharedPages>, indices: Range<u64> },
 }
 
 impl Hole {
-    fn punch(self) -> Result<()> {
-        let mode = FallocateMode::PUNCH_HOLE | FallocateMode::KEEP_SIZE;
-        let offset = i64::try_from(self.offset).map_err(|_| error!(EINVAL, "offset"))?;
-        self.file.fallocate(mode, offset, self.len as i64)
+    /// What `MADV_REMOVE` frees of `piece`, if it fits the area.
+    fn new(area: &Area, piece: &Range<usize>) -> Result<Self> {
+        if area.flags.contains(AreaFlags::LOCKED) || area.is_anonymous() {
+            return err!(EINVAL, "advice does not fit the area");
+        }
+        if !area.is_shared() || !area.max_prot.contains(Prot::WRITE) {
+            return err!(EACCES, "not a shared mapping that may be written");
+        }
+        match &area.backing {
+            Backing::Anonymous => err!(EINVAL, "nothing behind it"),
+            Backing::Shared { pages, .. } => {
+                let indices = area.page_index(piece.start)..area.page_index(piece.end);
+                Ok(Self::Shared { pages: pages.clone(), indices })
+            }
+            Backing::File { file, offset, .. } => {
+                let offset = offset + (piece.start - area.start) as u64;
+                Ok(Self::File { file: file.clone(), offset, len: piece.len() })
+            }
+        }
     }
-}
 
-/// Whether `MADV_REMOVE` fits the area, and what it frees if a file is behind it.
-fn file_hole(area: &Area, piece: &Range<usize>) -> Result<Option<Hole>> {
-    if area.flags.contains(AreaFlags::LOCKED) || area.is_anonymous() {
-        return err!(EINVAL, "advice does not fit the area");
+    /// Frees it; the object takes the pages out of all mappings.
+    fn punch(self, space: &AddressSpace) -> Result<()> {
+        match self {
+            Self::File { file, offset, len } => {
+                let mode = FallocateMode::PUNCH_HOLE | FallocateMode::KEEP_SIZE;
+                let offset = i64::try_from(offset).map_err(|_| error!(EINVAL, "offset"))?;
+                file.fallocate(mode, offset, len as i64)
+            }
+            Self::Shared { pages, indices } => {
+                pages.punch(indices, space);
+                Ok(())
+            }
+        }
     }
-    if !area.is_shared() || !area.max_prot.contains(Prot::WRITE) {
-        return err!(EACCES, "not a shared mapping that may be written");
-    }
-    let Backing::File { file, offset, .. } = &area.backing else { return Ok(None) };
-    let offset = offset + (piece.start - area.start) as u64;
-    Ok(Some(Hole { file: file.clone(), offset, len: piece.len() }))
 }
 
 impl AddressSpace {
@@ -143,14 +160,11 @@ impl AddressSpace {
             has_gap |= area.start > at;
             let piece = at.max(area.start)..area.end.min(end);
             at = piece.end;
-            let hole = match advice {
-                Advice::Remove => file_hole(area, &piece)?,
-                _ => None,
-            };
-            if let Some(hole) = hole {
-                // The file unmaps the pages, for which it takes this lock.
+            if advice == Advice::Remove {
+                let hole = Hole::new(area, &piece)?;
+                // Taking pages out of mappings takes this lock.
                 drop(inner);
-                hole.punch()?;
+                hole.punch(self)?;
                 inner = self.write();
                 continue;
             }
@@ -187,14 +201,8 @@ impl AddressSpace {
                 self.vm.unmap(piece);
                 return Ok(());
             }
-            Advice::Remove => {
-                if let Backing::Shared { pages, .. } = &area.backing {
-                    pages.punch(area.page_index(piece.start)..area.page_index(piece.end));
-                }
-                self.vm.unmap(piece);
-                return Ok(());
-            }
             Advice::NoEffect
+            | Advice::Remove
             | Advice::Collapse
             | Advice::Reclaim
             | Advice::PopulateRead

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Pages of files that go while they are mapped: truncation and holes.
+//! Pages of objects that go while they are mapped: truncation and holes.
 
 use alloc::sync::Arc;
 
@@ -52,7 +52,8 @@ impl Area {
     fn maps(&self, pager: &dyn Pager) -> bool {
         match &self.backing {
             Backing::File { pager: mapped, .. } => core::ptr::addr_eq(Arc::as_ptr(mapped), pager),
-            Backing::Anonymous | Backing::Shared { .. } => false,
+            Backing::Shared { pages, .. } => core::ptr::addr_eq(Arc::as_ptr(pages), pager),
+            Backing::Anonymous => false,
         }
     }
 }

@@ -220,13 +220,23 @@ impl AddressSpace {
                 _ => Access::Read,
             };
             while page < end {
-                if !self.vm.is_mapped(page) {
+                if !self.is_filled(page, access) {
                     self.fault(page, access)?;
                 }
                 page += PAGE_SIZE;
             }
         }
         Ok(())
+    }
+}
+
+impl AddressSpace {
+    /// True when an access would not fault: also not for a copy of its own.
+    fn is_filled(&self, page: usize, access: Access) -> bool {
+        match access {
+            Access::Write => self.vm.query(page).is_some_and(|mapping| !mapping.cow),
+            Access::Read | Access::Exec => self.vm.is_mapped(page),
+        }
     }
 }
 

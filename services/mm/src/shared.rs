@@ -15,6 +15,7 @@ use framework::sync::Mutex;
 use vfs::{PageMap, Pager};
 
 use crate::Result;
+use crate::space::AddressSpace;
 
 static NEXT_INODE: AtomicU64 = AtomicU64::new(1);
 
@@ -39,10 +40,24 @@ impl SharedPages {
         self.inode
     }
 
-    /// Gives back the pages of an index range: `MADV_REMOVE`.
-    pub(crate) fn punch(&self, range: Range<u64>) {
-        let mut frames = self.frames.lock();
-        while frames.pop_in(range.start, range.end).is_some() {}
+    /// Gives back the pages of an index range, here in `space` and wherever else they
+    /// are mapped: `MADV_REMOVE`.
+    pub(crate) fn punch(&self, range: Range<u64>, space: &AddressSpace) {
+        let mut from = range.start;
+        loop {
+            let mut frames = self.frames.lock();
+            let Some(index) = frames.next_from(from).filter(|&index| index < range.end) else {
+                return;
+            };
+            let Some(frame) = frames.remove(index) else { return };
+            drop(frames);
+            from = index;
+            let gone = [(index, frame)];
+            space.unmap_frames(self, &gone);
+            if let Some(mappings) = vfs::hooks::mappings() {
+                mappings.replaced(self, &gone);
+            }
+        }
     }
 }
 

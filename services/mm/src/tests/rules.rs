@@ -214,6 +214,10 @@ fn locking() {
     fails(s.madvise(page(1), PAGE_SIZE, Advice::DontNeed), Errno::EINVAL);
     fails(s.msync(page(1), PAGE_SIZE, SyncFlags::INVALIDATE), Errno::EBUSY);
     fails(s.mlock(page(3), 2 * PAGE_SIZE, LockMode::Now), Errno::ENOMEM);
+    // The common zero page is no page of one's own.
+    assert_eq!(peek(&s, page(0)), Some(0));
+    s.mlock(page(0), PAGE_SIZE, LockMode::Now).unwrap();
+    assert!(s.vm().query(page(0)).is_some_and(|mapping| !mapping.cow));
     s.munlock(page(0), 4 * PAGE_SIZE).unwrap();
     assert_eq!((s.usage().locked, areas(&s).len()), (0, 1));
     fails(s.mlockall(LockAll::ONFAULT), Errno::EINVAL);
