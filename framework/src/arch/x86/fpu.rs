@@ -253,28 +253,36 @@ impl UserState {
 
     pub(crate) fn load_fpu(&self, image: &[u8]) -> Result<(), BadFpu> {
         let legacy = image.get(..LEGACY_BYTES).ok_or(BadFpu)?;
-        let mut area = Area::new().map_err(|_| BadFpu)?;
-        area.put(0, legacy);
-        if image.len() >= area.size {
-            let header = image.get(LEGACY_BYTES..LEGACY_BYTES + HEADER_BYTES).ok_or(BadFpu)?;
+        let word = |at: usize| {
+            let bytes = legacy.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
+            bytes.map_or(0, u32::from_le_bytes)
+        };
+        let full = image.get(..fpu_size());
+        if let Some(header) =
+            full.and_then(|full| full.get(LEGACY_BYTES..LEGACY_BYTES + HEADER_BYTES))
+        {
             let (bv, reserved) = header.split_first_chunk().ok_or(BadFpu)?;
             // The standard form: XCOMP_BV and all reserved bytes are zero.
             if u64::from_le_bytes(*bv) & !fpu_features() != 0 || reserved.iter().any(|b| *b != 0) {
                 return Err(BadFpu);
             }
-            let size = area.size;
-            area.put(LEGACY_BYTES, image.get(LEGACY_BYTES..size).ok_or(BadFpu)?);
         }
-        let mxcsr = legacy.get(MXCSR..MXCSR + 4).ok_or(BadFpu)?;
-        let mxcsr = u32::from_le_bytes(mxcsr.try_into().map_err(|_| BadFpu)?);
         self.with(|saved| {
-            let mask = saved.area.bytes().get(MXCSR_MASK..MXCSR_MASK + 4);
-            let mask = mask.and_then(|m| m.try_into().ok()).map_or(0, u32::from_le_bytes);
+            let area = saved.area.bytes_mut();
+            let mask = area.get(MXCSR_MASK..MXCSR_MASK + 4).and_then(|mask| mask.try_into().ok());
             // A zero mask means the default (SDM vol. 1, 11.6.6).
-            if mxcsr & !(if mask == 0 { 0xffbf } else { mask }) != 0 {
+            let mask = mask.map(u32::from_le_bytes).filter(|mask| *mask != 0).unwrap_or(0xffbf);
+            if word(MXCSR) & !mask != 0 {
                 return Err(BadFpu);
             }
-            saved.area = area;
+            match full {
+                Some(full) => area.copy_from_slice(full),
+                // The other components go to their initial state.
+                None => {
+                    saved.area.put(0, legacy);
+                    saved.area.put(XSTATE_BV, &3_u64.to_le_bytes());
+                }
+            }
             Ok(())
         })
     }
