@@ -225,7 +225,21 @@ fn new_process(parent: &Arc<Thread>, args: &CloneArgs) -> Result<Arc<Thread>> {
     let thread = Thread::new(new);
     process.signals.lock().threads.push(thread.clone());
 
+    if let Err(why) = register(from, parent_pid, &thread) {
+        process.signals.lock().threads.clear();
+        return Err(why);
+    }
+    Ok(thread)
+}
+
+/// Enters a new process in the table. A parent that was killed meanwhile gets no
+/// child any more: who kills all processes would miss it.
+fn register(from: &Process, parent_pid: Pid, thread: &Thread) -> Result<()> {
+    let process = thread.process();
     let mut table = table::lock();
+    if from.signals.lock().group_exit.is_some() {
+        return err!(EINTR, "the process is ending");
+    }
     let pid = table.allocate_pid()?;
     process.set_pid(pid);
     thread.set_tid(pid);
@@ -233,7 +247,7 @@ fn new_process(parent: &Arc<Thread>, args: &CloneArgs) -> Result<Arc<Thread>> {
     if let Some(node) = table.get(pid) {
         process.note_relations(node.parent, node.group, node.session);
     }
-    Ok(thread)
+    Ok(())
 }
 
 fn child_sighand(from: &Process, flags: CloneFlags) -> Arc<Sighand> {

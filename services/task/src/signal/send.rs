@@ -5,7 +5,7 @@
 //! receiving process held. What must wait until the lock is dropped (nothing
 //! so far) would go through its result.
 
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
 
 use cred::{Caps, Cred};
 use errno::{Errno, Result, err, error};
@@ -23,6 +23,9 @@ use crate::{
     thread::Thread,
     tree::INIT,
 };
+
+/// How often a signal to many looks for processes that came in meanwhile.
+const MAX_PASSES: usize = 1000;
 
 /// Who sends: kernel signals may end the first process when they are faults.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -244,36 +247,53 @@ pub fn kill(sender: &Thread, pid: Pid, signal: Option<Signal>) -> Result<()> {
 
 /// kill(2) and kill(0) of a process group: enough if one may be signalled.
 pub fn kill_group(sender: &Thread, group: Pid, signal: Option<Signal>) -> Result<()> {
-    send_to_many(sender, &table::members(group), signal)
+    let mut outcome = err!(ESRCH, "no such process group");
+    let mut any = false;
+    for_each_once(
+        || table::members(group),
+        |target| {
+            let sent = send_checked(sender, target, signal);
+            any |= sent.is_ok();
+            outcome = sent;
+        },
+    );
+    if any { Ok(()) } else { outcome }
 }
 
 /// kill(-1): all processes but the first and the caller's own.
 pub fn kill_all(sender: &Thread, signal: Option<Signal>) -> Result<()> {
-    let mut targets = table::processes();
-    targets.retain(|p| p.pid() != INIT && p.pid() != sender.pid());
-    if targets.is_empty() {
-        return err!(ESRCH, "nobody to signal");
-    }
     let mut outcome = Ok(());
-    for target in &targets {
+    let mut any = false;
+    for_each_once(table::processes, |target| {
+        if target.pid() == INIT || target.pid() == sender.pid() {
+            return;
+        }
+        any = true;
         match send_checked(sender, target, signal) {
             // Not being allowed is no error here, as on Linux.
             Err(e) if e.errno() == Errno::EPERM => {}
             other => outcome = other,
         }
-    }
-    outcome
+    });
+    if any { outcome } else { err!(ESRCH, "nobody to signal") }
 }
 
-fn send_to_many(sender: &Thread, targets: &[Arc<Process>], signal: Option<Signal>) -> Result<()> {
-    let mut outcome = err!(ESRCH, "no such process group");
-    let mut any = false;
-    for target in targets {
-        let sent = send_checked(sender, target, signal);
-        any |= sent.is_ok();
-        outcome = sent;
+/// Calls `each` for every process that `list` gives, and for those that come in
+/// meanwhile: a signal to many leaves no child of theirs out.
+fn for_each_once(list: impl Fn() -> Vec<Arc<Process>>, mut each: impl FnMut(&Arc<Process>)) {
+    let mut seen = BTreeSet::new();
+    for _ in 0..MAX_PASSES {
+        let mut found_new = false;
+        for process in list() {
+            if seen.insert(process.pid()) {
+                found_new = true;
+                each(&process);
+            }
+        }
+        if !found_new {
+            return;
+        }
     }
-    if any { Ok(()) } else { outcome }
 }
 
 fn find_process(pid: Pid) -> Result<Arc<Process>> {
