@@ -14,16 +14,18 @@ use alloc::sync::Arc;
 use class::Receiver;
 use framework::host::Untrusted;
 use framework::sync::{IrqLock, Once};
+use framework::time;
 
 use crate::wire::{
     FCR_SETUP, FIFO_SIZE, IER_RECEIVE, IIR_FIFO_ON, LCR_8N1, LCR_DLAB, LineStatus, MCR_SETUP,
     Register, accept, divisor,
 };
 
-/// Status reads until a full FIFO counts as stuck.
-const SEND_BUDGET: usize = 50_000;
+/// Time until a full FIFO counts as stuck, in nanoseconds: the host's side may
+/// be slow on a busy machine, and what is sent must not get lost for that.
+const PATIENCE_NS: u64 = 2_000_000_000;
 
-/// The same once it was stuck before.
+/// Status reads for a line that was stuck before.
 const STUCK_BUDGET: usize = 16;
 
 /// Bytes taken in one interrupt.
@@ -99,17 +101,25 @@ impl<P: Ports> Uart<P> {
         self.ports.write(Register::InterruptEnable, IER_RECEIVE);
     }
 
-    /// Sends bytes; a burst that finds no room in time is dropped.
+    /// Sends bytes; what a stuck line does not take in time is dropped.
     pub(crate) fn send(&self, bytes: &[u8]) {
         let mut rest = bytes;
+        let mut waits_until_ns = None;
         while !rest.is_empty() {
             let mut line = self.line.lock();
-            let (burst, later) = rest.split_at_checked(line.burst).unwrap_or((rest, &[]));
-            rest = later;
-            let budget = if line.is_stuck { STUCK_BUDGET } else { SEND_BUDGET };
-            line.is_stuck = !self.wait_until_empty(budget);
-            if !line.is_stuck {
+            let budget = if line.is_stuck { STUCK_BUDGET } else { 1 };
+            if self.wait_until_empty(budget) {
+                let (burst, later) = rest.split_at_checked(line.burst).unwrap_or((rest, &[]));
                 burst.iter().for_each(|byte| self.ports.write(Register::Data, *byte));
+                rest = later;
+                line.is_stuck = false;
+                waits_until_ns = None;
+                continue;
+            }
+            let now_ns = time::monotonic_ns();
+            line.is_stuck |= now_ns >= *waits_until_ns.get_or_insert(now_ns + PATIENCE_NS);
+            if line.is_stuck {
+                return;
             }
         }
     }
