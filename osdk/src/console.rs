@@ -3,6 +3,8 @@
 
 use std::io::{self, IsTerminal, Read, Write};
 use std::sync::Mutex;
+use std::sync::mpsc::{self, SyncSender};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
@@ -83,24 +85,28 @@ pub enum Newlines {
     Plain,
 }
 
+/// Chunks of output that may wait for a slow reader: 256 MiB.
+const QUEUE_CHUNKS: usize = 4096;
+const CHUNK_LEN: usize = 64 * 1024;
+
 /// Copies the console to `to` until it ends.
-pub fn copy_output(mut from: impl Read, mut to: impl Write, newlines: Newlines) -> io::Result<()> {
-    let mut buffer = [0; 8192];
+///
+/// Takes in what comes even while `to` is slow: the serial port of a guest gives up on a host that does not read.
+pub fn copy_output(
+    from: impl Read + Send + 'static,
+    mut to: impl Write,
+    newlines: Newlines,
+) -> io::Result<()> {
+    let (sender, chunks) = mpsc::sync_channel(QUEUE_CHUNKS);
+    let reader = thread::spawn(move || read_chunks(from, &sender));
     let mut filter = NewlineFilter::default();
     let mut filtered = Vec::new();
-    loop {
-        let len = match from.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(len) => len,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        let chunk = buffer.get(..len).unwrap_or_default();
+    for chunk in chunks {
         match newlines {
-            Newlines::Raw => to.write_all(chunk)?,
+            Newlines::Raw => to.write_all(&chunk)?,
             Newlines::Plain => {
                 filtered.clear();
-                filter.push(chunk, &mut filtered);
+                filter.push(&chunk, &mut filtered);
                 to.write_all(&filtered)?;
             }
         }
@@ -109,7 +115,25 @@ pub fn copy_output(mut from: impl Read, mut to: impl Write, newlines: Newlines) 
     filtered.clear();
     filter.finish(&mut filtered);
     to.write_all(&filtered)?;
-    to.flush()
+    to.flush()?;
+    reader.join().unwrap_or(Ok(()))
+}
+
+fn read_chunks(mut from: impl Read, to: &SyncSender<Vec<u8>>) -> io::Result<()> {
+    let mut buffer = vec![0; CHUNK_LEN];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(len) => {
+                let chunk = buffer.get(..len).unwrap_or_default().to_vec();
+                if to.send(chunk).is_err() {
+                    return Ok(());
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// The key that ends a run when pressed three times within a second: Ctrl-].

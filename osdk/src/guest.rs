@@ -106,6 +106,8 @@ impl Guest {
             terminal = RawTerminal::enter();
             output = child.stdout.take().map(|from| {
                 let sender = sender.clone();
+                // A refusal leaves the pipe as it is.
+                let _ = rustix::pipe::fcntl_setpipe_size(&from, PIPE_LEN);
                 thread::spawn(move || {
                     let copied = copy_output(from, io::stdout().lock(), newlines);
                     if copied.is_err() {
@@ -254,6 +256,9 @@ fn listen(listener: UnixListener, sender: Sender<Message>, ready: Sender<()>) {
         let _ = sender.send(Message::ControlClosed);
     });
 }
+
+/// Room for output between QEMU and this process.
+const PIPE_LEN: usize = 1 << 20;
 
 /// How long a guest that does not tell may take until its console is ready for input.
 const READY_LIMIT: Duration = Duration::from_secs(3);

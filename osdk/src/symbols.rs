@@ -48,39 +48,51 @@ impl Symbols {
         let starts_function =
             self.loader.find_symbol_info(address).is_some_and(|symbol| symbol.address() == address);
         let probe = if starts_function { address } else { address.wrapping_sub(1) };
-        let mut places = Vec::new();
         // Functions that the linker dropped stand at address 0 in the line table.
-        let Some(symbol) = self.loader.find_symbol(probe) else { return places };
+        let Some(symbol) = self.loader.find_symbol(probe) else { return Vec::new() };
+        // The symbol has the whole path; the line table has only the last name of a function.
+        let outermost = strip_hash(&addr2line::demangle_auto(symbol.into(), None));
+        let mut places = Vec::new();
         if let Ok(mut frames) = self.loader.find_frames(probe) {
             while let Ok(Some(frame)) = frames.next() {
                 let name = frame.function.as_ref().and_then(|name| name.demangle().ok());
+                let function = name.map_or_else(|| outermost.clone(), |name| strip_hash(&name));
                 let line = frame.location.and_then(|at| Some((tidy(at.file?), at.line?)));
-                if let Some(name) = name {
-                    places.push(Place { function: strip_hash(&name), line });
-                }
+                places.push(Place { function, line });
             }
         }
-        if places.is_empty() {
-            let function = strip_hash(&addr2line::demangle_auto(symbol.into(), None));
-            places.push(Place { function, line: None });
+        match places.last_mut() {
+            Some(last) => last.function = outermost,
+            None => places.push(Place { function: outermost, line: None }),
         }
         places
     }
 
-    /// A backtrace as text, one numbered entry per function.
+    /// A backtrace as text, one numbered entry per function; a function that calls itself is named once.
     pub fn backtrace(&self, frames: &[Frame]) -> String {
-        let mut out = String::new();
-        let mut number = 0;
+        let mut entries: Vec<(String, usize)> = Vec::new();
         for &frame in frames {
             let places = self.places(frame);
-            if places.is_empty() {
-                out += &format!("  {number:>3}: {:#018x} (not in the kernel)\n", frame.address);
-                number += 1;
+            let texts = if places.is_empty() {
+                vec![format!("{:#018x} (not in the kernel)", frame.address)]
+            } else {
+                places.iter().map(Place::to_string).collect()
+            };
+            for text in texts {
+                match entries.last_mut() {
+                    Some((last, times)) if *last == text => *times += 1,
+                    _ => entries.push((text, 1)),
+                }
             }
-            for place in places {
-                out += &format!("  {number:>3}: {place}\n");
-                number += 1;
+        }
+        let mut out = String::new();
+        let mut number = 0;
+        for (text, times) in entries {
+            out += &format!("  {number:>3}: {text}\n");
+            if times > 1 {
+                out += &format!("             … {times} times\n");
             }
+            number += times;
         }
         out
     }

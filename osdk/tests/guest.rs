@@ -72,13 +72,13 @@ fn the_programs_bytes_and_status() {
 
 #[test]
 fn a_stop_is_70_with_a_backtrace() {
-    let control = "stop lost it\nframe 0x100000 0\nframe 0xdead0000 0\nend\n";
+    let control = "stop lost it\nframe 0x100000 0\nframe 0xdead0000 0\nframe 0xdead0000 0\nend\n";
     let Some(kernel) = fake("", control, "-DVALUE=0x11") else { return };
     let output = run(&kernel, &["--quiet"], b"");
     assert_eq!(output.status.code(), Some(70));
     let said = text(&output.stderr);
     assert!(said.starts_with("kernel stop: lost it\nbacktrace:\n    0: _start\n"), "{said}");
-    assert!(said.contains("(not in the kernel)"), "{said}");
+    assert!(said.contains("(not in the kernel)\n             … 2 times\n"), "{said}");
 }
 
 #[test]
