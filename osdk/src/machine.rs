@@ -202,7 +202,7 @@ mod tests {
     }
 
     fn line(machine: &Machine) -> String {
-        let command = machine.command(Path::new("/tmp/a,b/ctl"));
+        let command = machine.command(Path::new("/run/a,b/ctl"));
         let args: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy()).collect();
         args.join(" ")
     }
@@ -212,7 +212,7 @@ mod tests {
         let line = line(machine().append("quiet"));
         assert!(line.contains("-accel tcg,thread=single"));
         assert!(line.contains("-chardev stdio,id=console,signal=off -serial chardev:console"));
-        assert!(line.contains("-chardev socket,id=control,path=/tmp/a,,b/ctl"));
+        assert!(line.contains("-chardev socket,id=control,path=/run/a,,b/ctl"));
         assert!(line.contains("-append console=ttyS0 quiet"));
         assert!(!line.contains("-initrd") && !line.contains("icount"));
     }
