@@ -2,9 +2,11 @@
 //! Tasks: waking, deadlines, preemption, interrupting programs.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::program;
+use crate::cpu::CpuSet;
 use crate::sync::{Mutex, Wait, WaitError, WaitQueue};
 use crate::task::{Task, TaskBuilder};
 use crate::user::ReturnReason;
@@ -55,6 +57,27 @@ crate::kernel_test! {
             crate::task::yield_now();
         }
         check!(*sum.0.lock() == 800);
+    }
+
+    fn cpus_exchange_their_tasks() {
+        // Each task asks for the other CPU again and again. Its CPU then often chooses a
+        // task that the other CPU is about to leave, and the other way round.
+        let ended = Arc::new(AtomicU64::new(0));
+        let cpus: Vec<_> = crate::cpu::all().take(2).collect();
+        for n in 0..4 {
+            let (ended, cpus) = (ended.clone(), cpus.clone());
+            let spawned = TaskBuilder::new("wanderer", move || {
+                for &cpu in cpus.iter().cycle().skip(n).take(4000) {
+                    Task::current().sched().set_affinity(CpuSet::of(cpu));
+                    crate::task::yield_now();
+                }
+                ended.fetch_add(1, Ordering::SeqCst);
+            });
+            check!(spawned.spawn().is_ok());
+        }
+        while ended.load(Ordering::SeqCst) < 4 {
+            crate::task::yield_now();
+        }
     }
 
     fn a_busy_kernel_task_is_preempted() {

@@ -155,7 +155,10 @@ fn compile(files: &[PathBuf], include: &Path, program: &Path) -> Result<()> {
         return Ok(());
     }
     let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
+    // Under another name first: a second runner may be running the old program or building the same one.
+    let fresh = program.with_extension(std::process::id().to_string());
     let mut command = Command::new(compiler);
-    command.args(FLAGS).arg("-I").arg(include).args(files).arg("-o").arg(program);
-    run(&mut command)
+    command.args(FLAGS).arg("-I").arg(include).args(files).arg("-o").arg(&fresh);
+    run(&mut command)?;
+    std::fs::rename(&fresh, program).with_context(|| program.display().to_string())
 }

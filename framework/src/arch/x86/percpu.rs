@@ -37,6 +37,8 @@ pub(super) struct CpuLocal {
     /// The address space that the last switch left; dropped behind it.
     pub(super) left_space: UnsafeCell<Option<Arc<VmSpace>>>,
     pub(super) idle: UnsafeCell<Option<Arc<Task>>>,
+    /// What the idle task runs next, once another CPU has left it.
+    pub(super) awaited: UnsafeCell<Option<Arc<Task>>>,
     pub(super) apic_id: AtomicU32,
     pub(super) is_idle: AtomicBool,
     pub(super) switched_ns: AtomicU64,
@@ -76,6 +78,7 @@ impl CpuLocal {
             previous: UnsafeCell::new(core::ptr::null()),
             left_space: UnsafeCell::new(None),
             idle: UnsafeCell::new(None),
+            awaited: UnsafeCell::new(None),
             apic_id: AtomicU32::new(0),
             is_idle: AtomicBool::new(false),
             switched_ns: AtomicU64::new(0),

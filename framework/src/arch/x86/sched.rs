@@ -2,8 +2,10 @@
 //! Switching tasks: parking, waking, preempting, idling.
 //!
 //! A CPU holds one reference count of its current task (`CpuLocal::current`). A
-//! task that parks stays on its CPU (`is_on_cpu`) until the switch is through;
-//! who wants to run it elsewhere waits for that.
+//! task that parks or is preempted stays on its CPU (`is_on_cpu`) until the switch
+//! is through; who wants to run it elsewhere waits for that. While it waits for
+//! long, a CPU stands on its idle task, which nobody else ever wants: else two CPUs
+//! that exchange their tasks would wait for each other for ever.
 
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
@@ -14,6 +16,10 @@ use super::{apic, deadline, irq_restore, irq_save, tsc};
 use crate::cpu::{CpuId, CpuSet};
 use crate::mm::{self, VmSpace};
 use crate::task::{Enqueue, Task, TaskBuilder, scheduler, state};
+
+/// Looks at a task on another CPU before the detour over the idle task; a switch
+/// takes less.
+const LEAVE_SPINS: u32 = 500;
 
 unsafe extern "C" {
     fn switch_stacks(save: *mut u64, next: u64);
@@ -135,22 +141,62 @@ fn schedule(can_go_on: bool) {
     if !can_go_on {
         percpu::with_current(|me| policy.task_blocked(cpu.id(), me));
     }
-    let next = match policy.pick_next(cpu.id(), go_on) {
-        Some(next) => next,
-        None => {
-            // SAFETY: only this CPU touches its slot, set at boot.
-            match unsafe { &*cpu.idle.get() } {
-                Some(idle) => idle.clone(),
-                None => crate::fatal("a CPU without idle task"),
-            }
-        }
-    };
+    let next = policy.pick_next(cpu.id(), go_on).unwrap_or_else(|| idle_task(cpu));
     if Arc::as_ptr(&next) == previous {
         return;
     }
-    switch_to(cpu, next, can_go_on);
+    if is_idle {
+        run_from_idle(cpu, next);
+    } else if leaves_soon(&next) {
+        switch_to(cpu, next, can_go_on);
+    } else {
+        // SAFETY: only this CPU touches its slot; its idle task empties it at once.
+        unsafe { *cpu.awaited.get() = Some(next) };
+        switch_to(cpu, idle_task(cpu), can_go_on);
+    }
 }
 
+/// Switches from the idle task to `next`, then to what is awaited each time the
+/// idle task comes back.
+fn run_from_idle(cpu: &'static CpuLocal, next: Arc<Task>) {
+    let mut next = Some(next);
+    while let Some(task) = next {
+        wait_until_left(&task);
+        switch_to(cpu, task, true);
+        // SAFETY: only this CPU, which the idle task never leaves, touches its slot.
+        next = unsafe { (*cpu.awaited.get()).take() };
+    }
+}
+
+fn idle_task(cpu: &CpuLocal) -> Arc<Task> {
+    // SAFETY: only this CPU touches its slot, set at boot.
+    match unsafe { &*cpu.idle.get() } {
+        Some(idle) => idle.clone(),
+        None => crate::fatal("a CPU without idle task"),
+    }
+}
+
+/// Waits a little for another CPU to switch away from the task.
+#[inline]
+fn leaves_soon(task: &Task) -> bool {
+    (0..LEAVE_SPINS).any(|n| {
+        if n > 0 {
+            super::spin_hint();
+        }
+        !task.machine.is_on_cpu.load(Ordering::Acquire)
+    })
+}
+
+/// Waits for another CPU to switch away from the task. Only idle tasks wait here,
+/// so that CPU does not wait for this one.
+#[inline]
+fn wait_until_left(task: &Task) {
+    while task.machine.is_on_cpu.load(Ordering::Acquire) {
+        super::spin_hint();
+    }
+}
+
+/// Runs a task that is on no CPU.
 fn switch_to(cpu: &'static CpuLocal, next: Arc<Task>, forced: bool) {
     cpu.add(percpu::SWITCHES, 1);
     let previous = cpu.current_ptr();
@@ -160,9 +206,6 @@ fn switch_to(cpu: &'static CpuLocal, next: Arc<Task>, forced: bool) {
     // SAFETY: the pointer is null or points to a state that the task owns.
     if let Some(user) = unsafe { from.machine.user.load(Ordering::Relaxed).as_ref() } {
         user.park();
-    }
-    while next.machine.is_on_cpu.load(Ordering::Acquire) {
-        super::spin_hint();
     }
     next.machine.is_on_cpu.store(true, Ordering::Relaxed);
     next.sched().set_cpu(cpu.id());
