@@ -36,6 +36,8 @@ fn bring_up() {
     devfs::init();
     ipc::init();
     procfs::init();
+    sysfs::init();
+    configfs::init();
     let consoles: alloc::vec::Vec<_> = uart::probe()
         .into_iter()
         .map(|port| port as alloc::sync::Arc<dyn class::Console>)

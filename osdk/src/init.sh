@@ -4,6 +4,8 @@
 export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/root TERM="${TERM:-vt100}" USER=root LOGNAME=root SHELL=/bin/sh
 [ -e /proc/self ] || mount -t proc proc /proc
 [ -e /dev/zero ] || mount -t devtmpfs dev /dev
+[ -e /sys/kernel ] || mount -t sysfs sysfs /sys
+[ -e /sys/kernel/config/tsm ] || [ ! -d /sys/kernel/config ] || mount -t configfs configfs /sys/kernel/config 2>/dev/null
 hostname -F /etc/hostname 2>/dev/null
 cd "$HOME"
 [ -z "$LINES$COLUMNS" ] || stty rows "$LINES" cols "$COLUMNS" </dev/console

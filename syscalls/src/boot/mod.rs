@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! From a started machine to its first program.
 //!
-//! [`run`] makes the root file system from the initramfs, mounts /dev and
+//! [`run`] makes the root file system from the initramfs, mounts /dev, /sys and
 //! /proc, opens the console and starts process 1: what `nacre.exec` asks for,
 //! or the init programs that Linux would try. The assembly calls it once, with
 //! drivers, scheduler and file-system types in place.

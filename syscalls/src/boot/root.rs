@@ -8,7 +8,12 @@ use errno::{Errno, Result};
 use vfs::{Follow, Mount, MountFlags, Path, Resolver, mount};
 
 /// What is mounted at the start: type and place.
-const MOUNTS: [(&str, &str); 2] = [("devtmpfs", "/dev"), ("proc", "/proc")];
+const MOUNTS: [(&str, &str); 4] = [
+    ("devtmpfs", "/dev"),
+    ("proc", "/proc"),
+    ("sysfs", "/sys"),
+    ("configfs", "/sys/kernel/config"),
+];
 
 /// Makes the root with all that is on it.
 pub(super) fn make() -> Result<Path> {

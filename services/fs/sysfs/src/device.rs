@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Devices in /sys: a folder, the links of its class, and the link by number.
+
+use alloc::format;
+use alloc::string::String;
+
+use errno::Result;
+use vfs::DeviceId;
+
+use crate::tree::{link, readable};
+
+/// In which list of numbers a device is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbering {
+    /// Character devices.
+    Char,
+    /// Block devices.
+    Block,
+}
+
+/// A device to be shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Device<'a> {
+    /// Its folder's parent below /sys, as `devices/virtual/misc`.
+    pub parent: &'a str,
+    /// Its class, as `misc`.
+    pub class: &'a str,
+    /// Its name, also that of its node in /dev.
+    pub name: &'a str,
+    /// Its number.
+    pub dev: DeviceId,
+    /// Whose number it is.
+    pub numbering: Numbering,
+}
+
+/// Shows a device: `dev`, `uevent` and `subsystem` in its folder, and the links to it.
+/// Returns the folder, below /sys.
+///
+/// # Errors
+/// `ENOTDIR` if a part of a path is no directory.
+pub fn device(device: &Device<'_>) -> Result<String> {
+    let Device { parent, class, name, dev, numbering } = *device;
+    let (major, minor) = (dev.major, dev.minor);
+    let folder = format!("{parent}/{name}");
+    let number = format!("{major}:{minor}");
+    let event = format!("MAJOR={major}\nMINOR={minor}\nDEVNAME={name}\n");
+    let event = if numbering == Numbering::Block { event + "DEVTYPE=disk\n" } else { event };
+    let line = format!("{number}\n");
+    readable(&format!("{folder}/dev"), move |out| {
+        out.push_str(&line);
+        Ok(())
+    })?;
+    readable(&format!("{folder}/uevent"), move |out| {
+        out.push_str(&event);
+        Ok(())
+    })?;
+    link(&format!("{folder}/subsystem"), &format!("class/{class}"))?;
+    link(&format!("class/{class}/{name}"), &folder)?;
+    match numbering {
+        Numbering::Char => link(&format!("dev/char/{number}"), &folder)?,
+        Numbering::Block => {
+            link(&format!("dev/block/{number}"), &folder)?;
+            link(&format!("block/{name}"), &folder)?;
+        }
+    }
+    Ok(folder)
+}
