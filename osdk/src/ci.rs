@@ -132,7 +132,11 @@ fn commands(workspace: &Workspace, job: Job) -> Result<Vec<Command>> {
         Job::Check => vec![osdk(&["check"])?],
         Job::Host => vec![cargo(&["test", "--workspace", "--quiet"])],
         Job::Guest => vec![osdk(&["test", "--smp", "2"])?],
-        Job::Regression => vec![regression(&["test", "--kernel", "nacre"])],
+        Job::Regression => {
+            let on_two_cpus =
+                ["test", "--smp", "2", "--only", "process/", "--only", "signal/", "--only", "pipe/"];
+            vec![regression(&["test"]), regression(&on_two_cpus)]
+        }
         Job::Oracle => vec![regression(&["test", "--kernel", "linux"])],
         Job::FuzzSyscalls => vec![fuzz("1"), fuzz("2"), fuzz("3")],
         Job::Reproducible => vec![osdk(&["reproducible"])?],

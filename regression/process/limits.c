@@ -246,3 +246,24 @@ TEST(unknown_system_calls) {
     EXPECT_ERRNO(syscall(0x7fffffff), ENOSYS);
     EXPECT_ERRNO(syscall(180), ENOSYS);
 }
+
+/* Uses this much of a CPU. */
+static void burn_ms(long ms) {
+    struct timespec used;
+    do {
+        OK(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used));
+    } while (used.tv_sec * 1000 + used.tv_nsec / 1000000 < ms);
+}
+
+TEST(busy_loops_run_in_parallel) {
+    if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
+        SKIP("needs two CPUs");
+    }
+    long long start = test_now_ms();
+    pid_t first = SPAWN(burn_ms(400)), second = SPAWN(burn_ms(400));
+    EXPECT_EXIT(first, 0);
+    EXPECT_EXIT(second, 0);
+    long long took = test_now_ms() - start;
+    EXPECT_GE(took, 400);
+    EXPECT_LT(took, 600);
+}

@@ -165,6 +165,7 @@ fn test(workspace: &Workspace, args: &TestArgs) -> Result<ExitCode> {
         mem_mib: args.guest.mem,
         logs: logs(workspace)?,
         patience: Duration::from_secs(args.patience),
+        append: "",
     };
     let shards = share_out(select(&programs, args), args.jobs.max(1));
     let mut outcomes: Vec<Outcome> = std::thread::scope(|scope| {
@@ -197,6 +198,8 @@ fn fuzz(workspace: &Workspace, args: &FuzzArgs) -> Result<ExitCode> {
         mem_mib: args.guest.mem,
         logs: logs(workspace)?,
         patience: Duration::from_secs(120),
+        // Shown, so that the console's log tells what the kernel complained of.
+        append: "loglevel=5",
     };
     let (seed, calls, workers) = (args.seed, args.calls, args.workers);
     let words =

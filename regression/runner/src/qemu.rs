@@ -169,7 +169,10 @@ fn machine(launch: &Launch<'_>, sockets: &Path) -> Result<Machine> {
     machine.mem = format!("{}M", launch.mem_mib);
     machine.clock = launch.clock;
     machine.second_serial = Some(format!("socket,path={}", sockets.join("results").display()));
-    machine.append("quiet loglevel=1 rdinit=/tests/init");
+    machine.append("rdinit=/tests/init");
+    if !launch.append.contains("loglevel=") {
+        machine.append("quiet loglevel=1");
+    }
     if launch.kernel.kind == Kind::Linux {
         machine.append("panic=-1 oops=panic random.trust_cpu=on");
     }

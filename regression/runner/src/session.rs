@@ -28,6 +28,8 @@ pub(crate) struct Context<'a> {
     pub(crate) smp: u32,
     /// Memory per guest in MiB.
     pub(crate) mem_mib: u32,
+    /// Words for the end of the kernel's command line.
+    pub(crate) append: &'a str,
     /// Where logs go.
     pub(crate) logs: PathBuf,
     /// Longest silence of a guest before it counts as hung.
@@ -81,7 +83,7 @@ impl Context<'_> {
             let launch = Launch {
                 kernel: self.kernel,
                 initramfs: &initramfs,
-                append: "",
+                append: self.append,
                 smp: self.smp,
                 mem_mib: self.mem_mib,
                 clock: Clock::Host,
