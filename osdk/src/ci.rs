@@ -133,8 +133,9 @@ fn commands(workspace: &Workspace, job: Job) -> Result<Vec<Command>> {
         Job::Host => vec![cargo(&["test", "--workspace", "--quiet"])],
         Job::Guest => vec![osdk(&["test", "--smp", "2"])?],
         Job::Regression => {
-            let on_two_cpus =
-                ["test", "--smp", "2", "--only", "process/", "--only", "signal/", "--only", "pipe/"];
+            let on_two_cpus = [
+                "test", "--smp", "2", "--only", "process/", "--only", "signal/", "--only", "pipe/",
+            ];
             vec![regression(&["test"]), regression(&on_two_cpus)]
         }
         Job::Oracle => vec![regression(&["test", "--kernel", "linux"])],
