@@ -11,7 +11,7 @@ const SYSCALLS: u32 = 200;
 const ASSEMBLY: u32 = 300;
 
 /// The services, as a stack; those of one height do not use one another.
-const SERVICES: [(&str, u32); 10] = [
+const SERVICES: [(&str, u32); 11] = [
     // Driver traits answer in errno's terms, so it lies below them.
     ("errno", 5),
     ("cred", 101),
@@ -23,6 +23,7 @@ const SERVICES: [(&str, u32); 10] = [
     ("ipc", 106),
     ("tty", 107),
     ("fs", 108),
+    ("attest", 109),
 ];
 
 /// Arrows that break the order.

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The CCEL table and the event log, below /sys/firmware/acpi/tables.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use errno::Result;
+
+use crate::platform::Platform;
+
+/// Makes the files if there is a table; for root only, as on Linux.
+pub(crate) fn register(platform: &Arc<dyn Platform>) -> Result<()> {
+    let Some((table, log)) = platform.ccel() else { return Ok(()) };
+    sysfs::binary("firmware/acpi/tables/CCEL", 0o400, Arc::new(Bytes(table)))?;
+    sysfs::binary("firmware/acpi/tables/data/CCEL", 0o400, Arc::new(Bytes(log)))
+}
+
+struct Bytes(Vec<u8>);
+
+impl sysfs::Binary for Bytes {
+    fn size(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<usize> {
+        let rest = usize::try_from(offset).ok().and_then(|at| self.0.get(at..));
+        let mut count = 0;
+        for (to, from) in out.iter_mut().zip(rest.unwrap_or_default()) {
+            *to = *from;
+            count += 1;
+        }
+        Ok(count)
+    }
+}
