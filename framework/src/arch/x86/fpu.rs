@@ -244,8 +244,8 @@ impl UserState {
     pub(crate) fn save_fpu(&self, out: &mut [u8]) -> usize {
         self.with(|saved| {
             let len = out.len().min(saved.area.size);
-            for (to, from) in out.iter_mut().zip(saved.area.bytes()) {
-                *to = *from;
+            if let (Some(to), Some(from)) = (out.get_mut(..len), saved.area.bytes().get(..len)) {
+                to.copy_from_slice(from);
             }
             len
         })
@@ -263,7 +263,8 @@ impl UserState {
         {
             let (bv, reserved) = header.split_first_chunk().ok_or(BadFpu)?;
             // The standard form: XCOMP_BV and all reserved bytes are zero.
-            if u64::from_le_bytes(*bv) & !fpu_features() != 0 || reserved.iter().any(|b| *b != 0) {
+            let is_standard = *reserved == [0; HEADER_BYTES - 8];
+            if u64::from_le_bytes(*bv) & !fpu_features() != 0 || !is_standard {
                 return Err(BadFpu);
             }
         }
