@@ -16,6 +16,7 @@ mod arch;
 pub mod boot;
 pub mod control;
 pub mod cpu;
+pub mod cvm;
 #[cfg(all(target_os = "none", feature = "ktest"))]
 mod guest_tests;
 pub mod host;

@@ -7,6 +7,7 @@
 //! Trust: every value read is the host's.
 
 use super::Untrusted;
+use crate::cvm;
 use crate::sync::SpinLock;
 
 /// Ports that drivers may claim: first, count. No DMA and no PCI configuration.
@@ -68,20 +69,17 @@ impl PortRange {
     /// Reads port `offset` of the window; 0xff beyond its end.
     #[inline]
     pub fn read_u8(&self, offset: u16) -> Untrusted<u8> {
-        Untrusted::new(match self.port(offset) {
-            // SAFETY: an allow-listed port: reading it affects only its device.
-            Some(port) => unsafe { read(port) },
-            None => 0xff,
-        })
+        match self.port(offset) {
+            Some(port) => cvm::port_read(port),
+            None => Untrusted::new(0xff),
+        }
     }
 
     /// Writes port `offset` of the window; nothing beyond its end.
     #[inline]
     pub fn write_u8(&self, offset: u16, value: u8) {
         if let Some(port) = self.port(offset) {
-            // SAFETY: an allow-listed port: writing it affects only its device,
-            // which has no access to memory.
-            unsafe { write(port, value) };
+            cvm::port_write(port, 1, value.into());
         }
     }
 
@@ -98,52 +96,6 @@ impl Drop for PortRange {
         }
     }
 }
-
-/// Reads a port.
-///
-/// # Safety
-/// The read has no effect on memory safety.
-#[cfg(target_os = "none")]
-#[inline]
-unsafe fn read(port: u16) -> u8 {
-    let value;
-    // SAFETY: the caller vouches for the device; no memory or flag is touched.
-    unsafe {
-        core::arch::asm!("in al, dx", in("dx") port, out("al") value,
-            options(nomem, nostack, preserves_flags));
-    }
-    value
-}
-
-/// Writes a port.
-///
-/// # Safety
-/// The write has no effect on memory safety.
-#[cfg(target_os = "none")]
-#[inline]
-unsafe fn write(port: u16, value: u8) {
-    // SAFETY: the caller vouches for the device; no memory or flag is touched.
-    unsafe {
-        core::arch::asm!("out dx, al", in("dx") port, in("al") value,
-            options(nomem, nostack, preserves_flags));
-    }
-}
-
-/// Hosted: there is no device, as on a bus where nobody answers.
-///
-/// # Safety
-/// None; the machine's version has duties.
-#[cfg(not(target_os = "none"))]
-unsafe fn read(_port: u16) -> u8 {
-    0xff
-}
-
-/// Hosted: nobody listens.
-///
-/// # Safety
-/// None; the machine's version has duties.
-#[cfg(not(target_os = "none"))]
-unsafe fn write(_port: u16, _value: u8) {}
 
 #[cfg(test)]
 mod tests {

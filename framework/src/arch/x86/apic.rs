@@ -7,7 +7,7 @@ use core::arch::asm;
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use super::cpuid;
-use crate::mm;
+use crate::{cvm, mm};
 
 /// Where QEMU's PC machines have the local APIC and the I/O APIC.
 const APIC_BASE: u64 = 0xfee0_0000;
@@ -20,6 +20,9 @@ pub(super) const STOP: u8 = 0xf2;
 pub(super) const SPURIOUS: u8 = 0xff;
 /// The first vector of device interrupts; line n has FIRST_DEVICE + n.
 pub(super) const FIRST_DEVICE: u8 = 0x30;
+
+/// The registers as MSRs, in x2APIC mode.
+const X2APIC: core::ops::Range<u32> = 0x800..0x840;
 
 const ID: u32 = 0x02;
 const EOI: u32 = 0x0b;
@@ -65,11 +68,31 @@ pub(super) unsafe fn rdmsr(msr: u32) -> u64 {
     u64::from(high) << 32 | u64::from(low)
 }
 
+/// Reads an x2APIC register; 0 of any other.
+pub(crate) fn x2apic_read(msr: u32) -> u64 {
+    if !X2APIC.contains(&msr) {
+        return 0;
+    }
+    // SAFETY: x2APIC registers 0x800..0x83f exist in x2APIC mode.
+    unsafe { rdmsr(msr) }
+}
+
+/// Writes an x2APIC register, and no other.
+pub(crate) fn x2apic_write(msr: u32, value: u64) {
+    if X2APIC.contains(&msr) {
+        // SAFETY: x2APIC registers exist, and the values here are well formed; what
+        // a message makes another CPU do is decided by its vector or by the
+        // start-up page, both the kernel's own.
+        unsafe { wrmsr(msr, value) }
+    }
+}
+
+/// Whatever the host says is good enough: interrupts are its to give.
 fn read(register: u32) -> u32 {
     let base = XAPIC.load(Ordering::Relaxed);
     if base.is_null() {
-        // SAFETY: x2APIC registers 0x800..0x83f exist in x2APIC mode.
-        return unsafe { rdmsr(0x800 + register) } as u32;
+        let value = cvm::msr_read(X2APIC.start + register);
+        return value.check(|value| Ok::<_, ()>(*value as u32)).unwrap_or(0);
     }
     // SAFETY: the page is mapped for ever; registers are 16 bytes apart.
     let at = unsafe { base.add(register as usize * 4) };
@@ -80,8 +103,7 @@ fn read(register: u32) -> u32 {
 fn write(register: u32, value: u32) {
     let base = XAPIC.load(Ordering::Relaxed);
     if base.is_null() {
-        // SAFETY: x2APIC registers exist, and the values here are well formed.
-        return unsafe { wrmsr(0x800 + register, value.into()) };
+        return cvm::msr_write(X2APIC.start + register, value.into());
     }
     // SAFETY: the page is mapped for ever; registers are 16 bytes apart.
     let at = unsafe { base.add(register as usize * 4) };
@@ -140,9 +162,7 @@ fn send(destination: u32, command: u32) {
     let base = XAPIC.load(Ordering::Relaxed);
     if base.is_null() {
         let value = u64::from(destination) << 32 | u64::from(command);
-        // SAFETY: the x2APIC ICR; what the message makes another CPU do is decided
-        // by its vector or by the start-up page, both the kernel's own.
-        unsafe { wrmsr(0x800 + ICR, value) };
+        cvm::msr_write(X2APIC.start + ICR, value);
     } else {
         let state = super::irq_save();
         write(ICR + 1, destination << 24);

@@ -28,6 +28,7 @@ mod trap;
 mod tsc;
 mod user;
 
+pub(crate) use apic::{x2apic_read, x2apic_write};
 pub(crate) use context::{TaskState, is_on_cpu};
 pub(crate) use cpuid::cpu_info;
 pub(crate) use fpu::{UserState, fpu_features, fpu_size};
@@ -36,8 +37,9 @@ pub(crate) use interrupt::{irq_register, unexpected_interrupts};
 pub(crate) use percpu::with_held;
 pub(crate) use percpu::{
     IrqState, cpu_count, cpu_id, cpu_times, current_task, irq_restore, irq_save, preempt_disable,
-    preempt_enable, spin_hint, with_current,
+    preempt_enable, spin_hint, wait_for_interrupt, with_current,
 };
+pub(crate) use port::{port_in, port_out};
 pub(crate) use sched::{
     activate_vm_space, exit_task, kick, make_runnable, park, resched, yield_now,
 };

@@ -224,6 +224,14 @@ pub(super) fn irq_off() {
     unsafe { asm!("cli") };
 }
 
+/// Sleeps until an interrupt, which is handled; interrupts are off.
+#[inline]
+pub(crate) fn wait_for_interrupt() {
+    // SAFETY: handlers are installed. STI takes effect after HLT has started, so a
+    // wake-up that came since the caller's last look still ends the HLT.
+    unsafe { asm!("sti", "hlt", "cli") };
+}
+
 pub(super) fn irqs_are_on() -> bool {
     let flags: u64;
     // SAFETY: the stack is ours.

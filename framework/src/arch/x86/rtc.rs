@@ -17,10 +17,8 @@ const STATUS_A: u8 = 0x0a;
 const STATUS_B: u8 = 0x0b;
 
 fn register(index: u8) -> u8 {
-    // SAFETY: the CMOS clock touches no memory.
-    unsafe { port::out8(INDEX, index | 0x80) };
-    // SAFETY: as above.
-    unsafe { port::in8(DATA) }
+    port::port_out(INDEX, 1, (index | 0x80).into());
+    port::port_in(DATA)
 }
 
 /// Nanoseconds since 1970-01-01 UTC, if the clock shows a sensible time.

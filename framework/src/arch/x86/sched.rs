@@ -272,9 +272,7 @@ pub(super) fn idle() -> ! {
     loop {
         schedule(true);
         if !percpu::need_resched() {
-            // SAFETY: STI takes effect after HLT has started, so a wake-up that came
-            // since the look at the queue still ends the HLT.
-            unsafe { core::arch::asm!("sti", "hlt", "cli") };
+            crate::cvm::idle();
         }
     }
 }

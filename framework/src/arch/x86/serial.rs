@@ -6,7 +6,7 @@
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use super::port;
+use crate::cvm;
 
 const COM1: u16 = 0x3f8;
 const COM2: u16 = 0x2f8;
@@ -20,20 +20,25 @@ pub(super) fn set_quiet() {
     QUIET.store(true, Ordering::Relaxed);
 }
 
+/// Whether a UART's line status, so says the host, has `bit`.
+fn status_has(base: u16, bit: u8) -> bool {
+    cvm::port_read(base + 5)
+        .check(|status| if status & bit != 0 { Ok(()) } else { Err(()) })
+        .is_ok()
+}
+
 pub(crate) fn early_console_write(bytes: &[u8]) {
     if QUIET.load(Ordering::Relaxed) {
         return;
     }
     for chunk in bytes.chunks(16) {
         for _ in 0..100_000 {
-            // SAFETY: a UART touches no memory.
-            if unsafe { port::in8(COM1 + 5) } & 0x20 != 0 {
+            if status_has(COM1, 0x20) {
                 break;
             }
         }
         for byte in chunk {
-            // SAFETY: a UART touches no memory.
-            unsafe { port::out8(COM1, *byte) };
+            cvm::port_write(COM1, 1, (*byte).into());
         }
     }
 }
@@ -41,8 +46,7 @@ pub(crate) fn early_console_write(bytes: &[u8]) {
 /// Turns COM1's FIFO on.
 pub(super) fn init() {
     for (register, value) in [(1, 0), (3, 0x80), (0, 1), (1, 0), (3, 3), (2, 0xc7), (4, 0x0b)] {
-        // SAFETY: a UART touches no memory.
-        unsafe { port::out8(COM1 + register, value) };
+        cvm::port_write(COM1 + register, 1, value);
     }
 }
 
@@ -52,8 +56,7 @@ pub(super) fn drain() {
     const EMPTY: u8 = 0x40;
     for base in [COM1, COM2] {
         for _ in 0..1_000_000 {
-            // SAFETY: a UART touches no memory.
-            if unsafe { port::in8(base + 5) } & EMPTY != 0 {
+            if status_has(base, EMPTY) {
                 break;
             }
         }
@@ -66,8 +69,7 @@ pub(crate) struct Control;
 impl fmt::Write for Control {
     fn write_str(&mut self, s: &str) -> fmt::Result {
         for byte in s.bytes() {
-            // SAFETY: the debug console touches no memory.
-            unsafe { port::out8(CONTROL, byte) };
+            cvm::port_write(CONTROL, 1, byte.into());
         }
         Ok(())
     }

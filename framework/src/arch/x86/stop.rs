@@ -9,7 +9,8 @@ use core::panic::Location;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use super::serial::Control;
-use super::{cpuid, percpu, port, smp};
+use super::{cpuid, percpu, smp};
+use crate::cvm;
 
 /// QEMU's `isa-debug-exit`.
 const DEBUG_EXIT: u16 = 0xf4;
@@ -34,17 +35,15 @@ pub(crate) fn power_off(status: u8) -> ! {
 
 pub(crate) fn restart() -> ! {
     let _ = writeln!(Control, "restart");
-    // SAFETY: the reset control register resets the machine.
-    unsafe { port::out8(0xcf9, 0x06) };
+    cvm::port_write(0xcf9, 1, 0x06);
     end(ORDERLY)
 }
 
 fn end(code: u32) -> ! {
     super::serial::drain();
-    // SAFETY: ends the virtual machine, where the device is present.
-    unsafe { port::out32(DEBUG_EXIT, code) };
-    // SAFETY: ACPI PM1a control of QEMU's q35: S5.
-    unsafe { port::out16(0x604, 0x2000) };
+    // Ends the virtual machine, where the device is present; else ACPI's S5.
+    cvm::port_write(DEBUG_EXIT, 4, code);
+    cvm::port_write(0x604, 2, 0x2000);
     halt()
 }
 

@@ -53,13 +53,9 @@ struct Moment {
 }
 
 fn pit_count() -> u16 {
-    // SAFETY: the PIT does not touch memory.
-    unsafe { port::out8(0x43, 0x80) };
-    // SAFETY: as above.
-    let low = unsafe { port::in8(0x42) };
-    // SAFETY: as above.
-    let high = unsafe { port::in8(0x42) };
-    u16::from_le_bytes([low, high])
+    port::port_out(0x43, 1, 0x80);
+    let low = port::port_in(0x42);
+    u16::from_le_bytes([low, port::port_in(0x42)])
 }
 
 /// The sharpest of a few readings: one that the host did not interrupt.
@@ -78,11 +74,9 @@ fn moment(apic: &impl Fn() -> u64) -> Moment {
 fn against_pit(start: impl Fn(), apic: impl Fn() -> u64) -> Option<(u64, u64)> {
     const INTERVAL: u16 = (PIT_HZ * 5 / 1000) as u16;
     // Channel 2, gated by port 0x61, mode 0, from its highest count.
-    // SAFETY: the PIT and the speaker port do not touch memory.
-    let gate = unsafe { port::in8(0x61) };
+    let gate = port::port_in(0x61);
     for (to, value) in [(0x61, gate & !2 | 1), (0x43, 0xb0), (0x42, 0xff), (0x42, 0xff)] {
-        // SAFETY: as above.
-        unsafe { port::out8(to, value) };
+        port::port_out(to, 1, value.into());
     }
     start();
     let first = moment(&apic);
@@ -93,8 +87,7 @@ fn against_pit(start: impl Fn(), apic: impl Fn() -> u64) -> Option<(u64, u64)> {
             break;
         }
     }
-    // SAFETY: as above.
-    unsafe { port::out8(0x61, gate) };
+    port::port_out(0x61, 1, gate.into());
     let pit = u64::from(first.pit.wrapping_sub(last.pit));
     if pit < u64::from(INTERVAL) {
         return None;

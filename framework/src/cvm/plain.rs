@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! [`Plain`]: an ordinary virtual machine, driven by instructions.
+
+use alloc::vec::Vec;
+
+use super::{Backend, CvmError};
+use crate::arch;
+use crate::boot::Region;
+use crate::host::Untrusted;
+
+/// A machine without memory encryption.
+pub(super) struct Plain;
+
+impl Backend for Plain {
+    fn share(&self, _: Region) -> Result<(), &'static str> {
+        Ok(())
+    }
+
+    fn shared_bit(&self) -> u64 {
+        0
+    }
+
+    #[inline]
+    fn port_read(&self, port: u16) -> Untrusted<u8> {
+        Untrusted::new(arch::port_in(port))
+    }
+
+    #[inline]
+    fn port_write(&self, port: u16, size: u8, value: u32) {
+        arch::port_out(port, size, value);
+    }
+
+    fn mmio_read(&self, _: u64, _: u8) -> Untrusted<u64> {
+        Untrusted::new(u64::MAX)
+    }
+
+    fn mmio_write(&self, _: u64, _: u8, _: u64) {}
+
+    #[inline]
+    fn msr_read(&self, msr: u32) -> Untrusted<u64> {
+        Untrusted::new(arch::x2apic_read(msr))
+    }
+
+    #[inline]
+    fn msr_write(&self, msr: u32, value: u64) {
+        arch::x2apic_write(msr, value);
+    }
+
+    #[inline]
+    fn idle(&self) {
+        arch::wait_for_interrupt();
+    }
+
+    fn report(&self, _: &[u8; 64]) -> Result<[u8; 1024], CvmError> {
+        Err(CvmError::Unsupported)
+    }
+
+    fn extend(&self, _: usize, _: &[u8; 48]) -> Result<(), CvmError> {
+        Err(CvmError::Unsupported)
+    }
+
+    fn quote(&self, _: &[u8], _: usize, _: u64) -> Result<Vec<u8>, CvmError> {
+        Err(CvmError::Unsupported)
+    }
+}
