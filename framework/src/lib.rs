@@ -17,6 +17,8 @@ pub mod boot;
 pub mod control;
 pub mod cpu;
 pub mod cvm;
+#[cfg(not(target_os = "none"))]
+pub mod fuzz;
 #[cfg(all(target_os = "none", feature = "ktest"))]
 mod guest_tests;
 pub mod host;

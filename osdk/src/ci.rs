@@ -36,13 +36,15 @@ pub enum Job {
     Reproducible,
     /// The regression programs on Linux
     Oracle,
+    /// Mutated bytes for the parsers of host input
+    Fuzz,
     /// Random system calls
     FuzzSyscalls,
 }
 
 /// The jobs that have to pass, in order.
-const REQUIRED: [Job; 6] =
-    [Job::Check, Job::Host, Job::Guest, Job::Regression, Job::Reproducible, Job::Miri];
+const REQUIRED: [Job; 7] =
+    [Job::Check, Job::Host, Job::Fuzz, Job::Guest, Job::Regression, Job::Reproducible, Job::Miri];
 
 /// Seconds that one command of a job may take.
 const JOB_LIMIT_SECONDS: &str = "1200";
@@ -139,6 +141,9 @@ fn commands(workspace: &Workspace, job: Job) -> Result<Vec<Command>> {
             vec![regression(&["test"]), regression(&on_two_cpus)]
         }
         Job::Oracle => vec![regression(&["test", "--kernel", "linux"])],
+        Job::Fuzz => {
+            vec![cargo(&["run", "--quiet", "--package", "fuzz", "--", "run", "--seconds", "3"])]
+        }
         Job::FuzzSyscalls => vec![fuzz("1"), fuzz("2"), fuzz("3")],
         Job::Reproducible => vec![osdk(&["reproducible"])?],
         Job::Miri => vec![miri(workspace)],

@@ -15,7 +15,7 @@ const MAX_TABLES: u64 = 64;
 const BIOS_AREA: core::ops::Range<u64> = 0xe_0000..0x10_0000;
 
 /// APIC ids of the enabled processors; empty when there is no good MADT.
-pub(super) fn apic_ids<M: BootMemory>(memory: &M, rsdp: u64) -> [Option<u32>; MAX_CPUS] {
+pub(crate) fn apic_ids<M: BootMemory>(memory: &M, rsdp: u64) -> [Option<u32>; MAX_CPUS] {
     let mut ids = [None; MAX_CPUS];
     let found = if is_rsdp(memory, rsdp) {
         Some(rsdp)

@@ -8,7 +8,7 @@
 //! Spec: Xen's PVH boot protocol (start info version 1).
 
 #[cfg_attr(not(target_os = "none"), allow(dead_code))]
-mod acpi;
+pub(crate) mod acpi;
 mod map;
 #[cfg_attr(not(target_os = "none"), allow(dead_code))]
 pub(crate) mod pvh;

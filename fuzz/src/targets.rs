@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The targets: one for each parser of host input.
+
+mod archive;
+mod boot;
+
+/// A parser to be fuzzed.
+pub(crate) struct Target {
+    /// Its name; also that of its folder of the corpus.
+    pub(crate) name: &'static str,
+    /// What it parses.
+    pub(crate) about: &'static str,
+    /// Takes any bytes, must not panic, and returns a number that tells outcomes apart.
+    pub(crate) run: fn(&[u8]) -> u64,
+    /// Good inputs to begin with.
+    pub(crate) seeds: fn() -> Vec<Vec<u8>>,
+    /// The longest input.
+    pub(crate) max_len: usize,
+}
+
+/// All targets.
+pub(crate) static TARGETS: &[Target] = &[
+    Target {
+        name: "memory-map",
+        about: "the memory map of the boot loader",
+        run: framework::fuzz::memory_map,
+        seeds: boot::memory_maps,
+        max_len: 24 * 140,
+    },
+    Target {
+        name: "boot-info",
+        about: "the PVH start info, with all that it leads to",
+        run: framework::fuzz::boot_info,
+        seeds: boot::start_infos,
+        max_len: 2048,
+    },
+    Target {
+        name: "acpi",
+        about: "ACPI tables: RSDP, RSDT and XSDT, MADT, MCFG, CCEL",
+        run: framework::fuzz::acpi_tables,
+        seeds: boot::acpi_tables,
+        max_len: 2048,
+    },
+    Target {
+        name: "cpio",
+        about: "the initramfs: cpio archives, plain or gzip",
+        run: archive::unpack,
+        seeds: archive::seeds,
+        max_len: 4096,
+    },
+];
