@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What is done at each kind of site.
+
+use super::{Kind, Site, inject, patch, ring, stub, true_pc};
+use crate::config::Mode;
+use crate::ffi::{Access, Cpu, Event, Reg};
+use crate::tdx::{cpuid, ve};
+use crate::{Flow, host, tdx};
+
+/// What is to be done behind an instruction that runs first.
+pub enum After {
+    /// CPUID has run: its answer may be changed.
+    Cpuid { leaf: u32, sub: u32 },
+    /// A harmless instruction has run: these registers come back, and #VE is raised.
+    Ve { pc: u64, saved: [u64; 4], info: ve::Info },
+    /// RDTSC has run.
+    Rdtsc,
+    /// RDRAND or RDSEED has run.
+    Random,
+}
+
+const SAVED: [Reg; 4] = [Reg::Rax, Reg::Rbx, Reg::Rcx, Reg::Rdx];
+const WITNESS: u64 = 0x6e_6163_7265;
+
+/// Called before the instruction at a site.
+pub fn executed(cpu: &Cpu, site: &'static Site) -> Flow {
+    let host = host();
+    match site.kind {
+        Kind::Landing => stub::landed(cpu, true_pc(cpu, site)),
+        Kind::Entry => tdx::handover::entry(cpu, true_pc(cpu, site)).unwrap_or_else(|| after(cpu)),
+        Kind::After => after(cpu),
+        Kind::Patch => {
+            let pc = true_pc(cpu, site);
+            if cpu.write_virt(pc.wrapping_add(site.extra), &patch::PATCHED) {
+                Flow::Jump(pc)
+            } else {
+                Flow::Continue
+            }
+        }
+        Kind::Watched => watched(cpu, true_pc(cpu, site)),
+        Kind::TdCall => tdx::tdcall::execute(cpu, true_pc(cpu, site), 4),
+        Kind::Patched => tdx::tdcall::execute(cpu, true_pc(cpu, site), 2),
+        Kind::Witness => {
+            if ring(cpu) == 3 && cpu.get(Reg::Rax) == WITNESS {
+                let [op, ptr, len] = [Reg::Rdi, Reg::Rsi, Reg::Rdx].map(|reg| cpu.get(reg));
+                host.engine.on_witness(cpu, op, ptr, len);
+            }
+            Flow::Continue
+        }
+        Kind::Rdtsc => run_first(cpu, site, After::Rdtsc),
+        Kind::Random => run_first(cpu, site, After::Random),
+        Kind::Marker => super::selftest::marker(cpu, true_pc(cpu, site)),
+        Kind::Cpuid | Kind::Rdmsr | Kind::Wrmsr | Kind::Port | Kind::Hlt => {
+            if host.config.mode == Mode::Tdx && host.module.is_td(cpu) {
+                in_td(cpu, site)
+            } else {
+                Flow::Continue
+            }
+        }
+        Kind::Lidt | Kind::Access => Flow::Continue,
+    }
+}
+
+fn run_first(cpu: &Cpu, site: &'static Site, what: After) -> Flow {
+    let next = true_pc(cpu, site).wrapping_add(site.len.into());
+    host().insn.cpu(cpu).after = Some((next, what));
+    if site.is_last {
+        host().insn.heat(cpu, next);
+    }
+    Flow::Continue
+}
+
+fn watched(cpu: &Cpu, pc: u64) -> Flow {
+    if host().insn.cpu(cpu).skip.take() == Some(pc) {
+        return Flow::Continue;
+    }
+    match host().engine.on_insn(cpu, pc, ring(cpu)) {
+        Some(injection) => inject::inject(cpu, pc, injection).unwrap_or(Flow::Continue),
+        None => Flow::Continue,
+    }
+}
+
+/// Instructions whose effect a TD gets from the module.
+fn in_td(cpu: &Cpu, site: &'static Site) -> Flow {
+    let pc = true_pc(cpu, site);
+    match site.kind {
+        Kind::Cpuid => {
+            let (leaf, sub) = (cpu.get(Reg::Rax) as u32, cpu.get(Reg::Rcx) as u32);
+            if cpuid::raises_ve(leaf) {
+                return harmless(cpu, site, pc, ve::Info::instruction(ve::CPUID, site.len));
+            }
+            run_first(cpu, site, After::Cpuid { leaf, sub })
+        }
+        Kind::Rdmsr | Kind::Wrmsr if ring(cpu) == 0 => {
+            let msr = cpu.get(Reg::Rcx) as u32;
+            let is_write = site.kind == Kind::Wrmsr;
+            if is_write {
+                let value = cpu.get(Reg::Rdx) << 32 | cpu.get(Reg::Rax) & 0xffff_ffff;
+                host().engine.on_wrmsr(cpu, msr, value);
+            }
+            if tdx::msr::is_native(msr) {
+                return Flow::Continue;
+            }
+            let reason = if is_write { ve::WRMSR } else { ve::RDMSR };
+            harmless(cpu, site, pc, ve::Info::instruction(reason, site.len))
+        }
+        Kind::Port if ring(cpu) == 0 => {
+            let bytes = site.bytes.get(..site.len.into()).unwrap_or(&[]);
+            ve::raise(cpu, pc, ve::Info::port(bytes, cpu.get(Reg::Rdx) as u16))
+        }
+        Kind::Hlt if ring(cpu) == 0 => ve::raise(cpu, pc, ve::Info::instruction(ve::HLT, site.len)),
+        _ => Flow::Continue,
+    }
+}
+
+/// Lets the instruction run without effect, so that flags are stored; #VE comes behind it.
+fn harmless(cpu: &Cpu, site: &'static Site, pc: u64, info: ve::Info) -> Flow {
+    /// An MSR that QEMU does not know: reads give 0, writes are ignored.
+    const NO_MSR: u64 = 0xc001_1fff;
+    let saved = SAVED.map(|reg| cpu.get(reg));
+    cpu.set(Reg::Rax, 0);
+    cpu.set(Reg::Rcx, NO_MSR);
+    cpu.set(Reg::Rdx, 0);
+    run_first(cpu, site, After::Ve { pc, saved, info })
+}
+
+/// Behind an instruction that ran first.
+fn after(cpu: &Cpu) -> Flow {
+    let Some((_, after)) = host().insn.cpu(cpu).after.take() else { return Flow::Continue };
+    match after {
+        After::Cpuid { leaf, sub } => {
+            let mut out = SAVED.map(|reg| cpu.get(reg) as u32);
+            cpuid::virtualise(cpu, leaf, sub, &mut out);
+            host().engine.on_cpuid(cpu, leaf, sub, &mut out);
+            for (reg, value) in SAVED.into_iter().zip(out) {
+                cpu.set(reg, value.into());
+            }
+            Flow::Continue
+        }
+        After::Ve { pc, saved, info } => {
+            for (reg, value) in SAVED.into_iter().zip(saved) {
+                cpu.set(reg, value);
+            }
+            ve::raise(cpu, pc, info)
+        }
+        After::Rdtsc => {
+            let mut value = cpu.get(Reg::Rdx) << 32 | cpu.get(Reg::Rax) & 0xffff_ffff;
+            host().engine.on_rdtsc(cpu, &mut value);
+            cpu.set(Reg::Rax, value & 0xffff_ffff);
+            cpu.set(Reg::Rdx, value >> 32);
+            Flow::Continue
+        }
+        After::Random => Flow::Continue,
+    }
+}
+
+/// Called after a load or store at a site.
+pub fn accessed(cpu: &Cpu, site: &'static Site, access: &Access) -> Flow {
+    let host = host();
+    if site.kind == Kind::Lidt {
+        // The operand is read as limit (16 bits), then base.
+        if access.size == 8 {
+            host.insn.cpu(cpu).idt = access.value();
+        }
+        return Flow::Continue;
+    }
+    if host.engine.wants().accesses || host.engine.wants().user_accesses {
+        host.engine.on_access(cpu, true_pc(cpu, site), access);
+    }
+    tdx::mmio::accessed(cpu, site, access)
+}
+
+/// Called when an exception or interrupt has been delivered.
+pub fn diverted(cpu: &Cpu, event: Event, from: u64, to: u64) {
+    match event {
+        Event::Exception => inject::delivered(cpu, from, to),
+        Event::Interrupt => stub::interrupted(cpu, from),
+    }
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The TDX module: leaves of TDCALL, page states, measurements, #VE.
+//!
+//! Spec: Intel's TDX module ABI, version 1.5, as far as Linux 6.12 and Nacre use it.
+
+pub mod acpi;
+pub mod cpuid;
+pub mod firmware;
+pub mod handover;
+pub mod log;
+pub mod mmio;
+pub mod msr;
+pub mod pages;
+pub mod report;
+pub mod tdcall;
+pub mod ve;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use handover::HandOver;
+pub use tdcall::TdCall;
+
+use crate::config::{Config, Guest};
+use crate::ffi::{self, Cpu};
+use pages::Pages;
+use report::Measurements;
+
+/// The bit of a guest-physical address that makes it shared (GPAW 48).
+pub const SHARED: u64 = 1 << 47;
+
+/// The module with its one TD.
+pub struct Module {
+    is_td: AtomicBool,
+    entry: Option<u64>,
+    /// State of each page.
+    pub pages: Pages,
+    measurements: Mutex<Measurements>,
+    ve: Vec<Mutex<Option<ve::Info>>>,
+    /// TD_CTLS, as the guest last wrote it.
+    pub td_ctls: AtomicU64,
+    /// NOTIFY_ENABLES, the same.
+    pub notify_enables: AtomicU64,
+    /// ATTRIBUTES.
+    pub attributes: u64,
+    /// Frequency of the TSC.
+    pub tsc_hz: u64,
+    /// Number of vCPUs.
+    pub cpus: usize,
+}
+
+impl Module {
+    /// A module whose TD is not yet there.
+    ///
+    /// # Errors
+    /// The kernel image cannot be read.
+    pub fn new(config: &Config) -> Result<Self, String> {
+        let mut measurements = Measurements::default();
+        let mut entry = None;
+        if let Some(path) = &config.kernel {
+            let image =
+                std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            measurements.mrtd = report::sha384(&image);
+            entry = handover::pvh_entry(&image);
+            if entry.is_none() && config.guest == Guest::Nacre {
+                return Err(format!("{}: no ELF file with a PVH entry", path.display()));
+            }
+        }
+        Ok(Self {
+            is_td: AtomicBool::new(false),
+            entry,
+            pages: Pages::default(),
+            measurements: Mutex::new(measurements),
+            ve: (0..config.cpus.max(1)).map(|_| Mutex::default()).collect(),
+            td_ctls: AtomicU64::new(0),
+            notify_enables: AtomicU64::new(0),
+            attributes: config.attributes,
+            tsc_hz: if config.tsc_hz == 0 { ffi::tsc_hz() } else { config.tsc_hz },
+            cpus: config.cpus,
+        })
+    }
+
+    /// Whether the guest is a TD by now.
+    pub fn is_td(&self, _cpu: &Cpu) -> bool {
+        self.is_td.load(Ordering::Relaxed)
+    }
+
+    /// The guest is a TD from here on.
+    pub fn begin(&self) {
+        self.is_td.store(true, Ordering::Relaxed);
+    }
+
+    /// Where the hand-over takes place.
+    pub fn entry(&self) -> Option<u64> {
+        self.entry
+    }
+
+    /// MRTD, RTMRs and their kind.
+    pub fn measurements(&self) -> MutexGuard<'_, Measurements> {
+        self.measurements.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What TDG.VP.VEINFO.GET will tell this vCPU.
+    pub fn ve_info(&self, cpu: &Cpu) -> MutexGuard<'_, Option<ve::Info>> {
+        let index = cpu.index().min(self.ve.len() - 1);
+        self.ve[index].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
