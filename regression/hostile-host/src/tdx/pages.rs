@@ -65,6 +65,12 @@ impl Pages {
         self.page(gpa).is_some_and(|page| page.load(Ordering::Relaxed) & USED != 0)
     }
 
+    /// Addresses of all pages in a state.
+    pub fn of(&self, state: State) -> impl Iterator<Item = u64> {
+        let count = self.0.get().map_or(0, Vec::len) as u64;
+        (0..count).map(|page| page * PAGE).filter(move |page| self.state(*page) == state)
+    }
+
     /// Whether there is any table: none before the hand-over and for Linux.
     pub fn are_known(&self) -> bool {
         self.0.get().is_some()

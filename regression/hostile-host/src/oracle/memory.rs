@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What memory oracles remember: which shared bytes were read, which pages were taken away, what is secret.
+
+use std::collections::HashSet;
+
+use crate::ffi::{Access, Cpu};
+use crate::host;
+use crate::tdx::SHARED;
+use crate::tdx::pages::{PAGE, State};
+use crate::vmm::{VmCall, function};
+
+/// Bytes of a secret's word that all its words share.
+const MARK_LEN: usize = 6;
+
+/// The memory oracles' state.
+#[derive(Debug, Default)]
+pub struct Memory {
+    watches: bool,
+    /// Shared bytes that were read since the guest last gave control away.
+    read: HashSet<u64>,
+    /// Addresses that the guest polls: read over and over by design.
+    polled: HashSet<u64>,
+    removed: HashSet<u64>,
+    secret: Option<[u8; MARK_LEN]>,
+    is_ended: bool,
+}
+
+impl Memory {
+    /// Without anything seen.
+    pub fn new(watches: bool) -> Self {
+        Self { watches, ..Self::default() }
+    }
+
+    /// A page may not be used any more.
+    pub fn remove(&mut self, page: u64) {
+        self.removed.insert(page);
+    }
+
+    /// Whether one of these pages was taken away.
+    pub fn is_removed(&self, gpa: u64, len: u64) -> bool {
+        self.removed.iter().any(|page| (gpa..gpa.saturating_add(len)).contains(page))
+    }
+
+    /// Remembers what the words of a secret begin with.
+    pub fn add_secret(&mut self, bytes: &[u8]) {
+        self.secret = bytes.get(2..8).and_then(|mark| mark.try_into().ok());
+    }
+
+    /// Whether a word of the secret is in one of these registers.
+    pub fn has_secret(&self, registers: &[u64; 16]) -> bool {
+        let Some(secret) = self.secret else { return false };
+        registers.iter().any(|value| value.to_le_bytes()[2..] == secret)
+    }
+
+    /// Control went to the host: what it wrote may be read anew.
+    pub fn new_epoch(&mut self) {
+        self.read.clear();
+    }
+
+    /// Words that are polled, such as a ring's index.
+    pub fn set_polled(&mut self, polled: Vec<u64>) {
+        self.polled = polled.into_iter().collect();
+    }
+
+    /// Whether the guest goes on after its last word.
+    pub fn is_after_the_end(&mut self, call: &VmCall) -> bool {
+        let is_last = call.is_standard() && call.function() == function::FATAL;
+        if is_last {
+            self.is_ended = true;
+            return false;
+        }
+        // Halting, and telling its own tools, is no going on.
+        let is_quiet = call.is_standard()
+            && (call.function() == function::HLT
+                || call.function() == function::IO
+                    && matches!(call.input[14], 0xe9 | 0xf4 | 0x3f8..=0x3ff));
+        self.is_ended && !is_quiet
+    }
+
+    /// Looks at a load or store of RAM; names a violation.
+    pub fn on_access(&mut self, phys: u64, access: &Access) -> Option<&'static str> {
+        if !self.watches {
+            return None;
+        }
+        let gpa = phys & !SHARED;
+        let pages = &host().module.pages;
+        if self.removed.contains(&(gpa & !(PAGE - 1))) {
+            return Some("removed");
+        }
+        let is_shared = phys & SHARED != 0;
+        if pages.are_known() {
+            match (is_shared, pages.state(gpa)) {
+                (false, State::Pending | State::Shared) => return Some("private_not_accepted"),
+                (true, State::Pending | State::Accepted) => return Some("shared_to_private"),
+                _ => {}
+            }
+        }
+        if !is_shared {
+            return None;
+        }
+        let bytes = gpa..gpa + access.size as u64;
+        if access.is_store {
+            // What the guest wrote itself it may read once more, as the host may have changed it since.
+            bytes.for_each(|at| {
+                self.read.remove(&at);
+            });
+            let word = access.value().to_le_bytes();
+            return (access.size == 8 && self.secret.is_some_and(|mark| word[2..] == mark))
+                .then_some("leak");
+        }
+        if self.polled.contains(&gpa) {
+            return None;
+        }
+        let is_again = bytes.fold(false, |again, at| !self.read.insert(at) || again);
+        is_again.then_some("double_fetch")
+    }
+
+    /// Searches all shared memory for a secret.
+    pub fn search(&self, cpu: &Cpu) -> Option<u64> {
+        let secret = self.secret?;
+        let pages = &host().module.pages;
+        let mut bytes = vec![0; PAGE as usize];
+        pages.of(State::Shared).find_map(|gpa| {
+            cpu.read_phys(gpa, &mut bytes);
+            let at = bytes.windows(MARK_LEN).position(|window| window == secret)?;
+            Some(gpa + at as u64)
+        })
+    }
+}
+
+/// The first page of a range that the guest has accepted already.
+pub fn accepted_in(gpa: u64, len: u64) -> Option<u64> {
+    let pages = &host().module.pages;
+    let end = gpa.checked_add(len)?;
+    (gpa..end).step_by(PAGE as usize).find(|page| pages.state(*page) == State::Accepted)
+}
