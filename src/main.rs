@@ -38,6 +38,7 @@ fn bring_up() {
     procfs::init();
     sysfs::init();
     configfs::init();
+    attest::init(attest::machine());
     let consoles: alloc::vec::Vec<_> = uart::probe()
         .into_iter()
         .map(|port| port as alloc::sync::Arc<dyn class::Console>)

@@ -5,6 +5,7 @@
 //! returns a number that tells outcomes apart.
 
 use crate::boot::{MemoryMap, acpi, pvh, pvh::BootMemory};
+use crate::cvm::measure;
 
 /// Physical memory that holds the fuzzer's bytes from this address on, and nothing else.
 const BASE: u64 = 0x1000;
@@ -96,6 +97,21 @@ fn mend(bytes: &mut [u8], at: usize, len: usize, place: usize) {
     if let Some(byte) = bytes.get_mut(place) {
         *byte = byte.wrapping_sub(sum);
     }
+}
+
+/// The firmware's event log, with an event of the kernel's put behind it.
+pub fn event_log(data: &[u8]) -> u64 {
+    let event = [&3u32.to_le_bytes()[..], &6u32.to_le_bytes(), &[0; 8]].concat();
+    let end = measure::end(data);
+    if let Some(end) = end {
+        assert!(end <= data.len());
+    }
+    let joined = measure::join(data.to_vec(), &event).unwrap_or_default();
+    assert!(joined.len() >= data.len());
+    assert!(
+        measure::end(&joined).is_some_and(|new| end.is_none_or(|old| new == old + event.len()))
+    );
+    end.map_or(0, |end| end as u64 / 64 + 1)
 }
 
 /// Regions ascend, are not empty and do not meet in an address.

@@ -42,6 +42,13 @@ pub(crate) static TARGETS: &[Target] = &[
         max_len: 2048,
     },
     Target {
+        name: "event-log",
+        about: "the firmware's event log, table CCEL",
+        run: framework::fuzz::event_log,
+        seeds: boot::event_logs,
+        max_len: 2048,
+    },
+    Target {
         name: "cpio",
         about: "the initramfs: cpio archives, plain or gzip",
         run: archive::unpack,

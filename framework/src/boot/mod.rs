@@ -85,6 +85,7 @@ mod machine {
         if !memory.read(region.start, text) {
             crate::fatal("command line: out of reach");
         }
+        crate::cvm::measure::command_line(text);
         match core::str::from_utf8(text) {
             Ok(text) => {
                 let _ = COMMAND_LINE.set(text);
@@ -103,6 +104,7 @@ mod machine {
         let len = (region.end - region.start) as usize;
         // SAFETY: RAM of the direct map, kept from the allocator (caller).
         let bytes = unsafe { core::slice::from_raw_parts(start, len) };
+        crate::cvm::measure::initramfs(bytes);
         *INITRAMFS.lock() = Some(Initramfs { bytes, region });
     }
 

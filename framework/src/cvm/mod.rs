@@ -11,6 +11,8 @@
 //! Spec: Intel TDX module ABI, GHCI 1.5.
 
 mod backend;
+#[allow(dead_code)]
+pub(crate) mod measure;
 mod plain;
 
 use core::sync::atomic::{AtomicU8, Ordering};
@@ -87,11 +89,17 @@ pub fn report(data: &[u8; 64]) -> Result<[u8; 1024], CvmError> {
     backend::report(data)
 }
 
-/// Extends runtime register `index` with a digest.
+/// The runtime register that belongs to programs; the others are the boot's.
+pub const PROGRAM_REGISTER: usize = 3;
+
+/// Extends [`PROGRAM_REGISTER`] with a digest; no other runtime register.
 ///
 /// # Errors
 /// See [`CvmError`].
 pub fn extend(index: usize, digest: &[u8; 48]) -> Result<(), CvmError> {
+    if index != PROGRAM_REGISTER {
+        return Err(CvmError::Invalid);
+    }
     backend::extend(index, digest)
 }
 
@@ -127,7 +135,14 @@ pub fn quote(
     backend::quote(report, max_len, deadline_ns)
 }
 
-/// The firmware's event log (ACPI table CCEL): the table, and the log itself.
-pub fn ccel() -> Option<(&'static [u8], &'static [u8])> {
-    None
+/// The firmware's table CCEL (empty without one), and its event log with the kernel's
+/// events behind it.
+///
+/// # Errors
+/// [`CvmError::Unsupported`] where nothing is logged, and [`CvmError::NoMemory`].
+pub fn ccel() -> Result<(alloc::vec::Vec<u8>, alloc::vec::Vec<u8>), CvmError> {
+    if kind() != Kind::Tdx {
+        return Err(CvmError::Unsupported);
+    }
+    measure::table_and_log()
 }

@@ -118,3 +118,24 @@ fn put_tables(image: &mut Image, at: usize) {
         .checksum(at, 20, at + 8)
         .checksum(at, 36, at + 32);
 }
+
+pub(crate) fn event_logs() -> Vec<Vec<u8>> {
+    let mut log = Vec::new();
+    log.extend([0, 3].map(u32::to_le_bytes).concat());
+    log.extend([0; 20]);
+    log.extend(37u32.to_le_bytes());
+    log.extend(b"Spec ID Event03\0");
+    log.extend([0, 0, 0, 0, 0, 2, 0, 2, 2, 0, 0, 0, 0xb, 0, 32, 0, 0xc, 0, 48, 0, 0]);
+    for register in [1, 2, 1] {
+        log.extend([register, 0x8000_0001, 2].map(u32::to_le_bytes).concat());
+        log.extend([0xb, 0]);
+        log.extend([7; 32]);
+        log.extend([0xc, 0]);
+        log.extend([9; 48]);
+        log.extend(5u32.to_le_bytes());
+        log.extend(b"event");
+    }
+    let mut area = log.clone();
+    area.resize(1024, 0xff);
+    vec![log, area]
+}

@@ -8,10 +8,12 @@ use errno::Result;
 
 use crate::platform::Platform;
 
-/// Makes the files if there is a table; for root only, as on Linux.
+/// Makes the files, for root only as on Linux; without a table just that of the log.
 pub(crate) fn register(platform: &Arc<dyn Platform>) -> Result<()> {
     let Some((table, log)) = platform.ccel() else { return Ok(()) };
-    sysfs::binary("firmware/acpi/tables/CCEL", 0o400, Arc::new(Bytes(table)))?;
+    if !table.is_empty() {
+        sysfs::binary("firmware/acpi/tables/CCEL", 0o400, Arc::new(Bytes(table)))?;
+    }
     sysfs::binary("firmware/acpi/tables/data/CCEL", 0o400, Arc::new(Bytes(log)))
 }
 

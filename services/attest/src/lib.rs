@@ -21,6 +21,7 @@ mod device;
 #[cfg(test)]
 mod fake;
 mod firmware;
+mod machine;
 mod measurements;
 mod platform;
 mod tdreport;
@@ -30,6 +31,7 @@ use alloc::sync::Arc;
 
 use errno::Result;
 
+pub use machine::machine;
 pub use platform::{DIGEST_LEN, Failure, INPUT_LEN, Platform, REPORT_LEN};
 
 /// The name of the device, of the provider and in the log.
