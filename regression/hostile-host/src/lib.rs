@@ -59,7 +59,7 @@ pub(crate) fn install(args: &[String], cpus: usize) -> Result<(), String> {
     let events = Events::open(config.events.as_deref())?;
     let engine = Engine::new(&config)?;
     let module = tdx::Module::new(&config)?;
-    let insn = insn::Layer::new(cpus);
+    let insn = insn::Layer::new(cpus, module.entry());
     HOST.set(Host { config, events, engine, module, insn }).map_err(|_| "loaded twice".to_owned())
 }
 

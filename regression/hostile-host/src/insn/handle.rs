@@ -83,6 +83,9 @@ fn watched(cpu: &Cpu, pc: u64) -> Flow {
 /// Instructions whose effect a TD gets from the module.
 fn in_td(cpu: &Cpu, site: &'static Site) -> Flow {
     let pc = true_pc(cpu, site);
+    if host().module.is_firmware(pc) {
+        return Flow::Continue;
+    }
     match site.kind {
         Kind::Cpuid => {
             let (leaf, sub) = (cpu.get(Reg::Rax) as u32, cpu.get(Reg::Rcx) as u32);

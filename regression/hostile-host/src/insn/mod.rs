@@ -69,11 +69,11 @@ pub struct CpuState {
 }
 
 impl Layer {
-    /// For this many vCPUs.
-    pub fn new(cpus: usize) -> Self {
+    /// For this many vCPUs; blocks that start at `entry` call us from the beginning.
+    pub fn new(cpus: usize, entry: Option<u64>) -> Self {
         Self {
             cpus: (0..cpus.max(1)).map(|_| Mutex::default()).collect(),
-            hot: RwLock::default(),
+            hot: RwLock::new(entry.map(|at| at as u32).into_iter().collect()),
             stubs: Mutex::default(),
         }
     }
@@ -82,6 +82,11 @@ impl Layer {
     pub fn cpu(&self, cpu: &Cpu) -> MutexGuard<'_, CpuState> {
         let index = cpu.index().min(self.cpus.len() - 1);
         self.cpus[index].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Work starts on a vCPU.
+    pub fn push(&self, cpu: &Cpu, running: stub::Running) {
+        self.cpu(cpu).running.push(running);
     }
 
     fn is_hot(&self, vaddr: u64) -> bool {

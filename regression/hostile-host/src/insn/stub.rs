@@ -46,11 +46,16 @@ pub enum Purpose {
     VmCall(Box<VmCall>),
     /// To finish a `TDVMCALL<HLT>`: an interrupt may end it.
     Halt(Box<VmCall>),
+    /// The firmware's part of the hand-over.
+    HandOver,
     /// To end QEMU: it comes back only if nothing was at the port.
     Ended,
 }
 
 const SAVED: [Reg; 4] = [Reg::Rax, Reg::Rbx, Reg::Rcx, Reg::Rdx];
+
+/// How long a CPU that waits at the mailbox sleeps between two looks.
+const WAIT: std::time::Duration = std::time::Duration::from_micros(100);
 
 /// RFLAGS.IF
 pub const IF: u64 = 1 << 9;
@@ -132,6 +137,8 @@ pub fn run(
 /// A stub has run to its end.
 pub fn landed(cpu: &Cpu, pc: u64) -> Flow {
     let Some(running) = host().insn.cpu(cpu).running.pop_if(|running| running.landing == pc) else {
+        // A CPU that waits at the mailbox.
+        std::thread::sleep(WAIT);
         return Flow::Continue;
     };
     let results = SAVED.map(|reg| cpu.get(reg));
@@ -144,6 +151,7 @@ pub fn landed(cpu: &Cpu, pc: u64) -> Flow {
             crate::vmm::native_done(&mut call, results);
             crate::vmm::finish(cpu, &mut call);
         }
+        Purpose::HandOver => {}
         Purpose::Ended => std::process::exit(3),
     }
     Flow::Jump(running.ret)

@@ -32,6 +32,8 @@ pub const SHARED: u64 = 1 << 47;
 /// The module with its one TD.
 pub struct Module {
     is_td: AtomicBool,
+    /// Where the firmware's code is; 0 before the hand-over.
+    area: AtomicU64,
     entry: Option<u64>,
     /// State of each page.
     pub pages: Pages,
@@ -68,6 +70,7 @@ impl Module {
         }
         Ok(Self {
             is_td: AtomicBool::new(false),
+            area: AtomicU64::new(0),
             entry,
             pages: Pages::default(),
             measurements: Mutex::new(measurements),
@@ -88,6 +91,17 @@ impl Module {
     /// The guest is a TD from here on.
     pub fn begin(&self) {
         self.is_td.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the code at `pc` is the simulated firmware's own, to which the rules of a TD do not apply.
+    pub fn is_firmware(&self, pc: u64) -> bool {
+        let area = self.area.load(Ordering::Relaxed);
+        area != 0 && (area..area + firmware::MAILBOX).contains(&pc)
+    }
+
+    /// The firmware's code is here.
+    pub fn set_area(&self, area: u64) {
+        self.area.store(area, Ordering::Relaxed);
     }
 
     /// Where the hand-over takes place.
