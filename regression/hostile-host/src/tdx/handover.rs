@@ -39,7 +39,7 @@ pub struct Entry {
     pub kind: u32,
 }
 
-/// What the firmware hands over, before it is written to memory. Whatever is changed here is written as it is.
+/// What the firmware hands over, before it is written to memory.
 #[derive(Clone, Debug, Default)]
 pub struct HandOver {
     /// Address of the PVH start info.
@@ -136,11 +136,10 @@ pub fn entry(cpu: &Cpu, pc: u64) -> Option<Flow> {
     {
         return None;
     }
-    let Some(mut handover) = prepare(cpu) else {
+    let Some(handover) = prepare(cpu) else {
         eprintln!("hostile-host: there is no PVH start info at the kernel's entry");
         std::process::exit(4);
     };
-    host.engine.on_handover(cpu, &mut handover);
     let placed = firmware::place(handover.area, handover.low, host.module.cpus - 1);
     for (at, bytes) in placed.parts.iter().chain(&handover.tables) {
         cpu.write_phys(*at, bytes);
@@ -171,6 +170,7 @@ pub fn entry(cpu: &Cpu, pc: u64) -> Option<Flow> {
     for range in &handover.accepted {
         pages.set(range.clone(), State::Accepted);
     }
+    host.engine.on_handover(cpu);
     host.module.begin();
     host.module.set_area(handover.area);
     host.events.write(&json!({"event": "handover", "entry": pc, "area": handover.area, "tsc_hz": host.module.tsc_hz}));
@@ -373,7 +373,7 @@ mod tests {
             Entry { start: 0xf_0000, len: 0x1_0000, kind: 2 },
             Entry { start: 0x10_0000, len: 0x1ff0_0000, kind: 1 },
         ];
-        let area = free_area(&old, &[0x1ffe_0000..0x2000_0000]).unwrap();
+        let area = free_area(&old, std::slice::from_ref(&(0x1ffe_0000..0x2000_0000))).unwrap();
         assert_eq!(area, 0x1ffa_0000);
         let handover = HandOver {
             accepted: vec![0..STEP, 0x1fe0_0000..0x2000_0000],
