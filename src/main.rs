@@ -39,12 +39,48 @@ fn bring_up() {
     sysfs::init();
     configfs::init();
     attest::init(attest::machine());
-    let consoles: alloc::vec::Vec<_> = uart::probe()
+    let mut consoles: alloc::vec::Vec<_> = uart::probe()
         .into_iter()
         .map(|port| port as alloc::sync::Arc<dyn class::Console>)
         .collect();
-    if let Err(error) = tty::init(&consoles) {
+    if let Some(ecam) = framework::host::ecam() {
+        let found = virtio::probe(ecam, alloc::sync::Arc::new(pci::Machine));
+        let disk = |disk| disk as alloc::sync::Arc<dyn class::BlockDevice>;
+        block::init(&found.disks.into_iter().map(disk).collect::<alloc::vec::Vec<_>>());
+        if let Some(entropy) = found.entropy {
+            stir(&*entropy);
+        }
+        consoles
+            .extend(found.console.map(|console| console as alloc::sync::Arc<dyn class::Console>));
+    }
+    let default = framework::cvm::is_confidential().then_some("hvc0");
+    let preferred = framework::boot::value("console").or(default);
+    log_to(&consoles, preferred);
+    if let Err(error) = tty::init(&consoles, preferred) {
         log::error!("no terminals: {error:?}");
     }
     syscalls::boot::run();
+}
+
+/// Mixes the host's random bytes in; they count for nothing.
+#[cfg(all(target_os = "none", not(feature = "ktest")))]
+fn stir(entropy: &dyn class::Entropy) {
+    let mut bytes = [0; 64];
+    if let Ok(count) = entropy.read(&mut bytes) {
+        framework::random::mix(bytes.get(..count).unwrap_or_default());
+    }
+}
+
+/// The log goes to the system console, unless that is a serial port: there it is.
+#[cfg(all(target_os = "none", not(feature = "ktest")))]
+fn log_to(consoles: &[alloc::sync::Arc<dyn class::Console>], name: Option<&str>) {
+    let console = consoles.iter().find(|console| Some(console.name()) == name);
+    let quiet = framework::boot::option("quiet");
+    if let Some(console) = console.filter(|console| console.name() == "hvc0" && !quiet).cloned() {
+        framework::log::set_console(move |line| console.write(line));
+    }
+    for console in consoles {
+        let console = console.clone();
+        framework::power::before_end(move || console.drain());
+    }
 }

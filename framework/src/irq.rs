@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Interrupt lines of the plain machine's devices.
+//! Interrupts of devices: lines of the plain machine, messages anywhere.
 
 use alloc::sync::Arc;
 
@@ -16,8 +16,28 @@ pub trait IrqHandler: Send + Sync {
 pub enum IrqError {
     /// No such line on this machine.
     NoSuchLine,
-    /// Another driver has it.
+    /// Another driver has it, or no vector is left.
     Taken,
+}
+
+/// What a device writes where to interrupt the boot CPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MsiVector {
+    /// The address of the message.
+    pub address: u64,
+    /// The message.
+    pub data: u32,
+}
+
+/// Gives `handler` a vector of its own for message-signalled interrupts, for ever.
+///
+/// The host may send the message at any time: handlers do bounded work and ask the
+/// device what there is.
+///
+/// # Errors
+/// [`IrqError::Taken`] when no vector is left.
+pub fn msi(handler: Arc<dyn IrqHandler>) -> Result<MsiVector, IrqError> {
+    arch::msi_register(handler)
 }
 
 /// Routes ISA interrupt `line` (0 to 15) to the boot CPU and `handler`.

@@ -4,13 +4,13 @@
 //! Records go to the ring ([`read`] serves /dev/kmsg and `syslog`), and to the
 //! console when their level is at or below the console level.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt::Write;
 use core::sync::atomic::{AtomicU8, Ordering};
 
-use crate::arch;
-use crate::sync::IrqLock;
-use crate::time;
+use crate::sync::{IrqLock, Once};
+use crate::{arch, boot, cvm, time};
 
 /// Bytes that the ring keeps.
 const RING_BYTES: usize = 128 * 1024;
@@ -29,6 +29,11 @@ fn priority(level: log::Level) -> u8 {
 
 /// Records with a priority below this go to the console.
 static CONSOLE_LEVEL: AtomicU8 = AtomicU8::new(7);
+
+/// Where records go instead of the first serial port.
+static CONSOLE: Once<Box<Sink>> = Once::new();
+
+type Sink = dyn Fn(&[u8]) + Send + Sync;
 
 /// A record of the log.
 #[derive(Clone, Debug)]
@@ -137,9 +142,31 @@ pub fn append(priority: u8, text: &str) {
     let time_us = time::monotonic_ns() / 1000;
     RING.lock().push(priority & 7, time_us, text);
     if priority & 7 < CONSOLE_LEVEL.load(Ordering::Relaxed) {
-        let mut line = Line::default();
-        let _ = writeln!(line, "[{:5}.{:06}] {text}\r", time_us / 1_000_000, time_us % 1_000_000);
-        arch::early_console_write(line.as_bytes());
+        print(time_us, text);
+    }
+}
+
+fn print(time_us: u64, text: &str) {
+    let mut line = Line::default();
+    let _ = writeln!(line, "[{:5}.{:06}] {text}\r", time_us / 1_000_000, time_us % 1_000_000);
+    match CONSOLE.get() {
+        Some(write) => write(line.as_bytes()),
+        // A confidential VM calls its host for each byte: only if it is asked to.
+        None if cvm::is_confidential() && boot::value("console").is_none_or(|c| c == "hvc0") => {}
+        None => arch::early_console_write(line.as_bytes()),
+    }
+}
+
+/// Sends the log to another console from now on, and what it has until now. `write`
+/// may be called in any context.
+pub fn set_console(write: impl Fn(&[u8]) + Send + Sync + 'static) {
+    let _ = CONSOLE.set(Box::new(write));
+    let (mut next, end) = bounds();
+    while let Some(record) = read(next).filter(|_| next < end) {
+        if record.priority < CONSOLE_LEVEL.load(Ordering::Relaxed) {
+            print(record.time_us, &record.text);
+        }
+        next = record.seq + 1;
     }
 }
 

@@ -4,7 +4,7 @@
 //! Trust: the content read is the host's; integrity is the job of the layers
 //! above.
 
-use errno::Result;
+use errno::{Result, err};
 
 /// A sector number; a sector is 512 bytes whatever the device's block size is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -20,6 +20,11 @@ pub trait BlockDevice: Send + Sync {
     /// How many sectors the disk has.
     fn sectors(&self) -> u64;
 
+    /// The smallest unit of reading and writing, in bytes: a power of two.
+    fn block_size(&self) -> u32 {
+        512
+    }
+
     /// Whether writes are refused.
     fn is_read_only(&self) -> bool;
 
@@ -31,4 +36,9 @@ pub trait BlockDevice: Send + Sync {
 
     /// Returns once all writes that completed before are on stable storage.
     fn flush(&self) -> Result<()>;
+
+    /// Forgets the content of `sectors` sectors from `start` on.
+    fn discard(&self, _start: Sector, _sectors: u64) -> Result<()> {
+        err!(EOPNOTSUPP, "cannot discard")
+    }
 }

@@ -16,6 +16,9 @@ pub trait Console: Send + Sync {
     /// the kernel stops. The device's own lock is the only one taken.
     fn write(&self, bytes: &[u8]);
 
+    /// Waits, in bounded time, until the device has taken all that was sent.
+    fn drain(&self) {}
+
     /// Names the one taker of received bytes; the first call wins.
     fn set_receiver(&self, receiver: Arc<dyn Receiver>);
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! A bounded reader of ACPI tables: RSDP, RSDT or XSDT, MADT. No AML.
+//! A bounded reader of ACPI tables: RSDP, RSDT or XSDT, MADT, MCFG. No AML.
 //!
 //! Trust: every byte comes from the host. A table that does not fit is ignored:
 //! the machine then runs on its boot CPU.
 //! Spec: ACPI 6.5, sections 5.2.5 to 5.2.12.
 
+use super::Region;
 use super::pvh::{BootMemory, u32_at, u64_at};
 use crate::cpu::MAX_CPUS;
 
@@ -17,15 +18,22 @@ const BIOS_AREA: core::ops::Range<u64> = 0xe_0000..0x10_0000;
 /// APIC ids of the enabled processors; empty when there is no good MADT.
 pub(crate) fn apic_ids<M: BootMemory>(memory: &M, rsdp: u64) -> [Option<u32>; MAX_CPUS] {
     let mut ids = [None; MAX_CPUS];
-    let found = if is_rsdp(memory, rsdp) {
-        Some(rsdp)
-    } else {
-        BIOS_AREA.step_by(16).find(|at| is_rsdp(memory, *at))
-    };
-    if let Some(madt) = found.and_then(|rsdp| find_table(memory, rsdp, *b"APIC")) {
+    if let Some(madt) = find_table(memory, rsdp, *b"APIC") {
         read_madt(memory, madt, &mut ids);
     }
     ids
+}
+
+/// PCI's configuration space, from bus 0 on, as MCFG says for segment 0.
+pub(super) fn ecam<M: BootMemory>(memory: &M, rsdp: u64) -> Option<Region> {
+    const BUS: u64 = 1 << 20;
+    let (table, len) = find_table(memory, rsdp, *b"MCFG")?;
+    let start = u64_at(memory, table + 44).filter(|_| len >= 60)?;
+    let [segment_low, segment_high, first, last] = u32_at(memory, table + 52)?.to_le_bytes();
+    let is_good = [segment_low, segment_high, first] == [0; 3]
+        && start.is_multiple_of(BUS)
+        && (BUS..1 << 45).contains(&start);
+    is_good.then(|| Region { start, end: start + (u64::from(last) + 1) * BUS })
 }
 
 fn is_rsdp<M: BootMemory>(memory: &M, at: u64) -> bool {
@@ -56,6 +64,11 @@ fn checked_table<M: BootMemory>(memory: &M, at: u64, signature: [u8; 4]) -> Opti
 }
 
 fn find_table<M: BootMemory>(memory: &M, rsdp: u64, signature: [u8; 4]) -> Option<(u64, u32)> {
+    let rsdp = if is_rsdp(memory, rsdp) {
+        rsdp
+    } else {
+        BIOS_AREA.step_by(16).find(|at| is_rsdp(memory, *at))?
+    };
     let mut revision = [0];
     if !memory.read(rsdp + 15, &mut revision) {
         return None;
@@ -138,6 +151,29 @@ mod tests {
         let sum = table.iter().fold(0u8, |sum, byte| sum.wrapping_add(*byte));
         table[9] = 0u8.wrapping_sub(sum);
         table
+    }
+
+    #[test]
+    fn finds_configuration_space() {
+        let mcfg = |base: u64, segment: u8, first: u8, last: u8| {
+            let mut fake = sample();
+            let mut body = vec![0; 8];
+            body.extend(base.to_le_bytes());
+            body.extend([segment, 0, first, last, 0, 0, 0, 0]);
+            let mcfg = table(b"MCFG", &body);
+            fake.0[0x800..0x800 + mcfg.len()].copy_from_slice(&mcfg);
+            let rsdt = table(b"RSDT", &[0x300u32.to_le_bytes(), 0x800u32.to_le_bytes()].concat());
+            fake.0[0x200..0x200 + rsdt.len()].copy_from_slice(&rsdt);
+            ecam(&fake, 0x100)
+        };
+        let whole = Region { start: 0xb000_0000, end: 0xc000_0000 };
+        assert_eq!(mcfg(0xb000_0000, 0, 0, 255), Some(whole));
+        assert_eq!(mcfg(0xb000_1000, 0, 0, 255), None);
+        assert_eq!(mcfg(u64::MAX << 20, 0, 0, 255), None);
+        assert_eq!(mcfg(0, 0, 0, 255), None);
+        assert_eq!(mcfg(0xb000_0000, 1, 0, 255), None);
+        assert_eq!(mcfg(0xb000_0000, 0, 1, 255), None);
+        assert_eq!(ecam(&sample(), 0x100), None);
     }
 
     fn sample() -> Fake {

@@ -35,6 +35,12 @@ pub fn option(name: &str) -> bool {
         .any(|word| word == name)
 }
 
+/// The value of the last word `name=value` of the command line, before any `--`.
+pub fn value(name: &str) -> Option<&'static str> {
+    let words = command_line().split_ascii_whitespace().take_while(|word| *word != "--");
+    words.filter_map(|word| word.strip_prefix(name)?.strip_prefix('=')).last()
+}
+
 /// Takes the initramfs, if the loader gave one and nobody has taken it.
 pub fn take_initramfs() -> Option<Initramfs> {
     INITRAMFS.lock().take()

@@ -20,6 +20,8 @@ pub(crate) struct Info {
     pub(crate) command_line: Option<Region>,
     pub(crate) initramfs: Option<Region>,
     pub(crate) apic_ids: [Option<u32>; MAX_CPUS],
+    /// PCI configuration space, from bus 0 on.
+    pub(crate) ecam: Option<Region>,
 }
 
 impl Info {
@@ -71,8 +73,10 @@ pub(crate) fn parse<M: BootMemory>(memory: &M, at: u64) -> Result<Info, &'static
         1 => read_module(memory, long(16)?, &map)?,
         _ => return Err("PVH start info: more than one module"),
     };
-    let apic_ids = acpi::apic_ids(memory, long(32)?);
-    Ok(Info { memory: map, command_line, initramfs, apic_ids })
+    let rsdp = long(32)?;
+    let apic_ids = acpi::apic_ids(memory, rsdp);
+    let ecam = acpi::ecam(memory, rsdp);
+    Ok(Info { memory: map, command_line, initramfs, apic_ids, ecam })
 }
 
 fn read_map<M: BootMemory>(memory: &M, at: u64, count: u32) -> Result<MemoryMap, &'static str> {

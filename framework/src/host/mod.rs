@@ -3,10 +3,23 @@
 //!
 //! The host is the adversary. What it can write arrives as [`Untrusted`], which
 //! gives the value away only through a check. Port windows are claimed from an
-//! allow-list, each by one owner.
+//! allow-list, each by one owner; windows of device registers lie outside of RAM;
+//! memory that both sides see is a [`SharedBuf`].
 
+mod arena;
+mod fault;
+#[cfg(not(target_os = "none"))]
+pub mod hosted;
+mod mmio;
 mod port;
 mod untrusted;
 
+pub use self::arena::{OutOfRange, SharedBuf};
+#[cfg(target_os = "none")]
+pub(crate) use self::arena::{init as init_arena, region as arena_region};
+pub use self::fault::HostFault;
+#[cfg(target_os = "none")]
+pub(crate) use self::mmio::set_machine;
+pub use self::mmio::{Mmio, MmioError, device_hole, ecam};
 pub use self::port::{PortError, PortRange};
 pub use self::untrusted::Untrusted;

@@ -6,10 +6,14 @@
 //! hosted backend uses relaxed atomic bytes.
 
 #[cfg(target_os = "none")]
-pub(super) use machine::{copy, load, store, zero, zero_page};
+pub(super) use machine::{copy, zero_page};
+#[cfg(target_os = "none")]
+pub(crate) use machine::{load, store, zero};
 
 #[cfg(not(target_os = "none"))]
-pub(super) use hosted::{copy, load, store, zero, zero_page};
+pub(super) use hosted::{copy, zero_page};
+#[cfg(not(target_os = "none"))]
+pub(crate) use hosted::{load, store, zero};
 
 #[cfg(target_os = "none")]
 mod machine {
@@ -45,7 +49,7 @@ mod machine {
     /// # Safety
     /// As for [`copy`].
     #[inline]
-    pub(in crate::mm) unsafe fn load(to: *mut u8, from: *const u8, len: usize) {
+    pub(crate) unsafe fn load(to: *mut u8, from: *const u8, len: usize) {
         // SAFETY: the caller's duties are the same.
         unsafe { copy(to, from, len) };
     }
@@ -55,7 +59,7 @@ mod machine {
     /// # Safety
     /// As for [`copy`].
     #[inline]
-    pub(in crate::mm) unsafe fn store(to: *mut u8, from: *const u8, len: usize) {
+    pub(crate) unsafe fn store(to: *mut u8, from: *const u8, len: usize) {
         // SAFETY: the caller's duties are the same.
         unsafe { copy(to, from, len) };
     }
@@ -101,7 +105,7 @@ mod machine {
     /// # Safety
     /// `to` is valid for `len` bytes.
     #[inline]
-    pub(in crate::mm) unsafe fn zero(to: *mut u8, len: usize) {
+    pub(crate) unsafe fn zero(to: *mut u8, len: usize) {
         let (words, rest) = (len / 8, len % 8);
         // SAFETY: the two loops write exactly `8 * words + rest == len` bytes,
         // which the caller vouches for; DF is clear as the ABI demands.
@@ -151,7 +155,7 @@ mod hosted {
     ///
     /// # Safety
     /// As for [`copy`]; `to` is exclusively the caller's.
-    pub(in crate::mm) unsafe fn load(to: *mut u8, from: *const u8, len: usize) {
+    pub(crate) unsafe fn load(to: *mut u8, from: *const u8, len: usize) {
         for i in 0..len {
             // SAFETY: `i < len`.
             let value = unsafe { byte(from, i) }.load(Ordering::Relaxed);
@@ -164,7 +168,7 @@ mod hosted {
     ///
     /// # Safety
     /// As for [`copy`]; nobody writes `from` meanwhile.
-    pub(in crate::mm) unsafe fn store(to: *mut u8, from: *const u8, len: usize) {
+    pub(crate) unsafe fn store(to: *mut u8, from: *const u8, len: usize) {
         for i in 0..len {
             // SAFETY: `i < len`, and nobody else writes `from`.
             let value = unsafe { from.wrapping_add(i).read() };
@@ -186,7 +190,7 @@ mod hosted {
     ///
     /// # Safety
     /// `to` is valid for `len` bytes.
-    pub(in crate::mm) unsafe fn zero(to: *mut u8, len: usize) {
+    pub(crate) unsafe fn zero(to: *mut u8, len: usize) {
         for i in 0..len {
             // SAFETY: `i < len`.
             unsafe { byte(to, i) }.store(0, Ordering::Relaxed);

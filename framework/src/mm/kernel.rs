@@ -60,14 +60,15 @@ static DIRECT_ENTRIES: AtomicUsize = AtomicUsize::new(0);
 static TABLES: IrqLock<usize> = IrqLock::new(DEVICES.start);
 
 /// Builds the kernel's address space, leaves the one of boot, and starts the
-/// frame allocator and the heap.
+/// frame allocator and the heap. Returns RAM that it left out, for memory shared
+/// with the host: it is mapped nowhere.
 ///
 /// # Safety
 /// Called once, on the boot CPU, which sees the first 4 GiB at their physical
 /// addresses. 1. `map` is RAM. 2. Nobody uses RAM outside of `reserved` and the
 /// image, nor a physical address as a pointer after the call. 3. The image is
 /// at physical address `virtual - IMAGE + offset`.
-pub(crate) unsafe fn init(map: &MemoryMap, reserved: &[Region], offset: u64) {
+pub(crate) unsafe fn init(map: &MemoryMap, reserved: &[Region], offset: u64) -> Option<Region> {
     let image = image_region(offset);
     let mut usable = map.clone();
     let mut visible = map.clone();
@@ -76,6 +77,11 @@ pub(crate) unsafe fn init(map: &MemoryMap, reserved: &[Region], offset: u64) {
         require(usable.reserve(region.start, region.end));
     }
     require(visible.reserve(image.start, image.end));
+    let arena = crate::host::arena_region(&usable);
+    if let Some(arena) = arena {
+        require(usable.reserve(arena.start, arena.end));
+        require(visible.reserve(arena.start, arena.end));
+    }
     let end = map.regions().last().map_or(0, |region| region.end);
     let frames = (end.min(DIRECT_MAP_SIZE as u64 - 1) / PAGE_SIZE as u64) as usize;
     phys::set_window(ptr::with_exposed_provenance_mut(0), frames);
@@ -117,6 +123,7 @@ pub(crate) unsafe fn init(map: &MemoryMap, reserved: &[Region], offset: u64) {
         // the image, not given out by `early`.
         unsafe { release_boot_range(*region) };
     }
+    arena
 }
 
 /// Gives RAM that was reserved at boot to the allocator: the whole pages of it.
@@ -267,9 +274,9 @@ pub(crate) fn phys_to_virt(addr: u64) -> *mut u8 {
 pub(crate) fn map_device(phys: u64, len: usize) -> Result<*mut u8, NoMemory> {
     let first = page_down(phys);
     let end = page_up(phys.checked_add(len as u64).ok_or(NoMemory)?);
+    let size = usize::try_from(end - first).map_err(|_| NoMemory)?;
     let mut next = TABLES.lock();
     let start = *next;
-    let size = usize::try_from(end - first).map_err(|_| NoMemory)?;
     if size > DEVICES.end - start {
         return Err(NoMemory);
     }
@@ -281,6 +288,20 @@ pub(crate) fn map_device(phys: u64, len: usize) -> Result<*mut u8, NoMemory> {
     // One page stays empty between devices.
     *next = (start + size + PAGE_SIZE).min(DEVICES.end);
     Ok(ptr::with_exposed_provenance_mut(start + (phys - first) as usize))
+}
+
+/// Maps memory shared with the host, in large pages; it stays mapped. `phys` has
+/// the CPU's mark for shared memory, if it needs one.
+///
+/// # Errors
+/// [`NoMemory`] when there is none for tables, or no address is left.
+pub(crate) fn map_arena(phys: u64, len: usize) -> Result<*mut u8, NoMemory> {
+    let mut next = TABLES.lock();
+    let start = next.next_multiple_of(span(2));
+    let end = start.checked_add(len).filter(|end| *end < DEVICES.end).ok_or(NoMemory)?;
+    map_range(start..end, phys, RW, &mut new_table).ok_or(NoMemory)?;
+    *next = end + PAGE_SIZE;
+    Ok(ptr::with_exposed_provenance_mut(start))
 }
 
 /// A page below 1 MiB to start CPUs in: its physical address, where it is also

@@ -11,7 +11,7 @@
 //! Locks: a space's tables, then the frame pool.
 
 mod access;
-mod bytes;
+pub(crate) mod bytes;
 #[cfg(target_os = "none")]
 mod early;
 mod frame;
@@ -57,8 +57,8 @@ pub use crate::pod_struct;
 #[cfg(target_os = "none")]
 pub(crate) use self::{
     kernel::{
-        init, is_kernel_stack, kernel_root, low_page, map_device, phys_to_virt, release_boot_range,
-        release_low_page,
+        init, is_kernel_stack, kernel_root, low_page, map_arena, map_device, phys_to_virt,
+        release_boot_range, release_low_page,
     },
     stack::{KernelStack, is_guard},
     tlb::{activate_kernel, flush_local},

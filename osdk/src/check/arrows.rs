@@ -6,16 +6,18 @@ use crate::metadata::{Graph, Package};
 /// Height of the layers; an arrow goes from a higher one to a lower one.
 const FRAMEWORK: u32 = 0;
 const DRIVER_CLASS: u32 = 10;
+const DRIVER_BUS: u32 = 15;
 const DRIVER: u32 = 20;
 const SYSCALLS: u32 = 200;
 const ASSEMBLY: u32 = 300;
 
 /// The services, as a stack; those of one height do not use one another.
-const SERVICES: [(&str, u32); 11] = [
+const SERVICES: [(&str, u32); 12] = [
     // Driver traits answer in errno's terms, so it lies below them.
     ("errno", 5),
     ("cred", 101),
     ("vfs", 102),
+    ("block", 103),
     ("mm", 103),
     ("sched", 104),
     ("task", 105),
@@ -55,10 +57,10 @@ fn objection(height: u32, dep: &Package) -> Option<&'static str> {
     if dep_height >= height {
         return Some("the arrow does not point down");
     }
-    if is_service(height) && dep_height == DRIVER {
+    if is_service(height) && matches!(dep_height, DRIVER | DRIVER_BUS) {
         return Some("a service knows drivers by their class only");
     }
-    if height == SYSCALLS && dep_height == DRIVER {
+    if height == SYSCALLS && matches!(dep_height, DRIVER | DRIVER_BUS) {
         return Some("the system calls use services, not drivers");
     }
     None
@@ -78,6 +80,7 @@ fn height(package: &Package) -> Option<u32> {
         None => Some(ASSEMBLY),
         Some("framework") => Some(FRAMEWORK),
         Some("drivers") if package.name == "class" => Some(DRIVER_CLASS),
+        Some("drivers") if package.name == "pci" => Some(DRIVER_BUS),
         Some("drivers") => Some(DRIVER),
         Some("syscalls") => Some(SYSCALLS),
         Some("services") => {

@@ -25,7 +25,11 @@ const TTY_MAJOR: u32 = 4;
 const SERIAL_MINOR: u32 = 64;
 
 /// Serial lines that get a name.
-const NAMES: [&str; 4] = ["ttyS0", "ttyS1", "ttyS2", "ttyS3"];
+const SERIAL: [&str; 4] = ["ttyS0", "ttyS1", "ttyS2", "ttyS3"];
+
+/// Consoles of the hypervisor: major number and names.
+const HOST_MAJOR: u32 = 229;
+const HOST: [&str; 1] = ["hvc0"];
 
 /// /dev/tty: the controlling terminal, whichever it is.
 const CURRENT: DeviceId = DeviceId::new(5, 0);
@@ -38,12 +42,15 @@ static TERMINALS: SpinLock<Vec<Arc<Tty>>> = SpinLock::new(Vec::new());
 
 /// Registers the device files of `terminals`; the first is the console.
 pub(crate) fn register(terminals: Vec<Arc<Tty>>) {
-    for (tty, name) in terminals.iter().zip(NAMES) {
-        node(name, tty.dev(), 0o600);
+    for name in SERIAL.into_iter().chain(HOST) {
+        if let Some(tty) = terminals.iter().find(|tty| tty.console.name() == name) {
+            node(name, tty.dev(), 0o600);
+        }
     }
     *TERMINALS.lock() = terminals;
-    let last = SERIAL_MINOR + NAMES.len() as u32;
+    let last = SERIAL_MINOR + SERIAL.len() as u32;
     vfs::register_chrdev(TTY_MAJOR, SERIAL_MINOR..last, Arc::new(open));
+    vfs::register_chrdev(HOST_MAJOR, 0..HOST.len() as u32, Arc::new(open));
     vfs::register_chrdev(CURRENT.major, CURRENT.minor..CONSOLE.minor + 1, Arc::new(open));
     node("tty", CURRENT, 0o666);
     node("console", CONSOLE, 0o600);
@@ -53,9 +60,11 @@ fn node(name: &'static str, dev: DeviceId, perm: u32) {
     vfs::register_node(DeviceNode { name, dev, perm, gid: 0 });
 }
 
-/// The device number of serial line `index`.
-pub(crate) fn serial_dev(index: usize) -> DeviceId {
-    DeviceId::new(TTY_MAJOR, SERIAL_MINOR + index as u32)
+/// The device number of the console called `name`.
+pub(crate) fn dev_of(name: &str) -> Option<DeviceId> {
+    let index = |names: &[&str]| names.iter().position(|known| *known == name);
+    let serial = index(&SERIAL).map(|n| DeviceId::new(TTY_MAJOR, SERIAL_MINOR + n as u32));
+    serial.or_else(|| index(&HOST).map(|n| DeviceId::new(HOST_MAJOR, n as u32)))
 }
 
 /// The terminal with a device number.

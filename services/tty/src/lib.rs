@@ -33,14 +33,17 @@ pub use device::{by_dev, console};
 pub use ioctl::WindowSize;
 pub use tty::Tty;
 
-/// Makes `consoles` the terminals ttyS0, ttyS1, …; the first is the system
-/// console. Called once, before devfs is made.
-pub fn init(consoles: &[Arc<dyn Console>]) -> Result<()> {
+/// Makes `consoles` the terminals ttyS0, ttyS1, … and hvc0. The system console is
+/// the one that `preferred` names, else the first. Called once, before devfs is made.
+pub fn init(consoles: &[Arc<dyn Console>], preferred: Option<&str>) -> Result<()> {
     let mut terminals = Vec::new();
     terminals.try_reserve_exact(consoles.len()).map_err(|_| error!(ENOMEM))?;
-    for (index, console) in consoles.iter().enumerate() {
-        terminals.push(Tty::start(device::serial_dev(index), console.clone())?);
+    for console in consoles {
+        if let Some(dev) = device::dev_of(console.name()) {
+            terminals.push(Tty::start(dev, console.clone())?);
+        }
     }
+    terminals.sort_by_key(|tty| Some(tty.console.name()) != preferred);
     device::register(terminals);
     Ok(())
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The registry of character devices: device number to what opens it.
+//! The registry of character and block devices: device number to what opens it.
 //!
 //! Services register their devices before devfs is made; a device node of any
 //! file system opens through here. Also hands out numbers for file systems
@@ -51,11 +51,17 @@ struct Entry {
 
 struct Registry {
     chars: Vec<Entry>,
+    blocks: Vec<Entry>,
     nodes: Vec<DeviceNode>,
+    block_nodes: Vec<DeviceNode>,
 }
 
-static REGISTRY: SpinLock<Registry> =
-    SpinLock::new(Registry { chars: Vec::new(), nodes: Vec::new() });
+static REGISTRY: SpinLock<Registry> = SpinLock::new(Registry {
+    chars: Vec::new(),
+    blocks: Vec::new(),
+    nodes: Vec::new(),
+    block_nodes: Vec::new(),
+});
 
 static NEXT_ANONYMOUS: AtomicU32 = AtomicU32::new(1);
 
@@ -63,6 +69,21 @@ static NEXT_ANONYMOUS: AtomicU32 = AtomicU32::new(1);
 /// registration of the same numbers goes before an earlier one.
 pub fn register_chrdev(major: u32, minors: Range<u32>, device: Arc<dyn CharDevice>) {
     REGISTRY.lock().chars.insert(0, Entry { major, minors, device });
+}
+
+/// Registers who opens the block devices `major:minors`.
+pub fn register_blkdev(major: u32, minors: Range<u32>, device: Arc<dyn CharDevice>) {
+    REGISTRY.lock().blocks.insert(0, Entry { major, minors, device });
+}
+
+/// Has devfs show a node of a block device when it is made.
+pub fn register_block_node(node: DeviceNode) {
+    REGISTRY.lock().block_nodes.push(node);
+}
+
+/// The nodes of block devices that devfs shows.
+pub fn block_nodes() -> Vec<DeviceNode> {
+    REGISTRY.lock().block_nodes.clone()
 }
 
 /// Has devfs show a node when it is made.
@@ -83,11 +104,22 @@ pub fn anonymous_dev() -> DeviceId {
 }
 
 pub(crate) fn open_char(opening: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
+    open(opening, |registry| &registry.chars)
+}
+
+pub(crate) fn open_block(opening: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
+    open(opening, |registry| &registry.blocks)
+}
+
+fn open(
+    opening: &Opening<'_>,
+    kind: impl FnOnce(&Registry) -> &Vec<Entry>,
+) -> Result<Arc<dyn FileOps>> {
     let dev = opening.inode.base().rdev();
     let found = {
         let registry = REGISTRY.lock();
         let is_it = |entry: &&Entry| entry.major == dev.major && entry.minors.contains(&dev.minor);
-        registry.chars.iter().find(is_it).map(|entry| entry.device.clone())
+        kind(&registry).iter().find(is_it).map(|entry| entry.device.clone())
     };
     match found {
         Some(device) => device.open(dev, opening),

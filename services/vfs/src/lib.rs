@@ -44,7 +44,9 @@ mod types;
 pub use attr::{NewTime, access, chmod, chown, set_times, truncate};
 pub use create::{link, mkdir, mknod, symlink};
 pub use dentry::Dentry;
-pub use device::{CharDevice, DeviceNode, register_chrdev, register_node};
+pub use device::{
+    CharDevice, DeviceNode, register_blkdev, register_block_node, register_chrdev, register_node,
+};
 pub use fd_table::{CloseOnExec, FdTable, NR_OPEN};
 pub use file::File;
 pub use file_ops::{FallocateMode, FileOps, IoctlContext, MapSource, Pager};

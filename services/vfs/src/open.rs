@@ -267,7 +267,7 @@ fn open_ops(opening: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
         FileKind::Directory => Ok(DirOps::shared()),
         FileKind::CharDevice => device::open_char(opening),
         FileKind::Fifo => hooks::open_fifo(opening),
-        FileKind::BlockDevice => err!(ENXIO, "no block devices"),
+        FileKind::BlockDevice => device::open_block(opening),
         FileKind::Socket => err!(ENXIO, "sockets are not opened"),
         FileKind::Regular | FileKind::Symlink | FileKind::Anonymous => inode.clone().open(opening),
     }

@@ -11,7 +11,7 @@ use std::time::{Instant, SystemTime};
 use alloc::sync::Arc;
 
 use crate::cpu::{CpuId, CpuInfo, CpuTimes};
-use crate::irq::{IrqError, IrqHandler};
+use crate::irq::{IrqError, IrqHandler, MsiVector};
 
 pub(crate) use task::*;
 
@@ -83,6 +83,10 @@ pub(crate) fn x2apic_read(_: u32) -> u64 {
 pub(crate) fn x2apic_write(_: u32, _: u64) {}
 
 pub(crate) fn wait_for_interrupt() {}
+
+pub(crate) fn msi_register(_: Arc<dyn IrqHandler>) -> Result<MsiVector, IrqError> {
+    Ok(MsiVector { address: 0xfee0_0000, data: 0x40 })
+}
 
 pub(crate) fn unexpected_interrupts() -> u64 {
     0

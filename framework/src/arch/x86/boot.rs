@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use super::{apic, cpuid, gdt, idt, percpu, rtc, sched, serial, smp, stop, tsc};
 use crate::boot::{self, pvh, pvh::BootMemory};
-use crate::mm;
+use crate::{host, mm};
 
 const BOOT_STACK: usize = 64 * 1024;
 /// Identity map (4), high map (1), two PDPTs, one PML4.
@@ -72,7 +72,12 @@ extern "C" fn boot_main(start_info: u64, offset: u64) -> ! {
     }
     crate::log::init();
     // SAFETY: once, with the boot tables active, and a checked map.
-    unsafe { mm::init(&info.memory, &info.reserved(kernel_range(offset)), offset) };
+    let arena = unsafe { mm::init(&info.memory, &info.reserved(kernel_range(offset)), offset) };
+    host::set_machine(&info.memory, info.ecam);
+    if let Some(arena) = arena {
+        // SAFETY: once, with what `mm` kept out of its maps.
+        unsafe { host::init_arena(arena) };
+    }
     // SAFETY: once; the region was reserved in the line above.
     unsafe { boot::install_initramfs(info.initramfs) };
     let prepared = gdt::Prepared::new();

@@ -6,22 +6,35 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::percpu::{self, local};
 use super::{apic, deadline, stop, tlb};
-use crate::irq::{IrqError, IrqHandler};
+use crate::irq::{IrqError, IrqHandler, MsiVector};
 use crate::sync::Once;
 
 /// ISA lines.
 const LINES: usize = 16;
+/// Vectors for messages, behind those of the lines.
+const MESSAGES: usize = 48;
 
-static HANDLERS: [Once<Arc<dyn IrqHandler>>; LINES] = [const { Once::new() }; LINES];
+static HANDLERS: [Once<Arc<dyn IrqHandler>>; LINES + MESSAGES] =
+    [const { Once::new() }; LINES + MESSAGES];
 static UNEXPECTED: AtomicU64 = AtomicU64::new(0);
 static NMIS: AtomicU64 = AtomicU64::new(0);
 
 pub(crate) fn irq_register(line: u8, handler: Arc<dyn IrqHandler>) -> Result<(), IrqError> {
-    let slot = HANDLERS.get(usize::from(line)).ok_or(IrqError::NoSuchLine)?;
+    let slot = HANDLERS.get(usize::from(line)).filter(|_| usize::from(line) < LINES);
+    let slot = slot.ok_or(IrqError::NoSuchLine)?;
     slot.set(handler).map_err(|_| IrqError::Taken)?;
     let boot = percpu::of(crate::cpu::CpuId::BOOT).apic_id.load(Ordering::Relaxed);
     apic::route(line, apic::FIRST_DEVICE + line, boot);
     Ok(())
+}
+
+pub(crate) fn msi_register(handler: Arc<dyn IrqHandler>) -> Result<MsiVector, IrqError> {
+    let boot = percpu::of(crate::cpu::CpuId::BOOT).apic_id.load(Ordering::Relaxed);
+    let address = 0xfee0_0000 | u64::from(boot & 0xff) << 12;
+    let mut slots = (apic::FIRST_DEVICE..).zip(&HANDLERS).skip(LINES);
+    let free = slots.find(|(_, slot)| slot.set(handler.clone()).is_ok());
+    let (vector, _) = free.ok_or(IrqError::Taken)?;
+    Ok(MsiVector { address, data: vector.into() })
 }
 
 pub(crate) fn unexpected_interrupts() -> u64 {

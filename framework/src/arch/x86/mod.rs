@@ -32,7 +32,7 @@ pub(crate) use apic::{x2apic_read, x2apic_write};
 pub(crate) use context::{TaskState, is_on_cpu};
 pub(crate) use cpuid::cpu_info;
 pub(crate) use fpu::{UserState, fpu_features, fpu_size};
-pub(crate) use interrupt::{irq_register, unexpected_interrupts};
+pub(crate) use interrupt::{irq_register, msi_register, unexpected_interrupts};
 #[cfg(debug_assertions)]
 pub(crate) use percpu::with_held;
 pub(crate) use percpu::{

@@ -63,6 +63,9 @@ pub fn new() -> Result<Arc<dyn Inode>> {
     for node in device::nodes() {
         add(node.name, NewKind::CharDevice(node.dev), node.perm, node.gid)?;
     }
+    for node in device::block_nodes() {
+        add(node.name, NewKind::BlockDevice(node.dev), node.perm, node.gid)?;
+    }
     for (name, target) in LINKS {
         add(name, NewKind::Symlink(target), 0o777, 0)?;
     }

@@ -34,7 +34,7 @@ pub(crate) static ITEMS: &[Item] = &[
     file("locks", nothing),
     file("meminfo", meminfo),
     file("modules", nothing),
-    file("partitions", nothing),
+    file("partitions", partitions),
     file("stat", stat),
     file("swaps", swaps),
     Item::Directory("sys", sysctl::ITEMS),
@@ -70,6 +70,21 @@ fn cpuinfo(out: &mut Text) -> Result<()> {
 fn devices(out: &mut Text) -> Result<()> {
     put!(out, "Character devices:\n  1 mem\n  4 ttyS\n  5 /dev/tty\n  5 /dev/console\n");
     put!(out, "\nBlock devices:\n");
+    if !block::list().is_empty() {
+        put!(out, "254 virtblk\n");
+    }
+    Ok(())
+}
+
+fn partitions(out: &mut Text) -> Result<()> {
+    let volumes = block::list();
+    if !volumes.is_empty() {
+        put!(out, "major minor  #blocks  name\n\n");
+    }
+    for volume in volumes {
+        let block::Info { dev, kilobytes, name } = volume;
+        put!(out, "{:4}  {:7} {kilobytes:10} {name}\n", dev.major, dev.minor);
+    }
     Ok(())
 }
 

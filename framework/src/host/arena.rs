@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! [`SharedBuf`]: memory that the host reads and writes too.
+//!
+//! All of it is one range, taken out of RAM and made shared once at boot, and cut
+//! into pieces here. No slice or reference to it exists: bytes are copied in and
+//! out, words are read and written whole. It is never made private again.
+//!
+//! Trust: the host may change every byte at any time. Read a byte once, then
+//! check the copy.
+
+use buddy_system_allocator::FrameAllocator;
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+
+use super::Untrusted;
+use crate::mm::{NoMemory, bytes};
+use crate::sync::{IrqLock, Once};
+
+/// Pieces are multiples of this, so that no two owners share a cache line.
+const UNIT: usize = 512;
+/// log2 of the most units that there can be, plus one: 64 MiB.
+const ORDERS: usize = 18;
+
+/// # Invariants
+/// `base` is valid for ever for the bytes of all units that `free` was given, is
+/// aligned to a unit, and nobody else uses them but the host.
+struct Arena {
+    base: AtomicPtr<u8>,
+    device: u64,
+    free: IrqLock<FrameAllocator<ORDERS>>,
+}
+
+static ARENA: Once<Arena> = Once::new();
+
+/// The range lies beyond the buffer's end, or a word is not aligned in it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OutOfRange;
+
+/// A piece of the shared memory; dropping it gives it back.
+///
+/// # Invariants
+/// `base` is a place in the arena that is valid for `len` bytes and belongs to
+/// this value, `units` units from number `first` on.
+pub struct SharedBuf {
+    base: AtomicPtr<u8>,
+    len: usize,
+    first: usize,
+    units: usize,
+}
+
+impl SharedBuf {
+    /// A buffer of zeros. It is aligned to its size, up to the next power of two
+    /// that is at least 512.
+    ///
+    /// # Errors
+    /// [`NoMemory`] when no piece of that size is free.
+    pub fn new(len: usize) -> Result<Self, NoMemory> {
+        let arena = arena().ok_or(NoMemory)?;
+        let units = len.max(1).div_ceil(UNIT);
+        if units > 1 << (ORDERS - 1) {
+            return Err(NoMemory);
+        }
+        let units = units.next_power_of_two();
+        let first = arena.free.lock().alloc(units).ok_or(NoMemory)?;
+        let base = arena.base.load(Ordering::Relaxed).wrapping_add(first * UNIT);
+        // SAFETY: the arena gave these units to nobody else (its invariant).
+        unsafe { bytes::zero(base, units * UNIT) };
+        Ok(Self { base: AtomicPtr::new(base), len, first, units })
+    }
+
+    /// How many bytes it has.
+    #[expect(clippy::len_without_is_empty, reason = "a buffer is never empty")]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// What a device calls the first byte.
+    pub fn device_addr(&self) -> u64 {
+        arena().map_or(0, |arena| arena.device + (self.first * UNIT) as u64)
+    }
+
+    /// Copies bytes from `offset` on out of the buffer.
+    ///
+    /// # Errors
+    /// [`OutOfRange`]; then nothing was copied.
+    pub fn read_into(&self, offset: usize, out: &mut [u8]) -> Result<(), OutOfRange> {
+        let from = self.place(offset, out.len(), 1).ok_or(OutOfRange)?;
+        // SAFETY: 1. `place` checked the range. 2. `out` is plain memory.
+        unsafe { bytes::load(out.as_mut_ptr(), from, out.len()) };
+        Ok(())
+    }
+
+    /// Copies `data` into the buffer from `offset` on.
+    ///
+    /// # Errors
+    /// [`OutOfRange`]; then nothing was copied.
+    pub fn write(&self, offset: usize, data: &[u8]) -> Result<(), OutOfRange> {
+        let to = self.place(offset, data.len(), 1).ok_or(OutOfRange)?;
+        // SAFETY: 1. `place` checked the range. 2. `data` is plain memory.
+        unsafe { bytes::store(to, data.as_ptr(), data.len()) };
+        Ok(())
+    }
+
+    fn place(&self, offset: usize, len: usize, align: usize) -> Option<*mut u8> {
+        let end = offset.checked_add(len)?;
+        let base = self.base.load(Ordering::Relaxed);
+        let place = (end <= self.len).then(|| base.wrapping_add(offset))?;
+        #[cfg(not(target_os = "none"))]
+        super::hosted::touched(self.device_addr() + offset as u64, len);
+        place.addr().is_multiple_of(align).then_some(place)
+    }
+}
+
+macro_rules! words {
+    ($($word:ty, $atomic:ty, $load:ident, $store:ident;)*) => {
+        impl SharedBuf {$(
+            /// Reads a word in one access, before all later ones; all ones where
+            /// there is no such word.
+            #[inline]
+            pub fn $load(&self, offset: usize) -> Untrusted<$word> {
+                let Some(at) = self.place(offset, size_of::<$word>(), size_of::<$word>()) else {
+                    return Untrusted::new(<$word>::MAX);
+                };
+                // SAFETY: `place` checked the range and the alignment.
+                let word = unsafe { <$atomic>::from_ptr(at.cast()) };
+                Untrusted::new(word.load(Ordering::Acquire))
+            }
+
+            /// Writes a word in one access, after all earlier ones.
+            ///
+            /// # Errors
+            /// [`OutOfRange`] where there is no such word.
+            #[inline]
+            pub fn $store(&self, offset: usize, value: $word) -> Result<(), OutOfRange> {
+                let at = self.place(offset, size_of::<$word>(), size_of::<$word>());
+                // SAFETY: `place` checked the range and the alignment.
+                let word = unsafe { <$atomic>::from_ptr(at.ok_or(OutOfRange)?.cast()) };
+                word.store(value, Ordering::Release);
+                Ok(())
+            }
+        )*}
+    };
+}
+
+words! {
+    u8, AtomicU8, load_u8, store_u8;
+    u16, AtomicU16, load_u16, store_u16;
+    u32, AtomicU32, load_u32, store_u32;
+    u64, AtomicU64, load_u64, store_u64;
+}
+
+impl Drop for SharedBuf {
+    fn drop(&mut self) {
+        if let Some(arena) = arena() {
+            arena.free.lock().dealloc(self.first, self.units);
+        }
+    }
+}
+
+fn arena() -> Option<&'static Arena> {
+    #[cfg(not(target_os = "none"))]
+    super::hosted::start_once();
+    ARENA.get()
+}
+
+/// Makes the arena of `len` bytes at `base`, which a device sees at `device`.
+///
+/// # Safety
+/// The bytes are valid for ever, `base` is aligned to [`UNIT`], and nobody else
+/// uses them but the host.
+pub(super) unsafe fn start(base: *mut u8, device: u64, len: usize) {
+    let mut free = FrameAllocator::new();
+    free.insert(0..(len / UNIT).min(1 << (ORDERS - 1)));
+    let _ = ARENA.set(Arena { base: AtomicPtr::new(base), device, free: IrqLock::new(free) });
+}
+
+#[cfg(target_os = "none")]
+pub(crate) use machine::{init, region};
+
+#[cfg(target_os = "none")]
+mod machine {
+    use crate::boot::{MemoryMap, Region};
+    use crate::{cvm, mm};
+
+    const STEP: u64 = 2 << 20;
+    const MOST: u64 = 64 << 20;
+
+    /// Which part of the RAM that nobody uses becomes the arena: a sixteenth, at
+    /// most 64 MiB, at the end of the largest region.
+    pub(crate) fn region(usable: &MemoryMap) -> Option<Region> {
+        let size = |region: &&Region| region.end - region.start;
+        let total: u64 = usable.regions().iter().map(|region| size(&region)).sum();
+        let largest = usable.regions().iter().max_by_key(size)?;
+        let end = largest.end / STEP * STEP;
+        let start = end.checked_sub((total / 16 / STEP * STEP).clamp(STEP, MOST))?;
+        (start >= largest.start).then_some(Region { start, end })
+    }
+
+    /// Shares the arena with the host and maps it.
+    ///
+    /// # Safety
+    /// Once, with what [`region`] gave and `mm` kept out of all its maps.
+    pub(crate) unsafe fn init(region: Region) {
+        if let Err(why) = cvm::share(region) {
+            crate::fatal(why);
+        }
+        let len = (region.end - region.start) as usize;
+        match mm::map_arena(region.start | cvm::shared_bit(), len) {
+            // SAFETY: mapped for ever in whole pages; RAM that nobody else uses (caller).
+            Ok(base) => unsafe { super::start(base, region.start, len) },
+            Err(_) => crate::fatal("no memory to map the shared arena"),
+        }
+    }
+}

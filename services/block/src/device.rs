@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Disks and partitions by device number.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use class::{BlockDevice, Sector};
+use errno::{Result, error};
+use framework::sync::{RwLock, SpinLock};
+use vfs::{DeviceId, DeviceNode, FileOps, Opening};
+
+use crate::file::BlockFile;
+use crate::table::{self, MOST};
+
+/// Linux's major number of virtio disks, where nothing else takes it.
+const MAJOR: u32 = 254;
+/// Minor numbers of a disk: itself and its partitions.
+const MINORS: u32 = MOST as u32 + 1;
+
+/// A disk.
+pub(crate) struct Disk {
+    pub(crate) device: Arc<dyn BlockDevice>,
+    /// Held for writing while a part of a block is changed.
+    pub(crate) blocks: RwLock<()>,
+}
+
+/// A disk or a partition: a range of sectors.
+#[derive(Clone)]
+pub(crate) struct Volume {
+    pub(crate) disk: Arc<Disk>,
+    pub(crate) dev: DeviceId,
+    pub(crate) name: &'static str,
+    pub(crate) start: u64,
+    pub(crate) sectors: u64,
+}
+
+impl Volume {
+    /// Its length in bytes.
+    pub(crate) fn len(&self) -> u64 {
+        self.sectors * Sector::SIZE as u64
+    }
+
+    /// The smallest unit, in bytes.
+    pub(crate) fn block_size(&self) -> usize {
+        self.disk.device.block_size() as usize
+    }
+
+    /// Reads whole blocks from byte `at` on.
+    pub(crate) fn read(&self, at: u64, out: &mut [u8]) -> Result<()> {
+        self.disk.device.read(Sector(self.start + at / Sector::SIZE as u64), out)
+    }
+
+    /// Writes whole blocks from byte `at` on.
+    pub(crate) fn write(&self, at: u64, data: &[u8]) -> Result<()> {
+        self.disk.device.write(Sector(self.start + at / Sector::SIZE as u64), data)
+    }
+}
+
+static VOLUMES: SpinLock<Vec<Volume>> = SpinLock::new(Vec::new());
+
+/// A line of /proc/partitions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Info {
+    /// The device number.
+    pub dev: DeviceId,
+    /// Its size in units of 1024 bytes.
+    pub kilobytes: u64,
+    /// Its name.
+    pub name: &'static str,
+}
+
+/// All disks and partitions.
+pub fn list() -> Vec<Info> {
+    let volumes = VOLUMES.lock();
+    let info = |v: &Volume| Info { dev: v.dev, kilobytes: v.sectors / 2, name: v.name };
+    volumes.iter().map(info).collect()
+}
+
+/// Makes `disks` the devices vda, vdb, … and looks for partitions. Called once,
+/// before devfs is made, by a task: it reads from the disks.
+pub fn init(disks: &[Arc<dyn BlockDevice>]) {
+    for ((index, letter), device) in (0u32..).zip('a'..='p').zip(disks) {
+        let disk = Arc::new(Disk { device: device.clone(), blocks: RwLock::new(()) });
+        let name = format!("vd{letter}");
+        let first = index * MINORS;
+        let per_block = device.block_size() as u64 / Sector::SIZE as u64;
+        let blocks = device.sectors() / per_block;
+        let mut read = |block: u64| {
+            let mut bytes = alloc::vec![0; device.block_size() as usize];
+            let sector = Sector(block.checked_mul(per_block)?);
+            let is_read = block < blocks && device.read(sector, &mut bytes).is_ok();
+            is_read.then_some(bytes)
+        };
+        let partitions = table::partitions(blocks, &mut read);
+        let names: String = partitions.iter().map(|p| format!(" {name}{}", p.number)).collect();
+        log::info!("{name}:{names}");
+        let sectors = device.sectors();
+        add(Volume {
+            disk: disk.clone(),
+            dev: dev(first),
+            name: name.clone().leak(),
+            start: 0,
+            sectors,
+        });
+        for partition in partitions {
+            add(Volume {
+                disk: disk.clone(),
+                dev: dev(first + partition.number),
+                name: format!("{name}{}", partition.number).leak(),
+                start: partition.start * per_block,
+                sectors: partition.len * per_block,
+            });
+        }
+    }
+    vfs::register_blkdev(MAJOR, 0..16 * MINORS, Arc::new(open));
+}
+
+fn dev(minor: u32) -> DeviceId {
+    DeviceId::new(MAJOR, minor)
+}
+
+fn add(volume: Volume) {
+    vfs::register_block_node(DeviceNode {
+        name: volume.name,
+        dev: volume.dev,
+        perm: 0o660,
+        gid: 6,
+    });
+    VOLUMES.lock().push(volume);
+}
+
+fn open(dev: DeviceId, opening: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
+    let found = VOLUMES.lock().iter().find(|volume| volume.dev == dev).cloned();
+    let volume = found.ok_or(error!(ENXIO, "no such disk"))?;
+    Ok(Arc::new(BlockFile::new(volume, opening.flags)))
+}

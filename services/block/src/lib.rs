@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Disks and their partitions as device files: /dev/vda, /dev/vda1, …
+//!
+//! There is no cache: a read asks the disk, a write is on its way when it returns,
+//! and `fsync` flushes the disk. What is not a whole number of blocks is read,
+//! changed and written back.
+//!
+//! Trust: partition tables and contents are the host's.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod crc;
+mod device;
+mod file;
+mod ioctl;
+pub mod table;
+
+pub use device::{Info, init, list};
