@@ -17,6 +17,7 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -85,11 +86,28 @@ static void run(int number, char *line) {
     }
 }
 
+/* Linux has the attestation drivers as modules; there are none for Nacre. */
+static void load_modules(void) {
+    static const char *const modules[] = {"configfs", "tsm", "tdx-guest"};
+    for (unsigned i = 0; i < sizeof modules / sizeof *modules; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "/tests/modules/%s.ko", modules[i]);
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd >= 0) {
+            syscall(SYS_finit_module, fd, "", 0);
+            close(fd);
+        }
+    }
+}
+
 int main(void) {
     mkdir("/proc", 0555), mkdir("/dev", 0755), mkdir("/tmp", 01777), mkdir("/sys", 0755);
     mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
     mount("proc", "/proc", "proc", 0, NULL);
     mount("tmpfs", "/tmp", "tmpfs", 0, "mode=1777");
+    mount("sysfs", "/sys", "sysfs", 0, NULL);
+    load_modules();
+    mount("configfs", "/sys/kernel/config", "configfs", 0, NULL);
     int console = open("/dev/console", O_RDWR | O_NOCTTY);
     if (console >= 0) {
         dup2(console, 0), dup2(console, 1), dup2(console, 2);

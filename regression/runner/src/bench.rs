@@ -30,7 +30,7 @@ const LIMITS: [(&str, f64); 5] = [
 pub(crate) fn run(kernel: &Kernel, programs: &Programs, logs: &Path) -> Result<Counts> {
     let log = logs.join(format!("bench-{}", kernel.kind.name()));
     let initramfs = log.with_extension("cpio");
-    std::fs::write(&initramfs, programs.initramfs("/tests/micro\n")?)?;
+    std::fs::write(&initramfs, programs.initramfs("/tests/micro\n", kernel.kind)?)?;
     let launch = Launch {
         kernel,
         initramfs: &initramfs,

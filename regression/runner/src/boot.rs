@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use osdk::machine::Clock;
 
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Kind};
 use crate::programs::Programs;
 use crate::qemu::{Guest, Launch, Said};
 use crate::report::{Outcome, Verdict};
@@ -134,7 +134,7 @@ fn try_boot(
 ) -> Result<Ending> {
     let log = logs.join(format!("boot-{}", scenario.name));
     let initramfs = log.with_extension("cpio");
-    let mut archive = programs.initramfs("")?;
+    let mut archive = programs.initramfs("", Kind::Nacre)?;
     (scenario.damage)(&mut archive);
     std::fs::write(&initramfs, archive)?;
     let append = (scenario.append)();

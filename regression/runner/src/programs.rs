@@ -12,11 +12,26 @@ use anyhow::{Context, Result, ensure};
 use osdk::initramfs;
 use osdk::workspace::Workspace;
 
-use crate::kernel::run;
+use crate::kernel::{Kind, run};
 
 /// The folders that become suites, in the order in which they run.
-const SUITES: [&str; 11] =
-    ["process", "exec", "signal", "mm", "fs", "pipe", "time", "proc", "tty", "privilege", "memory"];
+const SUITES: [&str; 12] = [
+    "process",
+    "exec",
+    "signal",
+    "mm",
+    "fs",
+    "pipe",
+    "time",
+    "proc",
+    "tty",
+    "privilege",
+    "memory",
+    "attest",
+];
+/// Linux's modules for the suite `attest`, in the order in which they are loaded.
+const MODULES: [&str; 3] =
+    ["fs/configfs/configfs", "drivers/virt/coco/tsm", "drivers/virt/coco/tdx-guest/tdx-guest"];
 /// The last ones: tests pass bad arguments on purpose.
 const FLAGS: [&str; 12] = [
     "-static",
@@ -62,6 +77,8 @@ pub(crate) struct Programs {
     pub(crate) suites: Vec<Suite>,
     items: Vec<Item>,
     init: PathBuf,
+    /// The folder of Linux's modules.
+    modules: PathBuf,
 }
 
 impl Programs {
@@ -72,7 +89,12 @@ impl Programs {
         let output = workspace.target_dir().join("regression/programs");
         std::fs::create_dir_all(&output)?;
         let include = sources.join("include");
-        let mut programs = Self { suites: vec![], items: vec![], init: output.join("init") };
+        let mut programs = Self {
+            suites: vec![],
+            items: vec![],
+            init: output.join("init"),
+            modules: root.join(".toolchain/linux/modules/kernel"),
+        };
         for name in SUITES {
             let mut files = c_files(&sources.join(name))?;
             if files.is_empty() {
@@ -107,15 +129,36 @@ impl Programs {
     }
 
     /// Packs an initramfs that runs `plan`, one line per program, words parted by tabs.
-    pub(crate) fn initramfs(&self, plan: &str) -> Result<Vec<u8>> {
+    pub(crate) fn initramfs(&self, plan: &str, kind: Kind) -> Result<Vec<u8>> {
         let mut archive = initramfs::base()?;
         archive.file("etc/plan", 0o644, plan.as_bytes())?;
         archive.file("tests/init", 0o755, &read(&self.init)?)?;
         for item in &self.items {
             archive.file(&item.guest_path, 0o755, &read(&item.host_path)?)?;
         }
+        if kind == Kind::Linux {
+            archive.dir("tests/modules", 0o755)?;
+            for module in MODULES {
+                let name = module.rsplit('/').next().unwrap_or(module);
+                let guest_path = format!("tests/modules/{name}.ko");
+                archive.file(&guest_path, 0o644, &unpack(&self.modules.join(module))?)?;
+            }
+        }
         archive.finish()
     }
+}
+
+/// A module's content; Debian compresses them.
+fn unpack(module: &Path) -> Result<Vec<u8>> {
+    let plain = module.with_extension("ko");
+    if plain.is_file() {
+        return read(&plain);
+    }
+    let mut command = Command::new("xz");
+    command.args(["--decompress", "--stdout"]).arg(module.with_extension("ko.xz"));
+    let output = command.output().with_context(|| format!("{command:?}"))?;
+    ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(output.stdout)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

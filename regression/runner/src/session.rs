@@ -78,7 +78,7 @@ impl Context<'_> {
     fn guest(&self, log: &std::path::Path, run: &mut Run<'_, '_>) -> End {
         let plan: String = run.queue.iter().map(|work| plan_line(work) + "\n").collect();
         let initramfs = log.with_extension("cpio");
-        let started = self.programs.initramfs(&plan).and_then(|bytes| {
+        let started = self.programs.initramfs(&plan, self.kernel.kind).and_then(|bytes| {
             std::fs::write(&initramfs, bytes)?;
             let launch = Launch {
                 kernel: self.kernel,
