@@ -48,6 +48,11 @@ impl std::str::FromStr for Addition {
 
 /// The base archive; more can be added before it is finished.
 pub fn base() -> Result<Archive> {
+    base_with_init(INIT.as_bytes())
+}
+
+/// The base archive with another first program.
+pub fn base_with_init(init: &[u8]) -> Result<Archive> {
     let mut archive = Archive::new();
     for dir in ["bin", "dev", "etc", "home", "proc", "sbin", "sys", "usr/bin", "usr/sbin"] {
         archive.dir(dir, 0o755)?;
@@ -58,7 +63,7 @@ pub fn base() -> Result<Archive> {
     // For a kernel that opens the console before it mounts devices.
     archive.char_device("dev/console", 0o600, 5, 1)?;
     archive.char_device("dev/null", 0o666, 1, 3)?;
-    archive.file("init", 0o755, INIT.as_bytes())?;
+    archive.file("init", 0o755, init)?;
     archive.file("etc/passwd", 0o644, PASSWD.as_bytes())?;
     archive.file("etc/group", 0o644, GROUP.as_bytes())?;
     archive.file("etc/profile", 0o644, PROFILE.as_bytes())?;

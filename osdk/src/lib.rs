@@ -18,6 +18,7 @@ pub mod cli;
 pub mod console;
 pub mod control;
 pub mod cpio;
+pub mod cvm;
 pub mod debug;
 pub mod guest;
 pub mod initramfs;

@@ -12,6 +12,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::accel::Accel;
+use crate::cvm;
 use crate::workspace::Workspace;
 
 /// QEMU's exit status after the guest wrote 0x10 (orderly end) to the debug-exit port.
@@ -51,6 +52,10 @@ pub struct Machine {
     pub console: String,
     /// QEMU chardev of COM2, without its id.
     pub second_serial: Option<String>,
+    /// Disks, as raw files.
+    pub disks: Vec<PathBuf>,
+    /// The simulated host that makes it a confidential VM.
+    pub cvm: Option<cvm::Host>,
     /// Further QEMU arguments.
     pub extra: Vec<OsString>,
 }
@@ -69,6 +74,8 @@ impl Machine {
             clock: Clock::Host,
             console: "stdio,signal=off".to_owned(),
             second_serial: None,
+            disks: Vec::new(),
+            cvm: None,
             extra: Vec::new(),
         })
     }
@@ -87,9 +94,11 @@ impl Machine {
         let mut command = tethered(&self.qemu);
         command.args(["-nodefaults", "-no-user-config", "-no-reboot"]);
         command.args(["-display", "none", "-monitor", "none", "-nic", "none"]);
-        command.args(["-M", "q35", "-bios", "qboot.rom", "-m", &self.mem]);
+        self.memory(&mut command, control);
         command.args(["-smp", &self.smp.to_string()]);
         match (self.accel, self.clock) {
+            // Two callbacks at once want `multi`, even on one CPU.
+            _ if self.cvm.is_some() => command.args(["-accel", "tcg,thread=multi", "-cpu", TD_CPU]),
             (Accel::Kvm, _) => command.args(["-accel", "kvm", "-cpu", "host"]),
             (Accel::Tcg, Clock::Host) if self.smp > 1 => {
                 command.args(["-accel", "tcg,thread=multi", "-cpu", TCG_CPU])
@@ -121,10 +130,36 @@ impl Machine {
             command.arg("-initrd").arg(initramfs);
         }
         command.args(["-append", &self.append]);
+        for (number, disk) in self.disks.iter().enumerate() {
+            let file = disk.to_string_lossy().replace(',', ",,");
+            command.args(["-drive", &format!("if=none,id=disk{number},format=raw,file={file}")]);
+            command.args(["-device", &format!("virtio-blk-pci,drive=disk{number},{VIRTIO}")]);
+        }
+        if let Some(host) = &self.cvm {
+            command.args(["-plugin", &host.argument(&self.kernel)]);
+        }
         command.args(&self.extra);
         command
     }
+
+    /// RAM, in a confidential VM with its shared alias; the file of that lies beside the control channel.
+    fn memory(&self, command: &mut Command, control: &Path) {
+        let Some(host) = &self.cvm else {
+            command.args(["-M", "q35", "-bios", "qboot.rom", "-m", &self.mem]);
+            return;
+        };
+        command.args(["-M", "q35,memory-backend=private"]);
+        if !host.is_linux {
+            command.args(["-bios", "qboot.rom"]);
+        }
+        command.args(cvm::memory_arguments(&self.mem, &control.with_file_name("ram")));
+    }
 }
+
+/// What a confidential VM's devices must offer, and no more.
+const VIRTIO: &str = "disable-legacy=on,iommu_platform=on";
+/// Linux looks for TDX on Intel's CPUs alone; the shared bit wants 52 bits of physical address.
+const TD_CPU: &str = "max,-erms,-fsrm,phys-bits=52,vendor=GenuineIntel";
 
 /// `rep movsb` is slow under translation; without these flags programs choose faster copies.
 const TCG_CPU: &str = "max,-erms,-fsrm";
@@ -197,6 +232,8 @@ mod tests {
             clock: Clock::Host,
             console: "stdio,signal=off".into(),
             second_serial: None,
+            disks: Vec::new(),
+            cvm: None,
             extra: Vec::new(),
         }
     }

@@ -111,7 +111,10 @@ impl Memory {
         if self.polled.contains(&gpa) {
             return None;
         }
-        let is_again = bytes.fold(false, |again, at| !self.read.insert(at) || again);
+        let mut is_again = false;
+        for at in bytes {
+            is_again |= !self.read.insert(at);
+        }
         is_again.then_some("double_fetch")
     }
 

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! A confidential VM without its hardware: QEMU with the plugin that plays TDX module and host.
+//!
+//! The plugin (`regression/hostile-host`) has QEMU's licence and is built by itself; this module only starts QEMU with it. All
+//! RAM is there a second time above the shared bit, as the guest's shared pages.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::workspace::Workspace;
+
+/// Bit of a guest-physical address that makes it shared (GPAW 48).
+const SHARED_ALIAS: &str = "0x800000000000";
+/// The oldest QEMU whose plugins can change registers and memory.
+const OLDEST_QEMU: (u32, u32) = (11, 1);
+
+/// The simulated host of a guest.
+#[derive(Clone, Debug, Default)]
+pub struct Host {
+    /// The plugin's file; see [`plugin`].
+    pub plugin: PathBuf,
+    /// Where it writes its events, one JSON object a line.
+    pub events: Option<PathBuf>,
+    /// The attack; without one the host is honest.
+    pub scenario: Option<PathBuf>,
+    /// What random numbers follow from.
+    pub seed: u64,
+    /// Number of the run, for scenarios that have several.
+    pub run: u32,
+    /// Whether the guest is Linux, which is a TD from its first instruction on.
+    pub is_linux: bool,
+    /// More arguments for the plugin, `name=value` each.
+    pub more: Vec<String>,
+}
+
+impl Host {
+    /// The `-plugin` argument for a machine that boots `kernel`.
+    pub(crate) fn argument(&self, kernel: &Path) -> String {
+        let mut words = vec![self.plugin.display().to_string(), "mode=tdx".to_owned()];
+        words.push(format!("guest={}", if self.is_linux { "linux" } else { "nacre" }));
+        words.push(format!("kernel={}", kernel.display()));
+        let files = [("events", &self.events), ("scenario", &self.scenario)];
+        for (name, file) in files {
+            if let Some(file) = file {
+                words.push(format!("{name}={}", file.display()));
+            }
+        }
+        words.push(format!("seed={}", self.seed));
+        words.push(format!("run={}", self.run));
+        words.extend(self.more.iter().cloned());
+        // A comma in an option's value is written twice.
+        let words: Vec<_> = words.into_iter().map(|word| word.replace(',', ",,")).collect();
+        words.join(",")
+    }
+}
+
+/// Arguments that give a machine of `mem` bytes (in QEMU's notation) its shared alias; RAM is the file `ram`.
+pub(crate) fn memory_arguments(mem: &str, ram: &Path) -> Vec<String> {
+    let ram = ram.display().to_string().replace(',', ",,");
+    let backend =
+        |id: &str| format!("memory-backend-file,id={id},size={mem},mem-path={ram},share=on");
+    let words = [
+        "-m",
+        &format!("{mem},slots=2,maxmem=255T"),
+        "-object",
+        &backend("private"),
+        "-object",
+        &backend("shared"),
+        "-device",
+        &format!("pc-dimm,memdev=shared,addr={SHARED_ALIAS}"),
+    ];
+    words.map(str::to_owned).to_vec()
+}
+
+/// Builds the plugin; returns its file.
+pub fn plugin(workspace: &Workspace) -> Result<PathBuf> {
+    let mut cargo = workspace.cargo();
+    cargo.args(["build", "--quiet", "--package", "hostile-host", "--profile", "plugin"]);
+    let status = cargo.stdout(Stdio::null()).status().context("cannot start cargo")?;
+    ensure!(status.success(), "the plugin did not build");
+    let file = workspace.target_dir().join("plugin/libhostile_host.so");
+    ensure!(file.is_file(), "cargo built no {}", file.display());
+    Ok(file)
+}
+
+/// Refuses a QEMU whose plugins cannot play a host, and says how to get one that can.
+pub fn check_qemu(qemu: &Path) -> Result<()> {
+    let output = Command::new(qemu).arg("--version").output();
+    let output = output.with_context(|| format!("cannot start {}", qemu.display()))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let version = version(&text).context("QEMU does not tell its version")?;
+    if version < OLDEST_QEMU {
+        bail!(
+            "a simulated TDX host needs QEMU 11.1 or later, here is {}.{}; run: make setup (Debian: qemu-system-x86 \
+             from the backports suite), or name one in NACRE_QEMU",
+            version.0,
+            version.1
+        );
+    }
+    Ok(())
+}
+
+fn version(text: &str) -> Option<(u32, u32)> {
+    let (_, rest) = text.split_once("version ")?;
+    let mut numbers = rest.split(['.', ' ', '(', '\n']);
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions() {
+        assert_eq!(version("QEMU emulator version 11.1.3 (Debian 1:11.1.3)"), Some((11, 1)));
+        assert_eq!(version("QEMU emulator version 7.2.22\n"), Some((7, 2)));
+        assert_eq!(version("something else"), None);
+    }
+
+    #[test]
+    fn arguments() {
+        let host = Host {
+            plugin: "/t/p.so".into(),
+            scenario: Some("/a,b.toml".into()),
+            seed: 3,
+            more: vec!["attributes=0x1".to_owned()],
+            ..Host::default()
+        };
+        let line = host.argument(Path::new("/k"));
+        assert_eq!(
+            line,
+            "/t/p.so,mode=tdx,guest=nacre,kernel=/k,scenario=/a,,b.toml,seed=3,run=0,attributes=0x1"
+        );
+        let words = memory_arguments("256M", Path::new("/r")).join(" ");
+        assert!(words.contains("size=256M,mem-path=/r,share=on") && words.contains(SHARED_ALIAS));
+    }
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What a run left behind: the plugin's events and how QEMU ended.
+//!
+//! Every line of the plugin's file is one JSON object with an `event`. A line that cannot be read is evidence too: it
+//! makes the run fail.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use osdk::guest::Ending;
+use serde_json::Value;
+
+/// The evidence of one run.
+#[derive(Clone, Debug)]
+pub(crate) struct Evidence {
+    /// How the guest ended, by its own channel and QEMU's status.
+    pub(crate) ending: Ending,
+    /// Whether the firmware's hand-over was seen.
+    pub(crate) handed_over: bool,
+    /// Reason of the guest's ReportFatalError, the first one.
+    pub(crate) fatal: Option<String>,
+    /// The witness's word: status and output of the workload.
+    pub(crate) result: Option<(u64, String)>,
+    /// Violations that an oracle saw, with how often.
+    pub(crate) violations: BTreeMap<String, u64>,
+    /// One line for the first violation of each kind.
+    pub(crate) details: Vec<String>,
+    /// How often the rules fired.
+    pub(crate) fired: u64,
+    /// One line each for the first firings.
+    pub(crate) firings: Vec<String>,
+    /// Counts that the plugin gave at its end.
+    pub(crate) counts: Option<Value>,
+    /// Lines that could not be read, and complaints of the plugin about the scenario.
+    pub(crate) broken: Vec<String>,
+    /// The console, for Linux's last words and for people.
+    pub(crate) console: String,
+    /// How long it took.
+    pub(crate) time: Duration,
+}
+
+impl Evidence {
+    /// Reads the plugin's lines.
+    pub(crate) fn read(events: &str, console: String, ending: Ending, time: Duration) -> Self {
+        let mut evidence = Self {
+            ending,
+            handed_over: false,
+            fatal: None,
+            result: None,
+            violations: BTreeMap::new(),
+            details: Vec::new(),
+            fired: 0,
+            firings: Vec::new(),
+            counts: None,
+            broken: Vec::new(),
+            console,
+            time,
+        };
+        for line in events.lines().filter(|line| !line.trim().is_empty()) {
+            match serde_json::from_str(line) {
+                Ok(event) => evidence.take(&event),
+                Err(_) => evidence.broken.push(format!("unreadable event: {line}")),
+            }
+        }
+        evidence
+    }
+
+    fn take(&mut self, event: &Value) {
+        let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or("").to_owned();
+        let number = |name: &str| event.get(name).and_then(Value::as_u64).unwrap_or(0);
+        match event.get("event").and_then(Value::as_str) {
+            Some("handover") => self.handed_over = true,
+            Some("fatal") if self.fatal.is_none() => self.fatal = Some(text("reason")),
+            Some("result") if self.result.is_none() => {
+                self.result = Some((number("status"), text("text")));
+            }
+            Some("oracle") => {
+                let count = self.violations.entry(text("kind")).or_default();
+                *count += number("times").max(1);
+                if self.details.len() < 8 {
+                    self.details.push(event.to_string());
+                }
+            }
+            Some("fire") => {
+                self.fired += number("times").max(1);
+                if self.firings.len() < 4 {
+                    self.firings.push(text("what"));
+                }
+            }
+            Some("counts") => self.counts = Some(event.clone()),
+            Some("error") => self.broken.push(text("what")),
+            Some(_) => {}
+            None => self.broken.push(format!("no event: {event}")),
+        }
+    }
+
+    /// Host exits until the workload began, if the plugin counted them.
+    pub(crate) fn exits(&self) -> Option<u64> {
+        self.counts.as_ref()?.get("exits").and_then(Value::as_u64)
+    }
+
+    /// What Linux said when it panicked.
+    pub(crate) fn panic(&self) -> Option<&str> {
+        let (_, rest) = self.console.split_once("Kernel panic - not syncing: ")?;
+        rest.lines().next().map(str::trim_end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_read() {
+        let events = r#"{"event":"handover"}
+            {"event":"fire","rule":1,"what":"r11"}
+            {"event":"fire","rule":1,"what":"r11","times":6}
+            {"event":"oracle","kind":"double_accept","gpa":4096}
+            {"event":"result","status":0,"text":"42\n"}
+            {"event":"fatal","code":1,"reason":"late"}
+            not json"#;
+        let evidence =
+            Evidence::read(events, String::new(), Ending::PowerOff, Duration::from_secs(1));
+        assert!(evidence.handed_over);
+        assert_eq!(evidence.fired, 7);
+        assert_eq!(evidence.violations.get("double_accept"), Some(&1));
+        assert_eq!(evidence.result, Some((0, "42\n".to_owned())));
+        assert_eq!(evidence.fatal.as_deref(), Some("late"));
+        assert_eq!(evidence.broken.len(), 1);
+    }
+}

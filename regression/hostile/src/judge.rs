@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The verdict on a run.
+//!
+//! Safe is: the correct result, a stop with the right reason, or an error that the workload saw and said. A violation that an
+//! oracle saw outranks them all, as does an attack that never happened: that proves nothing.
+
+use hostile_format::{Expect, Guest, Outcome, Scenario};
+use osdk::guest::Ending;
+
+use crate::evidence::Evidence;
+
+/// A verdict.
+#[derive(Clone, Debug)]
+pub(crate) struct Verdict {
+    /// Whether it is as it must be.
+    pub(crate) is_safe: bool,
+    /// What came of it, in a word or two.
+    pub(crate) kind: &'static str,
+    /// The same with its particulars.
+    pub(crate) text: String,
+}
+
+impl Verdict {
+    fn safe(kind: &'static str, text: impl Into<String>) -> Self {
+        Self { is_safe: true, kind, text: text.into() }
+    }
+
+    fn unsafe_(kind: &'static str, text: impl Into<String>) -> Self {
+        Self { is_safe: false, kind, text: text.into() }
+    }
+
+    /// A run that tells nothing.
+    pub(crate) fn broken(text: String) -> Self {
+        Self::unsafe_("no verdict", text)
+    }
+}
+
+/// What happened, before it is compared with what may happen.
+enum Happened {
+    Correct,
+    Stop(String),
+    Error(String),
+    Wrong(String),
+    Hang,
+    TripleFault,
+    Broken(String),
+}
+
+/// Judges a run of `scenario`.
+pub(crate) fn judge(scenario: &Scenario, guest: Guest, evidence: &Evidence) -> Verdict {
+    if let Some(why) = evidence.broken.first() {
+        return Verdict::broken(why.clone());
+    }
+    if !evidence.handed_over {
+        return Verdict::broken("the guest never became a TD".to_owned());
+    }
+    let hits = evidence.violations.iter().filter(|(kind, _)| !scenario.tolerated.contains(kind));
+    let hits: Vec<_> = hits.map(|(kind, times)| format!("{kind} ({times})")).collect();
+    if !hits.is_empty() {
+        let detail = evidence.details.first().cloned().unwrap_or_default();
+        return Verdict::unsafe_("violation", format!("{}: {detail}", hits.join(", ")));
+    }
+    let expect = scenario.expect(guest);
+    let happened = happened(scenario, expect, guest, evidence);
+    let verdict = compare(expect, guest, happened);
+    if verdict.is_safe && evidence.fired < expect.fired {
+        return Verdict::unsafe_(
+            "no attack",
+            format!(
+                "the rules fired {} of {} times; {}",
+                evidence.fired, expect.fired, verdict.text
+            ),
+        );
+    }
+    verdict
+}
+
+fn happened(scenario: &Scenario, expect: &Expect, guest: Guest, evidence: &Evidence) -> Happened {
+    if let Some(reason) = &evidence.fatal {
+        return Happened::Stop(reason.clone());
+    }
+    if let Ending::Stop(stop) = &evidence.ending {
+        return Happened::Stop(stop.message.clone());
+    }
+    if guest == Guest::Linux
+        && let Some(reason) = evidence.panic()
+    {
+        return Happened::Stop(reason.to_owned());
+    }
+    if let Some((status, text)) = &evidence.result {
+        // Nacre says how it ends; Linux's power-off cannot be told from a reset by QEMU's status.
+        if guest == Guest::Nacre && evidence.ending == Ending::TripleFault {
+            return Happened::TripleFault;
+        }
+        if *status == 0 && matches(&scenario.output, text) {
+            return Happened::Correct;
+        }
+        let clean = expect.errors.iter().any(|error| text.contains(error.as_str()));
+        let text = format!("status {status}, output {:?}", clip(text));
+        return if clean { Happened::Error(text) } else { Happened::Wrong(text) };
+    }
+    match &evidence.ending {
+        Ending::TimedOut => Happened::Hang,
+        Ending::TripleFault => Happened::TripleFault,
+        Ending::QemuFailed(text) => Happened::Broken(format!("QEMU failed: {}", clip(text))),
+        other => Happened::Broken(format!("it ended without a result: {other:?}")),
+    }
+}
+
+fn compare(expect: &Expect, guest: Guest, happened: Happened) -> Verdict {
+    let may = |outcome| expect.any.contains(&outcome);
+    match happened {
+        Happened::Correct if may(Outcome::Correct) => Verdict::safe("correct", "correct result"),
+        Happened::Correct => Verdict::unsafe_("went on", "it went on as if nothing had happened"),
+        Happened::Stop(reason) => {
+            // Linux has its own words, and stops where it may.
+            let right = guest == Guest::Linux
+                || may(Outcome::Stop) && expect.reasons.iter().any(|part| reason.contains(part));
+            let text = format!("stop: {}", clip(&reason));
+            if right { Verdict::safe("stop", text) } else { Verdict::unsafe_("wrong stop", text) }
+        }
+        Happened::Error(text) if may(Outcome::Error) || guest == Guest::Linux => {
+            Verdict::safe("error", format!("clean error: {text}"))
+        }
+        Happened::Error(text) | Happened::Wrong(text) => Verdict::unsafe_("wrong result", text),
+        Happened::Hang => Verdict::unsafe_("hang", "no result in the time given"),
+        Happened::TripleFault => Verdict::unsafe_("triple fault", "triple fault or silent reset"),
+        Happened::Broken(text) => Verdict::broken(text),
+    }
+}
+
+fn matches(wanted: &str, text: &str) -> bool {
+    match wanted.strip_suffix('*') {
+        Some(start) => text.starts_with(start),
+        None => text == wanted,
+    }
+}
+
+fn clip(text: &str) -> String {
+    let text = text.trim();
+    match text.char_indices().nth(160) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use osdk::guest::StopReport;
+
+    use super::*;
+
+    fn scenario(any: &str) -> Scenario {
+        let text = format!(
+            "title = \"t\"\nrow = 1\nhost = \"h\"\n[expect]\nany = [{any}]\nreasons = [\"TSC\"]\n\
+             errors = [\"I/O error\"]\n[[rule]]\nwhen = {{ on = \"vmcall\" }}\nthen = {{ r11 = \"rand\" }}\n"
+        );
+        Scenario::parse(&text).unwrap()
+    }
+
+    fn verdict(any: &str, events: &str, ending: Ending) -> Verdict {
+        let events = format!("{{\"event\":\"handover\"}}\n{{\"event\":\"fire\"}}\n{events}");
+        let evidence = Evidence::read(&events, String::new(), ending, Duration::ZERO);
+        judge(&scenario(any), Guest::Nacre, &evidence)
+    }
+
+    const GOOD: &str = r#"{"event":"result","status":0,"text":"42\n"}"#;
+
+    #[test]
+    fn outcomes() {
+        assert!(verdict("\"correct\"", GOOD, Ending::PowerOff).is_safe);
+        assert_eq!(verdict("\"stop\"", GOOD, Ending::PowerOff).kind, "went on");
+        assert_eq!(verdict("\"correct\"", GOOD, Ending::TripleFault).kind, "triple fault");
+        assert_eq!(verdict("\"correct\"", "", Ending::TimedOut).kind, "hang");
+        let stop = |reason: &str| format!(r#"{{"event":"fatal","reason":"{reason}"}}"#);
+        assert!(verdict("\"stop\"", &stop("no TSC frequency"), Ending::TimedOut).is_safe);
+        assert!(!verdict("\"stop\"", &stop("page fault"), Ending::TimedOut).is_safe);
+        assert!(!verdict("\"correct\"", &stop("no TSC"), Ending::TimedOut).is_safe);
+        let message = "bad TSC".to_owned();
+        let report = Ending::Stop(StopReport { message, frames: Vec::new() });
+        assert!(verdict("\"stop\"", "", report).is_safe);
+        let error = r#"{"event":"result","status":1,"text":"dd: I/O error\n"}"#;
+        assert!(verdict("\"error\"", error, Ending::PowerOff).is_safe);
+        assert!(!verdict("\"correct\"", error, Ending::PowerOff).is_safe);
+        let wrong = r#"{"event":"result","status":0,"text":"43\n"}"#;
+        assert_eq!(verdict("\"correct\", \"error\"", wrong, Ending::PowerOff).kind, "wrong result");
+    }
+
+    #[test]
+    fn a_violation_outranks_a_correct_result() {
+        let events = format!("{GOOD}\n{{\"event\":\"oracle\",\"kind\":\"leak\"}}");
+        assert_eq!(verdict("\"correct\"", &events, Ending::PowerOff).kind, "violation");
+    }
+
+    #[test]
+    fn an_attack_that_did_not_happen_proves_nothing() {
+        let events = format!("{{\"event\":\"handover\"}}\n{GOOD}");
+        let evidence = Evidence::read(&events, String::new(), Ending::PowerOff, Duration::ZERO);
+        assert_eq!(judge(&scenario("\"correct\""), Guest::Nacre, &evidence).kind, "no attack");
+    }
+}
