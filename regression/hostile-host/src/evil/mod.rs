@@ -11,6 +11,7 @@ mod places;
 mod state;
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use hostile_format::{Direction, Event, Facts, Ring};
@@ -39,6 +40,8 @@ pub enum Honest {
 pub struct Wants {
     /// Virtual addresses at which [`Engine::on_insn`] is called before each instruction.
     pub pcs: Vec<Range<u64>>,
+    /// The same before one of 32 instructions of the kernel, chosen by this seed.
+    pub kernel_sample: Option<u64>,
     /// [`Engine::on_access`] after each load and store of kernel code (slow).
     pub accesses: bool,
     /// [`Engine::on_access`] after each load and store of user code too (slow).
@@ -49,12 +52,26 @@ pub struct Wants {
     pub random: bool,
 }
 
+impl Wants {
+    /// Whether [`Engine::on_insn`] is called before the instruction at `vaddr`.
+    pub fn has_insn(&self, vaddr: u64) -> bool {
+        let is_sampled = |seed: u64| {
+            let mixed = (vaddr ^ seed.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            vaddr >> 63 != 0 && mixed >> 59 == 0
+        };
+        self.pcs.iter().any(|range| range.contains(&vaddr))
+            || self.kernel_sample.is_some_and(is_sampled)
+    }
+}
+
 /// A scenario being played. Hooks run on vCPU threads, at times on two at once.
 pub struct Engine {
     wants: RwLock<&'static Wants>,
     state: Mutex<State>,
     oracles: Oracles,
     is_active: bool,
+    /// Whether a rule about instructions is armed.
+    is_striking: AtomicBool,
 }
 
 const OP_MARK: u64 = 1;
@@ -75,12 +92,24 @@ impl Engine {
         let wants: &Wants = Box::leak(Box::new(state.wants()));
         let oracles = Oracles::new(wants.accesses);
         let is_active = config.scenario.is_some();
-        Ok(Self { wants: RwLock::new(wants), state: Mutex::new(state), oracles, is_active })
+        let is_striking = AtomicBool::new(state.strikes_instructions());
+        Ok(Self {
+            wants: RwLock::new(wants),
+            state: Mutex::new(state),
+            oracles,
+            is_active,
+            is_striking,
+        })
     }
 
     /// What it wants to see.
     pub fn wants(&self) -> &'static Wants {
         *self.wants.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether [`Engine::on_insn`] may do anything by now.
+    pub fn is_striking(&self) -> bool {
+        self.is_striking.load(Ordering::Relaxed)
     }
 
     /// The oracles.
@@ -249,6 +278,7 @@ impl Engine {
         oracle::emit(&json!({"event": "mark", "name": name}));
         let mut state = self.state();
         state.on_mark(name);
+        self.is_striking.store(state.strikes_instructions(), Ordering::Relaxed);
         let mut facts = Facts::new(Event::Mark, 0, Ring::User);
         facts.mark = Some(name);
         for rule in state.fire(cpu, &facts) {

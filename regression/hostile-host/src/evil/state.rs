@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::time::Instant;
 
-use hostile_format::{Action, Engine as Rules, Event, Facts, Scenario, Span, Symbols};
+use hostile_format::{Action, Engine as Rules, Event, Facts, Ring, Scenario, Span, Symbols};
 use serde_json::json;
 
 use super::Wants;
@@ -15,9 +15,7 @@ use crate::oracle::emit;
 use crate::tdx::SHARED;
 use crate::vmm::VmCall;
 
-/// Instructions at which the engine is called where a rule takes any of the kernel's.
-const KERNEL: Range<u64> = 0xffff_8000_0000_0000..u64::MAX;
-/// The same of a program.
+/// Instructions of programs.
 const USER: Range<u64> = 0x1000..0x8000_0000_0000;
 
 /// The state.
@@ -26,6 +24,7 @@ pub struct State {
     pub(super) places: Places,
     /// Whether rules wait for reads or writes of shared memory.
     pub watches_memory: bool,
+    seed: u64,
     is_watched: bool,
     begin: Option<Instant>,
     symbols: Symbols,
@@ -66,6 +65,7 @@ impl State {
         let cpus = config.cpus.max(1);
         let mut state = Self {
             watches_memory,
+            seed: config.seed,
             is_watched,
             begin: None,
             symbols: image.map(|image| Symbols::read(&image)).unwrap_or_default(),
@@ -94,18 +94,30 @@ impl State {
         self.resolve();
     }
 
+    /// Whether a rule about instructions is armed.
+    pub fn strikes_instructions(&self) -> bool {
+        self.rules.strikes_instructions()
+    }
+
     /// What has to be watched.
     pub fn wants(&self) -> Wants {
         let mut pcs = Vec::new();
-        for spans in self.rules.addresses() {
-            match spans {
-                Some(spans) => pcs.extend(spans.iter().map(|span| span.start..span.end)),
-                None => pcs.extend([KERNEL, USER]),
+        let mut samples_kernel = false;
+        for addresses in self.rules.addresses() {
+            match addresses {
+                Ok(spans) => pcs.extend(spans.iter().map(|span| span.start..span.end)),
+                Err(ring) => {
+                    if ring != Some(Ring::Kernel) {
+                        pcs.push(USER);
+                    }
+                    samples_kernel |= ring != Some(Ring::User);
+                }
             }
         }
         let removes = self.rules.rules().any(|rule| rule.then.remove.is_some());
         Wants {
             pcs,
+            kernel_sample: samples_kernel.then_some(self.seed),
             accesses: self.watches_memory || self.is_watched || removes,
             user_accesses: removes,
             rdtsc: self.rules.wants(Event::Rdtsc),

@@ -37,7 +37,8 @@ pub fn executed(cpu: &Cpu, site: &'static Site) -> Flow {
                 Flow::Continue
             }
         }
-        Kind::Watched => watched(cpu, true_pc(cpu, site)),
+        Kind::Watched if host.engine.is_striking() => watched(cpu, true_pc(cpu, site)),
+        Kind::Watched => Flow::Continue,
         Kind::TdCall => tdx::tdcall::execute(cpu, true_pc(cpu, site), 4),
         Kind::Patched => tdx::tdcall::execute(cpu, true_pc(cpu, site), 2),
         Kind::Witness => {

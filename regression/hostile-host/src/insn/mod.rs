@@ -168,7 +168,7 @@ pub(crate) fn translated(block: &Block) {
         } else if after_special {
             insn.on_exec(site(Kind::After));
         }
-        if wants.pcs.iter().any(|range| range.contains(&vaddr)) {
+        if wants.has_insn(vaddr) {
             insn.on_exec(site(Kind::Watched));
         }
         let kind = classify::classify(bytes.get(..size).unwrap_or(&[]), &host.config, wants);

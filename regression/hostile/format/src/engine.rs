@@ -97,14 +97,19 @@ impl Engine {
         }
     }
 
-    /// Addresses at which an instruction is of interest; `None` for a rule that takes any.
-    pub fn addresses(&self) -> Vec<Option<Vec<Span>>> {
+    /// Addresses at which an instruction is of interest; for a rule that takes any, its ring.
+    pub fn addresses(&self) -> Vec<Result<Vec<Span>, Option<Ring>>> {
         let on = |state: &&State| state.rule.when.on == Event::Insn;
-        let spans = |state: &State| {
-            let is_named = state.rule.when.pc.is_some();
-            is_named.then(|| state.places.clone().unwrap_or_default())
+        let spans = |state: &State| match state.rule.when.pc {
+            Some(_) => Ok(state.places.clone().unwrap_or_default()),
+            None => Err(state.rule.when.ring),
         };
         self.states.iter().filter(on).map(spans).collect()
+    }
+
+    /// Whether a rule about instructions may fire by now.
+    pub fn strikes_instructions(&self) -> bool {
+        self.states.iter().any(|state| state.rule.when.on == Event::Insn && state.is_armed)
     }
 
     /// The workload reached a mark: rules that waited for it are armed from here on.

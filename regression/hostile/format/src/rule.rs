@@ -246,9 +246,6 @@ impl Rule {
         if then.is_empty() {
             return Err("it does nothing".to_owned());
         }
-        if when.on == Event::Insn && when.pc.is_none() && when.ring.is_none() {
-            return Err("which instruction?".to_owned());
-        }
         if when.on == Event::Time && when.ms.is_none() {
             return Err("which time?".to_owned());
         }
