@@ -10,8 +10,6 @@ pub enum Mode {
     Tdx,
     /// Nothing: callbacks and counters only.
     Observe,
-    /// The instruction layer's own test (see `tests/`).
-    SelfTest,
 }
 
 /// Which kernel is the guest.
@@ -35,7 +33,7 @@ pub enum Quote {
 /// The arguments, `name=value` each.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `mode=tdx|observe|selftest`
+    /// `mode=tdx|observe`
     pub mode: Mode,
     /// `guest=nacre|linux`
     pub guest: Guest,
@@ -90,7 +88,6 @@ impl Config {
             match (name, value) {
                 ("mode", "tdx") => config.mode = Mode::Tdx,
                 ("mode", "observe") => config.mode = Mode::Observe,
-                ("mode", "selftest") => config.mode = Mode::SelfTest,
                 ("guest", "nacre") => config.guest = Guest::Nacre,
                 ("guest", "linux") => config.guest = Guest::Linux,
                 ("quote", "sync") => config.quote = Quote::Sync,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 pub struct Events {
     file: Mutex<Option<File>>,
     counters: Mutex<Counters>,
+    user: AtomicBool,
 }
 
 #[derive(Default)]
@@ -34,7 +36,11 @@ impl Events {
             }
             None => None,
         };
-        Ok(Self { file: Mutex::new(file), counters: Mutex::default() })
+        Ok(Self {
+            file: Mutex::new(file),
+            counters: Mutex::default(),
+            user: AtomicBool::new(false),
+        })
     }
 
     /// Writes one event, an object with a member `event`.
@@ -57,13 +63,18 @@ impl Events {
         }
     }
 
-    /// The first instruction of the first user program.
+    /// Whether a user program has run.
+    pub fn has_user(&self) -> bool {
+        self.user.load(Ordering::Relaxed)
+    }
+
+    /// The first system call of the first user program.
     pub fn first_user(&self) {
+        if self.user.swap(true, Ordering::Relaxed) {
+            return;
+        }
         let counts = {
             let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-            if counters.at_user.is_some() {
-                return;
-            }
             counters.at_user = Some(counters.now.clone());
             counters.now.clone()
         };

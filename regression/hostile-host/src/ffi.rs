@@ -349,15 +349,6 @@ impl Access {
     }
 }
 
-/// What interrupted a vCPU.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// From outside.
-    Interrupt,
-    /// By the instruction.
-    Exception,
-}
-
 /// Leaves the callback for another instruction. Its callers own nothing that needs dropping.
 fn follow(flow: Flow) {
     if let Flow::Jump(pc) = flow {
@@ -409,9 +400,8 @@ extern "C" fn mem_callback(vcpu: c_uint, info: u32, virt: u64, udata: *mut c_voi
     follow(crate::insn::accessed(&Cpu::here(vcpu), site, &Access { virt, size, is_store, info }));
 }
 
-extern "C" fn discon_callback(vcpu: c_uint, kind: c_int, from: u64, to: u64, _: *mut c_void) {
-    let event = if kind == 1 { Event::Interrupt } else { Event::Exception };
-    crate::insn::diverted(&Cpu::here(vcpu), event, from, to);
+extern "C" fn interrupt_callback(vcpu: c_uint, _: c_int, from: u64, _: u64, _: *mut c_void) {
+    crate::insn::diverted(&Cpu::here(vcpu), from);
 }
 
 extern "C" fn exit_callback(_: *mut c_void) {
@@ -460,8 +450,8 @@ extern "C" fn qemu_plugin_install(
     unsafe { (api.register_init)(id, init_callback, ptr::null_mut()) };
     // SAFETY: the same.
     unsafe { (api.register_trans)(id, trans_callback, ptr::null_mut()) };
-    // SAFETY: the same; 3 is interrupts and exceptions.
-    unsafe { (api.register_discon)(id, 3, discon_callback, ptr::null_mut()) };
+    // SAFETY: the same; 1 is interrupts.
+    unsafe { (api.register_discon)(id, 1, interrupt_callback, ptr::null_mut()) };
     // SAFETY: the same.
     unsafe { (api.register_exit)(id, exit_callback, ptr::null_mut()) };
     0

@@ -41,8 +41,8 @@ pub enum Kind {
     Access,
     /// `xchg bx, bx`: the program in the guest speaks to us.
     Witness,
-    /// A marker of the self-test's guests.
-    Marker,
+    /// SYSCALL, until the first one.
+    Syscall,
 }
 
 impl Kind {
@@ -68,15 +68,12 @@ fn opcode(bytes: &[u8]) -> (bool, &[u8]) {
 }
 
 /// What an instruction is to us.
-pub fn classify(bytes: &[u8], config: &Config, wants: &Wants) -> Option<Kind> {
+pub fn classify(bytes: &[u8], wants: &Wants) -> Option<Kind> {
     if bytes == [0x66, 0x87, 0xdb] {
         return Some(Kind::Witness);
     }
     if bytes == super::stub::LANDING {
         return Some(Kind::Landing);
-    }
-    if config.mode == Mode::SelfTest && bytes == [0x66, 0x87, 0xd2] {
-        return Some(Kind::Marker);
     }
     if bytes.starts_with(&super::patch::TDCALL) {
         return Some(Kind::TdCall);
@@ -94,6 +91,7 @@ pub fn classify(bytes: &[u8], config: &Config, wants: &Wants) -> Option<Kind> {
         [0x0f, 0x01, modrm, ..] if modrm >> 3 & 7 == 3 && modrm < 0xc0 => Kind::Lidt,
         [0xe4..=0xe7 | 0xec..=0xef | 0x6c..=0x6f, ..] => Kind::Port,
         [0xf4, ..] => Kind::Hlt,
+        [0x0f, 0x05, ..] => Kind::Syscall,
         _ => return None,
     };
     Some(kind)
@@ -128,8 +126,7 @@ mod tests {
     use super::*;
 
     fn of(bytes: &[u8]) -> Option<Kind> {
-        let config = Config::parse(&[], 1).unwrap();
-        classify(bytes, &config, &Wants { rdtsc: true, random: true, ..Wants::default() })
+        classify(bytes, &Wants { rdtsc: true, random: true, ..Wants::default() })
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::{Kind, Site, inject, patch, ring, stub, true_pc};
 use crate::config::Mode;
-use crate::ffi::{Access, Cpu, Event, Reg};
+use crate::ffi::{Access, Cpu, Reg};
 use crate::tdx::{cpuid, ve};
 use crate::{Flow, host, tdx};
 
@@ -27,20 +27,30 @@ pub fn executed(cpu: &Cpu, site: &'static Site) -> Flow {
     let host = host();
     match site.kind {
         Kind::Landing => stub::landed(cpu, true_pc(cpu, site)),
-        Kind::Entry => tdx::handover::entry(cpu, true_pc(cpu, site)).unwrap_or_else(|| after(cpu)),
+        Kind::Entry => {
+            let pc = true_pc(cpu, site);
+            tdx::handover::entry(cpu, pc)
+                .or_else(|| inject::arrived(cpu, pc))
+                .unwrap_or_else(|| after(cpu))
+        }
         Kind::After => after(cpu),
         Kind::Patch => {
             let pc = true_pc(cpu, site);
-            if cpu.write_virt(pc.wrapping_add(site.extra), &patch::PATCHED) {
+            let is_ours = ring(cpu) == 0 && tdx::tdcall::is_taken(cpu);
+            if is_ours && cpu.write_virt(pc.wrapping_add(site.extra), &patch::PATCHED) {
                 Flow::Jump(pc)
             } else {
                 Flow::Continue
             }
         }
+        Kind::Syscall => {
+            host.events.first_user();
+            Flow::Continue
+        }
         Kind::Watched if host.engine.is_striking() => watched(cpu, true_pc(cpu, site)),
         Kind::Watched => Flow::Continue,
-        Kind::TdCall => tdx::tdcall::execute(cpu, true_pc(cpu, site), 4),
-        Kind::Patched => tdx::tdcall::execute(cpu, true_pc(cpu, site), 2),
+        Kind::TdCall => tdx::tdcall::execute(cpu, true_pc(cpu, site)),
+        Kind::Patched => tdx::tdcall::execute(cpu, true_pc(cpu, site).wrapping_sub(2)),
         Kind::Witness => {
             if ring(cpu) == 3 && cpu.get(Reg::Rax) == WITNESS {
                 let [op, ptr, len] = [Reg::Rdi, Reg::Rsi, Reg::Rdx].map(|reg| cpu.get(reg));
@@ -50,7 +60,6 @@ pub fn executed(cpu: &Cpu, site: &'static Site) -> Flow {
         }
         Kind::Rdtsc => run_first(cpu, site, After::Rdtsc),
         Kind::Random => run_first(cpu, site, After::Random),
-        Kind::Marker => super::selftest::marker(cpu, true_pc(cpu, site)),
         Kind::Cpuid | Kind::Rdmsr | Kind::Wrmsr | Kind::Port | Kind::Hlt => {
             if host.config.mode == Mode::Tdx && host.module.is_td(cpu) {
                 in_td(cpu, site)
@@ -84,7 +93,7 @@ fn watched(cpu: &Cpu, pc: u64) -> Flow {
 /// Instructions whose effect a TD gets from the module.
 fn in_td(cpu: &Cpu, site: &'static Site) -> Flow {
     let pc = true_pc(cpu, site);
-    if host().module.is_firmware(pc) {
+    if host().module.is_firmware(pc) || stub::is_own(cpu, pc) {
         return Flow::Continue;
     }
     match site.kind {
@@ -163,7 +172,7 @@ pub fn accessed(cpu: &Cpu, site: &'static Site, access: &Access) -> Flow {
     let host = host();
     if site.kind == Kind::Lidt {
         // The operand is read as limit (16 bits), then base.
-        if access.size == 8 {
+        if access.size >= 4 {
             host.insn.cpu(cpu).idt = access.value();
         }
         return Flow::Continue;
@@ -174,10 +183,7 @@ pub fn accessed(cpu: &Cpu, site: &'static Site, access: &Access) -> Flow {
     tdx::mmio::accessed(cpu, site, access)
 }
 
-/// Called when an exception or interrupt has been delivered.
-pub fn diverted(cpu: &Cpu, event: Event, from: u64, to: u64) {
-    match event {
-        Event::Exception => inject::delivered(cpu, from, to),
-        Event::Interrupt => stub::interrupted(cpu, from),
-    }
+/// Called when an interrupt has been delivered: QEMU tells of exceptions too early to be of use.
+pub fn diverted(cpu: &Cpu, from: u64) {
+    stub::interrupted(cpu, from);
 }

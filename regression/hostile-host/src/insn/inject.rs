@@ -34,6 +34,8 @@ pub struct Pending {
     error: Option<u32>,
     /// System flags at the instruction.
     eflags: u64,
+    /// Where the vCPU arrives next.
+    handler: u64,
     stage: Stage,
 }
 
@@ -54,6 +56,7 @@ const ARITHMETIC: u64 = 0x8d5;
 /// Direction flag: kept apart by the translator.
 const DIRECTION: u64 = 1 << 10;
 const RESUME: u64 = 1 << 16;
+const PAGE_FAULT: u8 = 14;
 const MSI: u64 = 0xfee0_0000;
 
 /// Injects at `pc`, where the vCPU is; `None` if there is no room for a stub.
@@ -80,40 +83,65 @@ pub fn post(cpu: &Cpu, target: usize, data: u32) {
 
 fn exception(cpu: &Cpu, pc: u64, vector: u8, error: Option<u32>) -> Option<Flow> {
     let eflags = cpu.get(Reg::Eflags);
-    let (stage, to) = if ring(cpu) == 3 {
-        (Stage::Fetch { cr2: cpu.get(Reg::Cr2) }, NOWHERE)
+    let (stage, to, via) = if ring(cpu) == 3 {
+        (Stage::Fetch { cr2: cpu.get(Reg::Cr2) }, NOWHERE, PAGE_FAULT)
     } else {
         let stub = stub::find(cpu, pc, &[0xcd, vector])?;
-        (Stage::Software(stub), stub)
+        (Stage::Software(stub), stub, vector)
     };
-    host().insn.cpu(cpu).pending = Some(Pending { pc, vector, error, eflags, stage });
+    let handler = handler_of(cpu, via).unwrap_or(0);
+    host().insn.cpu(cpu).pending = Some(Pending { pc, vector, error, eflags, handler, stage });
     cpu.set(Reg::Eflags, eflags & !stub::IF);
     Some(Flow::Jump(to))
 }
 
-/// An exception has been delivered from `from`, and the vCPU stands at its handler.
-pub fn delivered(cpu: &Cpu, from: u64, to: u64) {
-    let Some(pending) = host().insn.cpu(cpu).pending else { return };
+/// Address of a vector's handler, by the IDT; from now on it calls us.
+fn handler_of(cpu: &Cpu, vector: u8) -> Option<u64> {
+    let idt = host().insn.cpu(cpu).idt;
+    let mut gate = [0; 16];
+    if idt == 0 || !cpu.read_virt(idt + u64::from(vector) * 16, &mut gate) {
+        return None;
+    }
+    let gate = u128::from_le_bytes(gate);
+    let handler =
+        (gate as u64 & 0xffff) | (gate >> 32) as u64 & 0xffff_0000 | ((gate >> 64) as u64) << 32;
+    host().insn.heat(cpu, handler);
+    Some(handler)
+}
+
+/// The vCPU is at the first instruction of a handler: if it is ours, the injection goes on.
+pub fn arrived(cpu: &Cpu, pc: u64) -> Option<Flow> {
+    let pending = host().insn.cpu(cpu).pending?;
+    if pending.handler != pc {
+        return None;
+    }
     let rsp = cpu.get(Reg::Rsp);
     match pending.stage {
-        Stage::Software(stub) if from == stub => finish(cpu, &pending, rsp, None),
-        Stage::Fetch { cr2 } if from == NOWHERE => {
+        Stage::Software(stub) if word(cpu, rsp) == stub + 2 => finish(cpu, &pending, rsp, None),
+        Stage::Fetch { cr2 } if word(cpu, rsp + 8) == NOWHERE => {
             cpu.set(Reg::Cr2, cr2);
-            let Some(stub) = stub::find(cpu, to, &[0xcd, pending.vector]) else { return };
+            let stub = stub::find(cpu, pc, &[0xcd, pending.vector])?;
+            let handler = handler_of(cpu, pending.vector)?;
             let stage = Stage::Second { stub, fault_rsp: rsp };
-            host().insn.cpu(cpu).pending = Some(Pending { stage, ..pending });
-            cpu.set(Reg::Rip, stub);
+            host().insn.cpu(cpu).pending = Some(Pending { handler, stage, ..pending });
+            Some(Flow::Jump(stub))
         }
-        Stage::Second { stub, fault_rsp } if from == stub => {
-            finish(cpu, &pending, rsp, Some(fault_rsp));
+        Stage::Second { stub, fault_rsp } if word(cpu, rsp) == stub + 2 => {
+            finish(cpu, &pending, rsp, Some(fault_rsp))
         }
-        _ => {}
+        _ => None,
     }
+}
+
+fn word(cpu: &Cpu, at: u64) -> u64 {
+    let mut bytes = [0; 8];
+    cpu.read_virt(at, &mut bytes);
+    u64::from_le_bytes(bytes)
 }
 
 /// Makes the frame at `rsp` that of the instruction. `fault` is the stack pointer in the page fault's handler: the five
 /// words behind its error code are the frame of ring 3.
-fn finish(cpu: &Cpu, pending: &Pending, rsp: u64, fault: Option<u64>) {
+fn finish(cpu: &Cpu, pending: &Pending, rsp: u64, fault: Option<u64>) -> Option<Flow> {
     let mut frame = [0; 40];
     let mut at = rsp;
     match fault {
@@ -126,9 +154,8 @@ fn finish(cpu: &Cpu, pending: &Pending, rsp: u64, fault: Option<u64>) {
             cpu.read_virt(fault + 8, &mut frame)
         }
     };
-    let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().unwrap_or_default());
-    let flags = (word(&frame[16..24]) & (ARITHMETIC | DIRECTION))
-        | (pending.eflags & !(ARITHMETIC | DIRECTION));
+    let pushed = u64::from_le_bytes(frame[16..24].try_into().unwrap_or_default());
+    let flags = (pushed & (ARITHMETIC | DIRECTION)) | (pending.eflags & !(ARITHMETIC | DIRECTION));
     frame[..8].copy_from_slice(&pending.pc.to_le_bytes());
     frame[16..24].copy_from_slice(&(flags | RESUME | 2).to_le_bytes());
     cpu.write_virt(at, &frame);
@@ -138,4 +165,5 @@ fn finish(cpu: &Cpu, pending: &Pending, rsp: u64, fault: Option<u64>) {
     }
     cpu.set(Reg::Rsp, at);
     host().insn.cpu(cpu).pending = None;
+    Some(Flow::Continue)
 }

@@ -11,7 +11,6 @@ pub mod classify;
 mod handle;
 pub mod inject;
 pub mod patch;
-pub mod selftest;
 pub mod stub;
 
 use std::collections::HashSet;
@@ -171,7 +170,10 @@ pub(crate) fn translated(block: &Block) {
         if wants.has_insn(vaddr) {
             insn.on_exec(site(Kind::Watched));
         }
-        let kind = classify::classify(bytes.get(..size).unwrap_or(&[]), &host.config, wants);
+        let mut kind = classify::classify(bytes.get(..size).unwrap_or(&[]), wants);
+        if kind == Some(Kind::Syscall) && host.events.has_user() {
+            kind = None;
+        }
         after_special = kind.is_some_and(Kind::runs_first);
         match kind {
             Some(Kind::Lidt) => insn.on_access(site(Kind::Lidt)),

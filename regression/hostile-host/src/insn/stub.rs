@@ -134,6 +134,11 @@ pub fn run(
     Some(Flow::Jump(stub))
 }
 
+/// Whether `pc` is in the stub that runs now: what it does is the host's doing.
+pub fn is_own(cpu: &Cpu, pc: u64) -> bool {
+    host().insn.cpu(cpu).running.last().is_some_and(|running| running.landing.wrapping_sub(pc) <= 4)
+}
+
 /// A stub has run to its end.
 pub fn landed(cpu: &Cpu, pc: u64) -> Flow {
     let Some(running) = host().insn.cpu(cpu).running.pop_if(|running| running.landing == pc) else {

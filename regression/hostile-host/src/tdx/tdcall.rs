@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::pages::{PAGE, State};
 use super::{SHARED, report};
+use crate::config::{Guest, Mode};
 use crate::evil::Honest;
 use crate::ffi::{Cpu, Reg};
 use crate::insn::{Injection, inject, ring};
@@ -102,16 +103,20 @@ pub mod field {
     pub const TOPOLOGY_ENUM_CONFIGURED: u64 = 0x9100_0000_0000_0019;
 }
 
-/// The instruction TDCALL at `pc`, of which `len` bytes are left.
-pub fn execute(cpu: &Cpu, pc: u64, len: u64) -> Flow {
+/// Whether TDCALL is more than an invalid instruction by now. Linux is a TD from its first one on.
+pub fn is_taken(cpu: &Cpu) -> bool {
     let host = host();
-    if !host.module.is_td(cpu) {
-        if host.config.guest != crate::config::Guest::Linux {
-            return Flow::Continue;
-        }
-        host.module.begin();
+    host.module.is_td(cpu) || (host.config.mode == Mode::Tdx && host.config.guest == Guest::Linux)
+}
+
+/// The instruction TDCALL at `pc`.
+pub fn execute(cpu: &Cpu, pc: u64) -> Flow {
+    let host = host();
+    if !is_taken(cpu) {
+        return Flow::Continue;
     }
-    let ret = pc.wrapping_add(len);
+    host.module.begin();
+    let ret = pc.wrapping_add(4);
     if ring(cpu) != 0 {
         let general = Injection::Exception { vector: 13, error: Some(0) };
         return inject::inject(cpu, pc, general).unwrap_or(Flow::Continue);
