@@ -49,6 +49,8 @@ pub struct Config {
     pub quote: Quote,
     /// `reduce_ve=on|off`: whether the module offers REDUCE_VE.
     pub reduce_ve: bool,
+    /// `config_flags=HEX`: CONFIG_FLAGS of the TD.
+    pub config_flags: u64,
     /// `attributes=HEX`: ATTRIBUTES of the TD.
     pub attributes: u64,
     /// `tsc_hz=N`: the frequency that CPUID 0x15 tells; 0 is the default of 1 GHz.
@@ -61,6 +63,11 @@ pub struct Config {
 
 /// SEPT_VE_DISABLE, the one attribute of an ordinary production TD.
 pub const SEPT_VE_DISABLE: u64 = 1 << 28;
+
+/// CONFIG_FLAGS: the guest itself switches #VE of pending pages off and on, by TD_CTLS.
+pub const FLEXIBLE_PENDING_VE: u64 = 1 << 1;
+/// CONFIG_FLAGS: TDVMCALL leaves RBP alone.
+pub const NO_RBP_MOD: u64 = 1 << 2;
 
 impl Config {
     /// Reads the arguments.
@@ -77,6 +84,7 @@ impl Config {
             kernel: None,
             quote: Quote::Sync,
             reduce_ve: true,
+            config_flags: NO_RBP_MOD,
             attributes: SEPT_VE_DISABLE,
             tsc_hz: 0,
             all: Vec::new(),
@@ -97,6 +105,7 @@ impl Config {
                 ("scenario", path) => config.scenario = Some(path.into()),
                 ("kernel", path) => config.kernel = Some(path.into()),
                 ("seed", number) => config.seed = parse(number).ok_or_else(bad)?,
+                ("config_flags", number) => config.config_flags = parse(number).ok_or_else(bad)?,
                 ("attributes", number) => config.attributes = parse(number).ok_or_else(bad)?,
                 ("tsc_hz", number) => config.tsc_hz = parse(number).ok_or_else(bad)?,
                 ("reduce_ve", value) => config.reduce_ve = value == "on",

@@ -3,8 +3,10 @@
 
 use std::sync::atomic::Ordering;
 
+use super::cpuid::REDUCE_VE;
 use super::pages::{PAGE, State};
 use super::{SHARED, report};
+use crate::config::FLEXIBLE_PENDING_VE;
 use crate::config::{Guest, Mode};
 use crate::evil::Honest;
 use crate::ffi::{Cpu, Reg};
@@ -274,8 +276,7 @@ fn read_field(id: u64) -> Option<u64> {
     let module = &host().module;
     match id {
         field::ATTRIBUTES => Some(module.attributes),
-        // Bit 1: NO_RBP_MOD. No FLEXIBLE_PENDING_VE: SEPT_VE_DISABLE stands as configured.
-        field::CONFIG_FLAGS => Some(2),
+        field::CONFIG_FLAGS => Some(host().config.config_flags),
         field::TD_CTLS => Some(module.td_ctls.load(Ordering::Relaxed)),
         field::NOTIFY_ENABLES => Some(module.notify_enables.load(Ordering::Relaxed)),
         field::TOPOLOGY_ENUM_CONFIGURED => Some(1),
@@ -284,12 +285,20 @@ fn read_field(id: u64) -> Option<u64> {
 }
 
 fn write_field(id: u64, value: u64, mask: u64) -> u64 {
-    /// ENUM_TOPOLOGY, VIRT_CPUID2, REDUCE_VE
-    const CTLS: u64 = 0b1110;
+    const PENDING_VE_DISABLE: u64 = 1;
+    const ENUM_TOPOLOGY: u64 = 1 << 1;
+    const VIRT_CPUID2: u64 = 1 << 2;
+    let config = &host().config;
+    let mut controls = ENUM_TOPOLOGY | VIRT_CPUID2;
+    if config.reduce_ve {
+        controls |= REDUCE_VE;
+    }
+    if config.config_flags & FLEXIBLE_PENDING_VE != 0 {
+        controls |= PENDING_VE_DISABLE;
+    }
     let module = &host().module;
     let (cell, writable) = match id {
-        field::TD_CTLS if host().config.reduce_ve => (&module.td_ctls, CTLS),
-        field::TD_CTLS => (&module.td_ctls, 0b0010),
+        field::TD_CTLS => (&module.td_ctls, controls),
         field::NOTIFY_ENABLES => (&module.notify_enables, 1),
         field::ATTRIBUTES | field::CONFIG_FLAGS | field::TOPOLOGY_ENUM_CONFIGURED => {
             return status::FIELD_NOT_WRITABLE;
