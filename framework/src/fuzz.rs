@@ -5,7 +5,7 @@
 //! returns a number that tells outcomes apart.
 
 use crate::boot::{MemoryMap, acpi, pvh, pvh::BootMemory};
-use crate::cvm::measure;
+use crate::cvm::{self, measure};
 
 /// Physical memory that holds the fuzzer's bytes from this address on, and nothing else.
 const BASE: u64 = 0x1000;
@@ -32,14 +32,17 @@ fn hash(bytes: &[u8]) -> u64 {
 
 /// The PVH start info at the begin of the bytes, with all that it leads to.
 pub fn boot_info(data: &[u8]) -> u64 {
-    match pvh::parse(&Memory(data), BASE) {
+    let kind = if data.len().is_multiple_of(2) { cvm::Kind::Plain } else { cvm::Kind::Tdx };
+    match pvh::parse(&Memory(data), BASE, kind) {
         Ok(info) => {
             check_map(&info.memory);
+            check_map(&info.pending);
             if let Some(initramfs) = info.initramfs {
                 assert!(info.memory.contains(initramfs.start, initramfs.end));
+                assert!(!info.pending.overlaps(initramfs.start, initramfs.end));
             }
             let has = [info.command_line.is_some(), info.initramfs.is_some()];
-            let cpus = info.apic_ids.iter().flatten().count();
+            let cpus = info.cpus.apic_ids.iter().flatten().count();
             hash(&[has[0] as u8, has[1] as u8, cpus as u8, info.memory.regions().len() as u8])
         }
         Err(why) => hash(why.as_bytes()),
@@ -86,8 +89,23 @@ pub fn acpi_tables(data: &[u8]) -> u64 {
             }
         }
     }
-    let ids = acpi::apic_ids(&Memory(&bytes), BASE);
-    ids.iter().flatten().count() as u64
+    let cpus = acpi::cpus(&Memory(&bytes), BASE);
+    cpus.apic_ids.iter().flatten().count() as u64 * 2 + u64::from(cpus.mailbox.is_some())
+}
+
+/// What the module says of a #VE, 20 bytes of it: a program goes on behind CPUID alone.
+pub fn ve_info(data: &[u8]) -> u64 {
+    let number = |at: usize| {
+        data.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |n| u64::from_le_bytes(*n))
+    };
+    let info = cvm::VeInfo { reason: number(0), gpa: number(8), len: number(16) as u32 };
+    match cvm::judge(info) {
+        cvm::Verdict::Cpuid(len) => {
+            assert!(info.reason == 10 && (2..=15).contains(&len));
+            len.into()
+        }
+        cvm::Verdict::Signal => 0,
+    }
 }
 
 /// Makes `len` bytes from `at` on add up to zero, by the one at `place`.

@@ -7,12 +7,13 @@
 #[track_caller]
 #[cold]
 pub fn fatal(reason: &str) -> ! {
-    crate::arch::stop(format_args!("{reason}"), core::panic::Location::caller())
+    crate::arch::stop(format_args!("{reason}"), reason, core::panic::Location::caller())
 }
 
 #[cfg(target_os = "none")]
 #[panic_handler]
 fn on_panic(info: &core::panic::PanicInfo<'_>) -> ! {
     let place = info.location().unwrap_or(core::panic::Location::caller());
-    crate::arch::stop(format_args!("panic: {}", info.message()), place)
+    let text = info.message().as_str().unwrap_or("panic");
+    crate::arch::stop(format_args!("panic: {}", info.message()), text, place)
 }

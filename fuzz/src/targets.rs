@@ -49,6 +49,13 @@ pub(crate) static TARGETS: &[Target] = &[
         max_len: 2048,
     },
     Target {
+        name: "ve-info",
+        about: "what is made of a virtualization exception of a program",
+        run: framework::fuzz::ve_info,
+        seeds: boot::ve_infos,
+        max_len: 20,
+    },
+    Target {
         name: "cpio",
         about: "the initramfs: cpio archives, plain or gzip",
         run: archive::unpack,

@@ -15,13 +15,22 @@ const MAX_TABLES: u64 = 64;
 /// Where a PC's firmware puts the RSDP.
 const BIOS_AREA: core::ops::Range<u64> = 0xe_0000..0x10_0000;
 
-/// APIC ids of the enabled processors; empty when there is no good MADT.
-pub(crate) fn apic_ids<M: BootMemory>(memory: &M, rsdp: u64) -> [Option<u32>; MAX_CPUS] {
-    let mut ids = [None; MAX_CPUS];
+/// What the MADT says of processors; nothing when there is no good one.
+#[derive(Clone, Copy)]
+pub(crate) struct Cpus {
+    /// APIC ids of the enabled processors.
+    pub(crate) apic_ids: [Option<u32>; MAX_CPUS],
+    /// Address and version of the multiprocessor wake-up mailbox, unchecked.
+    pub(crate) mailbox: Option<(u64, u16)>,
+}
+
+/// Reads the MADT.
+pub(crate) fn cpus<M: BootMemory>(memory: &M, rsdp: u64) -> Cpus {
+    let mut cpus = Cpus { apic_ids: [None; MAX_CPUS], mailbox: None };
     if let Some(madt) = find_table(memory, rsdp, *b"APIC") {
-        read_madt(memory, madt, &mut ids);
+        read_madt(memory, madt, &mut cpus);
     }
-    ids
+    cpus
 }
 
 /// PCI's configuration space, from bus 0 on, as MCFG says for segment 0.
@@ -90,12 +99,12 @@ fn find_table<M: BootMemory>(memory: &M, rsdp: u64, signature: [u8; 4]) -> Optio
     })
 }
 
-fn read_madt<M: BootMemory>(memory: &M, madt: (u64, u32), ids: &mut [Option<u32>; MAX_CPUS]) {
+fn read_madt<M: BootMemory>(memory: &M, madt: (u64, u32), cpus: &mut Cpus) {
     const ENABLED: u32 = 1;
     let (start, len) = madt;
     let end = start + u64::from(len);
     let mut at = start + 44;
-    let mut slots = ids.iter_mut();
+    let mut slots = cpus.apic_ids.iter_mut();
     while at + 2 <= end {
         let mut head = [0; 2];
         if !memory.read(at, &mut head) {
@@ -114,6 +123,11 @@ fn read_madt<M: BootMemory>(memory: &M, madt: (u64, u32), ids: &mut [Option<u32>
                 .and_then(|_| u32_at(memory, at + 4)),
             _ => None,
         };
+        // Multiprocessor wake-up: version at 2, mailbox at 8.
+        if matches!((kind, size), (16, 16..)) {
+            let version = u32_at(memory, at).map(|word| (word >> 16) as u16);
+            cpus.mailbox = u64_at(memory, at + 8).zip(version);
+        }
         if let Some(id) = id {
             match slots.next() {
                 Some(slot) => *slot = Some(id),
@@ -191,6 +205,7 @@ mod tests {
         body.extend([0, 8, 1, 1, 1, 0, 0, 0]);
         body.extend([0, 8, 2, 2, 0, 0, 0, 0]);
         body.extend([9, 16, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
+        body.extend([16, 16, 1, 0, 0, 0, 0, 0, 0, 0x10, 2, 0, 0, 0, 0, 0]);
         let madt = table(b"APIC", &body);
         bytes[0x300..0x300 + madt.len()].copy_from_slice(&madt);
         Fake(bytes)
@@ -198,8 +213,10 @@ mod tests {
 
     #[test]
     fn finds_enabled_processors() {
-        let ids: Vec<_> = apic_ids(&sample(), 0x100).into_iter().flatten().collect();
+        let cpus = cpus(&sample(), 0x100);
+        let ids: Vec<_> = cpus.apic_ids.into_iter().flatten().collect();
         assert_eq!(ids, [0, 1, 256]);
+        assert_eq!(cpus.mailbox, Some((0x2_1000, 1)));
     }
 
     #[test]
@@ -208,8 +225,8 @@ mod tests {
         for at in 0x100..0x360 {
             let mut bad = Fake(good.0.clone());
             bad.0[at] ^= 0xff;
-            assert!(apic_ids(&bad, 0x100).into_iter().flatten().count() <= 3);
+            assert!(cpus(&bad, 0x100).apic_ids.into_iter().flatten().count() <= 3);
         }
-        assert_eq!(apic_ids(&Fake(vec![]), 0).into_iter().flatten().count(), 0);
+        assert_eq!(cpus(&Fake(vec![]), 0).apic_ids.into_iter().flatten().count(), 0);
     }
 }

@@ -49,6 +49,10 @@ pub struct MemoryMap {
 const PHYSICAL_END: u64 = 1 << 52;
 
 impl MemoryMap {
+    /// No region at all.
+    pub(crate) const EMPTY: Self =
+        Self { regions: [Region { start: 0, end: 0 }; MAX_REGIONS], len: 0 };
+
     /// Checks what a loader says: `(start, length, is RAM)`, in any order.
     ///
     /// # Errors
@@ -69,7 +73,7 @@ impl MemoryMap {
         }
         let all = all.get_mut(..count).ok_or(MapError::TooMany)?;
         all.sort_unstable_by_key(|(region, _)| region.start);
-        let mut map = Self { regions: [Region::default(); MAX_REGIONS], len: 0 };
+        let mut map = Self::EMPTY;
         let mut behind = 0;
         let mut last_was_ram = false;
         for (region, is_ram) in all.iter() {
@@ -97,6 +101,11 @@ impl MemoryMap {
         start <= end && self.regions().iter().any(|r| r.start <= start && end <= r.end)
     }
 
+    /// Whether any of `start..end` is RAM.
+    pub fn overlaps(&self, start: u64, end: u64) -> bool {
+        self.regions().iter().any(|r| r.start < end && start < r.end)
+    }
+
     /// Takes `start..end` out of the usable RAM.
     ///
     /// # Errors
@@ -114,6 +123,15 @@ impl MemoryMap {
             self.push(Region { start: cut_end, end: region.end })?;
         }
         Ok(())
+    }
+
+    /// Takes all regions of `other` out.
+    ///
+    /// # Errors
+    /// As of [`Self::reserve`].
+    #[cfg_attr(not(target_os = "none"), allow(dead_code))]
+    pub(crate) fn subtract(&mut self, other: &Self) -> Result<(), MapError> {
+        other.regions().iter().try_for_each(|region| self.reserve(region.start, region.end))
     }
 
     fn push(&mut self, region: Region) -> Result<(), MapError> {

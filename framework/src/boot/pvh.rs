@@ -5,7 +5,7 @@
 //! Spec: Xen, "x86/HVM direct boot ABI".
 
 use super::{MapError, MemoryMap, Region, acpi};
-use crate::cpu::MAX_CPUS;
+use crate::cvm::Kind;
 
 /// The first word of the start info.
 pub(crate) const MAGIC: u32 = 0x336e_c578;
@@ -13,13 +13,18 @@ pub(crate) const MAGIC: u32 = 0x336e_c578;
 pub(crate) const MAX_COMMAND_LINE: usize = 64 * 1024;
 const MAX_ENTRIES: u32 = 256;
 const TYPE_RAM: u32 = 1;
+/// RAM of a CVM that nobody has accepted (EFI's number; others have none).
+const TYPE_PENDING: u32 = 15;
 
 /// What the loader said, checked.
 pub(crate) struct Info {
+    /// All RAM.
     pub(crate) memory: MemoryMap,
+    /// The part of it that must be accepted before it is used.
+    pub(crate) pending: MemoryMap,
     pub(crate) command_line: Option<Region>,
     pub(crate) initramfs: Option<Region>,
-    pub(crate) apic_ids: [Option<u32>; MAX_CPUS],
+    pub(crate) cpus: acpi::Cpus,
     /// PCI configuration space, from bus 0 on.
     pub(crate) ecam: Option<Region>,
 }
@@ -48,11 +53,11 @@ pub(super) fn u64_at<M: BootMemory>(memory: &M, at: u64) -> Option<u64> {
     memory.read(at, &mut bytes).then(|| u64::from_le_bytes(bytes))
 }
 
-/// Reads the start info at `at`.
+/// Reads the start info at `at`, for a machine of this kind.
 ///
 /// # Errors
 /// The reason why it is refused.
-pub(crate) fn parse<M: BootMemory>(memory: &M, at: u64) -> Result<Info, &'static str> {
+pub(crate) fn parse<M: BootMemory>(memory: &M, at: u64, kind: Kind) -> Result<Info, &'static str> {
     const UNREADABLE: &str = "PVH start info: out of reach";
     let word = |offset: u64| u32_at(memory, at + offset).ok_or(UNREADABLE);
     let long = |offset: u64| u64_at(memory, at + offset).ok_or(UNREADABLE);
@@ -63,34 +68,53 @@ pub(crate) fn parse<M: BootMemory>(memory: &M, at: u64) -> Result<Info, &'static
         return Err("PVH start info: version 0 has no memory map");
     }
     let modules = word(12)?;
-    let map = read_map(memory, long(40)?, word(48)?)?;
+    let (map, pending) = read_map(memory, long(40)?, word(48)?, kind)?;
     let command_line = match long(24)? {
         0 => None,
         start => Some(find_end(memory, start)?),
     };
     let initramfs = match modules {
         0 => None,
-        1 => read_module(memory, long(16)?, &map)?,
+        1 => read_module(memory, long(16)?, &map, &pending)?,
         _ => return Err("PVH start info: more than one module"),
     };
     let rsdp = long(32)?;
-    let apic_ids = acpi::apic_ids(memory, rsdp);
+    let cpus = acpi::cpus(memory, rsdp);
     let ecam = acpi::ecam(memory, rsdp);
-    Ok(Info { memory: map, command_line, initramfs, apic_ids, ecam })
+    Ok(Info { memory: map, pending, command_line, initramfs, cpus, ecam })
 }
 
-fn read_map<M: BootMemory>(memory: &M, at: u64, count: u32) -> Result<MemoryMap, &'static str> {
+/// All RAM, and the pending part of it.
+fn read_map<M: BootMemory>(
+    memory: &M,
+    at: u64,
+    count: u32,
+    kind: Kind,
+) -> Result<(MemoryMap, MemoryMap), &'static str> {
     if count == 0 || count > MAX_ENTRIES || at >= 1 << 32 {
         return Err("PVH memory map: missing or absurd");
     }
     let entry = |n: u32| {
         let at = at + u64::from(n) * 24;
-        Some((u64_at(memory, at)?, u64_at(memory, at + 8)?, u32_at(memory, at + 16)? == TYPE_RAM))
+        Some((u64_at(memory, at)?, u64_at(memory, at + 8)?, u32_at(memory, at + 16)?))
     };
     if (0..count).any(|n| entry(n).is_none()) {
         return Err("PVH memory map: out of reach");
     }
-    MemoryMap::check((0..count).filter_map(entry)).map_err(MapError::why)
+    // Copied once more for each map: it is private memory by now, and what differs
+    // is caught by the second check.
+    let of = |kinds: &[u32]| {
+        let entries = (0..count).filter_map(entry);
+        MemoryMap::check(entries.map(|(start, len, kind)| (start, len, kinds.contains(&kind))))
+    };
+    let has_pending = kind != Kind::Plain;
+    let all = of(if has_pending { &[TYPE_RAM, TYPE_PENDING] } else { &[TYPE_RAM] });
+    let pending = match of(&[TYPE_PENDING]) {
+        Ok(pending) if has_pending => pending,
+        Ok(_) | Err(MapError::Empty) => MemoryMap::EMPTY,
+        Err(error) => return Err(error.why()),
+    };
+    Ok((all.map_err(MapError::why)?, pending))
 }
 
 fn find_end<M: BootMemory>(memory: &M, start: u64) -> Result<Region, &'static str> {
@@ -111,6 +135,7 @@ fn read_module<M: BootMemory>(
     memory: &M,
     at: u64,
     map: &MemoryMap,
+    pending: &MemoryMap,
 ) -> Result<Option<Region>, &'static str> {
     const UNREADABLE: &str = "PVH module list: out of reach";
     if at >= 1 << 32 {
@@ -122,7 +147,7 @@ fn read_module<M: BootMemory>(
     if len == 0 {
         return Ok(None);
     }
-    if !map.contains(start, end) {
+    if !map.contains(start, end) || pending.overlaps(start, end) {
         return Err("initramfs: not inside RAM");
     }
     Ok(Some(Region { start, end }))
@@ -166,7 +191,7 @@ mod tests {
 
     #[test]
     fn reads_a_good_one() {
-        let info = parse(&sample(), 0x100).unwrap();
+        let info = parse(&sample(), 0x100, Kind::Plain).unwrap();
         assert_eq!(info.command_line, Some(Region { start: 0x300, end: 0x305 }));
         assert_eq!(info.initramfs, Some(Region { start: 0x2000, end: 0x2800 }));
         assert_eq!(info.memory.regions(), [Region { start: 0, end: 0x3000 }]);
@@ -178,22 +203,40 @@ mod tests {
             for value in [0, 1, 0x7f, 0xff] {
                 let mut fake = sample();
                 fake.0[at] = value;
-                let _ = parse(&fake, 0x100);
+                let _ = parse(&fake, 0x100, Kind::Plain);
             }
         }
         for at in (0x200..0x210).chain(0x400..0x418) {
             let mut fake = sample();
             fake.0[at] = 0xff;
-            let _ = parse(&fake, 0x100);
+            let _ = parse(&fake, 0x100, Kind::Plain);
         }
-        assert!(parse(&Fake(vec![]), 0).is_err());
-        assert!(parse(&sample(), u64::MAX).is_err());
+        assert!(parse(&Fake(vec![]), 0, Kind::Plain).is_err());
+        assert!(parse(&sample(), u64::MAX, Kind::Plain).is_err());
+    }
+
+    #[test]
+    fn pending_ram_counts_in_a_cvm_only() {
+        let mut fake = sample();
+        fake.0[0x130] = 2;
+        fake.0[0x419] = 0x30;
+        fake.0[0x421] = 0x10;
+        fake.0[0x428] = 15;
+        let plain = parse(&fake, 0x100, Kind::Plain).unwrap();
+        assert_eq!(plain.memory.regions().len() + plain.pending.regions().len(), 1);
+        let tdx = parse(&fake, 0x100, Kind::Tdx).unwrap();
+        assert_eq!(tdx.memory.regions().len(), 2);
+        assert_eq!(tdx.pending.regions(), [Region { start: 0x3000, end: 0x4000 }]);
+        fake.0[0x209] = 0x30;
+        assert!(parse(&fake, 0x100, Kind::Tdx).is_err());
+        fake.0[0x418] = 1;
+        assert!(parse(&fake, 0x100, Kind::Tdx).is_err());
     }
 
     #[test]
     fn initramfs_must_be_ram() {
         let mut fake = sample();
         fake.0[0x209] = 0x18;
-        assert_eq!(parse(&fake, 0x100).err(), Some("initramfs: not inside RAM"));
+        assert_eq!(parse(&fake, 0x100, Kind::Plain).err(), Some("initramfs: not inside RAM"));
     }
 }

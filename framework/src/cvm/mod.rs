@@ -10,14 +10,26 @@
 //! is the host's, and [`crate::host::Untrusted`].
 //! Spec: Intel TDX module ABI, GHCI 1.5.
 
+#[cfg_attr(not(target_os = "none"), allow(dead_code))]
+pub(crate) mod accept;
+#[allow(dead_code, reason = "hosted, nobody asks for most of it")]
 mod backend;
+pub(crate) mod health;
+#[cfg_attr(not(target_os = "none"), allow(dead_code))]
+pub(crate) mod mailbox;
 #[allow(dead_code)]
 pub(crate) mod measure;
+#[cfg_attr(not(target_os = "none"), allow(dead_code))]
+mod page;
 mod plain;
+#[allow(dead_code, reason = "as of the backends")]
+mod tdx;
 
 use core::sync::atomic::{AtomicU8, Ordering};
 
 pub(crate) use self::backend::*;
+#[allow(unused_imports, reason = "the machine uses some, the fuzzer others")]
+pub(crate) use self::tdx::{VeInfo, Verdict, judge, ve_info};
 
 /// What sort of virtual machine this is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,6 +59,63 @@ pub fn kind() -> Kind {
 #[inline]
 pub fn is_confidential() -> bool {
     KIND.load(Ordering::Relaxed) != Kind::Plain as u8
+}
+
+/// Finds out what this machine is; `offset` is physical minus virtual address of the
+/// image. Until then it counts as plain: should the host only pretend that there is
+/// a TDX module, the attempt to ask it is an invalid opcode, and that a stop.
+///
+/// Once, on the boot CPU, before anything else asks the host.
+#[cfg(target_os = "none")]
+pub(crate) fn detect(offset: u64) {
+    page::set_offset(offset);
+    if !tdx::is_claimed() {
+        return;
+    }
+    let td = tdx::detect();
+    KIND.store(Kind::Tdx as u8, Ordering::Relaxed);
+    match td {
+        Ok(td) => {
+            let _ = tdx::TD.set(td);
+        }
+        Err(refusal) => refuse(refusal),
+    }
+}
+
+#[cfg(target_os = "none")]
+fn refuse(refusal: tdx::Refusal) -> ! {
+    crate::arch::stop_with(refusal as u64, refusal.why())
+}
+
+/// What of the policy waits for the measured command line, and for the memory map,
+/// which ends at `ram_end`.
+#[cfg(target_os = "none")]
+pub(crate) fn enforce(ram_end: u64) {
+    if kind() == Kind::Tdx {
+        let td = tdx::td();
+        if let Err(refusal) = td.allows(crate::boot::option("nacre.tdx_debug"), ram_end) {
+            refuse(refusal);
+        }
+        log::info!(
+            "TDX guest: attributes {:#x}, shared bit {:#x}, reduced #VE {}",
+            td.attributes,
+            td.shared_bit,
+            td.has_reduced_ve
+        );
+    }
+}
+
+/// How many CPUs the hardware says there can be.
+#[cfg(target_os = "none")]
+pub(crate) fn max_cpus() -> usize {
+    let all = crate::cpu::MAX_CPUS;
+    if kind() == Kind::Tdx { (tdx::td().max_cpus as usize).min(all) } else { all }
+}
+
+/// Frequency of the time-stamp counter in kHz by CPUID 0x15.
+fn crystal_khz() -> Option<u64> {
+    let [denominator, numerator, crystal_hz, _] = cpuid(0x15, 0).map(u64::from);
+    (crystal_hz * numerator).checked_div(denominator).map(|hz| hz / 1000).filter(|khz| *khz != 0)
 }
 
 /// Why the hardware or the host did not do what was asked.
@@ -132,7 +201,8 @@ pub fn quote(
     max_len: usize,
     deadline_ns: u64,
 ) -> Result<alloc::vec::Vec<u8>, CvmError> {
-    backend::quote(report, max_len, deadline_ns)
+    let _ = (report, max_len, deadline_ns);
+    Err(CvmError::Unsupported)
 }
 
 /// The firmware's table CCEL (empty without one), and its event log with the kernel's

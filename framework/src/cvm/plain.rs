@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! [`Plain`]: an ordinary virtual machine, driven by instructions.
 
-use alloc::vec::Vec;
-
 use super::{Backend, CvmError};
 use crate::arch;
 use crate::boot::Region;
@@ -12,6 +10,10 @@ use crate::host::Untrusted;
 pub(super) struct Plain;
 
 impl Backend for Plain {
+    /// # Safety
+    /// As the trait says.
+    unsafe fn accept(&self, _: Region) {}
+
     fn share(&self, _: Region) -> Result<(), &'static str> {
         Ok(())
     }
@@ -46,20 +48,36 @@ impl Backend for Plain {
         arch::x2apic_write(msr, value);
     }
 
+    fn cpuid(&self, leaf: u32, subleaf: u32) -> [u32; 4] {
+        arch::cpuid(leaf, subleaf)
+    }
+
+    fn tsc_khz(&self) -> Option<u64> {
+        super::crystal_khz()
+    }
+
     #[inline]
     fn idle(&self) {
         arch::wait_for_interrupt();
     }
 
-    fn report(&self, _: &[u8; 64]) -> Result<[u8; 1024], CvmError> {
-        Err(CvmError::Unsupported)
+    fn halt(&self) -> ! {
+        arch::halt()
+    }
+
+    fn fatal(&self, _: u64, _: &str) -> ! {
+        arch::halt()
     }
 
     fn extend(&self, _: usize, _: &[u8; 48]) -> Result<(), CvmError> {
         Err(CvmError::Unsupported)
     }
 
-    fn quote(&self, _: &[u8], _: usize, _: u64) -> Result<Vec<u8>, CvmError> {
+    fn report(&self, _: &[u8; 64]) -> Result<[u8; 1024], CvmError> {
+        Err(CvmError::Unsupported)
+    }
+
+    fn get_quote(&self, _: u64, _: u64) -> Result<(), CvmError> {
         Err(CvmError::Unsupported)
     }
 }

@@ -148,8 +148,8 @@ pub struct MemStats {
 pub fn stats() -> MemStats {
     ready();
     MemStats {
-        total_pages: TOTAL.load(Ordering::Relaxed),
-        free_pages: FREE.load(Ordering::Relaxed),
+        total_pages: TOTAL.load(Ordering::Relaxed) + pending(),
+        free_pages: FREE.load(Ordering::Relaxed) + pending(),
         reserved_pages: RESERVE.load(Ordering::Relaxed),
     }
 }
@@ -162,7 +162,11 @@ pub fn stats() -> MemStats {
 #[inline]
 pub fn admit() -> Result<(), NoMemory> {
     let reserve = RESERVE.load(Ordering::Relaxed);
-    if FREE.load(Ordering::Relaxed) * 2 < reserve { Err(NoMemory) } else { Ok(()) }
+    if FREE.load(Ordering::Relaxed) * 2 < reserve && !accept_more() {
+        Err(NoMemory)
+    } else {
+        Ok(())
+    }
 }
 
 /// Takes a free frame; it becomes `kind`. Its content is whatever it was.
@@ -190,13 +194,18 @@ pub(super) fn give(frame: Pfn, kind: Kind) {
 fn refill(class: Class) -> Option<Pfn> {
     ready();
     let mut batch = Frames::<BATCH>::INITIAL;
-    with_pool(|pool| {
-        let want = pool.free().saturating_sub(class.floor()).min(BATCH);
-        pool.take_singles(want, |number| {
-            let _ = Pfn::new(number).map(|frame| batch.push(frame));
+    let first = loop {
+        with_pool(|pool| {
+            let want = pool.free().saturating_sub(class.floor()).min(BATCH);
+            pool.take_singles(want, |number| {
+                let _ = Pfn::new(number).map(|frame| batch.push(frame));
+            });
         });
-    });
-    let first = batch.pop();
+        match batch.pop() {
+            None if accept_more() => {}
+            first => break first,
+        }
+    };
     while let Some(frame) = batch.pop() {
         if let Err(frame) = CACHE.with(|cache| cache.push(frame)) {
             drain(frame);
@@ -236,13 +245,19 @@ fn give_to_pool<const N: usize>(batch: &mut Frames<N>) {
 /// Takes `2^order` frames in a row, aligned to their size.
 pub(super) fn take_block(class: Class, kind: Kind, order: u32) -> Option<Pfn> {
     ready();
-    let block = with_pool(|pool| {
-        if pool.free() < class.floor().saturating_add(1 << order) {
-            return None;
+    let block = loop {
+        let block = with_pool(|pool| {
+            if pool.free() < class.floor().saturating_add(1 << order) {
+                return None;
+            }
+            pool.take_block(order)
+        });
+        match block? {
+            None if accept_more() => {}
+            block => break block,
         }
-        pool.take_block(order)
-    });
-    let first = Pfn::new(block??)?;
+    };
+    let first = Pfn::new(block?)?;
     claim(meta::of(first), kind);
     Some(first)
 }
@@ -354,10 +369,25 @@ pub(super) unsafe fn add(start: u32, end: u32) {
     });
     let Some(total) = total else { return };
     TOTAL.store(total, Ordering::Relaxed);
+    let total = total + pending();
     // A 64th of the memory, from 1 MiB (or a quarter) to 32 MiB.
     let mib = (1 << 20) / PAGE_SIZE;
     let reserve = (total / 64).clamp(mib, 32 * mib).min(total / 4);
     RESERVE.store(reserve, Ordering::Relaxed);
+}
+
+#[cfg(target_os = "none")]
+use super::pending::{accept_more, pages as pending};
+
+/// Hosted, all memory is there from the beginning.
+#[cfg(not(target_os = "none"))]
+fn accept_more() -> bool {
+    false
+}
+
+#[cfg(not(target_os = "none"))]
+fn pending() -> usize {
+    0
 }
 
 /// Makes sure that there is memory.

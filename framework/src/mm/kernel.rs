@@ -19,8 +19,9 @@ use super::paging::{KernelPage, Pte, index, span};
 use super::phys::{self, Pfn};
 use super::pool::{CHUNK, Chunk};
 use super::table::Table;
-use super::{NoMemory, PAGE_SIZE, Perms, bytes, tlb};
+use super::{NoMemory, PAGE_SIZE, Perms, bytes, pending, tlb};
 use crate::boot::{MemoryMap, Region};
+use crate::cvm::accept::UNIT;
 use crate::sync::IrqLock;
 
 /// Where the kernel sees physical address 0.
@@ -65,10 +66,15 @@ static TABLES: IrqLock<usize> = IrqLock::new(DEVICES.start);
 ///
 /// # Safety
 /// Called once, on the boot CPU, which sees the first 4 GiB at their physical
-/// addresses. 1. `map` is RAM. 2. Nobody uses RAM outside of `reserved` and the
-/// image, nor a physical address as a pointer after the call. 3. The image is
-/// at physical address `virtual - IMAGE + offset`.
-pub(crate) unsafe fn init(map: &MemoryMap, reserved: &[Region], offset: u64) -> Option<Region> {
+/// addresses. 1. `map` is RAM, accepted but for `pending`. 2. Nobody uses RAM
+/// outside of `reserved` and the image, nor a physical address as a pointer after
+/// the call. 3. The image is at physical address `virtual - IMAGE + offset`.
+pub(crate) unsafe fn init(
+    map: &MemoryMap,
+    pending: &MemoryMap,
+    reserved: &[Region],
+    offset: u64,
+) -> Option<Region> {
     let image = image_region(offset);
     let mut usable = map.clone();
     let mut visible = map.clone();
@@ -85,12 +91,16 @@ pub(crate) unsafe fn init(map: &MemoryMap, reserved: &[Region], offset: u64) -> 
     let end = map.regions().last().map_or(0, |region| region.end);
     let frames = (end.min(DIRECT_MAP_SIZE as u64 - 1) / PAGE_SIZE as u64) as usize;
     phys::set_window(ptr::with_exposed_provenance_mut(0), frames);
-    let Some(mut early) = Early::new(&usable) else { no_memory() };
+    let Some(mut early) = Early::new(&usable, pending) else { no_memory() };
 
     let metas = early.take((frames * size_of::<Meta>()) as u64);
     let chunks = frames.div_ceil(CHUNK);
     let chunk_bytes = early.take((chunks * size_of::<Chunk>()) as u64);
-    let (Some(metas), Some(chunk_bytes)) = (metas, chunk_bytes) else { no_memory() };
+    let units = (frames * PAGE_SIZE).div_ceil(UNIT as usize * 64);
+    let unit_bits = early.take((units * 8) as u64);
+    let (Some(metas), Some(chunk_bytes), Some(unit_bits)) = (metas, chunk_bytes, unit_bits) else {
+        no_memory()
+    };
     if build(&mut early, &visible, offset).is_none() {
         no_memory();
     }
@@ -118,11 +128,20 @@ pub(crate) unsafe fn init(map: &MemoryMap, reserved: &[Region], offset: u64) -> 
     }
     let used = early.used();
     require(usable.reserve(used.start, used.end));
-    for region in usable.regions() {
+    let (mut ready, mut pending) = (usable.clone(), pending.clone());
+    let accepted = early.accepted();
+    require(pending.reserve(accepted.start, accepted.end));
+    require(ready.subtract(&pending));
+    require(usable.subtract(&ready));
+    for region in ready.regions() {
         // SAFETY: the region is RAM that nobody uses: not reserved (caller), not
-        // the image, not given out by `early`.
+        // the image, not given out by `early`, not pending.
         unsafe { release_boot_range(*region) };
     }
+    // SAFETY: given out once by `early`, zeroed, and for ever there.
+    let words = unsafe { core::slice::from_raw_parts_mut(phys::ptr(unit_bits).cast(), units) };
+    // SAFETY: the rest of the usable RAM, all of it pending.
+    unsafe { pending::start(words, &usable) };
     arena
 }
 

@@ -30,6 +30,8 @@ mod local;
 mod meta;
 #[path = "../arch/x86/paging.rs"]
 mod paging;
+#[cfg(target_os = "none")]
+mod pending;
 mod phys;
 mod pod;
 mod pool;

@@ -69,7 +69,7 @@ pub(crate) fn check(wanted: Place, sleeps: bool) {
     });
     if let Some((place, why)) = wrong {
         arch::with_held(|held| held.len = 0);
-        arch::stop(format_args!("{why}: {place}, then {wanted}"), wanted);
+        arch::stop(format_args!("{why}: {place}, then {wanted}"), why, wanted);
     }
 }
 

@@ -139,3 +139,12 @@ pub(crate) fn event_logs() -> Vec<Vec<u8>> {
     area.resize(1024, 0xff);
     vec![log, area]
 }
+
+/// CPUID of a program, and a page that is not there.
+pub(super) fn ve_infos() -> Vec<Vec<u8>> {
+    let mut cpuid = Image::new(20);
+    cpuid.u64(0, 10).u32(16, 2);
+    let mut violation = Image::new(20);
+    violation.u64(0, 48).u64(8, 0x1000);
+    vec![cpuid.0, violation.0]
+}

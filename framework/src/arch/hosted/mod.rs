@@ -82,10 +82,20 @@ pub(crate) fn x2apic_read(_: u32) -> u64 {
 
 pub(crate) fn x2apic_write(_: u32, _: u64) {}
 
+pub(crate) fn cpuid(_: u32, _: u32) -> [u32; 4] {
+    [0; 4]
+}
+
 pub(crate) fn wait_for_interrupt() {}
 
 pub(crate) fn msi_register(_: Arc<dyn IrqHandler>) -> Result<MsiVector, IrqError> {
     Ok(MsiVector { address: 0xfee0_0000, data: 0x40 })
+}
+
+pub(crate) fn take_interrupts() {}
+
+pub(crate) fn halt() -> ! {
+    std::process::abort()
 }
 
 pub(crate) fn unexpected_interrupts() -> u64 {
@@ -116,6 +126,10 @@ pub(crate) fn restart() -> ! {
 }
 
 #[expect(clippy::panic, reason = "a stop is a panic where a test can see it")]
-pub(crate) fn stop(reason: core::fmt::Arguments<'_>, place: &core::panic::Location<'_>) -> ! {
+pub(crate) fn stop(
+    reason: core::fmt::Arguments<'_>,
+    _: &str,
+    place: &core::panic::Location<'_>,
+) -> ! {
     panic!("kernel stop: {reason} at {place}")
 }

@@ -111,8 +111,12 @@ fn write(register: u32, value: u32) {
     unsafe { at.write_volatile(value) };
 }
 
-/// Maps the registers where they are in memory. Once, on the boot CPU.
+/// Maps the registers where they are in memory. Once, on the boot CPU. A CVM has an
+/// x2APIC, and no use for lines.
 pub(super) fn map() {
+    if cvm::is_confidential() {
+        return;
+    }
     if !cpuid::has_x2apic() {
         match mm::map_device(APIC_BASE, 4096) {
             Ok(base) => XAPIC.store(base.cast(), Ordering::Relaxed),
@@ -131,10 +135,12 @@ pub(super) fn enable() {
     const ENABLE: u64 = 1 << 11;
     const X2APIC: u64 = 1 << 10;
     let mode = if XAPIC.load(Ordering::Relaxed).is_null() { ENABLE | X2APIC } else { ENABLE };
-    // SAFETY: IA32_APIC_BASE exists on every CPU with an APIC.
-    let old = unsafe { rdmsr(APIC_BASE_MSR) };
-    // SAFETY: turning the APIC on touches no memory.
-    unsafe { wrmsr(APIC_BASE_MSR, old | mode) };
+    if !cvm::is_confidential() {
+        // SAFETY: IA32_APIC_BASE exists on every CPU with an APIC.
+        let old = unsafe { rdmsr(APIC_BASE_MSR) };
+        // SAFETY: turning the APIC on touches no memory.
+        unsafe { wrmsr(APIC_BASE_MSR, old | mode) };
+    }
     write(LVT_LINT0, MASKED);
     write(LVT_LINT1, MASKED);
     write(TIMER_DIVIDE, 0b1011);
@@ -144,6 +150,11 @@ pub(super) fn enable() {
 
 /// This CPU's APIC id.
 pub(super) fn id() -> u32 {
+    if cvm::is_confidential() {
+        // The hardware's word: by leaf 0xb, else of 8 bits.
+        let [_, threads, _, id] = cpuid::leaf(0xb, 0);
+        return if threads != 0 { id } else { cpuid::leaf(1, 0)[1] >> 24 };
+    }
     let id = read(ID);
     if XAPIC.load(Ordering::Relaxed).is_null() { id } else { id >> 24 }
 }

@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use super::{apic, cpuid, gdt, idt, percpu, rtc, sched, serial, smp, stop, tsc};
 use crate::boot::{self, pvh, pvh::BootMemory};
-use crate::{host, mm};
+use crate::{cvm, host, mm};
 
 const BOOT_STACK: usize = 64 * 1024;
 /// Identity map (4), high map (1), two PDPTs, one PML4.
@@ -50,10 +50,15 @@ unsafe extern "Rust" {
 /// The boot CPU in Rust: `start_info` is where the loader left it, `offset` is
 /// physical address minus (virtual address − [`KERNEL_VIRT`]) of the image.
 extern "C" fn boot_main(start_info: u64, offset: u64) -> ! {
+    // SAFETY: once, before any `load`.
+    unsafe { idt::init() };
+    idt::load();
+    cvm::detect(offset.wrapping_sub(KERNEL_VIRT));
     serial::init();
     if let Some(feature) = cpuid::missing() {
         stop::stop(
             format_args!("this CPU lacks {feature}, which Nacre needs (QEMU: -cpu max)"),
+            "this CPU lacks what Nacre needs",
             core::panic::Location::caller(),
         );
     }
@@ -62,17 +67,19 @@ extern "C" fn boot_main(start_info: u64, offset: u64) -> ! {
     let cpu = unsafe { percpu::install(0) };
     cpuid::set_booted();
     cpuid::init();
-    // SAFETY: once, before any `load`.
-    unsafe { idt::init() };
-    let info = pvh::parse(&IdentityMap, start_info).unwrap_or_else(|why| crate::fatal(why));
+    let info =
+        pvh::parse(&IdentityMap, start_info, cvm::kind()).unwrap_or_else(|why| crate::fatal(why));
     // SAFETY: once, on the boot CPU.
     unsafe { boot::install_command_line(&IdentityMap, info.command_line) };
     if boot::option("quiet") {
         serial::set_quiet();
     }
     crate::log::init();
+    cvm::enforce(info.memory.regions().last().map_or(0, |region| region.end));
     // SAFETY: once, with the boot tables active, and a checked map.
-    let arena = unsafe { mm::init(&info.memory, &info.reserved(kernel_range(offset)), offset) };
+    let arena = unsafe {
+        mm::init(&info.memory, &info.pending, &info.reserved(kernel_range(offset)), offset)
+    };
     host::set_machine(&info.memory, info.ecam);
     if let Some(arena) = arena {
         // SAFETY: once, with what `mm` kept out of its maps.
@@ -84,18 +91,20 @@ extern "C" fn boot_main(start_info: u64, offset: u64) -> ! {
     cpu.set_tss(prepared.tss());
     // SAFETY: this CPU's own block; interrupts are off since entry.
     unsafe { prepared.load(cpu) };
-    idt::load();
     smp::set_up_cpu();
     apic::map();
     apic::enable();
     cpu.apic_id.store(apic::id(), Ordering::Relaxed);
     let timer_khz = tsc::init(apic::start_measuring, apic::measured);
     apic::set_timer_khz(timer_khz);
-    if let Some(now_ns) = rtc::now_ns() {
+    if !cvm::is_confidential()
+        && let Some(now_ns) = rtc::now_ns()
+    {
         crate::time::set_realtime_ns(now_ns);
     }
     sched::adopt_boot_code();
-    smp::start_others(info.apic_ids.iter().copied().flatten());
+    let mailbox = cvm::mailbox::of(&info.cpus, &info.memory);
+    smp::start_others(info.cpus.apic_ids.iter().copied().flatten(), mailbox);
     log::info!(
         "{} CPU(s), {} MiB RAM, TSC {} kHz",
         super::cpu_count(),

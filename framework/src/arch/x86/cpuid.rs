@@ -23,14 +23,19 @@ pub(crate) fn cpu_info() -> &'static CpuInfo {
     INFO.get().unwrap_or(&const { CpuInfo::UNKNOWN })
 }
 
-/// A leaf's EAX, EBX, ECX, EDX; zeros above the highest leaf.
-pub(super) fn leaf(leaf: u32, subleaf: u32) -> [u32; 4] {
+/// CPUID: EAX, EBX, ECX, EDX; zeros above the highest leaf.
+pub(crate) fn cpuid(leaf: u32, subleaf: u32) -> [u32; 4] {
     let highest = __cpuid(leaf & 0x8000_0000).eax;
     if leaf > highest {
         return [0; 4];
     }
     let r = __cpuid_count(leaf, subleaf);
     [r.eax, r.ebx, r.ecx, r.edx]
+}
+
+/// A leaf that the hardware vouches for.
+pub(super) fn leaf(leaf: u32, subleaf: u32) -> [u32; 4] {
+    crate::cvm::cpuid(leaf, subleaf)
 }
 
 /// A required feature that the CPU lacks.

@@ -30,21 +30,21 @@ mod user;
 
 pub(crate) use apic::{x2apic_read, x2apic_write};
 pub(crate) use context::{TaskState, is_on_cpu};
-pub(crate) use cpuid::cpu_info;
+pub(crate) use cpuid::{cpu_info, cpuid};
 pub(crate) use fpu::{UserState, fpu_features, fpu_size};
 pub(crate) use interrupt::{irq_register, msi_register, unexpected_interrupts};
 #[cfg(debug_assertions)]
 pub(crate) use percpu::with_held;
 pub(crate) use percpu::{
     IrqState, cpu_count, cpu_id, cpu_times, current_task, irq_restore, irq_save, preempt_disable,
-    preempt_enable, spin_hint, wait_for_interrupt, with_current,
+    preempt_enable, spin_hint, take_interrupts, wait_for_interrupt, with_current,
 };
 pub(crate) use port::{port_in, port_out};
 pub(crate) use sched::{
     activate_vm_space, exit_task, kick, make_runnable, park, resched, yield_now,
 };
 pub(crate) use serial::{Control, early_console_write};
-pub(crate) use stop::{power_off, restart, stop};
+pub(crate) use stop::{halt, power_off, restart, stop, stop_with};
 #[cfg(feature = "ktest")]
 pub(crate) use tests::{interrupt_self, interrupt_self_soon, nmi_self, nmis, run_kernel_tests};
 pub(crate) use tlb::flush_tlb_others;

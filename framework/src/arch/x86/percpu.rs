@@ -131,7 +131,7 @@ static COUNT: AtomicU32 = AtomicU32::new(1);
 /// # Safety
 /// Once for each CPU, before anything that asks for the current CPU.
 pub(super) unsafe fn install(id: u32) -> &'static CpuLocal {
-    let Some(cpu) = CPUS.get(id as usize) else { super::stop::halt() };
+    let Some(cpu) = CPUS.get(id as usize) else { crate::cvm::halt() };
     let base = core::ptr::from_ref(cpu);
     cpu.myself.store(base.cast_mut(), Ordering::Relaxed);
     // SAFETY: the kernel is compiled without thread-local storage: GS is ours.
@@ -230,6 +230,13 @@ pub(crate) fn wait_for_interrupt() {
     // SAFETY: handlers are installed. STI takes effect after HLT has started, so a
     // wake-up that came since the caller's last look still ends the HLT.
     unsafe { asm!("sti", "hlt", "cli") };
+}
+
+/// Handles the interrupts that wait; interrupts are off before and after.
+#[inline]
+pub(crate) fn take_interrupts() {
+    // SAFETY: handlers are installed. They run behind the NOP, which STI protects.
+    unsafe { asm!("sti", "nop", "cli") };
 }
 
 pub(super) fn irqs_are_on() -> bool {

@@ -3,15 +3,17 @@
 
 use core::arch::{asm, global_asm};
 use core::ops::Range;
-use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use super::{apic, cpuid, fpu, gdt, idt, percpu, sched, tsc};
+use crate::cvm;
 use crate::mm::{self, KernelStack};
 
 global_asm!(include_str!("trampoline.S"));
 
 unsafe extern "C" {
     static trampoline_start: u8;
+    static trampoline_awake: u8;
     static trampoline_data: u8;
     static trampoline_end: u8;
     static __text_start: u8;
@@ -31,6 +33,7 @@ pub(super) fn text_range() -> Range<u64> {
 
 /// Sets the control registers and system-call registers of this CPU.
 pub(super) fn set_up_cpu() {
+    const CR4_MCE: u64 = 1 << 6;
     const CR4_OSFXSR: u64 = 1 << 9;
     const CR4_OSXMMEXCPT: u64 = 1 << 10;
     const CR4_UMIP: u64 = 1 << 11;
@@ -42,6 +45,7 @@ pub(super) fn set_up_cpu() {
     const CR4_PGE: u64 = 1 << 7;
     let umip = if cpuid::has_umip() { CR4_UMIP } else { 0 };
     let cr4 = CR4_PAE
+        | CR4_MCE
         | CR4_PGE
         | CR4_OSFXSR
         | CR4_OSXMMEXCPT
@@ -67,7 +71,6 @@ pub(super) fn set_up_cpu() {
     // AC, NT, IOPL, OF, DF, IF, TF, and the arithmetic flags.
     let mask = 0x4_7fd5;
     let values = [
-        (EFER, efer | 1),
         (STAR, star),
         (LSTAR, syscall_entry as *const () as u64),
         // There is no 32-bit code segment to call it from.
@@ -75,6 +78,11 @@ pub(super) fn set_up_cpu() {
         (FMASK, mask),
         (TSC_AUX, super::cpu_id().into()),
     ];
+    if efer & 1 == 0 {
+        // SAFETY: SCE turns SYSCALL on; the rest stays. A write that changes nothing
+        // is left out, for a TD may not make it.
+        unsafe { apic::wrmsr(EFER, efer | 1) };
+    }
     for (msr, value) in values {
         // SAFETY: the architectural system-call registers, with the kernel's entry
         // points and selectors; SCE and NXE stay on.
@@ -83,9 +91,14 @@ pub(super) fn set_up_cpu() {
     fpu::enable();
 }
 
-/// Starts the CPUs with these APIC ids, one after another.
-pub(super) fn start_others(apic_ids: impl Iterator<Item = u32>) {
+/// Starts the CPUs with these APIC ids, one after another; in a CVM by way of the
+/// firmware's mailbox.
+pub(super) fn start_others(apic_ids: impl Iterator<Item = u32>, mailbox: Option<u64>) {
     let me = apic::id();
+    if cvm::is_confidential() && mailbox.is_none() {
+        return;
+    }
+    let mailbox = mailbox.and_then(map_mailbox);
     let Some((page, low)) = mm::low_page() else { return };
     let (start, end) = (&raw const trampoline_start, &raw const trampoline_end);
     let len = end.addr() - start.addr();
@@ -95,8 +108,8 @@ pub(super) fn start_others(apic_ids: impl Iterator<Item = u32>) {
     let data = (&raw const trampoline_data).addr() - start.addr();
     let mut count = 1;
     for apic_id in apic_ids.filter(|id| *id != me) {
-        if count as usize >= crate::cpu::MAX_CPUS {
-            log::warn!("more than {} CPUs: the others stay off", crate::cpu::MAX_CPUS);
+        if count as usize >= cvm::max_cpus() {
+            log::warn!("more than {} CPUs: the others stay off", cvm::max_cpus());
             break;
         }
         let Ok(stack) = KernelStack::new() else { break };
@@ -110,7 +123,11 @@ pub(super) fn start_others(apic_ids: impl Iterator<Item = u32>) {
         let slot = unsafe { low.add(data) };
         // SAFETY: four words inside the low page; aligned by the assembly.
         unsafe { slot.cast::<[u64; 4]>().write_volatile(words) };
-        if !start_one(apic_id, page, count as u32) {
+        let is_up = match mailbox {
+            Some(mailbox) => start_by(mailbox, apic_id, page, count as u32),
+            None => start_one(apic_id, page, count as u32),
+        };
+        if !is_up {
             log::warn!("CPU with APIC id {apic_id} does not start");
             break;
         }
@@ -125,15 +142,39 @@ pub(super) fn start_others(apic_ids: impl Iterator<Item = u32>) {
 fn start_one(apic_id: u32, page: u64, number: u32) -> bool {
     apic::send_init(apic_id);
     wait_ns(200_000);
-    for _ in 0..2 {
+    (0..2).any(|_| {
         apic::send_startup(apic_id, (page >> 12) as u8);
-        let end = tsc::monotonic_ns() + 1_000_000_000;
-        while tsc::monotonic_ns() < end {
-            if ONLINE.load(Ordering::Acquire) > number {
-                return true;
-            }
-            core::hint::spin_loop();
+        comes_up(number)
+    })
+}
+
+/// The command and id, then the vector, of the firmware's mailbox.
+type Mailbox = &'static [AtomicU64; 2];
+
+fn map_mailbox(at: u64) -> Option<Mailbox> {
+    let page = mm::map_device(at, 4096).ok()?;
+    // SAFETY: mapped for ever, aligned, and never used but as these atomics.
+    Some(unsafe { &*page.cast() })
+}
+
+/// Wakes a CPU that waits at the mailbox, in long mode, for a vector in `page`.
+fn start_by([command, vector]: Mailbox, apic_id: u32, page: u64, number: u32) -> bool {
+    let offset = (&raw const trampoline_awake).addr() - (&raw const trampoline_start).addr();
+    let [quiet, at, wake] = cvm::mailbox::message(apic_id, page + offset as u64);
+    command.store(quiet, Ordering::Relaxed);
+    vector.store(at, Ordering::Relaxed);
+    command.store(wake, Ordering::Release);
+    comes_up(number)
+}
+
+/// Waits until CPU `number` is up.
+fn comes_up(number: u32) -> bool {
+    let end = tsc::monotonic_ns() + 1_000_000_000;
+    while tsc::monotonic_ns() < end {
+        if ONLINE.load(Ordering::Acquire) > number {
+            return true;
         }
+        core::hint::spin_loop();
     }
     false
 }

@@ -14,14 +14,14 @@ use crate::cvm;
 
 /// QEMU's `isa-debug-exit`.
 const DEBUG_EXIT: u16 = 0xf4;
-const ORDERLY: u32 = 0x10;
-const STOPPED: u32 = 0x11;
+const ORDERLY: u64 = 0x10;
+pub(super) const STOPPED: u64 = 0x11;
 
 /// The CPU that stops the machine, plus one.
 static STOPPING: AtomicU32 = AtomicU32::new(0);
 
 /// Turns this CPU off for good.
-pub(super) fn halt() -> ! {
+pub(crate) fn halt() -> ! {
     loop {
         // SAFETY: with interrupts off this CPU does nothing any more.
         unsafe { asm!("cli", "hlt") };
@@ -30,21 +30,22 @@ pub(super) fn halt() -> ! {
 
 pub(crate) fn power_off(status: u8) -> ! {
     let _ = writeln!(Control, "exit {status}");
-    end(ORDERLY)
+    end(ORDERLY, "powered off")
 }
 
 pub(crate) fn restart() -> ! {
     let _ = writeln!(Control, "restart");
     cvm::port_write(0xcf9, 1, 0x06);
-    end(ORDERLY)
+    end(ORDERLY, "restart")
 }
 
-fn end(code: u32) -> ! {
+/// Ends the machine, by whatever its host understands.
+fn end(code: u64, text: &str) -> ! {
     super::serial::drain();
     // Ends the virtual machine, where the device is present; else ACPI's S5.
-    cvm::port_write(DEBUG_EXIT, 4, code);
+    cvm::port_write(DEBUG_EXIT, 4, code.min(STOPPED) as u32);
     cvm::port_write(0x604, 2, 0x2000);
-    halt()
+    cvm::fatal(code, text)
 }
 
 /// A line on COM1 as well as on the control channel.
@@ -69,13 +70,21 @@ impl Write for OneLine {
     }
 }
 
-pub(crate) fn stop(reason: fmt::Arguments<'_>, place: &Location<'_>) -> ! {
-    stop_at(reason, Some(place), frame_pointer(), None)
+/// `text` says it to the host of a CVM: a static string, in 64 bytes.
+pub(crate) fn stop(reason: fmt::Arguments<'_>, text: &str, place: &Location<'_>) -> ! {
+    stop_at(reason, (STOPPED, text), Some(place), frame_pointer(), None)
+}
+
+/// Stops for a reason that has a number of its own.
+#[track_caller]
+pub(crate) fn stop_with(code: u64, text: &str) -> ! {
+    stop_at(format_args!("{text}"), (code, text), Some(Location::caller()), frame_pointer(), None)
 }
 
 /// Stops with the backtrace of an exception's frame.
 pub(super) fn stop_at(
     reason: fmt::Arguments<'_>,
+    (code, text): (u64, &str),
     place: Option<&Location<'_>>,
     frame: u64,
     ip: Option<u64>,
@@ -87,9 +96,9 @@ pub(super) fn stop_at(
         Err(cpu) if cpu == me + 1 => {
             // The stop itself failed: say no more than that.
             let _ = writeln!(Control, "\nend");
-            end(STOPPED)
+            end(code, text)
         }
-        Err(_) => halt(),
+        Err(_) => cvm::halt(),
     }
     smp::stop_others();
     let _ = write!(Both, "stop ");
@@ -103,7 +112,7 @@ pub(super) fn stop_at(
     }
     backtrace(frame);
     let _ = writeln!(Both, "end\r");
-    end(STOPPED)
+    end(code, text)
 }
 
 fn frame_pointer() -> u64 {

@@ -58,6 +58,23 @@ tramp32:
     mov [ebx + off_trampoline_far64], ecx
     jmp fword ptr [ebx + off_trampoline_far64]
 .code64
+# Where a CPU that waited at the firmware's mailbox comes, in long mode with this
+# page mapped one to one.
+.global trampoline_awake
+trampoline_awake:
+    cli
+    cld
+    lea rbx, [rip + trampoline_start]
+    mov ecx, 0xc0000080
+    rdmsr
+    bts eax, 11                         # NXE
+    jc 1f
+    wrmsr
+1:  mov rax, cr4
+    and eax, 0xffffff7f                 # no PGE: forget the firmware's pages
+    mov cr4, rax
+    mov rax, [rbx + off_trampoline_cr3]
+    mov cr3, rax
 tramp64:
     mov ebx, ebx
     xor eax, eax

@@ -5,8 +5,8 @@ use core::arch::{asm, global_asm};
 
 use super::percpu::{self, irq_off};
 use super::{gdt, interrupt, sched, stop, user};
-use crate::mm;
 use crate::user::UserRegs;
+use crate::{cvm, mm};
 
 global_asm!(
     include_str!("entry.S"),
@@ -101,6 +101,7 @@ fn stop_for(frame: &UserRegs, addr: u64) -> ! {
     if mm::is_guard(addr as usize) && matches!(frame.vector, 8 | 14) {
         stop::stop_at(
             format_args!("kernel stack overflow at {rip:#x}, address {addr:#x}"),
+            (stop::STOPPED, "kernel stack overflow"),
             None,
             frame.rbp,
             Some(rip),
@@ -108,6 +109,7 @@ fn stop_for(frame: &UserRegs, addr: u64) -> ! {
     }
     stop::stop_at(
         format_args!("{name} in the kernel at {rip:#x}, error {error:#x}, address {addr:#x}"),
+        (stop::STOPPED, name),
         None,
         frame.rbp,
         Some(rip),
@@ -120,6 +122,8 @@ extern "C" fn trap_paranoid(frame: &mut UserRegs) {
         // A program's breakpoints may hit while the kernel copies for it.
         1 => clear_debug_status(),
         2 => interrupt::on_nmi(),
+        // First of all, since another #VE before that would be a double fault.
+        20 if let Some(info) = cvm::ve_info() => stop_for(frame, info.gpa),
         _ => stop_for(frame, fault_address()),
     }
 }

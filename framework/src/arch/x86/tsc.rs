@@ -9,6 +9,7 @@ use core::arch::x86_64::{_mm_lfence, _rdtsc};
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::{cpuid, port};
+use crate::cvm;
 
 static BASE: AtomicU64 = AtomicU64::new(0);
 static KHZ: AtomicU64 = AtomicU64::new(1_000_000);
@@ -21,9 +22,23 @@ pub(super) fn ticks() -> u64 {
     unsafe { _rdtsc() }
 }
 
+/// The latest time that anybody was told, in a CVM.
+static LATEST: AtomicU64 = AtomicU64::new(0);
+
+/// The counter, which never goes back in a CVM either, whatever it shows.
+#[inline]
+fn guarded_ticks() -> u64 {
+    let ticks = ticks();
+    if cvm::is_confidential() {
+        LATEST.fetch_max(ticks, Ordering::Relaxed).max(ticks)
+    } else {
+        ticks
+    }
+}
+
 #[inline]
 pub(crate) fn monotonic_ns() -> u64 {
-    let ticks = ticks().saturating_sub(BASE.load(Ordering::Relaxed));
+    let ticks = guarded_ticks().saturating_sub(BASE.load(Ordering::Relaxed));
     ((u128::from(ticks) * u128::from(MULT.load(Ordering::Relaxed))) >> 32) as u64
 }
 
@@ -31,13 +46,15 @@ pub(crate) fn tsc_khz() -> u64 {
     KHZ.load(Ordering::Relaxed)
 }
 
-/// Frequency in kHz by CPUID 0x15, where the CPU gives it.
-fn khz_by_cpuid() -> Option<u64> {
-    let [denominator, numerator, crystal_hz, _] = cpuid::leaf(0x15, 0);
-    if denominator == 0 || numerator == 0 || crystal_hz == 0 {
-        return None;
+/// Ticks of the APIC timer in a millisecond, by a TSC whose frequency is known. What
+/// the host answers decides only how often the timer comes.
+fn apic_khz(khz: u64, start: impl Fn(), apic: impl Fn() -> u64) -> u64 {
+    let begin = ticks();
+    start();
+    while ticks().saturating_sub(begin) < khz {
+        core::hint::spin_loop();
     }
-    Some(u64::from(crystal_hz) * u64::from(numerator) / u64::from(denominator) / 1000)
+    apic().clamp(10_000, 10_000_000)
 }
 
 const PIT_HZ: u64 = 1_193_182;
@@ -71,7 +88,7 @@ fn moment(apic: &impl Fn() -> u64) -> Moment {
 }
 
 /// TSC ticks and APIC timer ticks per millisecond, measured against the PIT.
-fn against_pit(start: impl Fn(), apic: impl Fn() -> u64) -> Option<(u64, u64)> {
+fn against_pit(start: &impl Fn(), apic: &impl Fn() -> u64) -> Option<(u64, u64)> {
     const INTERVAL: u16 = (PIT_HZ * 5 / 1000) as u16;
     // Channel 2, gated by port 0x61, mode 0, from its highest count.
     let gate = port::port_in(0x61);
@@ -79,11 +96,11 @@ fn against_pit(start: impl Fn(), apic: impl Fn() -> u64) -> Option<(u64, u64)> {
         port::port_out(to, 1, value.into());
     }
     start();
-    let first = moment(&apic);
+    let first = moment(apic);
     let mut last = first;
     for _ in 0..1_000_000u32 {
         if first.pit.wrapping_sub(pit_count()) >= INTERVAL {
-            last = moment(&apic);
+            last = moment(apic);
             break;
         }
     }
@@ -101,14 +118,16 @@ fn against_pit(start: impl Fn(), apic: impl Fn() -> u64) -> Option<(u64, u64)> {
 /// per millisecond are returned.
 pub(super) fn init(start: impl Fn(), apic: impl Fn() -> u64) -> u64 {
     BASE.store(ticks(), Ordering::Relaxed);
-    let measured = against_pit(start, apic);
-    let khz = khz_by_cpuid().or(measured.map(|(tsc, _)| tsc));
+    let measured = if cvm::is_confidential() { None } else { against_pit(&start, &apic) };
+    let khz = cvm::tsc_khz().or(measured.map(|(tsc, _)| tsc));
     let Some(khz) = khz.filter(|khz| (1_000..100_000_000).contains(khz)) else {
-        crate::fatal("no TSC frequency: neither CPUID 0x15 nor the PIT gives one")
+        crate::fatal(
+            "no TSC frequency: neither CPUID 0x15 nor, in a plain machine, the PIT gives one",
+        )
     };
     KHZ.store(khz, Ordering::Relaxed);
     MULT.store((1_000_000 << 32) / khz, Ordering::Relaxed);
-    measured.map_or(0, |(_, apic)| apic)
+    measured.map_or_else(|| apic_khz(khz, start, apic), |(_, apic)| apic)
 }
 
 /// 32 bytes from RDSEED or RDRAND; without either, from timing jitter alone.
@@ -116,7 +135,7 @@ pub(crate) fn hardware_seed() -> [u8; 32] {
     let mut seed = [0; 32];
     for chunk in seed.chunks_exact_mut(8) {
         let jitter = jitter();
-        let word = hardware_word().unwrap_or(0) ^ jitter;
+        let word = cvm::health::word(hardware_word).unwrap_or(0) ^ jitter;
         chunk.copy_from_slice(&word.to_le_bytes());
     }
     seed
@@ -144,7 +163,6 @@ fn hardware_word() -> Option<u64> {
         } else {
             return None;
         }
-        // Health test: a broken generator repeats all zeros or all ones.
-        (ok != 0 && value != 0 && value != u64::MAX).then_some(value)
+        (ok != 0).then_some(value)
     })
 }

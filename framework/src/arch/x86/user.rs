@@ -7,12 +7,14 @@ use core::sync::atomic::Ordering;
 use super::fpu::UserState;
 use super::percpu::{self, irq_off, irq_on};
 use super::{interrupt, sched};
+use crate::cvm;
 use crate::user::{ReturnReason, USER_RFLAGS, UserException, UserRegs, is_user_address};
 
 /// What the SYSCALL entry stores as vector.
 pub(super) const SYSCALL: u64 = 0x100;
 const GENERAL_PROTECTION: u64 = 13;
 const PAGE_FAULT: u64 = 14;
+const VIRTUALIZATION: u64 = 20;
 const RESERVED_AND_IF: u64 = 0x202;
 
 unsafe extern "C" {
@@ -46,11 +48,13 @@ pub(crate) fn run_user(regs: &mut UserRegs, state: &Arc<UserState>) -> ReturnRea
         // selectors are the assembly's own constants); SYSRET is taken only with
         // RCX = RIP, a user address.
         unsafe { enter_user(regs) };
-        match regs.vector {
+        let vector = regs.vector;
+        match vector {
             SYSCALL => {
                 irq_on();
                 return ReturnReason::Syscall;
             }
+            VIRTUALIZATION if serve_ve(regs) => {}
             vector @ 0..32 => {
                 let addr = if vector == PAGE_FAULT { super::trap::fault_address() } else { 0 };
                 irq_on();
@@ -61,6 +65,17 @@ pub(crate) fn run_user(regs: &mut UserRegs, state: &Arc<UserState>) -> ReturnRea
             vector => interrupt::handle(vector as u8, true),
         }
     }
+}
+
+/// A #VE of the program, in a CVM: CPUID is answered, all else is for a signal. The
+/// module is asked first of all, since until then another #VE is a double fault.
+fn serve_ve(regs: &mut UserRegs) -> bool {
+    let Some(info) = cvm::ve_info() else { return false };
+    let cvm::Verdict::Cpuid(len) = cvm::judge(info) else { return false };
+    let [eax, ebx, ecx, edx] = cvm::cpuid(regs.rax as u32, regs.rcx as u32).map(u64::from);
+    (regs.rax, regs.rbx, regs.rcx, regs.rdx) = (eax, ebx, ecx, edx);
+    regs.rip += u64::from(len);
+    true
 }
 
 /// Whether the current task runs with this user state.

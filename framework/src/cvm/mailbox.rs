@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The multiprocessor wake-up mailbox, where the firmware leaves the other CPUs.
+//!
+//! Trust: its address is the host's word. It must be a private page outside of RAM:
+//! was it never accepted, the first access ends the machine.
+//! Spec: ACPI 6.5, section 5.2.12.19.
+
+use crate::boot::MemoryMap;
+#[cfg(target_os = "none")]
+use crate::boot::acpi::Cpus;
+
+/// Where the mailbox is, if the MADT's word for it can be right.
+pub(crate) fn check(at: u64, version: u16, ram: &MemoryMap, limit: u64) -> Option<u64> {
+    let end = at.checked_add(4096)?;
+    let is_good = version <= 1 && at.is_multiple_of(4096) && at != 0 && end <= limit;
+    (is_good && !ram.overlaps(at, end)).then_some(at)
+}
+
+/// The mailbox of a CVM, by which its CPUs are started.
+#[cfg(target_os = "none")]
+pub(crate) fn of(cpus: &Cpus, ram: &MemoryMap) -> Option<u64> {
+    let (at, version) = cpus.mailbox.filter(|_| super::is_confidential())?;
+    let checked = check(at, version, ram, super::shared_bit());
+    if checked.is_none() {
+        crate::fatal("MADT: the wake-up mailbox is no page outside of RAM");
+    }
+    checked
+}
+
+/// The first 16 bytes that wake a CPU: id and vector first, the command last.
+pub(crate) fn message(apic_id: u32, vector: u64) -> [u64; 3] {
+    const WAKE_UP: u64 = 1;
+    let id = u64::from(apic_id) << 32;
+    [id, vector, id | WAKE_UP]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_page_outside_of_ram_will_do() {
+        let ram = MemoryMap::check([(0, 0x8000_0000, true)].into_iter()).unwrap();
+        let check = |at, version| check(at, version, &ram, 1 << 47);
+        assert_eq!(check(0x8000_0000, 0), Some(0x8000_0000));
+        assert_eq!(check(0x8000_0000, 1), Some(0x8000_0000));
+        assert_eq!(check(0x8000_0000, 2), None);
+        for bad in [0, 1, 0x8000, 0x7fff_f000, 0x8000_0800, 1 << 47, u64::MAX, u64::MAX - 4095] {
+            assert_eq!(check(bad, 0), None);
+        }
+    }
+
+    #[test]
+    fn the_command_comes_last() {
+        let [first, vector, last] = message(7, 0x8000);
+        assert_eq!((first, vector, last), (7 << 32, 0x8000, 7 << 32 | 1));
+    }
+}
