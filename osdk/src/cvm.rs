@@ -8,13 +8,90 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
+use clap::{Args, ValueEnum};
 
+use crate::accel::Accel;
+use crate::machine::{Clock, Machine};
 use crate::workspace::Workspace;
 
 /// Bit of a guest-physical address that makes it shared (GPAW 48).
 const SHARED_ALIAS: &str = "0x800000000000";
 /// The oldest QEMU whose plugins can change registers and memory.
 const OLDEST_QEMU: (u32, u32) = (11, 1);
+
+/// What kind of machine the guest believes to be in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// An ordinary VM.
+    #[default]
+    Plain,
+    /// A TD, that is, a VM under Intel TDX.
+    Tdx,
+}
+
+/// Options of a confidential VM.
+#[derive(Args, Clone, Debug, Default)]
+pub struct CvmArgs {
+    /// Run as an ordinary VM, or as a TD under a simulated TDX module and host
+    #[arg(long, value_enum, default_value = "plain")]
+    pub cvm: Kind,
+    /// Let the simulated host attack as this file says (see docs/scenarios.md)
+    #[arg(long, value_name = "FILE")]
+    pub scenario: Option<PathBuf>,
+    /// Write what happens between guest and simulated host to this file, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
+}
+
+impl CvmArgs {
+    /// Makes `machine` what was asked for.
+    pub fn apply(&self, machine: &mut Machine) -> Result<()> {
+        if self.cvm == Kind::Plain {
+            ensure!(self.scenario.is_none(), "--scenario needs --cvm tdx");
+            ensure!(self.events.is_none(), "--events needs --cvm tdx");
+            return Ok(());
+        }
+        // The exit status and the verdicts come over ports that a TD reaches only through the host.
+        machine.append("nacre.control");
+        if machine.accel == Accel::Kvm && has_tdx(Path::new(TDX_SWITCH)) {
+            ensure!(self.scenario.is_none(), "a real host attacks when it likes: no --scenario");
+            machine.extra.extend(hardware_arguments());
+            return Ok(());
+        }
+        ensure!(
+            machine.clock == Clock::Host,
+            "QEMU cannot count instructions with the x2APIC that a TD has: no --icount"
+        );
+        machine.accel = Accel::Tcg;
+        check_qemu(&machine.qemu)?;
+        eprintln!("osdk: TDX is simulated by a plugin of QEMU: nothing protects this guest");
+        if let Some(file) = &self.scenario {
+            ensure!(file.is_file(), "there is no scenario {}", file.display());
+        }
+        machine.cvm = Some(Host {
+            plugin: plugin(&Workspace::find()?)?,
+            events: self.events.clone(),
+            scenario: self.scenario.clone(),
+            seed: 1,
+            ..Host::default()
+        });
+        Ok(())
+    }
+}
+
+/// Where Linux says whether KVM can make TDs.
+const TDX_SWITCH: &str = "/sys/module/kvm_intel/parameters/tdx";
+
+fn has_tdx(switch: &Path) -> bool {
+    std::fs::read_to_string(switch).is_ok_and(|text| matches!(text.trim(), "Y" | "1"))
+}
+
+/// For a machine that has TDX: not tried yet, for want of one.
+fn hardware_arguments() -> Vec<std::ffi::OsString> {
+    let words = ["-object", "tdx-guest,id=tdx", "-machine", "confidential-guest-support=tdx"];
+    let more = ["-machine", "kernel-irqchip=split"];
+    words.into_iter().chain(more).map(Into::into).collect()
+}
 
 /// The simulated host of a guest.
 #[derive(Clone, Debug, Default)]
@@ -117,6 +194,14 @@ mod tests {
         assert_eq!(version("QEMU emulator version 11.1.3 (Debian 1:11.1.3)"), Some((11, 1)));
         assert_eq!(version("QEMU emulator version 7.2.22\n"), Some((7, 2)));
         assert_eq!(version("something else"), None);
+    }
+
+    #[test]
+    fn attacks_need_the_simulation() {
+        let args = CvmArgs { scenario: Some("/s.toml".into()), ..CvmArgs::default() };
+        let text = Machine::new("/k").map(|mut machine| args.apply(&mut machine));
+        assert!(text.is_ok_and(|result| result.is_err()));
+        assert!(!has_tdx(Path::new("/no/such/file")));
     }
 
     #[test]

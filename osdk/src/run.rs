@@ -12,6 +12,7 @@ use clap::{Args, ValueEnum};
 use crate::accel::Accel;
 use crate::console::Newlines;
 use crate::control::Event;
+use crate::cvm::CvmArgs;
 use crate::guest::{Console, Ending, Guest, StopReport};
 use crate::initramfs::{self, Addition};
 use crate::kernel::{Build, Profile, Verbosity};
@@ -75,6 +76,9 @@ pub struct MachineArgs {
     /// Further arguments for QEMU, split at spaces
     #[arg(long, value_name = "ARGS", default_value = "", allow_hyphen_values = true)]
     pub qemu_args: String,
+    /// What a confidential VM wants
+    #[command(flatten)]
+    pub cvm: CvmArgs,
 }
 
 impl MachineArgs {
@@ -87,6 +91,7 @@ impl MachineArgs {
         machine.smp = self.smp;
         machine.mem.clone_from(&self.mem);
         machine.extra = self.qemu_args.split_whitespace().map(Into::into).collect();
+        self.cvm.apply(&mut machine)?;
         machine.initramfs = Some(match &self.initramfs {
             Some(file) => {
                 ensure!(file.is_file(), "there is no initramfs {}", file.display());

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use osdk::cvm::{Host, Kind as Cvm, check_qemu, plugin};
 use osdk::kernel::{Build, Profile, Verbosity};
+use osdk::machine::find_qemu;
 use osdk::workspace::Workspace;
 
 /// Whose kernel it is.
@@ -33,6 +35,8 @@ pub(crate) struct Kernel {
     pub(crate) kind: Kind,
     /// The file.
     pub(crate) image: PathBuf,
+    /// The simulated host, when it runs as a confidential VM.
+    pub(crate) cvm: Option<Host>,
 }
 
 impl Kernel {
@@ -47,7 +51,19 @@ impl Kernel {
             (None, Kind::Linux) => oracle(workspace)?,
         };
         ensure!(image.is_file(), "no kernel at {}", image.display());
-        Ok(Self { kind, image })
+        Ok(Self { kind, image, cvm: None })
+    }
+}
+
+impl Kernel {
+    /// Runs it as a TD under a simulated host, if that is asked for.
+    pub(crate) fn under(mut self, cvm: Cvm, workspace: &Workspace) -> Result<Self> {
+        if cvm == Cvm::Tdx {
+            check_qemu(&find_qemu()?)?;
+            let is_linux = self.kind == Kind::Linux;
+            self.cvm = Some(Host { plugin: plugin(workspace)?, is_linux, ..Host::default() });
+        }
+        Ok(self)
     }
 }
 

@@ -57,6 +57,9 @@ struct GuestArgs {
     /// The kernel's file, instead of the built or unpacked one.
     #[arg(long, value_name = "FILE")]
     kernel_file: Option<PathBuf>,
+    /// Run as an ordinary VM, or as a TD under a simulated TDX module and host.
+    #[arg(long, value_enum, default_value = "plain")]
+    cvm: osdk::cvm::Kind,
     /// CPUs per guest.
     #[arg(long, default_value_t = 1)]
     smp: u32,
@@ -157,7 +160,8 @@ fn list(workspace: &Workspace) -> Result<ExitCode> {
 
 fn test(workspace: &Workspace, args: &TestArgs) -> Result<ExitCode> {
     let programs = Programs::build(workspace)?;
-    let kernel = Kernel::get(args.guest.kernel, args.guest.kernel_file.clone(), workspace)?;
+    let kernel = Kernel::get(args.guest.kernel, args.guest.kernel_file.clone(), workspace)?
+        .under(args.guest.cvm, workspace)?;
     let context = Context {
         kernel: &kernel,
         programs: &programs,
@@ -190,7 +194,8 @@ fn test(workspace: &Workspace, args: &TestArgs) -> Result<ExitCode> {
 /// Runs the fuzzer in one guest, and then a command that shows that the shell still works.
 fn fuzz(workspace: &Workspace, args: &FuzzArgs) -> Result<ExitCode> {
     let programs = Programs::build(workspace)?;
-    let kernel = Kernel::get(args.guest.kernel, args.guest.kernel_file.clone(), workspace)?;
+    let kernel = Kernel::get(args.guest.kernel, args.guest.kernel_file.clone(), workspace)?
+        .under(args.guest.cvm, workspace)?;
     let context = Context {
         kernel: &kernel,
         programs: &programs,

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use osdk::cvm::Host;
 use osdk::machine::{Clock, Machine};
 use tempfile::TempDir;
 
@@ -175,6 +176,12 @@ fn machine(launch: &Launch<'_>, sockets: &Path) -> Result<Machine> {
     }
     if launch.kernel.kind == Kind::Linux {
         machine.append("panic=-1 oops=panic random.trust_cpu=on");
+    }
+    if let Some(host) = &launch.kernel.cvm {
+        // The alias of RAM is no memory to be added.
+        machine.append(if host.is_linux { "acpi_no_memhotplug" } else { "nacre.control" });
+        let events = Some(launch.log.with_extension("events"));
+        machine.cvm = Some(Host { events, ..host.clone() });
     }
     machine.append(launch.append);
     Ok(machine)
