@@ -11,7 +11,8 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use super::{cpuid, port};
 use crate::cvm;
 
-static BASE: AtomicU64 = AtomicU64::new(0);
+/// The counter at the begin of time; before that, it is always 0.
+static BASE: AtomicU64 = AtomicU64::new(u64::MAX);
 static KHZ: AtomicU64 = AtomicU64::new(1_000_000);
 /// Nanoseconds = ticks * MULT >> 32.
 static MULT: AtomicU64 = AtomicU64::new(1 << 32);
