@@ -5,7 +5,8 @@
 //! returns a number that tells outcomes apart.
 
 use crate::boot::{MemoryMap, acpi, pvh, pvh::BootMemory};
-use crate::cvm::{self, measure};
+use crate::cvm::{self, measure, quote};
+use crate::host::{SharedBuf, hosted};
 
 /// Physical memory that holds the fuzzer's bytes from this address on, and nothing else.
 const BASE: u64 = 0x1000;
@@ -89,8 +90,14 @@ pub fn acpi_tables(data: &[u8]) -> u64 {
             }
         }
     }
-    let cpus = acpi::cpus(&Memory(&bytes), BASE);
-    cpus.apic_ids.iter().flatten().count() as u64 * 2 + u64::from(cpus.mailbox.is_some())
+    let memory = Memory(&bytes);
+    let ram = MemoryMap::check([(0, 1 << 30, true)].into_iter());
+    let has_log = ram.is_ok_and(|ram| acpi::ccel(&memory, BASE, &ram).is_some());
+    let has_ecam = acpi::ecam(&memory, BASE).is_some();
+    let cpus = acpi::cpus(&memory, BASE);
+    let has = [cpus.mailbox.is_some(), has_log, has_ecam];
+    has.iter()
+        .fold(cpus.apic_ids.iter().flatten().count() as u64, |n, has| n << 1 | u64::from(*has))
 }
 
 /// What the module says of a #VE, 20 bytes of it: a program goes on behind CPUID alone.
@@ -130,6 +137,33 @@ pub fn event_log(data: &[u8]) -> u64 {
         measure::end(&joined).is_some_and(|new| end.is_none_or(|old| new == old + event.len()))
     );
     end.map_or(0, |end| end as u64 / 64 + 1)
+}
+
+/// GetQuote's buffer: a byte that says before which access the host changes the header, the
+/// later header (24 bytes), then the buffer.
+pub fn quote_buffer(data: &[u8]) -> u64 {
+    const MOST: usize = 256;
+    let Some(([when, later @ ..], bytes)) = data.split_first_chunk::<25>() else { return 0 };
+    let Ok(buffer) = SharedBuf::new(512) else { return 1 };
+    let (addr, when, later) = (buffer.device_addr(), usize::from(*when), *later);
+    hosted::device_write(addr, bytes.get(..512).unwrap_or(bytes));
+    let mut accesses = 0;
+    hosted::before_access(move |_, _| {
+        if accesses == when {
+            hosted::device_write(addr, &later);
+        }
+        accesses += 1;
+    });
+    let result = quote::take(&buffer, MOST);
+    hosted::no_hook();
+    match result {
+        Ok(Some(quote)) => {
+            assert!((1..=MOST).contains(&quote.len()));
+            2 + quote.len() as u64 / 64
+        }
+        Ok(None) => 10,
+        Err(error) => hash(alloc::format!("{error:?}").as_bytes()),
+    }
 }
 
 /// Regions ascend, are not empty and do not meet in an address.

@@ -4,6 +4,7 @@
 //! Counts tokens of the source files, not of what one configuration compiles: code behind a feature counts too.
 
 mod files;
+mod inputs;
 mod sites;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use crate::source::Class;
 use crate::workspace::Workspace;
 
 pub use files::{SourceFile, source_files};
+pub use inputs::{InputSite, input_sites, is_boundary};
 pub use sites::{PanicSite, UnsafeKind, UnsafeSite, panic_sites, unsafe_sites, untrusted_sites};
 
 /// The one crate with unsafe code.
@@ -55,6 +57,8 @@ pub struct CrateCount {
     pub panics: BTreeMap<&'static str, usize>,
     /// Mentions of `Untrusted`.
     pub untrusted: usize,
+    /// Places that take host input.
+    pub inputs: usize,
     /// Files with their code lines.
     pub files: Vec<(String, usize)>,
     /// Places worth naming.
@@ -137,6 +141,7 @@ fn count(workspace: &Workspace, package: &Package) -> Result<CrateCount> {
         count.hosted += source.code_lines(Class::Hosted);
         count.tests += source.code_lines(Class::Test);
         count.untrusted += untrusted_sites(&source);
+        count.inputs += input_sites(&source, is_boundary(&package.name)).len();
         for site in unsafe_sites(&source) {
             *count.unsafe_sites.entry(site.kind).or_default() += 1;
             if site.kind == UnsafeKind::Other {
@@ -220,6 +225,7 @@ impl Census {
         writeln!(out, "Unsafe sites outside {UNSAFE_CRATE}: {outside_unsafe}")?;
         let all = total(&self.kernel);
         writeln!(out, "Unsafe sites with their reason: {} of {}", all.explained, all.to_explain())?;
+        writeln!(out, "Places that take host input: {} (docs/host-inputs.md)", all.inputs)?;
         writeln!(out, "Places in safe crates that may panic:")?;
         for what in sites::PANIC_KINDS {
             let number = self.safe_panics().get(what).copied().unwrap_or(0);
@@ -249,6 +255,7 @@ impl Census {
             "unsafe_total": all.unsafe_total(),
             "unsafe_to_explain": all.to_explain(),
             "unsafe_explained": all.explained,
+            "host_input_sites": all.inputs,
             "panicking_in_safe_crates": self.safe_panics(),
             "largest_files": largest,
         })
@@ -263,6 +270,7 @@ fn total(counts: &[CrateCount]) -> CrateCount {
         all.tests += count.tests;
         all.explained += count.explained;
         all.untrusted += count.untrusted;
+        all.inputs += count.inputs;
         for (kind, number) in &count.unsafe_sites {
             *all.unsafe_sites.entry(*kind).or_default() += number;
         }

@@ -2,6 +2,7 @@
 //! `cargo osdk check`: what must hold of the source before it is built or run.
 
 mod arrows;
+mod inputs;
 mod rules;
 
 use std::process::Command;
@@ -23,7 +24,7 @@ pub struct CheckArgs {
 type Check = (&'static str, fn(&Workspace) -> Result<Vec<String>>);
 
 /// Every check: a name and a function that returns what is wrong.
-const CHECKS: [Check; 12] = [
+const CHECKS: [Check; 13] = [
     ("formatting", |workspace| cargo(workspace, &["fmt", "--all", "--check"])),
     ("crate arrows", |workspace| Ok(arrows::broken(&Graph::load(workspace)?))),
     ("forbid(unsafe_code) in crate roots", rules::unsafe_roots),
@@ -32,6 +33,7 @@ const CHECKS: [Check; 12] = [
     ("no unsafe, unwrap, todo or unimplemented in safe crates", rules::safe_crates),
     ("every unsafe site explained", rules::unsafe_explained),
     ("dependencies documented", rules::dependencies_documented),
+    ("host inputs listed", inputs::listed),
     ("make targets documented", rules::make_targets),
     ("clippy, build machine", |workspace| {
         cargo(workspace, &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-Dwarnings"])

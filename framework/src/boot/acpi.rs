@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! A bounded reader of ACPI tables: RSDP, RSDT or XSDT, MADT, MCFG. No AML.
+//! A bounded reader of ACPI tables: RSDP, RSDT or XSDT, MADT, MCFG, CCEL. No AML.
 //!
 //! Trust: every byte comes from the host. A table that does not fit is ignored:
 //! the machine then runs on its boot CPU.
 //! Spec: ACPI 6.5, sections 5.2.5 to 5.2.12.
 
-use super::Region;
 use super::pvh::{BootMemory, u32_at, u64_at};
+use super::{MemoryMap, Region};
 use crate::cpu::MAX_CPUS;
+use crate::cvm::measure::MAX_LOG;
 
 /// The longest table that is looked at, in bytes.
 const MAX_TABLE: u32 = 1 << 20;
@@ -34,7 +35,7 @@ pub(crate) fn cpus<M: BootMemory>(memory: &M, rsdp: u64) -> Cpus {
 }
 
 /// PCI's configuration space, from bus 0 on, as MCFG says for segment 0.
-pub(super) fn ecam<M: BootMemory>(memory: &M, rsdp: u64) -> Option<Region> {
+pub(crate) fn ecam<M: BootMemory>(memory: &M, rsdp: u64) -> Option<Region> {
     const BUS: u64 = 1 << 20;
     let (table, len) = find_table(memory, rsdp, *b"MCFG")?;
     let start = u64_at(memory, table + 44).filter(|_| len >= 60)?;
@@ -43,6 +44,37 @@ pub(super) fn ecam<M: BootMemory>(memory: &M, rsdp: u64) -> Option<Region> {
         && start.is_multiple_of(BUS)
         && (BUS..1 << 45).contains(&start);
     is_good.then(|| Region { start, end: start + (u64::from(last) + 1) * BUS })
+}
+
+/// The firmware's event log: the table CCEL, and where it says that the log is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ccel {
+    pub(crate) table: [u8; 56],
+    pub(crate) log: Region,
+}
+
+/// The event log of a TDX guest; it lies outside of RAM and is not too long.
+pub(crate) fn ccel<M: BootMemory>(memory: &M, rsdp: u64, ram: &MemoryMap) -> Option<Ccel> {
+    const TDX: u8 = 2;
+    let (at, len) = find_table(memory, rsdp, *b"CCEL")?;
+    let mut table = [0; 56];
+    if len != 56 || !memory.read(at, &mut table) || table.get(36) != Some(&TDX) {
+        return None;
+    }
+    let long = |at: usize| Some(u64::from_le_bytes(*table.get(at..)?.first_chunk()?));
+    let (size, start) = (long(40)?, long(48)?);
+    let end = start.checked_add(size)?;
+    let is_good = (1..=MAX_LOG as u64).contains(&size)
+        && (4096..1 << 46).contains(&start)
+        && ram.regions().iter().all(|region| region.end <= start || end <= region.start);
+    is_good.then_some(Ccel { table, log: Region { start, end } })
+}
+
+/// Where the RSDP is: where the loader says, or where a PC's firmware puts it; or 0.
+pub(super) fn find_rsdp<M: BootMemory>(memory: &M, claimed: u64) -> u64 {
+    let is_there = |at: &u64| is_rsdp(memory, *at);
+    let found = Some(claimed).filter(is_there);
+    found.or_else(|| BIOS_AREA.step_by(16).find(is_there)).unwrap_or(0)
 }
 
 fn is_rsdp<M: BootMemory>(memory: &M, at: u64) -> bool {
@@ -73,13 +105,8 @@ fn checked_table<M: BootMemory>(memory: &M, at: u64, signature: [u8; 4]) -> Opti
 }
 
 fn find_table<M: BootMemory>(memory: &M, rsdp: u64, signature: [u8; 4]) -> Option<(u64, u32)> {
-    let rsdp = if is_rsdp(memory, rsdp) {
-        rsdp
-    } else {
-        BIOS_AREA.step_by(16).find(|at| is_rsdp(memory, *at))?
-    };
     let mut revision = [0];
-    if !memory.read(rsdp + 15, &mut revision) {
+    if !is_rsdp(memory, rsdp) || !memory.read(rsdp + 15, &mut revision) {
         return None;
     }
     let xsdt = (revision != [0]).then(|| u64_at(memory, rsdp + 24)).flatten().filter(|at| *at != 0);

@@ -61,15 +61,17 @@ impl Deref for Initramfs {
 }
 
 #[cfg(target_os = "none")]
-pub(crate) use machine::{install_command_line, install_initramfs};
+pub(crate) use machine::{install_command_line, install_event_log, install_initramfs};
 
 #[cfg(target_os = "none")]
 mod machine {
+    use alloc::vec::Vec;
     use core::cell::UnsafeCell;
 
+    use super::acpi::Ccel;
     use super::pvh::{self, BootMemory};
     use super::{COMMAND_LINE, INITRAMFS, Initramfs, Region};
-    use crate::mm;
+    use crate::{cvm, mm};
 
     struct Text(UnsafeCell<[u8; pvh::MAX_COMMAND_LINE]>);
 
@@ -91,7 +93,7 @@ mod machine {
         if !memory.read(region.start, text) {
             crate::fatal("command line: out of reach");
         }
-        crate::cvm::measure::command_line(text);
+        cvm::measure::command_line(text);
         match core::str::from_utf8(text) {
             Ok(text) => {
                 let _ = COMMAND_LINE.set(text);
@@ -108,10 +110,28 @@ mod machine {
         let Some(region) = region else { return };
         let start = mm::phys_to_virt(region.start);
         let len = (region.end - region.start) as usize;
+        // host input: the initramfs, for whoever unpacks it
         // SAFETY: RAM of the direct map, kept from the allocator (caller).
         let bytes = unsafe { core::slice::from_raw_parts(start, len) };
-        crate::cvm::measure::initramfs(bytes);
+        cvm::measure::initramfs(bytes);
         *INITRAMFS.lock() = Some(Initramfs { bytes, region });
+    }
+
+    /// Copies the firmware's event log, which nobody else uses, to private memory.
+    pub(crate) fn install_event_log(ccel: Option<Ccel>) {
+        let Some(Ccel { table, log }) = ccel.filter(|_| cvm::kind() == cvm::Kind::Tdx) else {
+            return;
+        };
+        let len = (log.end - log.start) as usize;
+        let mut copy = Vec::new();
+        let Ok(from) = mm::map_device(log.start, len) else { return };
+        if copy.try_reserve_exact(len).is_ok() {
+            copy.resize(len, 0);
+            // host input: the firmware's event log
+            // SAFETY: 1. mapped for `len` bytes, for ever. 2. `copy` has as many.
+            unsafe { mm::bytes::load(copy.as_mut_ptr(), from, len) };
+            cvm::measure::set_firmware_log(table.to_vec(), copy);
+        }
     }
 
     impl Drop for Initramfs {

@@ -27,6 +27,8 @@ pub(crate) struct Info {
     pub(crate) cpus: acpi::Cpus,
     /// PCI configuration space, from bus 0 on.
     pub(crate) ecam: Option<Region>,
+    /// The firmware's event log.
+    pub(crate) ccel: Option<acpi::Ccel>,
 }
 
 impl Info {
@@ -78,10 +80,11 @@ pub(crate) fn parse<M: BootMemory>(memory: &M, at: u64, kind: Kind) -> Result<In
         1 => read_module(memory, long(16)?, &map, &pending)?,
         _ => return Err("PVH start info: more than one module"),
     };
-    let rsdp = long(32)?;
+    let rsdp = acpi::find_rsdp(memory, long(32)?);
     let cpus = acpi::cpus(memory, rsdp);
     let ecam = acpi::ecam(memory, rsdp);
-    Ok(Info { memory: map, pending, command_line, initramfs, cpus, ecam })
+    let ccel = acpi::ccel(memory, rsdp, &map);
+    Ok(Info { memory: map, pending, command_line, initramfs, cpus, ecam, ccel })
 }
 
 /// All RAM, and the pending part of it.

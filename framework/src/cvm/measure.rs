@@ -87,7 +87,6 @@ fn event(put: &mut impl FnMut(&[u8]), tag: u32, name: &[u8], digest: &[u8; DIGES
 }
 
 /// Keeps the firmware's CCEL table and its log.
-#[cfg_attr(not(target_os = "none"), allow(dead_code))]
 pub(crate) fn set_firmware_log(table: Vec<u8>, log: Vec<u8>) {
     LOG.lock().firmware = Some((table, log));
 }

@@ -17,11 +17,13 @@ mod backend;
 pub(crate) mod health;
 #[cfg_attr(not(target_os = "none"), allow(dead_code))]
 pub(crate) mod mailbox;
-#[allow(dead_code)]
+#[cfg_attr(not(target_os = "none"), allow(dead_code))]
 pub(crate) mod measure;
 #[cfg_attr(not(target_os = "none"), allow(dead_code))]
 mod page;
 mod plain;
+#[cfg_attr(not(target_os = "none"), allow(dead_code))]
+pub(crate) mod quote;
 #[allow(dead_code, reason = "as of the backends")]
 mod tdx;
 
@@ -133,6 +135,8 @@ pub enum CvmError {
     Host(&'static str),
     /// The host did not answer in time.
     Timeout,
+    /// A signal came meanwhile.
+    Interrupted,
     /// There is no memory left for this.
     NoMemory,
 }
@@ -201,8 +205,7 @@ pub fn quote(
     max_len: usize,
     deadline_ns: u64,
 ) -> Result<alloc::vec::Vec<u8>, CvmError> {
-    let _ = (report, max_len, deadline_ns);
-    Err(CvmError::Unsupported)
+    quote::quote(report, max_len, deadline_ns)
 }
 
 /// The firmware's table CCEL (empty without one), and its event log with the kernel's

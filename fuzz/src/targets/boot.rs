@@ -148,3 +148,23 @@ pub(super) fn ve_infos() -> Vec<Vec<u8>> {
     violation.u64(0, 48).u64(8, 0x1000);
     vec![cpuid.0, violation.0]
 }
+
+/// When to change the buffer, what to change it to, and how it is before.
+pub(crate) fn quotes() -> Vec<Vec<u8>> {
+    let header = |status: u64, len: u32| {
+        let mut bytes = 1u64.to_le_bytes().to_vec();
+        bytes.extend(status.to_le_bytes());
+        bytes.extend(1024u32.to_le_bytes());
+        bytes.extend(len.to_le_bytes());
+        bytes
+    };
+    let input = |when: u8, first: Vec<u8>, later: Vec<u8>| {
+        [vec![when], later, first, b"the data of a quote".to_vec()].concat()
+    };
+    vec![
+        input(255, header(0, 19), header(0, 19)),
+        input(1, header(0, 19), header(0, u32::MAX)),
+        input(2, header(u64::MAX, 0), header(0, 19)),
+        input(255, header(0x8000_0000_0000_0000, 0), header(0, 0)),
+    ]
+}

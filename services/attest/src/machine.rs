@@ -23,6 +23,7 @@ fn failure(error: CvmError) -> Failure {
         CvmError::Invalid => Failure::Invalid,
         CvmError::Busy => Failure::Busy,
         CvmError::Timeout => Failure::TimedOut,
+        CvmError::Interrupted => Failure::Interrupted,
         CvmError::NoMemory => Failure::NoMemory,
         CvmError::Host(why) => {
             log::warn!("{}: the host: {why}", crate::NAME);

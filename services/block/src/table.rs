@@ -32,6 +32,7 @@ pub struct Partition {
 /// Reads the partition table of a disk of `blocks` blocks through `read`, which
 /// gives block n.
 pub fn partitions(blocks: u64, read: &mut dyn FnMut(u64) -> Option<Vec<u8>>) -> Vec<Partition> {
+    // host input: the disk's first blocks
     let Some(first) = read(0).filter(|first| first.get(510..512) == Some(&SIGNATURE)) else {
         return Vec::new();
     };

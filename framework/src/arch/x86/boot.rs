@@ -87,6 +87,7 @@ extern "C" fn boot_main(start_info: u64, offset: u64) -> ! {
     }
     // SAFETY: once; the region was reserved in the line above.
     unsafe { boot::install_initramfs(info.initramfs) };
+    boot::install_event_log(info.ccel);
     let prepared = gdt::Prepared::new();
     cpu.set_tss(prepared.tss());
     // SAFETY: this CPU's own block; interrupts are off since entry.
