@@ -2,7 +2,6 @@
 //! What is done at each kind of site.
 
 use super::{Kind, Site, inject, patch, ring, stub, true_pc};
-use crate::config::Mode;
 use crate::ffi::{Access, Cpu, Reg};
 use crate::tdx::{cpuid, ve};
 use crate::{Flow, host, tdx};
@@ -61,11 +60,9 @@ pub fn executed(cpu: &Cpu, site: &'static Site) -> Flow {
         Kind::Rdtsc => run_first(cpu, site, After::Rdtsc),
         Kind::Random => run_first(cpu, site, After::Random),
         Kind::Cpuid | Kind::Rdmsr | Kind::Wrmsr | Kind::Port | Kind::Hlt => {
-            if host.config.mode == Mode::Tdx && host.module.is_td(cpu) {
-                in_td(cpu, site)
-            } else {
-                Flow::Continue
-            }
+            // Linux looks for TDX by CPUID before it makes its first TDCALL.
+            let is_asking = site.kind == Kind::Cpuid && tdx::tdcall::is_taken(cpu);
+            if host.module.is_td(cpu) || is_asking { in_td(cpu, site) } else { Flow::Continue }
         }
         Kind::Lidt | Kind::Access => Flow::Continue,
     }
@@ -99,7 +96,7 @@ fn in_td(cpu: &Cpu, site: &'static Site) -> Flow {
     match site.kind {
         Kind::Cpuid => {
             let (leaf, sub) = (cpu.get(Reg::Rax) as u32, cpu.get(Reg::Rcx) as u32);
-            if cpuid::raises_ve(leaf) {
+            if host().module.is_td(cpu) && cpuid::raises_ve(leaf) {
                 return harmless(cpu, site, pc, ve::Info::instruction(ve::CPUID, site.len));
             }
             run_first(cpu, site, After::Cpuid { leaf, sub })

@@ -78,7 +78,8 @@ pub fn find(cpu: &Cpu, pc: u64, code: &[u8]) -> Option<u64> {
         if !cpu.read_virt(start, &mut bytes) {
             continue;
         }
-        if let Some(at) = padding(&bytes, code.len()) {
+        if let Some(at) = padding(&bytes, code.len()).or_else(|| behind_return(&bytes, code.len()))
+        {
             let virt = start + at as u64;
             let phys = cpu.translate(virt)?;
             if !cpu.write_virt(virt, code) {
@@ -109,6 +110,27 @@ fn padding(bytes: &[u8], len: usize) -> Option<usize> {
         start = end;
     }
     None
+}
+
+/// Where `len` bytes fit into a no-op behind a RET, which nobody runs: how compilers align functions.
+fn behind_return(bytes: &[u8], len: usize) -> Option<usize> {
+    const RET: u8 = 0xc3;
+    const NOOPS: [&[u8]; 6] = [
+        &[0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0],
+        &[0x66, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0],
+        &[0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0],
+        &[0x0f, 0x1f, 0x80, 0, 0, 0, 0],
+        &[0x66, 0x0f, 0x1f, 0x44, 0, 0],
+        &[0x0f, 0x1f, 0x44, 0, 0],
+    ];
+    (1..bytes.len()).filter(|at| bytes[at - 1] == RET).find(|at| {
+        let rest = &bytes[*at..];
+        let prefixes = rest.iter().take_while(|byte| **byte == 0x66).count();
+        let fits = |noop: &&[u8], from: usize| {
+            rest.get(from..).is_some_and(|rest| rest.starts_with(noop)) && from + noop.len() >= len
+        };
+        NOOPS.iter().any(|noop| fits(noop, 0) || fits(noop, prefixes))
+    })
 }
 
 /// Runs `code` on the vCPU with RAX, RCX and RDX as given, then [`landed`] is called.
@@ -192,6 +214,8 @@ mod tests {
         bytes[10..14].fill(0xcc);
         assert_eq!(padding(&bytes, 2), Some(11));
         assert_eq!(padding(&bytes, 3), None);
+        bytes[30..36].copy_from_slice(&[0xc3, 0x0f, 0x1f, 0x44, 0, 0]);
+        assert_eq!((behind_return(&bytes, 4), behind_return(&bytes, 6)), (Some(31), None));
         bytes[50..64].fill(0x90);
         assert_eq!(padding(&bytes, 4), Some(51));
     }
