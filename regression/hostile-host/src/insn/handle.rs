@@ -14,8 +14,8 @@ pub enum After {
     Ve { pc: u64, saved: [u64; 4], info: ve::Info },
     /// RDTSC has run.
     Rdtsc,
-    /// RDRAND or RDSEED has run.
-    Random,
+    /// RDRAND or RDSEED has run, into this register.
+    Random { reg: Reg, next: u64 },
 }
 
 const SAVED: [Reg; 4] = [Reg::Rax, Reg::Rbx, Reg::Rcx, Reg::Rdx];
@@ -58,7 +58,10 @@ pub fn executed(cpu: &Cpu, site: &'static Site) -> Flow {
             Flow::Continue
         }
         Kind::Rdtsc => run_first(cpu, site, After::Rdtsc),
-        Kind::Random => run_first(cpu, site, After::Random),
+        Kind::Random => {
+            let next = true_pc(cpu, site).wrapping_add(site.len.into());
+            run_first(cpu, site, After::Random { reg: random_target(site), next })
+        }
         Kind::Cpuid | Kind::Rdmsr | Kind::Wrmsr | Kind::Port | Kind::Hlt => {
             // Linux looks for TDX by CPUID before it makes its first TDCALL.
             let is_asking = site.kind == Kind::Cpuid && tdx::tdcall::is_taken(cpu);
@@ -123,6 +126,14 @@ fn in_td(cpu: &Cpu, site: &'static Site) -> Flow {
     }
 }
 
+/// The register that RDRAND or RDSEED writes.
+fn random_target(site: &Site) -> Reg {
+    let bytes = site.bytes.get(..site.len.into()).unwrap_or(&[]);
+    let modrm = bytes.last().copied().unwrap_or(0);
+    let extends = bytes.iter().any(|byte| (0x40..=0x4f).contains(byte) && byte & 1 != 0);
+    tdx::tdcall::BY_NUMBER[usize::from(modrm & 7) + if extends { 8 } else { 0 }]
+}
+
 /// Lets the instruction run without effect, so that flags are stored; #VE comes behind it.
 fn harmless(cpu: &Cpu, site: &'static Site, pc: u64, info: ve::Info) -> Flow {
     /// An MSR that QEMU does not know: reads give 0, writes are ignored.
@@ -160,7 +171,24 @@ fn after(cpu: &Cpu) -> Flow {
             cpu.set(Reg::Rdx, value >> 32);
             Flow::Continue
         }
-        After::Random => Flow::Continue,
+        After::Random { reg, next } => match host().engine.on_random(cpu) {
+            None => Flow::Continue,
+            Some(Some(value)) => {
+                cpu.set(reg, value);
+                Flow::Continue
+            }
+            Some(None) => {
+                cpu.set(reg, 0);
+                // CF becomes 0 (the other flags are); the jump makes QEMU store it. In ring 3 there is no place for it.
+                const CLC: &[u8] = &[0xf8, 0xeb, 0x00];
+                if ring(cpu) == 3 {
+                    return Flow::Continue;
+                }
+                let regs = [Reg::Rax, Reg::Rcx, Reg::Rdx].map(|reg| cpu.get(reg));
+                let purpose = stub::Purpose::Flags;
+                stub::run(cpu, next, next, CLC, regs, purpose).unwrap_or(Flow::Continue)
+            }
+        },
     }
 }
 

@@ -46,6 +46,8 @@ pub enum Purpose {
     VmCall(Box<VmCall>),
     /// To finish a `TDVMCALL<HLT>`: an interrupt may end it.
     Halt(Box<VmCall>),
+    /// To change flags.
+    Flags,
     /// The firmware's part of the hand-over.
     HandOver,
     /// To end QEMU: it comes back only if nothing was at the port.
@@ -178,7 +180,7 @@ pub fn landed(cpu: &Cpu, pc: u64) -> Flow {
             crate::vmm::native_done(&mut call, results);
             crate::vmm::finish(cpu, &mut call);
         }
-        Purpose::HandOver => {}
+        Purpose::HandOver | Purpose::Flags => {}
         Purpose::Ended => std::process::exit(3),
     }
     Flow::Jump(running.ret)
