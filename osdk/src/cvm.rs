@@ -43,6 +43,13 @@ pub struct CvmArgs {
     pub events: Option<PathBuf>,
 }
 
+/// Words of the command line for Nacre in a TD. The exit status and the verdicts come over
+/// ports that it reaches only when asked to, and it has no other wall clock.
+pub fn words() -> String {
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    format!("nacre.control nacre.time={}", now.as_secs())
+}
+
 impl CvmArgs {
     /// Makes `machine` what was asked for.
     pub fn apply(&self, machine: &mut Machine) -> Result<()> {
@@ -51,8 +58,7 @@ impl CvmArgs {
             ensure!(self.events.is_none(), "--events needs --cvm tdx");
             return Ok(());
         }
-        // The exit status and the verdicts come over ports that a TD reaches only through the host.
-        machine.append("nacre.control");
+        machine.append(&words());
         if machine.accel == Accel::Kvm && has_tdx(Path::new(TDX_SWITCH)) {
             ensure!(self.scenario.is_none(), "a real host attacks when it likes: no --scenario");
             machine.extra.extend(hardware_arguments());

@@ -41,6 +41,13 @@ pub fn value(name: &str) -> Option<&'static str> {
     words.filter_map(|word| word.strip_prefix(name)?.strip_prefix('=')).last()
 }
 
+/// The wall clock at boot by the measured command line: `nacre.time`, in seconds since
+/// 1970. A CVM has no clock of its own that the host does not show it.
+#[cfg(target_os = "none")]
+pub(crate) fn time_ns() -> Option<u64> {
+    value("nacre.time")?.parse::<u64>().ok()?.checked_mul(1_000_000_000)
+}
+
 /// Takes the initramfs, if the loader gave one and nobody has taken it.
 pub fn take_initramfs() -> Option<Initramfs> {
     INITRAMFS.lock().take()

@@ -99,7 +99,8 @@ pub(crate) fn enforce(ram_end: u64) {
             refuse(refusal);
         }
         log::info!(
-            "TDX guest: attributes {:#x}, shared bit {:#x}, reduced #VE {}",
+            target: "tdx",
+            "Guest detected: attributes {:#x}, shared bit {:#x}, reduced #VE {}",
             td.attributes,
             td.shared_bit,
             td.has_reduced_ve

@@ -179,7 +179,8 @@ fn machine(launch: &Launch<'_>, sockets: &Path) -> Result<Machine> {
     }
     if let Some(host) = &launch.kernel.cvm {
         // The alias of RAM is no memory to be added.
-        machine.append(if host.is_linux { "acpi_no_memhotplug" } else { "nacre.control" });
+        let words = osdk::cvm::words();
+        machine.append(if host.is_linux { "acpi_no_memhotplug" } else { &words });
         let events = Some(launch.log.with_extension("events"));
         machine.cvm = Some(Host { events, ..host.clone() });
     }

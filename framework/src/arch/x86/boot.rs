@@ -98,9 +98,8 @@ extern "C" fn boot_main(start_info: u64, offset: u64) -> ! {
     cpu.apic_id.store(apic::id(), Ordering::Relaxed);
     let timer_khz = tsc::init(apic::start_measuring, apic::measured);
     apic::set_timer_khz(timer_khz);
-    if !cvm::is_confidential()
-        && let Some(now_ns) = rtc::now_ns()
-    {
+    let now_ns = if cvm::is_confidential() { boot::time_ns() } else { rtc::now_ns() };
+    if let Some(now_ns) = now_ns {
         crate::time::set_realtime_ns(now_ns);
     }
     sched::adopt_boot_code();
