@@ -15,7 +15,7 @@ use crate::machine::{Clock, Machine};
 use crate::workspace::Workspace;
 
 /// Bit of a guest-physical address that makes it shared (GPAW 48).
-const SHARED_ALIAS: &str = "0x800000000000";
+const SHARED_ALIAS: u64 = 1 << 47;
 /// The oldest QEMU whose plugins can change registers and memory.
 const OLDEST_QEMU: (u32, u32) = (11, 1);
 
@@ -139,22 +139,46 @@ impl Host {
     }
 }
 
-/// Arguments that give a machine of `mem` bytes (in QEMU's notation) its shared alias; RAM is the file `ram`.
+/// A q35 machine with this much memory or more has [`LOW_RAM`] of it below 4 GiB and the rest above.
+const SPLIT_FROM: u64 = 0xb000_0000;
+const LOW_RAM: u64 = 2 << 30;
+const HIGH_RAM_AT: u64 = 4 << 30;
+
+/// Arguments that give a machine of `mem` (in QEMU's notation) its shared alias; RAM is the file `ram`.
 pub(crate) fn memory_arguments(mem: &str, ram: &Path) -> Vec<String> {
     let ram = ram.display().to_string().replace(',', ",,");
-    let backend =
-        |id: &str| format!("memory-backend-file,id={id},size={mem},mem-path={ram},share=on");
-    let words = [
-        "-m",
-        &format!("{mem},slots=2,maxmem=255T"),
-        "-object",
-        &backend("private"),
-        "-object",
-        &backend("shared"),
-        "-device",
-        &format!("pc-dimm,memdev=shared,addr={SHARED_ALIAS}"),
-    ];
-    words.map(str::to_owned).to_vec()
+    // A size that is not understood is QEMU's to refuse.
+    let total = bytes(mem).unwrap_or(0);
+    let mut parts = vec![(0, total, 0)];
+    if total >= SPLIT_FROM {
+        parts = vec![(0, LOW_RAM, 0), (LOW_RAM, total - LOW_RAM, HIGH_RAM_AT)];
+    }
+    let mut words = vec!["-m".to_owned(), format!("{mem},slots=2,maxmem=255T")];
+    let private = format!("memory-backend-file,id=private,size={mem},mem-path={ram},share=on");
+    words.extend(["-object".to_owned(), private]);
+    for (number, (offset, len, at)) in parts.into_iter().enumerate() {
+        let id = format!("shared{number}");
+        words.push("-object".to_owned());
+        words.push(format!(
+            "memory-backend-file,id={id},size={len},offset={offset},mem-path={ram},share=on"
+        ));
+        words.push("-device".to_owned());
+        words.push(format!("pc-dimm,memdev={id},addr={:#x}", SHARED_ALIAS + at));
+    }
+    words
+}
+
+/// A size in QEMU's notation: MiB without a suffix.
+fn bytes(size: &str) -> Option<u64> {
+    let digits = size.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let shift = match size.get(digits.len()..)? {
+        "" | "M" | "m" => 20,
+        "K" | "k" => 10,
+        "G" | "g" => 30,
+        "T" | "t" => 40,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_shl(shift)
 }
 
 /// Builds the plugin; returns its file.
@@ -224,7 +248,11 @@ mod tests {
             line,
             "/t/p.so,mode=tdx,guest=nacre,kernel=/k,scenario=/a,,b.toml,seed=3,run=0,attributes=0x1"
         );
+
         let words = memory_arguments("256M", Path::new("/r")).join(" ");
-        assert!(words.contains("size=256M,mem-path=/r,share=on") && words.contains(SHARED_ALIAS));
+        assert!(words.contains("size=268435456,offset=0,mem-path=/r,share=on"));
+        assert!(words.contains("addr=0x800000000000") && !words.contains("shared1"));
+        let words = memory_arguments("4G", Path::new("/r")).join(" ");
+        assert!(words.contains("offset=2147483648") && words.contains("addr=0x800100000000"));
     }
 }

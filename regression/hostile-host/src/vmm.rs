@@ -4,9 +4,11 @@
 //! Ports, MSRs and CPUID run on the vCPU that asked, so all of QEMU's devices work.
 
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::json;
 
+use crate::config::Quote;
 use crate::evil::Honest;
 use crate::ffi::Cpu;
 use crate::insn::stub::{self, Purpose};
@@ -98,6 +100,7 @@ enum Todo {
 pub fn call(cpu: &Cpu, mut call: VmCall) -> Flow {
     let host = host();
     host.events.count(&kind(&call));
+    tick(cpu);
     if host.engine.before_vmcall(cpu, &mut call) == Honest::Skip {
         finish(cpu, &mut call);
         return Flow::Jump(call.ret);
@@ -264,13 +267,13 @@ static NOTIFY: AtomicU8 = AtomicU8::new(0);
 const QUOTE_HEADER: u64 = 24;
 
 fn quote(cpu: &Cpu, gpa: u64, len: u64) -> u64 {
-    const ERROR: u64 = 1 << 63;
     let at = gpa & !SHARED;
     let mut header = [0; QUOTE_HEADER as usize];
     let mut report = [0; REPORT_LEN];
+    let fits = len >= QUOTE_HEADER + REPORT_LEN as u64;
     if gpa & SHARED == 0
         || !at.is_multiple_of(pages::PAGE)
-        || len < QUOTE_HEADER + REPORT_LEN as u64
+        || !fits
         || !cpu.read_phys(at, &mut header)
     {
         return status::INVALID_OPERAND;
@@ -281,18 +284,63 @@ fn quote(cpu: &Cpu, gpa: u64, len: u64) -> u64 {
         return status::INVALID_OPERAND;
     }
     cpu.read_phys(at + QUOTE_HEADER, &mut report);
-    let mac: &[u8; 256] = report.first_chunk().expect("a report is longer");
-    let (code, quote) =
-        if report::verify(mac) { (0, report::quote(&report)) } else { (ERROR, Vec::new()) };
-    cpu.write_phys(at + QUOTE_HEADER, &quote);
-    cpu.write_phys(at + 20, &(quote.len() as u32).to_le_bytes());
-    // The status comes last: it says that the rest is there.
-    cpu.write_phys(at + 8, &u64::to_le_bytes(code));
-    let vector = NOTIFY.load(Ordering::Relaxed);
-    if vector != 0 {
-        crate::insn::inject::post(cpu, cpu.index(), vector.into());
+    let job =
+        QuoteJob { at, report, wait: if host().config.quote == Quote::Async { 8 } else { 0 } };
+    if job.wait == 0 {
+        job.finish(cpu);
+    } else {
+        const IN_FLIGHT: u64 = u64::MAX;
+        cpu.write_phys(at + 8, &IN_FLIGHT.to_le_bytes());
+        *quote_job() = Some(job);
     }
     status::SUCCESS
+}
+
+/// A quote that is being made.
+struct QuoteJob {
+    at: u64,
+    report: [u8; REPORT_LEN],
+    /// How many TDVMCALLs later it is ready.
+    wait: u32,
+}
+
+static QUOTE_JOB: Mutex<Option<QuoteJob>> = Mutex::new(None);
+
+fn quote_job() -> MutexGuard<'static, Option<QuoteJob>> {
+    QUOTE_JOB.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One more TDVMCALL: a quote may be ready.
+fn tick(cpu: &Cpu) {
+    let ready = {
+        let mut slot = quote_job();
+        if let Some(job) = slot.as_mut() {
+            job.wait -= 1;
+        }
+        slot.take_if(|job| job.wait == 0)
+    };
+    if let Some(job) = ready {
+        job.finish(cpu);
+    }
+}
+
+impl QuoteJob {
+    fn finish(&self, cpu: &Cpu) {
+        const ERROR: u64 = 1 << 63;
+        let mac: &[u8; 256] = self.report.first_chunk().expect("a report is longer");
+        let (code, quote) = match report::verify(mac) {
+            true => (0, report::quote(&self.report)),
+            false => (ERROR, Vec::new()),
+        };
+        cpu.write_phys(self.at + QUOTE_HEADER, &quote);
+        cpu.write_phys(self.at + 20, &(quote.len() as u32).to_le_bytes());
+        // The status comes last: it says that the rest is there.
+        cpu.write_phys(self.at + 8, &u64::to_le_bytes(code));
+        let vector = NOTIFY.load(Ordering::Relaxed);
+        if vector != 0 {
+            crate::insn::inject::post(cpu, cpu.index(), vector.into());
+        }
+    }
 }
 
 fn fatal(call: &VmCall) -> Todo {
