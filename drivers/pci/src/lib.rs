@@ -18,6 +18,8 @@ extern crate std;
 
 mod bus;
 mod function;
+#[cfg(test)]
+mod tests;
 pub mod wire;
 
 pub use bus::{Machine, Windows, enumerate};

@@ -14,14 +14,20 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
-#[cfg(test)]
+#[cfg(not(target_os = "none"))]
 extern crate std;
 
 pub mod blk;
 pub mod console;
+#[cfg(not(target_os = "none"))]
+pub mod fuzz;
+#[cfg(not(target_os = "none"))]
+pub mod model;
 mod probe;
 pub mod queue;
 pub mod rng;
+#[cfg(test)]
+mod tests;
 pub mod transport;
 pub mod wire;
 

@@ -19,5 +19,7 @@ mod device;
 mod file;
 mod ioctl;
 pub mod table;
+#[cfg(test)]
+mod tests;
 
 pub use device::{Info, init, list};

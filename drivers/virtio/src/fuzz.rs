@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! For a fuzzer: any bytes as what a device does.
+
+use alloc::sync::Arc;
+use std::sync::{Mutex, PoisonError};
+use std::vec::Vec;
+
+use class::{BlockDevice, Sector};
+use framework::host::Mmio;
+use framework::host::hosted::{DeviceModel, device_write};
+
+use crate::blk::{Disk, FEATURES};
+use crate::queue::{Direction, Segment, SplitQueue};
+use crate::transport::{Registers, Transport};
+use crate::wire::{Kind, Place, common};
+
+pub use crate::wire::fuzz_wire;
+
+/// A queue whose device writes what the bytes say into the used ring; returns a
+/// number that tells outcomes apart.
+pub fn fuzz_ring(data: &[u8]) -> u64 {
+    let Ok(mut queue) = SplitQueue::new(8) else { return 0 };
+    let [_, _, used] = queue.addresses();
+    let (mut submitted, mut index, mut outcome) = ([0u32; 8], 0u16, 1);
+    for step in data.chunks(4) {
+        let (Some(&what), Some(&a), Some(&b)) = (step.first(), step.get(1), step.get(2)) else {
+            break;
+        };
+        let c = step.get(3).copied().unwrap_or(0);
+        match what % 4 {
+            0 => {
+                let count = usize::from(a % 3) + 1;
+                let direction =
+                    if b & 1 == 0 { Direction::ToDevice } else { Direction::FromDevice };
+                let segment = Segment { addr: 0, len: c.into(), direction };
+                let segments = [segment; 3];
+                if let Some(head) = queue.submit(segments.get(..count).unwrap_or_default()) {
+                    let writable = if b & 1 == 0 { 0 } else { count as u32 * u32::from(c) };
+                    let slot = submitted.get_mut(usize::from(head));
+                    let slot = slot.filter(|slot| **slot == 0);
+                    *slot.unwrap_or(&mut 0) = writable + 1;
+                    outcome |= 2;
+                }
+            }
+            1 => {
+                let at = used + 4 + 8 * u64::from(a % 8);
+                let entry = u64::from(b) | u64::from(c) << 32 | u64::from(a & 0xf0) << 12;
+                device_write(at, &entry.to_le_bytes());
+            }
+            2 => {
+                index = index.wrapping_add(u16::from(a));
+                device_write(used + 2, &index.to_le_bytes());
+            }
+            _ => match queue.pop() {
+                Ok(Some(done)) => {
+                    let slot = submitted.get_mut(usize::from(done.head));
+                    let writable = slot.map_or(0, core::mem::take);
+                    assert!(writable > 0, "a request comes back once");
+                    assert!(done.written < writable, "with no more than it had room for");
+                    outcome |= 4;
+                }
+                Ok(None) => outcome |= 8,
+                Err(lie) => return outcome | (lie.len() as u64) << 8,
+            },
+        }
+    }
+    outcome
+}
+
+/// Registers that answer with the bytes, one after the other, then with zeros.
+struct Script(Mutex<(Vec<u8>, usize)>);
+
+impl Script {
+    fn next(&self, size: usize) -> u64 {
+        let mut script = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (bytes, at) = &mut *script;
+        let word = bytes.iter().skip(*at).take(size);
+        let word = word.rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+        *at += size;
+        word
+    }
+}
+
+impl DeviceModel for Script {
+    fn read(&self, offset: u64, size: usize) -> u64 {
+        match offset {
+            // Else hardly any input would get beyond the first steps.
+            common::DEVICE_FEATURE => u64::from(u32::MAX),
+            common::STATUS if self.next(1) % 8 != 7 => 8 & self.next(1) << 3,
+            _ => self.next(size),
+        }
+    }
+
+    fn write(&self, _: u64, _: usize, _: u64) {}
+}
+
+/// A disk whose registers answer with the bytes; returns a number that tells outcomes
+/// apart.
+pub fn fuzz_disk(data: &[u8]) -> u64 {
+    let script = Arc::new(Script(Mutex::new((data.to_vec(), 0))));
+    let window = Arc::new(Mmio::model(0x1000, script));
+    let registers = |kind, offset, len| {
+        Registers::new(window.clone(), Place { kind, bar: 0, offset, len }).ok()
+    };
+    let (common, notify) =
+        (registers(Kind::Common, 0, 0x38), registers(Kind::Notify, 0x100, 0x100));
+    let device = registers(Kind::Device, 0x200, 0x40);
+    let (Some(common), Some(notify)) = (common, notify) else { return 0 };
+    let transport = Transport::new("virtio-blk", common, notify, 4, device);
+    let disk = Disk::new(transport, FEATURES, Some(0), 0);
+    match disk {
+        Ok(disk) => {
+            let mut sector = [0xaa; Sector::SIZE];
+            let result = disk.read(Sector(0), &mut sector);
+            assert!(result.is_err() && sector == [0xaa; Sector::SIZE], "no data without an answer");
+            1
+        }
+        Err(fault) => (fault.lie.len() as u64) << 8,
+    }
+}
