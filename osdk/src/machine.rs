@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, bail};
+use clap::ValueEnum;
 
 use crate::accel::Accel;
 use crate::cvm;
@@ -27,6 +28,17 @@ pub enum Clock {
     Host,
     /// One tick per guest instruction: bit-exact from run to run.
     InstructionCount,
+}
+
+/// What the guest's console is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ConsolePort {
+    /// The first serial port.
+    #[value(name = "ttyS0")]
+    Serial,
+    /// A virtio console, the default in a confidential VM.
+    #[value(name = "hvc0")]
+    Virtio,
 }
 
 /// A machine to be started.
@@ -48,8 +60,10 @@ pub struct Machine {
     pub accel: Accel,
     /// The guest's clock.
     pub clock: Clock,
-    /// QEMU chardev of COM1, without its id; `stdio,signal=off` is the console on stdin and stdout.
+    /// QEMU chardev of the console, without its id; `stdio,signal=off` is stdin and stdout.
     pub console: String,
+    /// Where the console is; see [`Machine::use_console`].
+    pub console_port: ConsolePort,
     /// QEMU chardev of COM2, without its id.
     pub second_serial: Option<String>,
     /// Disks, as raw files.
@@ -73,11 +87,24 @@ impl Machine {
             accel: Accel::Tcg,
             clock: Clock::Host,
             console: "stdio,signal=off".to_owned(),
+            console_port: ConsolePort::Serial,
             second_serial: None,
             disks: Vec::new(),
             cvm: None,
             extra: Vec::new(),
         })
+    }
+
+    /// Puts the console at `port` and tells the kernel.
+    pub fn use_console(&mut self, port: ConsolePort) -> &mut Self {
+        self.console_port = port;
+        let words = ["console=ttyS0", "console=hvc0"];
+        let (old, new) = match port {
+            ConsolePort::Serial => (words[1], words[0]),
+            ConsolePort::Virtio => (words[0], words[1]),
+        };
+        self.append = self.append.replace(old, new);
+        self
     }
 
     /// Adds words to the kernel command line.
@@ -115,7 +142,14 @@ impl Machine {
             command.args(["-rtc", "base=2024-01-01T00:00:00,clock=vm"]);
         }
         chardev(&mut command, &self.console, "console");
-        command.args(["-serial", "chardev:console"]);
+        match self.console_port {
+            ConsolePort::Serial => command.args(["-serial", "chardev:console"]),
+            ConsolePort::Virtio => {
+                let bus = format!("virtio-serial-pci,max_ports=1,{VIRTIO}");
+                let port = "virtconsole,chardev=console";
+                command.args(["-serial", "null", "-device", &bus, "-device", port])
+            }
+        };
         if let Some(second) = &self.second_serial {
             chardev(&mut command, second, "second");
             command.args(["-serial", "chardev:second"]);
@@ -231,6 +265,7 @@ mod tests {
             accel: Accel::Tcg,
             clock: Clock::Host,
             console: "stdio,signal=off".into(),
+            console_port: ConsolePort::Serial,
             second_serial: None,
             disks: Vec::new(),
             cvm: None,
@@ -265,6 +300,18 @@ mod tests {
         assert!(line.contains("thread=single") && line.contains("-x2apic"));
         assert!(line.contains("-seed 42"));
         assert!(line.contains("-chardev null,id=second -serial chardev:second"));
+    }
+
+    #[test]
+    fn disks_and_the_virtio_console() {
+        let mut machine = machine();
+        machine.disks = vec!["/a,b.img".into(), "/c".into()];
+        machine.use_console(ConsolePort::Virtio);
+        let line = line(&machine);
+        assert!(line.contains("if=none,id=disk0,format=raw,file=/a,,b.img"));
+        assert!(line.contains("virtio-blk-pci,drive=disk1,disable-legacy=on,iommu_platform=on"));
+        assert!(line.contains("virtconsole,chardev=console") && line.contains("console=hvc0"));
+        assert!(!line.contains("ttyS0"));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::cvm::CvmArgs;
 use crate::guest::{Console, Ending, Guest, StopReport};
 use crate::initramfs::{self, Addition};
 use crate::kernel::{Build, Profile, Verbosity};
-use crate::machine::{Clock, Machine};
+use crate::machine::{Clock, ConsolePort, Machine};
 use crate::percent;
 use crate::symbols::Symbols;
 use crate::workspace::Workspace;
@@ -61,6 +61,12 @@ pub struct MachineArgs {
     /// Add a file or folder of the host to the packed initramfs; may be given several times
     #[arg(long = "add", value_name = "HOST[:GUEST]", conflicts_with = "initramfs")]
     pub additions: Vec<Addition>,
+    /// Attach this raw image as a virtio disk (/dev/vda, …); may be given several times
+    #[arg(long = "disk", value_name = "FILE")]
+    pub disks: Vec<PathBuf>,
+    /// Where the console is
+    #[arg(long, value_enum, value_name = "PORT")]
+    pub console: Option<ConsolePort>,
     /// Words to add to the kernel command line
     #[arg(long, value_name = "ARGS", default_value = "", allow_hyphen_values = true)]
     pub append: String,
@@ -90,6 +96,13 @@ impl MachineArgs {
         machine.clock = if self.icount { Clock::InstructionCount } else { Clock::Host };
         machine.smp = self.smp;
         machine.mem.clone_from(&self.mem);
+        for disk in &self.disks {
+            ensure!(disk.is_file(), "there is no disk image {}", disk.display());
+        }
+        machine.disks.clone_from(&self.disks);
+        if let Some(port) = self.console {
+            machine.use_console(port);
+        }
         machine.extra = self.qemu_args.split_whitespace().map(Into::into).collect();
         self.cvm.apply(&mut machine)?;
         machine.initramfs = Some(match &self.initramfs {

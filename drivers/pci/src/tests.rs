@@ -139,7 +139,8 @@ fn lies_are_named() {
     assert!(lie(with(0x51, &[0x40]).capabilities()).contains("end"));
     assert!(lie(with(0x51, &[0x3c]).capabilities()).contains("header"));
     let msix = |function: Function, count: usize| {
-        let handlers: Vec<Arc<dyn IrqHandler>> = vec![Arc::new(Handler); count];
+        let handler = |_| Arc::new(Handler) as Arc<dyn IrqHandler>;
+        let handlers: Vec<_> = (0..count).map(handler).collect();
         function.enable_msix(&function.capabilities()?, &handlers)
     };
     assert!(lie(msix(with(0x44, &[1, 0x10]), 1)).contains("beyond"));

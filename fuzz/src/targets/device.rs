@@ -43,3 +43,16 @@ pub(crate) fn disks() -> Vec<Vec<u8>> {
     }
     vec![mbr, gpt]
 }
+
+/// A request submitted, used and taken; then again.
+pub(crate) fn rings() -> Vec<Vec<u8>> {
+    let once = [0, 1, 1, 64, 1, 0, 0, 16, 2, 1, 0, 0, 3, 0, 0, 0, 3, 0, 0, 0];
+    vec![once.to_vec(), once.repeat(3)]
+}
+
+/// Registers of a disk, in the order in which they are read.
+pub(crate) fn registers() -> Vec<Vec<u8>> {
+    let mut bytes = vec![0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0];
+    bytes.extend([0, 64, 0, 0, 0, 0, 0]);
+    vec![bytes, vec![0; 64]]
+}

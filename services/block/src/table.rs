@@ -161,14 +161,15 @@ fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
 }
 
-/// For a fuzzer: reads any bytes as a disk.
-pub fn fuzz_partitions(data: &[u8]) {
+/// For a fuzzer: reads any bytes as a disk; returns how many partitions there are.
+pub fn fuzz_partitions(data: &[u8]) -> u64 {
     let blocks = (data.len() / 512) as u64;
     let mut read = |block: u64| {
         let start = usize::try_from(block).ok()?.checked_mul(512)?;
         data.get(start..start.checked_add(512)?).map(<[u8]>::to_vec)
     };
-    for partition in partitions(blocks, &mut read) {
-        assert!(fits(&partition, blocks) && partition.number as usize <= MOST, "bounded");
-    }
+    let found = partitions(blocks, &mut read);
+    let is_good = |p: &Partition| fits(p, blocks) && p.number as usize <= MOST;
+    assert!(found.iter().all(is_good), "bounded");
+    found.len() as u64
 }
