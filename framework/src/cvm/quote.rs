@@ -7,7 +7,7 @@
 //!
 //! Trust: the host writes all of the buffer, at any time.
 //! Locks: [`BUFFER`], held while waiting.
-//! Spec: GHCI 1.5, TDG.VP.VMCALL<GetQuote>.
+//! Spec: GHCI 1.5, TDG.VP.VMCALL, GetQuote.
 
 use alloc::vec::Vec;
 
@@ -32,7 +32,7 @@ const LONGEST_NAP_NS: u64 = 250_000_000;
 static BUFFER: Mutex<Option<SharedBuf>> = Mutex::new(None);
 static NEVER: WaitQueue = WaitQueue::new();
 
-/// See [`super::quote`].
+/// See [`super::quote()`].
 pub(super) fn quote(report: &[u8], max_len: usize, deadline_ns: u64) -> Result<Vec<u8>, CvmError> {
     let mut kept = BUFFER.lock();
     let buffer = match &mut *kept {
