@@ -116,6 +116,8 @@ pub struct Host {
     pub is_linux: bool,
     /// More arguments for the plugin, `name=value` each.
     pub more: Vec<String>,
+    /// Whether each instruction is translated by itself: flags are exact everywhere, but all is slower.
+    pub is_exact: bool,
 }
 
 impl Host {

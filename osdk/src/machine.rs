@@ -125,6 +125,9 @@ impl Machine {
         command.args(["-smp", &self.smp.to_string()]);
         match (self.accel, self.clock) {
             // Two callbacks at once want `multi`, even on one CPU.
+            _ if self.cvm.as_ref().is_some_and(|host| host.is_exact) => {
+                command.args(["-accel", "tcg,thread=multi,one-insn-per-tb=on", "-cpu", TD_CPU])
+            }
             _ if self.cvm.is_some() => command.args(["-accel", "tcg,thread=multi", "-cpu", TD_CPU]),
             (Accel::Kvm, _) => command.args(["-accel", "kvm", "-cpu", "host"]),
             (Accel::Tcg, Clock::Host) if self.smp > 1 => {

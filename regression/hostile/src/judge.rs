@@ -35,6 +35,9 @@ impl Verdict {
     }
 }
 
+/// What Nacre says when a power-off did not end the machine.
+const POWERED_OFF: &str = "powered off";
+
 /// What happened, before it is compared with what may happen.
 enum Happened {
     Correct,
@@ -76,10 +79,16 @@ pub(crate) fn judge(scenario: &Scenario, guest: Guest, evidence: &Evidence) -> V
 }
 
 fn happened(scenario: &Scenario, expect: &Expect, guest: Guest, evidence: &Evidence) -> Happened {
-    if let Some(reason) = &evidence.fatal {
+    // The last word of a power-off that the host did not carry out.
+    let is_off = evidence.result.is_some() && evidence.fatal.as_deref() == Some(POWERED_OFF);
+    if let Some(reason) = &evidence.fatal
+        && !is_off
+    {
         return Happened::Stop(reason.clone());
     }
-    if let Ending::Stop(stop) = &evidence.ending {
+    if let Ending::Stop(stop) = &evidence.ending
+        && !is_off
+    {
         return Happened::Stop(stop.message.clone());
     }
     if guest == Guest::Linux

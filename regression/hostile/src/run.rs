@@ -90,6 +90,7 @@ fn machine(
         run: number,
         is_linux: kit.guest() == Guest::Linux,
         more: scenario.td.clone(),
+        is_exact: scenario.exact,
     });
     Ok(machine)
 }

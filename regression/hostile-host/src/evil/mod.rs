@@ -158,6 +158,7 @@ impl Engine {
     /// The same with the module's answer.
     pub fn after_tdcall(&self, cpu: &Cpu, call: &mut TdCall) {
         self.state().lie_after_tdcall(cpu, call);
+        self.oracles.after_tdcall(call);
     }
 
     /// A TDVMCALL before the host acts.

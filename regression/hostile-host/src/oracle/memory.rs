@@ -21,6 +21,7 @@ pub struct Memory {
     /// Addresses that the guest polls: read over and over by design.
     polled: HashSet<u64>,
     removed: HashSet<u64>,
+    accepted: HashSet<u64>,
     secret: Option<[u8; MARK_LEN]>,
     is_ended: bool,
 }
@@ -36,9 +37,14 @@ impl Memory {
         self.removed.insert(page);
     }
 
-    /// Whether one of these pages was taken away.
-    pub fn is_removed(&self, gpa: u64, len: u64) -> bool {
-        self.removed.iter().any(|page| (gpa..gpa.saturating_add(len)).contains(page))
+    /// The first of these pages that the guest has accepted itself.
+    pub fn accepted_before(&self, gpa: u64, len: u64) -> Option<u64> {
+        pages_of(gpa, len).find(|page| self.accepted.contains(page))
+    }
+
+    /// The guest has accepted these pages.
+    pub fn accept(&mut self, gpa: u64, len: u64) {
+        self.accepted.extend(pages_of(gpa, len));
     }
 
     /// Remembers what the words of a secret begin with.
@@ -131,9 +137,6 @@ impl Memory {
     }
 }
 
-/// The first page of a range that the guest has accepted already.
-pub fn accepted_in(gpa: u64, len: u64) -> Option<u64> {
-    let pages = &host().module.pages;
-    let end = gpa.checked_add(len)?;
-    (gpa..end).step_by(PAGE as usize).find(|page| pages.state(*page) == State::Accepted)
+fn pages_of(gpa: u64, len: u64) -> impl Iterator<Item = u64> {
+    (gpa..gpa.saturating_add(len)).step_by(PAGE as usize)
 }

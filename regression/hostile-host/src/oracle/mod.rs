@@ -79,15 +79,17 @@ impl Oracles {
         }
         let gpa = call.input[1] & !0xfff;
         let len = level_size(call.input[1] & 7).unwrap_or(0x1000);
-        if let Some(page) = memory::accepted_in(gpa, len) {
-            self.violation("double_accept", call.pc, page, "accepted before");
-        } else if self.memory().is_removed(gpa, len) {
-            self.violation(
-                "double_accept",
-                call.pc,
-                gpa,
-                "accepted before, then taken away by the host",
-            );
+        let before = self.memory().accepted_before(gpa, len);
+        if let Some(page) = before {
+            self.violation("double_accept", call.pc, page, "the guest accepted it before");
+        }
+    }
+
+    /// A call of the TDX module with its answer.
+    pub fn after_tdcall(&self, call: &TdCall) {
+        if call.leaf == leaf::ACCEPT && call.output[0] == 0 {
+            let len = level_size(call.input[1] & 7).unwrap_or(0x1000);
+            self.memory().accept(call.input[1] & !0xfff, len);
         }
     }
 

@@ -101,6 +101,9 @@ pub struct Scenario {
     /// Whether all loads and stores of the kernel are watched, for the oracles that need it; several times slower.
     #[serde(default)]
     pub watch: bool,
+    /// Whether each instruction is translated by itself, so that an interrupt at any of them finds exact flags; slower.
+    #[serde(default)]
+    pub exact: bool,
     /// How many runs, each with its own number (for sweeps whose every point stops the machine).
     #[serde(default = "one_cpu")]
     pub runs: u32,
