@@ -41,6 +41,16 @@ fuzz: setup ## fuzz the parsers of host input for SECONDS (3600) each; what is n
 fuzz-syscalls: setup ## two million random system calls, three seeds
 	@$(OSDK) ci fuzz-syscalls
 
+hostile: setup ## attacks by a simulated hostile host on a TDX guest; writes the matrix
+	@$(OSDK) ci hostile-all
+
+hostile-linux: setup ## the same attacks on Debian's stock Linux, for comparison
+	@tools/setup.sh oracle
+	@$(OSDK) ci hostile-linux
+
+mutants: setup ## break one check of the kernel at a time: a scenario must notice each
+	@$(OSDK) ci mutants
+
 reproducible: setup ## two clones in different folders build the same kernel
 	@$(OSDK) ci reproducible
 

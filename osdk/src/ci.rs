@@ -32,6 +32,14 @@ pub enum Job {
     Guest,
     /// The regression programs
     Regression,
+    /// The short set of the hostile host's scenarios
+    Hostile,
+    /// All of the hostile host's scenarios
+    HostileAll,
+    /// The same attacks on stock Linux
+    HostileLinux,
+    /// Kernels with a check broken, each of which a scenario must notice
+    Mutants,
     /// Two clones build the same kernel
     Reproducible,
     /// The regression programs on Linux
@@ -43,8 +51,16 @@ pub enum Job {
 }
 
 /// The jobs that have to pass, in order.
-const REQUIRED: [Job; 7] =
-    [Job::Check, Job::Host, Job::Fuzz, Job::Guest, Job::Regression, Job::Reproducible, Job::Miri];
+const REQUIRED: [Job; 8] = [
+    Job::Check,
+    Job::Host,
+    Job::Fuzz,
+    Job::Guest,
+    Job::Regression,
+    Job::Hostile,
+    Job::Reproducible,
+    Job::Miri,
+];
 
 /// Seconds that one command of a job may take.
 const JOB_LIMIT_SECONDS: &str = "1200";
@@ -129,10 +145,16 @@ fn commands(workspace: &Workspace, job: Job) -> Result<Vec<Command>> {
     let regression = |args: &[&str]| {
         cargo(&[&["run", "--quiet", "--package", "regression", "--"], args].concat())
     };
+    let hostile =
+        |args: &[&str]| cargo(&[&["run", "--quiet", "--package", "hostile", "--"], args].concat());
     let fuzz = |seed| regression(&["fuzz", "--calls", "2000000", "--seed", seed, "--smp", "2"]);
     Ok(match job {
         Job::Check => vec![osdk(&["check"])?],
         Job::Host => vec![cargo(&["test", "--workspace", "--quiet"])],
+        Job::Hostile => vec![hostile(&["--short"])],
+        Job::HostileAll => vec![hostile(&[])],
+        Job::HostileLinux => vec![hostile(&["--guest", "linux"])],
+        Job::Mutants => vec![hostile(&["mutants"])],
         Job::Guest => vec![osdk(&["test", "--smp", "2"])?],
         Job::Regression => {
             let on_two_cpus = [

@@ -69,8 +69,8 @@ impl Places {
                 0x1005 | 0x1044 => &mut self.rng,
                 _ => continue,
             };
-            let used = slot.as_ref().and_then(|device| device.used);
-            *slot = Some(Device { used, ..device(cpu, config) });
+            let (used, size) = slot.as_ref().map_or((None, 1), |device| (device.used, device.size));
+            *slot = Some(Device { used, size, ..device(cpu, config) });
         }
     }
 
