@@ -138,9 +138,11 @@ build_std() {
     trap - EXIT
 }
 
-# The newest QEMU that can be had: a cached build, a backport, the release's own. A QEMU that is here is taken as it is.
+# QEMU: from the cache; from PATH if it is 11.1 or newer, whose plugins can play a TDX host; Debian's of the next
+# release's backports, unpacked into .toolchain beside its own loader and libraries (nothing is installed); or an older
+# one, which does for plain machines.
 need_qemu() {
-    local archive
+    local archive found
     compgen -G "$TOOLS/qemu-*/qemu-system-x86_64" >/dev/null && return
     if archive=$(cached "qemu-*-x86_64.tar.*"); then
         have xz || apt_install "xz" xz-utils
@@ -149,16 +151,67 @@ need_qemu() {
         say "using QEMU from $archive"
         return
     fi
-    have qemu-system-x86_64 && return
-    if have apt-get && { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; then
-        backports
-        suite=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")-backports
-        say "installing QEMU"
-        as_root env DEBIAN_FRONTEND=noninteractive \
-            apt-get install -y --no-install-recommends -t "$suite" qemu-system-x86 >/dev/null 2>&1 || true
+    found=$(command -v qemu-system-x86_64) && { has_plugins "$found" || [ -e "$TOOLS/qemu-is-old" ]; } && return
+    if have apt-get && have dpkg-deb; then
+        say "fetching QEMU 11.1 or newer (about 40 MB)"
+        local work; work=$(mktemp -d); chmod 755 "$work"
+        if fetch_qemu "$work" >"$work/log" 2>&1 && install_qemu "$work/root"; then rm -rf "$work"; return; fi
+        say "it cannot be had: $(tail -n 1 "$work/log")"
+        rm -rf "$work"
     fi
-    have qemu-system-x86_64 || apt_install QEMU qemu-system-x86
+    [ -n "$found" ] || apt_install QEMU qemu-system-x86
     have qemu-system-x86_64 || die "qemu-system-x86_64 is still missing"
+    say "QEMU is older than 11.1: simulated TDX will not run; put a newer qemu-system-x86_64 into PATH for that"
+    mkdir -p "$TOOLS"; touch "$TOOLS/qemu-is-old"
+}
+
+readonly QEMU_SUITE=trixie-backports
+
+# Whether this QEMU is 11.1 or newer.
+has_plugins() {
+    local version; version=$("$1" --version 2>/dev/null | sed -n 's/.* version \([0-9]*\)\.\([0-9]*\).*/\1 \2/p')
+    set -- $version
+    [ $# = 2 ] && { [ "$1" -gt 11 ] || { [ "$1" = 11 ] && [ "$2" -ge 1 ]; }; }
+}
+
+# Unpacks QEMU and all that it depends on into $1/root, with package lists of its own.
+fetch_qemu() {
+    local work=$1 mirror deb
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep -E '/debian/?$' | head -n 1)
+    [ -n "$mirror" ] || { echo "apt knows no Debian mirror"; return 1; }
+    mkdir -p "$work"/{state/lists/partial,cache/archives/partial,etc/apt.conf.d,etc/preferences.d,etc/sources.list.d,root}
+    : >"$work/status"
+    for suite in "${QEMU_SUITE%-backports}" "$QEMU_SUITE"; do
+        printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' "$mirror" "$suite"
+    done >"$work/etc/sources.list"
+    local options=(-o Dir::State="$work/state" -o Dir::State::status="$work/status" -o Dir::Cache="$work/cache"
+        -o Dir::Etc="$work/etc" -o Dir::Etc::parts="$work/etc/apt.conf.d" -o APT::Architecture=amd64 -o APT::Sandbox::User=root)
+    apt-get "${options[@]}" update &&
+        apt-get "${options[@]}" install -y --no-install-recommends --download-only -t "$QEMU_SUITE" qemu-system-x86 || return 1
+    for deb in "$work"/cache/archives/*.deb; do dpkg-deb -x "$deb" "$work/root" || return 1; done
+}
+
+# Lays the unpacked packages out as .toolchain/qemu-VERSION.
+install_qemu() {
+    local root=$1 libraries=$1/usr/lib/x86_64-linux-gnu version place
+    version=$(LD_LIBRARY_PATH='' "$root"/usr/lib64/ld-linux-x86-64.so.2 --library-path "$libraries" "$root/usr/bin/qemu-system-x86_64" --version |
+        sed -n 's/.* version \([0-9.]*\).*/\1/p')
+    [ -n "$version" ] || return 1
+    place=$TOOLS/qemu-$version
+    rm -rf "$place"; mkdir -p "$place"/{bin,lib,share/qemu}
+    cp "$root/usr/bin/qemu-system-x86_64" "$place/bin/"
+    cp -L "$libraries"/*.so* "$place/lib/"
+    [ ! -d "$libraries/qemu" ] || cp -r "$libraries/qemu" "$place/lib/"
+    find "$root/usr/share" \( -name '*.bin' -o -name '*.rom' \) -exec cp -L {} "$place/share/qemu/" \; 2>/dev/null || true
+    cat >"$place/qemu-system-x86_64" <<'WRAPPER'
+#!/bin/sh
+# Runs this QEMU with its own loader and libraries, whatever the system's C library is.
+here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
+export QEMU_MODULE_DIR="$here/lib/qemu"
+exec "$here/lib/ld-linux-x86-64.so.2" --library-path "$here/lib" "$here/bin/qemu-system-x86_64" -L "$here/share/qemu" "$@"
+WRAPPER
+    chmod +x "$place/qemu-system-x86_64"
+    has_plugins "$place/qemu-system-x86_64"
 }
 
 need_busybox() {
