@@ -32,6 +32,9 @@ enum { TYPE = 0, INPUT = 128, MRTD = 528, CONFIGID = 576, RTMR = 720 };
 
 static bool is_tdx(void) {
     unsigned a, b, c, d;
+    if (getenv("ATTEST_TDX")) {
+        return true; /* for hosts that do not virtualise CPUID in programs */
+    }
     if (__get_cpuid_max(0, NULL) < 0x21) {
         return false;
     }
