@@ -158,13 +158,24 @@ fn try_boot(
                 }
             }
             Said::Result(_) => {}
-            Said::Closed => break Ending::Died(guest.finish(Duration::from_secs(5))),
+            Said::Closed => {
+                let status = guest.finish(Duration::from_secs(5));
+                break told_to_host(&log).map_or(Ending::Died(status), Ending::Stop);
+            }
             Said::Nothing => break Ending::Silence,
         }
     };
     drop(guest);
     let _ = std::fs::remove_file(initramfs);
     Ok(ending)
+}
+
+/// What a TD told its host before it ended: where it stops early, that is its only word.
+fn told_to_host(log: &Path) -> Option<String> {
+    let events = std::fs::read_to_string(log.with_extension("events")).ok()?;
+    let fatal = events.lines().find(|line| line.contains("\"event\":\"fatal\""))?;
+    let (_, reason) = fatal.split_once("\"reason\":\"")?;
+    reason.split('"').next().map(str::to_owned)
 }
 
 fn put(archive: &mut [u8], at: usize, bytes: &[u8]) {
