@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use osdk::cvm::Host;
-use osdk::machine::{Clock, Machine};
+use osdk::machine::{Clock, ConsolePort, Machine};
 use tempfile::TempDir;
 
 use crate::kernel::{Kernel, Kind};
@@ -181,6 +181,9 @@ fn machine(launch: &Launch<'_>, sockets: &Path) -> Result<Machine> {
         // The alias of RAM is no memory to be added.
         let words = osdk::cvm::words();
         machine.append(if host.is_linux { "acpi_no_memhotplug" } else { &words });
+        if !host.is_linux {
+            machine.use_console(ConsolePort::Virtio);
+        }
         let events = Some(launch.log.with_extension("events"));
         machine.cvm = Some(Host { events, ..host.clone() });
     }
