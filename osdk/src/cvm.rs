@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 
 use crate::accel::Accel;
-use crate::machine::{Clock, Machine};
+use crate::machine::{Clock, ConsolePort, Machine};
 use crate::workspace::Workspace;
 
 /// Bit of a guest-physical address that makes it shared (GPAW 48).
@@ -59,6 +59,7 @@ impl CvmArgs {
             return Ok(());
         }
         machine.append(&words());
+        machine.use_console(ConsolePort::Virtio);
         if machine.accel == Accel::Kvm && has_tdx(Path::new(TDX_SWITCH)) {
             ensure!(self.scenario.is_none(), "a real host attacks when it likes: no --scenario");
             machine.extra.extend(hardware_arguments());

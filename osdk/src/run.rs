@@ -100,11 +100,11 @@ impl MachineArgs {
             ensure!(disk.is_file(), "there is no disk image {}", disk.display());
         }
         machine.disks.clone_from(&self.disks);
+        machine.extra = self.qemu_args.split_whitespace().map(Into::into).collect();
+        self.cvm.apply(&mut machine)?;
         if let Some(port) = self.console {
             machine.use_console(port);
         }
-        machine.extra = self.qemu_args.split_whitespace().map(Into::into).collect();
-        self.cvm.apply(&mut machine)?;
         machine.initramfs = Some(match &self.initramfs {
             Some(file) => {
                 ensure!(file.is_file(), "there is no initramfs {}", file.display());
