@@ -59,6 +59,7 @@ fn bring_up() {
     if let Err(error) = tty::init(&consoles, preferred) {
         log::error!("no terminals: {error:?}");
     }
+    sysfs::add_devices();
     syscalls::boot::run();
 }
 

@@ -3,6 +3,7 @@
 
 use alloc::format;
 use alloc::string::String;
+use core::fmt::Write;
 
 use errno::Result;
 use vfs::DeviceId;
@@ -16,6 +17,8 @@ pub enum Numbering {
     Char,
     /// Block devices.
     Block,
+    /// Block devices that are parts of one, with their number there.
+    Partition(u32),
 }
 
 /// A device to be shown.
@@ -44,7 +47,11 @@ pub fn device(device: &Device<'_>) -> Result<String> {
     let folder = format!("{parent}/{name}");
     let number = format!("{major}:{minor}");
     let event = format!("MAJOR={major}\nMINOR={minor}\nDEVNAME={name}\n");
-    let event = if numbering == Numbering::Block { event + "DEVTYPE=disk\n" } else { event };
+    let event = match numbering {
+        Numbering::Char => event,
+        Numbering::Block => event + "DEVTYPE=disk\n",
+        Numbering::Partition(part) => format!("{event}DEVTYPE=partition\nPARTN={part}\n"),
+    };
     let line = format!("{number}\n");
     readable(&format!("{folder}/dev"), move |out| {
         out.push_str(&line);
@@ -58,10 +65,66 @@ pub fn device(device: &Device<'_>) -> Result<String> {
     link(&format!("class/{class}/{name}"), &folder)?;
     match numbering {
         Numbering::Char => link(&format!("dev/char/{number}"), &folder)?,
-        Numbering::Block => {
+        Numbering::Block | Numbering::Partition(_) => {
             link(&format!("dev/block/{number}"), &folder)?;
-            link(&format!("block/{name}"), &folder)?;
+            if numbering == Numbering::Block {
+                link(&format!("block/{name}"), &folder)?;
+            }
         }
     }
     Ok(folder)
+}
+
+/// Shows the devices that are known by now. Called once at boot, when all are.
+pub fn add_devices() {
+    for node in vfs::device::nodes() {
+        let class = match node.dev.major {
+            MEM => "mem",
+            SERIAL | TTY | HVC => "tty",
+            _ => continue,
+        };
+        let parent = format!("devices/virtual/{class}");
+        let (name, dev) = (node.name, node.dev);
+        let shown = Device { parent: &parent, class, name, dev, numbering: Numbering::Char };
+        report(name, device(&shown).map(drop));
+    }
+    for volume in block::list() {
+        report(volume.name, add_volume(&volume));
+    }
+}
+
+/// Major numbers.
+const MEM: u32 = 1;
+const SERIAL: u32 = 4;
+const TTY: u32 = 5;
+const HVC: u32 = 229;
+
+fn report(name: &str, result: Result<()>) {
+    if let Err(error) = result {
+        log::warn!("sysfs: {name}: {error:?}");
+    }
+}
+
+fn add_volume(volume: &block::Info) -> Result<()> {
+    let (name, dev) = (volume.name, volume.dev);
+    let disk = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let part = name.get(disk.len()..).and_then(|part| part.parse().ok());
+    let (parent, numbering) = match part {
+        None => ("devices/virtual/block".into(), Numbering::Block),
+        Some(part) => (format!("devices/virtual/block/{disk}"), Numbering::Partition(part)),
+    };
+    let folder = device(&Device { parent: &parent, class: "block", name, dev, numbering })?;
+    let number = |file: &str, value: u64| {
+        readable(&format!("{folder}/{file}"), move |out| {
+            // Writing to a String cannot fail.
+            let _ = writeln!(out, "{value}");
+            Ok(())
+        })
+    };
+    number("size", volume.kilobytes * 2)?;
+    number("ro", 0)?;
+    match part {
+        None => number("removable", 0),
+        Some(part) => number("partition", part.into()),
+    }
 }

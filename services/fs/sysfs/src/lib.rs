@@ -22,7 +22,7 @@ mod system;
 mod tests;
 mod tree;
 
-pub use device::{Device, Numbering, device};
+pub use device::{Device, Numbering, add_devices, device};
 pub use file::{Binary, Show, Store, Text};
 pub use tree::{binary, directory, link, readable, remove, text};
 

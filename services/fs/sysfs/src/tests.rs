@@ -145,3 +145,25 @@ fn devices_are_linked() {
     assert_eq!(link(b"/class/misc/t3"), "../../devices/virtual/misc/t3");
     assert_eq!(link(b"/devices/virtual/misc/t3/subsystem"), "../../../../class/misc");
 }
+
+#[test]
+fn known_devices_are_added() {
+    vfs::register_node(vfs::DeviceNode {
+        name: "t4",
+        dev: DeviceId::new(1, 77),
+        perm: 0o666,
+        gid: 0,
+    });
+    crate::add_devices();
+    assert_eq!(read("/class/mem/t4/dev"), b"1:77\n");
+    let device = Device {
+        parent: "devices/virtual/block/t5",
+        class: "block",
+        name: "t5p1",
+        dev: DeviceId::new(254, 1),
+        numbering: Numbering::Partition(1),
+    };
+    crate::device(&device).unwrap();
+    assert!(read("/dev/block/254:1/uevent").ends_with(b"DEVTYPE=partition\nPARTN=1\n"));
+    assert_eq!(errno(open("/block/t5p1", OpenFlags::RDONLY)), Some(Errno::ENOENT));
+}
