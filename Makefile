@@ -4,7 +4,7 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 OSDK := cargo osdk
 
-.PHONY: help setup run test check ci miri oracle tdx-linux fuzz fuzz-syscalls reproducible census doc clean
+.PHONY: help setup run test check ci miri oracle tdx tdx-linux fuzz fuzz-syscalls reproducible census doc clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,9 +31,12 @@ oracle: setup ## the regression programs on Debian's stock Linux
 	@tools/setup.sh oracle
 	@$(OSDK) ci oracle
 
+tdx: setup ## the regression programs in a TD on the simulated host, on one and on two CPUs
+	@$(OSDK) ci tdx-all
+
 tdx-linux: setup ## Debian's stock Linux as a TD on the simulated host: report, quote, event log by its own drivers
 	@tools/setup.sh oracle
-	@cargo run --quiet --package regression -- test --kernel linux --cvm tdx --mem 512 --only attest/ --verbose
+	@$(OSDK) ci tdx-linux
 
 fuzz: setup ## fuzz the parsers of host input for SECONDS (3600) each; what is new goes into fuzz/corpus
 	@cargo run --quiet --package fuzz -- run --keep --seconds $(or $(SECONDS),3600) --seed $$(date +%s)

@@ -32,6 +32,12 @@ pub enum Job {
     Guest,
     /// The regression programs
     Regression,
+    /// Some regression programs in a TD on the simulated host
+    Tdx,
+    /// All of them in a TD, on one and on two CPUs
+    TdxAll,
+    /// Debian's Linux in a TD on the simulated host: its own drivers get report and quote
+    TdxLinux,
     /// The short set of the hostile host's scenarios
     Hostile,
     /// All of the hostile host's scenarios
@@ -51,12 +57,13 @@ pub enum Job {
 }
 
 /// The jobs that have to pass, in order.
-const REQUIRED: [Job; 8] = [
+const REQUIRED: [Job; 9] = [
     Job::Check,
     Job::Host,
     Job::Fuzz,
     Job::Guest,
     Job::Regression,
+    Job::Tdx,
     Job::Hostile,
     Job::Reproducible,
     Job::Miri,
@@ -161,6 +168,18 @@ fn commands(workspace: &Workspace, job: Job) -> Result<Vec<Command>> {
                 "test", "--smp", "2", "--only", "process/", "--only", "signal/", "--only", "pipe/",
             ];
             vec![regression(&["test"]), regression(&on_two_cpus)]
+        }
+        Job::Tdx => {
+            let some = ["--only", "attest/", "--only", "process/", "--only", "signal/"];
+            vec![regression(&[&["test", "--cvm", "tdx", "--smp", "2"], &some[..]].concat())]
+        }
+        Job::TdxAll => vec![
+            regression(&["test", "--cvm", "tdx"]),
+            regression(&["test", "--cvm", "tdx", "--smp", "2"]),
+        ],
+        Job::TdxLinux => {
+            let kernel = ["test", "--kernel", "linux", "--cvm", "tdx", "--mem", "512"];
+            vec![regression(&[&kernel[..], &["--only", "attest/"]].concat())]
         }
         Job::Oracle => vec![regression(&["test", "--kernel", "linux"])],
         Job::Fuzz => {
