@@ -33,9 +33,16 @@ pub(crate) struct Info {
 
 impl Info {
     /// What must not be given to the allocator.
-    pub(crate) fn reserved(&self, kernel: Region) -> [Region; 2] {
+    ///
+    /// # Errors
+    /// When the initramfs is said to lie over the kernel.
+    pub(crate) fn reserved(&self, kernel: Region) -> Result<[Region; 2], &'static str> {
         let none = Region { start: kernel.start, end: kernel.start };
-        [kernel, self.initramfs.unwrap_or(none)]
+        let initramfs = self.initramfs.unwrap_or(none);
+        if initramfs.start < kernel.end && kernel.start < initramfs.end {
+            return Err("initramfs: over the kernel");
+        }
+        Ok([kernel, initramfs])
     }
 }
 
@@ -198,6 +205,10 @@ mod tests {
         assert_eq!(info.command_line, Some(Region { start: 0x300, end: 0x305 }));
         assert_eq!(info.initramfs, Some(Region { start: 0x2000, end: 0x2800 }));
         assert_eq!(info.memory.regions(), [Region { start: 0, end: 0x3000 }]);
+        assert!(info.reserved(Region { start: 0x1000, end: 0x2000 }).is_ok());
+        for kernel in [(0x1000, 0x2001), (0x2000, 0x2800), (0x2100, 0x2200), (0x27ff, 0x3000)] {
+            assert!(info.reserved(Region { start: kernel.0, end: kernel.1 }).is_err());
+        }
     }
 
     #[test]

@@ -76,10 +76,9 @@ extern "C" fn boot_main(start_info: u64, offset: u64) -> ! {
     }
     crate::log::init();
     cvm::enforce(info.memory.regions().last().map_or(0, |region| region.end));
+    let reserved = info.reserved(kernel_range(offset)).unwrap_or_else(|why| crate::fatal(why));
     // SAFETY: once, with the boot tables active, and a checked map.
-    let arena = unsafe {
-        mm::init(&info.memory, &info.pending, &info.reserved(kernel_range(offset)), offset)
-    };
+    let arena = unsafe { mm::init(&info.memory, &info.pending, &reserved, offset) };
     host::set_machine(&info.memory, info.ecam);
     if let Some(arena) = arena {
         // SAFETY: once, with what `mm` kept out of its maps.
