@@ -86,9 +86,9 @@ static void run(int number, char *line) {
     }
 }
 
-/* Linux has the attestation drivers as modules; there are none for Nacre. */
+/* Linux has the drivers of attestation and disks as modules; there are none for Nacre. */
 static void load_modules(void) {
-    static const char *const modules[] = {"configfs", "tsm", "tdx-guest"};
+    static const char *const modules[] = {"configfs", "tsm", "tdx-guest", "virtio_blk"};
     for (unsigned i = 0; i < sizeof modules / sizeof *modules; i++) {
         char path[64];
         snprintf(path, sizeof path, "/tests/modules/%s.ko", modules[i]);

@@ -15,7 +15,7 @@ use osdk::workspace::Workspace;
 use crate::kernel::{Kind, run};
 
 /// The folders that become suites, in the order in which they run.
-const SUITES: [&str; 12] = [
+const SUITES: [&str; 13] = [
     "process",
     "exec",
     "signal",
@@ -28,10 +28,15 @@ const SUITES: [&str; 12] = [
     "privilege",
     "memory",
     "attest",
+    "disk",
 ];
-/// Linux's modules for the suite `attest`, in the order in which they are loaded.
-const MODULES: [&str; 3] =
-    ["fs/configfs/configfs", "drivers/virt/coco/tsm", "drivers/virt/coco/tdx-guest/tdx-guest"];
+/// Linux's modules for the suites `attest` and `disk`, in the order in which they are loaded.
+const MODULES: [&str; 4] = [
+    "fs/configfs/configfs",
+    "drivers/virt/coco/tsm",
+    "drivers/virt/coco/tdx-guest/tdx-guest",
+    "drivers/block/virtio_blk",
+];
 /// The last ones: tests pass bad arguments on purpose.
 const FLAGS: [&str; 12] = [
     "-static",

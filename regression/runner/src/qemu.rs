@@ -174,6 +174,9 @@ fn machine(launch: &Launch<'_>, sockets: &Path) -> Result<Machine> {
     if !launch.append.contains("loglevel=") {
         machine.append("quiet loglevel=1");
     }
+    let disk = sockets.join("disk");
+    std::fs::write(&disk, disk_image())?;
+    machine.disks.push(disk);
     if launch.kernel.kind == Kind::Linux {
         machine.append("panic=-1 oops=panic random.trust_cpu=on");
     }
@@ -189,6 +192,22 @@ fn machine(launch: &Launch<'_>, sockets: &Path) -> Result<Machine> {
     }
     machine.append(launch.append);
     Ok(machine)
+}
+
+/// The disk of the suite `disk`: see there.
+fn disk_image() -> Vec<u8> {
+    let mut image: Vec<u8> = (0..4usize << 20).map(|at| (at / 512 + at % 512) as u8).collect();
+    let mut put = |at: usize, bytes: &[u8]| {
+        image.iter_mut().skip(at).zip(bytes).for_each(|(to, from)| *to = *from);
+    };
+    put(0, &[0; 512]);
+    for (at, start, len) in [(446, 64u32, 1024u32), (462, 2048, 2048)] {
+        put(at + 4, &[0x83]);
+        put(at + 8, &start.to_le_bytes());
+        put(at + 12, &len.to_le_bytes());
+    }
+    put(510, &[0x55, 0xaa]);
+    image
 }
 
 /// Accepts one connection on a new socket and sends its lines, then `last`.
