@@ -132,6 +132,11 @@ fn attack(workspace: &Workspace, args: &RunArgs) -> Result<ExitCode> {
                     let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
                     print_entry(done.len() + 1, total, &entry);
                     done.push((number, entry));
+                    // Written each time: a run that is cut short leaves what it has found.
+                    let so_far = done.iter().map(|(_, entry)| entry.clone()).collect();
+                    if let Err(error) = write_matrix(workspace, guest, so_far) {
+                        eprintln!("hostile: {error:#}");
+                    }
                 }
             });
         }
@@ -181,14 +186,20 @@ fn finish(workspace: &Workspace, guest: Guest, entries: Vec<Entry>) -> Result<Ex
         }
     }
     let (bad, good) = (failed.len(), entries.len() - failed.len());
-    let folder = workspace.target_dir().join("hostile");
-    let matrix = Matrix::merge(workspace, &folder, guest, entries)?;
-    let page = folder.join("matrix.html");
-    std::fs::write(&page, page::render(&matrix)).with_context(|| page.display().to_string())?;
+    let page = write_matrix(workspace, guest, entries)?;
     println!("\nmatrix: {} and matrix.json", page.display());
     println!("{good} passed, {bad} failed");
     // Linux is the measure beside us, not what is tested here.
     Ok(ExitCode::from(u8::from(bad > 0 && guest == Guest::Nacre)))
+}
+
+/// Writes the matrix with these entries; returns the page.
+fn write_matrix(workspace: &Workspace, guest: Guest, entries: Vec<Entry>) -> Result<PathBuf> {
+    let folder = workspace.target_dir().join("hostile");
+    let matrix = Matrix::merge(workspace, &folder, guest, entries)?;
+    let page = folder.join("matrix.html");
+    std::fs::write(&page, page::render(&matrix)).with_context(|| page.display().to_string())?;
+    Ok(page)
 }
 
 fn select(workspace: &Workspace, args: &RunArgs, guest: Guest) -> Result<Vec<Attack>> {

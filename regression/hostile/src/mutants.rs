@@ -107,6 +107,9 @@ fn one(workspace: &Workspace, scratch: &Path, tree: &Path, mutation: &Mutation) 
     let text = String::from_utf8_lossy(&output.stdout);
     let line = text.lines().find(|line| line.contains(&mutation.scenario)).unwrap_or("").trim();
     match output.status.code() {
+        Some(1) if line.contains("no verdict") || line.contains("the run itself failed") => {
+            Err(anyhow!("no verdict: {line}"))
+        }
         Some(1) => Ok(format!("noticed ({})", line.split_once("s  ").map_or(line, |(_, end)| end))),
         Some(0) => Err(anyhow!("{} passes all the same", mutation.scenario)),
         _ => Err(anyhow!("the runner failed: {}", String::from_utf8_lossy(&output.stderr).trim())),

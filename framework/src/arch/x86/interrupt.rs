@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::percpu::{self, local};
-use super::{apic, deadline, tlb};
+use super::{apic, deadline, stop, tlb};
 use crate::irq::{IrqError, IrqHandler, MsiVector};
 use crate::sync::Once;
 
@@ -62,7 +62,8 @@ pub(super) fn handle(vector: u8, from_user: bool) {
             apic::eoi();
             tlb::serve();
         }
-        apic::STOP => crate::cvm::halt(),
+        // The host may raise this vector too: only a stop that began counts.
+        apic::STOP if stop::has_begun() => crate::cvm::halt(),
         vector => on_device(vector),
     }
 }

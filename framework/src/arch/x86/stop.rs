@@ -20,6 +20,11 @@ pub(super) const STOPPED: u64 = 0x11;
 /// The CPU that stops the machine, plus one.
 static STOPPING: AtomicU32 = AtomicU32::new(0);
 
+/// Whether a CPU is stopping the machine.
+pub(super) fn has_begun() -> bool {
+    STOPPING.load(Ordering::Acquire) != 0
+}
+
 /// Turns this CPU off for good.
 pub(crate) fn halt() -> ! {
     loop {

@@ -21,6 +21,11 @@ impl State {
         self.action(rule).skip
     }
 
+    /// Whether a rule only looks at registers.
+    pub fn inspects(&self, rule: usize) -> bool {
+        self.action(rule).inspect
+    }
+
     /// Lies of the hand-over.
     pub fn lies(&self, rule: usize) -> Vec<String> {
         self.action(rule).boot

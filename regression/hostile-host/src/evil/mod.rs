@@ -200,6 +200,12 @@ impl Engine {
         let mut state = self.state();
         let facts = Facts::new(Event::Insn, pc, if ring == 3 { Ring::User } else { Ring::Kernel });
         let rule = *state.fire(cpu, &facts).first()?;
+        if state.inspects(rule) {
+            if self.oracles.inspect(cpu, pc) {
+                state.report(rule, &format!("registers inspected at {pc:#x}"));
+            }
+            return None;
+        }
         let injection = state.injection(cpu, rule);
         state.report(rule, &format!("{injection:x?} at {pc:#x}"));
         injection

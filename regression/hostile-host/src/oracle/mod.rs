@@ -5,7 +5,7 @@
 //! `double_accept` (a page accepted that was), `private_not_accepted` and `shared_to_private` (an access to a page that is not
 //! what the guest takes it for), `double_fetch` (a shared byte read twice before control was given away), `leak` (a secret in
 //! shared memory or in a register that the host sees), `register_exposed` (a register shown that the call does not need),
-//! `went_on` (anything but the last word after the last word), `log_replay` (the log does not lead to the registers).
+//! `register_kept` (what the host put into a register is still there behind the call), `went_on` (anything but the last word after the last word), `log_replay` (the log does not lead to the registers).
 
 mod measure;
 mod memory;
@@ -141,6 +141,21 @@ impl Oracles {
             }
             None => {}
         }
+    }
+
+    /// Behind a call of the host or module: at its return, no register may hold what they put there. Says whether `pc` is one.
+    pub fn inspect(&self, cpu: &Cpu, pc: u64) -> bool {
+        const RET: u8 = 0xc3;
+        let mut byte = [0];
+        if !cpu.read_virt(pc, &mut byte) || byte != [RET] {
+            return false;
+        }
+        let kept = registers::CLEARED.into_iter().find(|reg| cpu.get(*reg) != 0);
+        if let Some(reg) = kept {
+            let what = format!("{reg:?} is {:#x} behind a call", cpu.get(reg));
+            self.violation("register_kept", pc, 0, &what);
+        }
+        true
     }
 
     /// The workload gives the measurement log.

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Which registers a host call needs; all others that the host sees must be zero.
 
+use crate::ffi::Reg;
 use crate::tdx::tdcall::number::*;
 use crate::vmm::{VmCall, function};
+
+/// Registers that carry answers and belong to the callee: they must be zero when it returns.
+pub const CLEARED: [Reg; 9] =
+    [Reg::Rax, Reg::Rcx, Reg::Rdx, Reg::Rsi, Reg::Rdi, Reg::R8, Reg::R9, Reg::R10, Reg::R11];
 
 /// The first register that is shown without need.
 pub fn needless(call: &VmCall) -> Option<usize> {

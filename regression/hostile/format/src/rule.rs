@@ -219,6 +219,9 @@ pub struct Action {
     /// Takes the page of this address away from the guest (it becomes pending, its content is lost).
     #[serde(default)]
     pub remove: Option<String>,
+    /// At a return instruction: looks whether the registers that a call of the host or module could have set are cleared.
+    #[serde(default)]
+    pub inspect: bool,
     /// Lies at the hand-over, by name: see docs/scenarios.md.
     #[serde(default)]
     pub boot: Vec<String>,
