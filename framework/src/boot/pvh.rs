@@ -35,8 +35,11 @@ impl Info {
     /// What must not be given to the allocator.
     ///
     /// # Errors
-    /// When the initramfs is said to lie over the kernel.
+    /// When initramfs or pending RAM is said to lie over the kernel.
     pub(crate) fn reserved(&self, kernel: Region) -> Result<[Region; 2], &'static str> {
+        if self.pending.overlaps(kernel.start, kernel.end) {
+            return Err("PVH memory map: the kernel itself is said to be pending");
+        }
         let none = Region { start: kernel.start, end: kernel.start };
         let initramfs = self.initramfs.unwrap_or(none);
         if initramfs.start < kernel.end && kernel.start < initramfs.end {
@@ -241,6 +244,7 @@ mod tests {
         let tdx = parse(&fake, 0x100, Kind::Tdx).unwrap();
         assert_eq!(tdx.memory.regions().len(), 2);
         assert_eq!(tdx.pending.regions(), [Region { start: 0x3000, end: 0x4000 }]);
+        assert!(tdx.reserved(Region { start: 0x3000, end: 0x3100 }).is_err());
         fake.0[0x209] = 0x30;
         assert!(parse(&fake, 0x100, Kind::Tdx).is_err());
         fake.0[0x418] = 1;
