@@ -46,7 +46,7 @@ const STATUS: usize = 16;
 const NO_STATUS: u8 = 0xff;
 /// How often a lost interrupt is looked for.
 const LOOK_NS: u64 = 500_000_000;
-/// How long a request may take, unless the command line says otherwise.
+/// How long a request may take, unless the command line says otherwise (0: for ever).
 pub const TIMEOUT_NS: u64 = 30_000_000_000;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -224,20 +224,23 @@ impl Disk {
 
     /// Waits until `ready` gives something. A device that needs too long is shut off.
     fn wait<R>(&self, mut ready: impl FnMut() -> Option<R>) -> Result<R> {
-        let until = time::monotonic_ns() + self.timeout_ns;
+        // Counted in looks: a machine that stood still for hours accuses nobody.
+        let look_ns = LOOK_NS.min(self.timeout_ns.max(1));
+        let mut looks = self.timeout_ns / look_ns;
         loop {
-            let look = until.min(time::monotonic_ns() + LOOK_NS);
+            let look = time::monotonic_ns() + look_ns;
             let found = self.changed.wait(Wait::uninterruptible().deadline_ns(look), || {
                 if self.transport.is_fenced() { Some(None) } else { ready().map(Some) }
             });
             match found {
                 Ok(Some(found)) => return Ok(found),
                 Ok(None) => return err!(EIO, "the disk was shut off"),
-                Err(_) if time::monotonic_ns() >= until => {
-                    self.transport.fence("a request that does not end");
+                Err(_) if looks == 0 => self.transport.fence("a request that does not end"),
+                Err(_) => {
+                    // An interrupt may have got lost.
+                    self.service();
+                    looks -= 1;
                 }
-                // An interrupt may have got lost.
-                Err(_) => self.service(),
             }
         }
     }

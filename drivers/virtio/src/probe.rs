@@ -90,7 +90,11 @@ fn start(kind: Kind, function: &Function, devices: &mut Devices) -> Result<(), H
             interrupts(interrupt.clone())?;
             let features = transport.negotiate(blk::FEATURES)?;
             let seconds = boot::value("nacre.io_timeout").and_then(|word| word.parse::<u32>().ok());
-            let timeout = seconds.map_or(blk::TIMEOUT_NS, |s| u64::from(s) * 1_000_000_000);
+            let timeout = match seconds {
+                Some(0) => u64::MAX,
+                Some(seconds) => u64::from(seconds) * 1_000_000_000,
+                None => blk::TIMEOUT_NS,
+            };
             let disk = Disk::new(transport, features, Some(0), timeout)?;
             let _ = interrupt.0.set(disk.clone());
             let geometry = disk.geometry();
