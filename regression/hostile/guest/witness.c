@@ -310,14 +310,13 @@ static int victim_instructions(long rounds) {
         TRY("rdmsr");
         TRY("wrmsr");
         TRY("hlt");
-        TRY("wbinvd");
         TRY(".byte 0x66, 0x0f, 0x01, 0xcc"); /* tdcall */
         TRY("int $20");
         TRY("int $2");
         TRY("cli");
         TRY("mov %%cr0, %%rax");
     }
-    printf("%d of %ld\n", signals, rounds * 11);
+    printf("%d of %ld\n", signals, rounds * 10);
     return 0;
 }
 

@@ -51,14 +51,11 @@ pub fn tell(cpu: &Cpu, lie: &str, random: &mut dyn FnMut() -> u64) -> Result<(),
     }
 }
 
-/// From where to where the firmware's ACPI tables are.
+/// From where to where the table of CPUs is.
 pub fn acpi_area(cpu: &Cpu) -> Option<(u64, u64)> {
     let start = cpu.get(Reg::Rbx) & 0xffff_ffff;
-    let tables = Tables::find(cpu, start).ok()?;
-    let all = || tables.list.iter().map(|(at, _)| *at).chain([tables.xsdt]);
-    let first = all().min()?;
-    let last = all().max()?;
-    Some((first, last + read(cpu, last + 4, 4)))
+    let madt = Tables::find(cpu, start).ok()?.get(b"APIC").ok()?;
+    Some((madt, madt + read(cpu, madt + 4, 4)))
 }
 
 fn read_map(cpu: &Cpu, start: u64) -> Vec<Entry> {
