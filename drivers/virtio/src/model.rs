@@ -87,6 +87,8 @@ pub struct Model {
     config: Vec<u8>,
     state: Mutex<State>,
     serve: Mutex<Serve>,
+    /// Held while requests are served: notifications come from several CPUs at once.
+    at_work: Mutex<()>,
     interrupt: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
@@ -112,6 +114,7 @@ impl Model {
             config: config.to_vec(),
             state: Mutex::new(state),
             serve: Mutex::new(serve),
+            at_work: Mutex::new(()),
             interrupt: OnceLock::new(),
         })
     }
@@ -153,6 +156,7 @@ impl Model {
 
     /// Serves what the driver has made available in a queue.
     fn notified(&self, index: u16) {
+        let at_work = lock(&self.at_work);
         let (mut queue, lie) = {
             let state = lock(&self.state);
             let Some(queue) = state.queues.get(usize::from(index)) else { return };
@@ -181,6 +185,7 @@ impl Model {
         if let Some(slot) = lock(&self.state).queues.get_mut(usize::from(index)) {
             (slot.seen, slot.used) = (queue.seen, queue.used);
         }
+        drop(at_work);
         if let Some(interrupt) = self.interrupt.get() {
             interrupt();
         }

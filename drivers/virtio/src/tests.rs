@@ -19,6 +19,8 @@ use crate::queue::{Direction, Segment, SplitQueue};
 use crate::rng::HostEntropy;
 
 const SECTORS: u64 = 1024;
+/// Long enough for an honest model on a busy machine.
+const TIMEOUT_NS: u64 = 2_000_000_000;
 const OFFERED: u64 = FEATURES & !(1 << 5) | 3 << 32;
 
 type Content = Arc<Mutex<Vec<u8>>>;
@@ -35,7 +37,7 @@ fn model_of(content: &Content, lie: Lie) -> Arc<Model> {
 fn start(model: &Arc<Model>) -> Result<Arc<Disk>, HostFault> {
     let transport = model.transport("virtio-blk");
     let features = transport.negotiate(FEATURES)?;
-    let disk = Disk::new(transport, features, Some(0), 50_000_000)?;
+    let disk = Disk::new(transport, features, Some(0), TIMEOUT_NS)?;
     let handler = disk.clone();
     model.on_interrupt(move || handler.service());
     Ok(disk)
