@@ -3,6 +3,7 @@
 
 use std::env;
 use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -140,7 +141,7 @@ fn run_job(workspace: &Workspace, job: Job) -> Result<Count> {
 
 fn commands(workspace: &Workspace, job: Job) -> Result<Vec<Command>> {
     let osdk = |args: &[&str]| -> Result<Command> {
-        let mut command = Command::new(env::current_exe()?);
+        let mut command = Command::new(own_program()?);
         command.args(args).current_dir(workspace.root());
         Ok(command)
     };
@@ -189,6 +190,14 @@ fn commands(workspace: &Workspace, job: Job) -> Result<Vec<Command>> {
         Job::Reproducible => vec![osdk(&["reproducible"])?],
         Job::Miri => vec![miri(workspace)],
     })
+}
+
+/// Where this program lies. The job of the host tests may have put a new build in its
+/// place, and then Linux marks the path.
+fn own_program() -> Result<PathBuf> {
+    let path = env::current_exe()?;
+    let name = path.to_string_lossy();
+    Ok(name.strip_suffix(" (deleted)").map_or_else(|| path.clone(), PathBuf::from))
 }
 
 /// A command of the nightly toolchain, without what Cargo of the pinned one has set.
