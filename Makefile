@@ -4,7 +4,7 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 OSDK := cargo osdk
 
-.PHONY: help setup run test check ci miri oracle tdx tdx-linux fuzz fuzz-syscalls reproducible census doc clean
+.PHONY: help setup run test check ci miri oracle tdx tdx-linux fuzz fuzz-syscalls hostile disk hostile-linux mutants reproducible census doc clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,7 +45,10 @@ fuzz-syscalls: setup ## two million random system calls, three seeds
 	@$(OSDK) ci fuzz-syscalls
 
 hostile: setup ## attacks by a simulated hostile host on a TDX guest; writes the matrix
-	@$(OSDK) ci hostile-all
+	@$(OSDK) ci hostile-all disk-all
+
+disk: setup ## a vhost-user disk that replays, swaps, tears, over-reports, completes twice: to a TD and to a plain machine
+	@$(OSDK) ci disk-all
 
 hostile-linux: setup ## the same attacks on Debian's stock Linux, for comparison
 	@tools/setup.sh oracle

@@ -45,6 +45,10 @@ pub enum Job {
     HostileAll,
     /// The same attacks on stock Linux
     HostileLinux,
+    /// A disk that lies, to a TD: a lie of each kind
+    Disk,
+    /// All its lies, to a TD and to a plain machine
+    DiskAll,
     /// Kernels with a check broken, each of which a scenario must notice
     Mutants,
     /// Two clones build the same kernel
@@ -58,7 +62,7 @@ pub enum Job {
 }
 
 /// The jobs that have to pass, in order.
-const REQUIRED: [Job; 9] = [
+const REQUIRED: [Job; 10] = [
     Job::Check,
     Job::Host,
     Job::Fuzz,
@@ -66,6 +70,7 @@ const REQUIRED: [Job; 9] = [
     Job::Regression,
     Job::Tdx,
     Job::Hostile,
+    Job::Disk,
     Job::Reproducible,
     Job::Miri,
 ];
@@ -155,6 +160,9 @@ fn commands(workspace: &Workspace, job: Job) -> Result<Vec<Command>> {
     };
     let hostile =
         |args: &[&str]| cargo(&[&["run", "--quiet", "--package", "hostile", "--"], args].concat());
+    let disk = |args: &[&str]| {
+        cargo(&[&["run", "--quiet", "--package", "evil-disk", "--"], args].concat())
+    };
     let fuzz = |seed| regression(&["fuzz", "--calls", "2000000", "--seed", seed, "--smp", "2"]);
     Ok(match job {
         Job::Check => vec![osdk(&["check"])?],
@@ -162,6 +170,8 @@ fn commands(workspace: &Workspace, job: Job) -> Result<Vec<Command>> {
         Job::Hostile => vec![hostile(&["--short"])],
         Job::HostileAll => vec![hostile(&[])],
         Job::HostileLinux => vec![hostile(&["--guest", "linux"])],
+        Job::Disk => vec![disk(&["--cvm", "tdx", "--short"])],
+        Job::DiskAll => vec![disk(&["--cvm", "tdx"]), disk(&[])],
         Job::Mutants => vec![hostile(&["mutants"])],
         Job::Guest => vec![osdk(&["test", "--smp", "2"])?],
         Job::Regression => {

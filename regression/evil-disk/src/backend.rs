@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The disk: a vhost-user block device with one queue that lies from its n-th request on.
+//! The disk: a vhost-user block device with one queue that lies from a certain request on.
 //!
-//! It writes the used ring by itself, as no honest library would let it lie there.
+//! It writes the used ring by itself, as no honest library would let it lie there. It remembers each page that it was
+//! pointed to, and looks there for a secret of the guest's.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io;
 
 use clap::ValueEnum;
@@ -12,12 +15,13 @@ use virtio_queue::QueueT;
 use vm_memory::{Bytes, GuestAddress, GuestAddressSpace, GuestMemoryAtomic, GuestMemoryMmap};
 use vmm_sys_util::epoll::EventSet;
 
-const SECTOR: usize = 512;
-/// The disk's size, in sectors.
-pub(crate) const SECTORS: u64 = 8192;
+use crate::content::{self, SECTOR, SECTORS, TRIGGER};
 
-/// VERSION_1, the protocol's own feature, FLUSH.
-const FEATURES: u64 = 1 << 32 | 1 << 30 | 1 << 9;
+/// ACCESS_PLATFORM, VERSION_1, the protocol's own feature, FLUSH.
+const FEATURES: u64 = 3 << 32 | 1 << 30 | 1 << 9;
+const PAGE: u64 = 4096;
+/// What each word of the secret has, by `witness victim secret`.
+const MARK: [u8; 6] = [0xe7, 0xc7, 0x5e, 0xe7, 0xc7, 0x5e];
 
 /// What the disk lies about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -28,7 +32,7 @@ pub(crate) enum Lie {
     Replay,
     /// Gives another sector's content.
     Swap,
-    /// Gives half of the content.
+    /// Gives blocks of which only half was ever written.
     Tear,
     /// Says that it wrote more than there was room for.
     OverReport,
@@ -53,18 +57,14 @@ pub(crate) enum Lie {
 /// The disk.
 pub(crate) struct EvilDisk {
     lie: Lie,
-    /// Honest requests before the first lie.
-    honest: u32,
+    is_lying: bool,
     content: Vec<u8>,
     original: Vec<u8>,
     memory: Option<GuestMemoryAtomic<GuestMemoryMmap>>,
+    /// Pages that the guest has shown.
+    pages: BTreeSet<u64>,
     seen: u16,
     used: u16,
-}
-
-/// A disk of which every byte says in which sector it is.
-fn fresh() -> Vec<u8> {
-    (0..SECTORS as usize * SECTOR).map(|at| (at / SECTOR * 31 + 7) as u8).collect()
 }
 
 fn broken(error: impl std::fmt::Display) -> io::Error {
@@ -72,17 +72,26 @@ fn broken(error: impl std::fmt::Display) -> io::Error {
 }
 
 impl EvilDisk {
-    pub(crate) fn new(lie: Lie, honest: u32) -> Self {
-        let (content, original) = (fresh(), fresh());
-        Self { lie, honest, content, original, memory: None, seen: 0, used: 0 }
+    pub(crate) fn new(lie: Lie) -> Self {
+        let (content, original) = (content::original(), content::original());
+        let (memory, pages) = (None, BTreeSet::new());
+        Self { lie, is_lying: false, content, original, memory, pages, seen: 0, used: 0 }
     }
 
-    fn lie_now(&mut self) -> Lie {
-        if self.honest > 0 {
-            self.honest -= 1;
-            return Lie::None;
-        }
-        self.lie
+    /// Whether it was ever asked for anything while it lied.
+    pub(crate) fn has_lied(&self) -> bool {
+        self.is_lying
+    }
+
+    /// Where the guest's secret is, if it is in a page that the guest has shown.
+    pub(crate) fn find_secret(&self) -> Option<u64> {
+        let memory = self.memory.as_ref()?.memory();
+        find(&memory, &self.pages)
+    }
+
+    fn show(&mut self, at: u64, len: usize) {
+        let end = at.saturating_add(len as u64);
+        self.pages.extend((at & !(PAGE - 1)..end).step_by(PAGE as usize));
     }
 
     /// Serves a request from `request` with `room` bytes for data; gives data and status.
@@ -92,20 +101,22 @@ impl EvilDisk {
             bytes.map_or(u64::MAX, u64::from_le_bytes)
         };
         let (kind, sector) = (number(0) as u32, number(8));
+        let asked = sector..sector.saturating_add((room / SECTOR) as u64);
+        self.is_lying |= kind == 0 && asked.contains(&TRIGGER);
         let sector = if lie == Lie::Swap && kind == 0 { (sector + 1) % SECTORS } else { sector };
         let start = (sector as usize).saturating_mul(SECTOR);
         let written = request.get(16..).unwrap_or_default();
         match kind {
             0 => {
-                let source = if lie == Lie::Replay { &self.original } else { &self.content };
-                let Some(part) = source.get(start..start.saturating_add(room)) else {
-                    return (vec![0; room], 1);
+                let source = match lie {
+                    Lie::Replay => Cow::from(&self.original),
+                    Lie::Tear => Cow::from(content::torn(&self.original, &self.content)),
+                    _ => Cow::from(&self.content),
                 };
-                let mut data = part.to_vec();
-                if lie == Lie::Tear {
-                    data.iter_mut().skip(room / 2).for_each(|byte| *byte = 0);
+                match source.get(start..start.saturating_add(room)) {
+                    Some(part) => (part.to_vec(), 0),
+                    None => (vec![0; room], 1),
                 }
-                (data, 0)
             }
             1 => match self.content.get_mut(start..start.saturating_add(written.len())) {
                 Some(part) => {
@@ -137,6 +148,7 @@ impl EvilDisk {
             let bits = u128::from_le_bytes(bytes);
             let (addr, len) = (GuestAddress(bits as u64), (bits >> 64) as u32 as usize);
             let flags = (bits >> 96) as u16;
+            self.show(addr.0, len);
             if flags & 2 == 0 {
                 let mut data = vec![0; len.min(1 << 20)];
                 memory.read_slice(&mut data, addr).map_err(broken)?;
@@ -171,6 +183,9 @@ impl EvilDisk {
             let queue = state.get_queue();
             (queue.desc_table(), queue.avail_ring(), queue.used_ring(), queue.size().max(1))
         };
+        for ring in [table, avail, used] {
+            self.show(ring, usize::from(size) * 8);
+        }
         loop {
             let announced: u16 = memory.read_obj(GuestAddress(avail + 2)).map_err(broken)?;
             if announced == self.seen {
@@ -179,7 +194,7 @@ impl EvilDisk {
             let slot = avail + 4 + 2 * u64::from(self.seen % size);
             let head: u16 = memory.read_obj(GuestAddress(slot)).map_err(broken)?;
             self.seen = self.seen.wrapping_add(1);
-            let lie = self.lie_now();
+            let lie = if self.is_lying { self.lie } else { Lie::None };
             let written = self.chain(&memory, table, head, lie)?;
             if lie == Lie::Never {
                 continue;
@@ -226,7 +241,10 @@ impl VhostUserBackendMut for EvilDisk {
     }
 
     fn protocol_features(&self) -> VhostUserProtocolFeatures {
+        // QEMU wants the other two of a device with ACCESS_PLATFORM, and uses neither without an IOMMU.
         VhostUserProtocolFeatures::CONFIG
+            | VhostUserProtocolFeatures::REPLY_ACK
+            | VhostUserProtocolFeatures::BACKEND_REQ
     }
 
     fn set_event_idx(&mut self, _enabled: bool) {}
@@ -255,5 +273,29 @@ impl VhostUserBackendMut for EvilDisk {
             Some(vring) => self.serve_queue(vring),
             None => Ok(()),
         }
+    }
+}
+
+/// Looks for the secret in these pages.
+fn find(memory: &GuestMemoryMmap, pages: &BTreeSet<u64>) -> Option<u64> {
+    let mut bytes = [0; PAGE as usize];
+    pages.iter().find_map(|page| {
+        memory.read_slice(&mut bytes, GuestAddress(*page)).ok()?;
+        let at = bytes.windows(MARK.len()).position(|window| window == MARK)?;
+        Some(page + at as u64)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_in_a_page_that_was_shown_is_found() {
+        let memory = GuestMemoryMmap::from_ranges(&[(GuestAddress(0), 4 << 12)]).unwrap();
+        let word = 0x5ec7_e75e_c7e7u64 << 16 | 5;
+        memory.write_obj(word, GuestAddress(0x2010)).unwrap();
+        assert_eq!(find(&memory, &BTreeSet::from([0x1000, 0x3000])), None);
+        assert_eq!(find(&memory, &BTreeSet::from([0x1000, 0x2000])), Some(0x2012));
     }
 }
