@@ -6,13 +6,13 @@
 
 use core::arch::asm;
 use core::arch::x86_64::{_mm_lfence, _rdtsc};
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use super::{cpuid, port};
 use crate::cvm;
 
 /// The counter at the begin of time; before that, it is always 0.
-static BASE: AtomicU64 = AtomicU64::new(u64::MAX);
+static BASE: AtomicU64 = AtomicU64::new(1 << 63);
 static KHZ: AtomicU64 = AtomicU64::new(1_000_000);
 /// Nanoseconds = ticks * MULT >> 32.
 static MULT: AtomicU64 = AtomicU64::new(1 << 32);
@@ -23,24 +23,24 @@ pub(super) fn ticks() -> u64 {
     unsafe { _rdtsc() }
 }
 
-/// The latest time that anybody was told, in a CVM.
-static LATEST: AtomicU64 = AtomicU64::new(0);
+/// The latest ticks that anybody was told, in a CVM.
+static LATEST: AtomicI64 = AtomicI64::new(0);
 
-/// The counter, which never goes back in a CVM either, whatever it shows.
+/// Ticks since the begin of time. In a CVM they never go back, whatever the counter
+/// shows: a step back is no time, even past zero, where the counter seems huge.
 #[inline]
-fn guarded_ticks() -> u64 {
-    let ticks = ticks();
+fn elapsed() -> u64 {
+    let since = ticks().wrapping_sub(BASE.load(Ordering::Relaxed)).cast_signed().max(0);
     if cvm::is_confidential() {
-        LATEST.fetch_max(ticks, Ordering::Relaxed).max(ticks)
+        LATEST.fetch_max(since, Ordering::Relaxed).max(since).cast_unsigned()
     } else {
-        ticks
+        since.cast_unsigned()
     }
 }
 
 #[inline]
 pub(crate) fn monotonic_ns() -> u64 {
-    let ticks = guarded_ticks().saturating_sub(BASE.load(Ordering::Relaxed));
-    ((u128::from(ticks) * u128::from(MULT.load(Ordering::Relaxed))) >> 32) as u64
+    ((u128::from(elapsed()) * u128::from(MULT.load(Ordering::Relaxed))) >> 32) as u64
 }
 
 pub(crate) fn tsc_khz() -> u64 {
