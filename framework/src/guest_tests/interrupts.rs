@@ -1,9 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Vectors that nobody asked for, at any point of a program or of the kernel.
 
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicU32, Ordering};
+
 use super::program;
+use crate::irq::IrqHandler;
 use crate::user::ReturnReason;
 use crate::{arch, check, irq};
+
+/// An interrupt that wants a switch of tasks, and has the next one wait already.
+struct Storm {
+    vector: AtomicU32,
+    left: AtomicU32,
+}
+
+impl IrqHandler for Storm {
+    fn handle(&self) {
+        if self.left.fetch_sub(1, Ordering::Relaxed) > 1 {
+            arch::want_switch();
+            arch::interrupt_self_soon(self.vector.load(Ordering::Relaxed) as u8);
+        }
+    }
+}
 
 crate::kernel_test! {
     fn unknown_vectors_are_dropped_and_counted() {
@@ -18,6 +37,16 @@ crate::kernel_test! {
         let before = arch::nmis();
         arch::nmi_self();
         check!(arch::nmis() == before + 1);
+    }
+
+    fn a_storm_of_interrupts_does_not_fill_the_stack() {
+        let storm = Arc::new(Storm { vector: AtomicU32::new(0), left: AtomicU32::new(5000) });
+        let Ok(vector) = irq::msi(storm.clone()) else { return Err("no vector") };
+        storm.vector.store(vector.data, Ordering::Relaxed);
+        arch::interrupt_self_soon(vector.data as u8);
+        while storm.left.load(Ordering::Relaxed) > 0 {
+            core::hint::spin_loop();
+        }
     }
 
     fn a_spurious_interrupt_changes_no_register_of_a_program() {

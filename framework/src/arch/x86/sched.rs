@@ -79,6 +79,13 @@ pub(super) fn preempt() {
     }
 }
 
+/// The same at the end of an interrupt. They stay off until the interrupted code goes
+/// on: else each of a storm's interrupts could come on top of the last, up to the end
+/// of the stack.
+pub(super) fn preempt_in_interrupt() {
+    schedule(true);
+}
+
 pub(crate) fn yield_now() {
     let irq = irq_save();
     if let Some(policy) = scheduler() {

@@ -29,6 +29,11 @@ pub(crate) fn interrupt_self_soon(vector: u8) {
     super::irq_restore(irq);
 }
 
+/// Wants another task to run on this CPU.
+pub(crate) fn want_switch() {
+    super::percpu::set_need_resched();
+}
+
 /// Sends this CPU an NMI; returns when it has been handled.
 pub(crate) fn nmi_self() {
     let irq = super::irq_save();

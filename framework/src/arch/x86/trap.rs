@@ -3,8 +3,7 @@
 
 use core::arch::{asm, global_asm};
 
-use super::percpu::{self, irq_off};
-use super::{gdt, interrupt, sched, stop, user};
+use super::{gdt, interrupt, percpu, sched, stop, user};
 use crate::user::UserRegs;
 use crate::{cvm, mm};
 
@@ -79,9 +78,7 @@ extern "C" fn trap_from_kernel(frame: &mut UserRegs) {
     if frame.vector >= 32 {
         interrupt::handle(frame.vector as u8, false);
         if percpu::should_preempt() && frame.rflags & 0x200 != 0 {
-            percpu::irq_on();
-            sched::preempt();
-            irq_off();
+            sched::preempt_in_interrupt();
         }
         return;
     }
