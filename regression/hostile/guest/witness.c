@@ -251,7 +251,8 @@ static int victim_random(long rounds) {
 
 /* CPUID in ring 3: leaves that the TDX module answers must not change, those of the host may not lead to anything. */
 static int victim_cpuid(long rounds) {
-    static const uint32_t leaves[] = {0, 1, 2, 4, 7, 0xb, 0x15, 0x16, 0x21, 0x80000000, 0x80000001, 0x80000008};
+    static const uint32_t leaves[] = {0,    1,    2,          4,          7,          0xb,        0x15,       0x16,
+                                      0x21, 0x22, 0x40000000, 0x40000001, 0x40000010, 0x80000000, 0x80000001, 0x80000008};
     uint32_t first[sizeof leaves / 4][4];
     mark("victim");
     for (long i = 0; i <= rounds; i++) {

@@ -46,7 +46,9 @@ pub(crate) use sched::{
 pub(crate) use serial::{Control, early_console_write};
 pub(crate) use stop::{halt, power_off, restart, stop, stop_with};
 #[cfg(feature = "ktest")]
-pub(crate) use tests::{interrupt_self, interrupt_self_soon, nmi_self, nmis, run_kernel_tests, want_switch};
+pub(crate) use tests::{
+    interrupt_self, interrupt_self_soon, nmi_self, nmis, run_kernel_tests, want_switch,
+};
 pub(crate) use tlb::flush_tlb_others;
 pub(crate) use tsc::{hardware_seed, monotonic_ns, tsc_khz};
 pub(crate) use user::run_user;
