@@ -35,6 +35,8 @@ pub(crate) struct Evidence {
     pub(crate) broken: Vec<String>,
     /// The console, for Linux's last words and for people.
     pub(crate) console: String,
+    /// Where each CPU was when the time was over.
+    pub(crate) stuck: Vec<String>,
     /// How long it took.
     pub(crate) time: Duration,
 }
@@ -54,6 +56,7 @@ impl Evidence {
             counts: None,
             broken: Vec::new(),
             console,
+            stuck: Vec::new(),
             time,
         };
         for line in events.lines().filter(|line| !line.trim().is_empty()) {

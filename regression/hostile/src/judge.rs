@@ -44,7 +44,7 @@ enum Happened {
     Stop(String),
     Error(String),
     Wrong(String),
-    Hang,
+    Hang(String),
     TripleFault,
     Broken(String),
 }
@@ -109,7 +109,7 @@ fn happened(scenario: &Scenario, expect: &Expect, guest: Guest, evidence: &Evide
         return if clean { Happened::Error(text) } else { Happened::Wrong(text) };
     }
     match &evidence.ending {
-        Ending::TimedOut => Happened::Hang,
+        Ending::TimedOut => Happened::Hang(evidence.stuck.join(", ")),
         Ending::TripleFault => Happened::TripleFault,
         Ending::QemuFailed(text) => Happened::Broken(format!("QEMU failed: {}", clip(text))),
         other => Happened::Broken(format!("it ended without a result: {other:?}")),
@@ -132,7 +132,12 @@ fn compare(expect: &Expect, guest: Guest, happened: Happened) -> Verdict {
             Verdict::safe("error", format!("clean error: {text}"))
         }
         Happened::Error(text) | Happened::Wrong(text) => Verdict::unsafe_("wrong result", text),
-        Happened::Hang => Verdict::unsafe_("hang", "no result in the time given"),
+        Happened::Hang(at) if at.is_empty() => {
+            Verdict::unsafe_("hang", "no result in the time given")
+        }
+        Happened::Hang(at) => {
+            Verdict::unsafe_("hang", format!("no result in the time given, still in {at}"))
+        }
         Happened::TripleFault => Verdict::unsafe_("triple fault", "triple fault or silent reset"),
         Happened::Broken(text) => Verdict::broken(text),
     }

@@ -14,6 +14,7 @@ mod judge;
 mod matrix;
 mod mutants;
 mod page;
+mod probe;
 mod run;
 mod suite;
 
@@ -86,6 +87,25 @@ struct RunArgs {
     /// Print the guest's console and the plugin's events of each run.
     #[arg(long, short)]
     verbose: bool,
+}
+
+impl RunArgs {
+    /// One scenario on Nacre, as it is.
+    fn only(name: &str, verbose: bool) -> Self {
+        let (only, name) = (Vec::new(), Some(name.to_owned()));
+        let (run, seed, kernel) = (None, None, None);
+        Self {
+            guest: GuestArg::Nacre,
+            only,
+            name,
+            run,
+            seed,
+            short: false,
+            jobs: 1,
+            kernel,
+            verbose,
+        }
+    }
 }
 
 fn main() -> ExitCode {

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use hostile_format::Guest;
+use hostile_format::{Guest, Symbols};
 use osdk::cvm::Host;
 use osdk::guest::{Console, Guest as Running};
 use osdk::machine::Machine;
 
 use crate::evidence::Evidence;
 use crate::guest::{Kit, write_disk};
+use crate::probe::Probe;
 use crate::suite::Attack;
 
 /// Runs `attack` and gathers what it left behind.
@@ -31,18 +32,26 @@ pub(crate) fn run(
     for file in [&events, &console] {
         fs::write(file, b"").with_context(|| file.display().to_string())?;
     }
-    let machine = machine(kit, attack, number, seed, folder.path(), &events, &console)?;
-    let begin = Instant::now();
+    let mut machine = machine(kit, attack, number, seed, folder.path(), &events, &console)?;
     let limit = Duration::from_secs(attack.scenario.timeout * slowness(kit.guest()));
+    let probe = Probe::new(&mut machine, folder.path(), limit);
+    let begin = Instant::now();
     let ending = Running::start(&machine, Console::Elsewhere)?.wait(Some(limit), |_| ())?;
     let time = begin.elapsed();
+    let stuck = probe.addresses();
     let said = fs::read(&console).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())?;
     let lines = fs::read_to_string(&events).with_context(|| events.display().to_string())?;
     if is_verbose {
         print!("{said}\n{lines}");
         println!("ending: {ending:?}");
     }
-    Ok(Evidence::read(&lines, said, ending, time))
+    let mut evidence = Evidence::read(&lines, said, ending, time);
+    if !stuck.is_empty() {
+        let symbols = Symbols::read(&fs::read(&kit.kernel)?);
+        let name = |at: &u64| symbols.name(*at).unwrap_or_else(|| format!("{at:#x}"));
+        evidence.stuck = stuck.iter().map(name).collect();
+    }
+    Ok(evidence)
 }
 
 /// Linux boots several times as long.

@@ -26,6 +26,15 @@ impl Symbols {
         start.checked_add(size)
     }
 
+    /// The symbol that `address` is in; one of assembly has no length, and goes as far as the next.
+    pub fn name(&self, address: u64) -> Option<String> {
+        let has = |start: u64, len: u64| {
+            start <= address && (len == 0 || address - start < len) && start >> 63 == address >> 63
+        };
+        let around = self.by_name.iter().filter(|(_, (start, len))| has(*start, *len));
+        around.max_by_key(|(_, (start, _))| *start).map(|(name, _)| plain(name))
+    }
+
     fn find(&self, name: &str) -> Option<(u64, u64)> {
         if let Some(found) = self.by_name.get(name) {
             return Some(*found);
@@ -38,6 +47,20 @@ impl Symbols {
             _ => None,
         }
     }
+}
+
+/// The path of a mangled name, without its hash: `_ZN4acpi4cpus17h…E` is `acpi::cpus`. Any other name stays as it is.
+fn plain(name: &str) -> String {
+    let Some(mut rest) = name.strip_prefix("_ZN") else { return name.to_owned() };
+    let mut parts = Vec::new();
+    while let Some(digits) = rest.find(|digit: char| !digit.is_ascii_digit()).filter(|at| *at > 0) {
+        let (number, tail) = rest.split_at(digits);
+        let Some((part, tail)) = tail.split_at_checked(number.parse().unwrap_or(0)) else { break };
+        parts.push(part);
+        rest = tail;
+    }
+    parts.pop_if(|last| last.len() == 17 && last.starts_with('h'));
+    parts.join("::")
 }
 
 fn field(bytes: &[u8], at: u64, len: usize) -> Option<u64> {
@@ -83,6 +106,15 @@ mod tests {
         let start = symbols.address("main").unwrap();
         assert!(symbols.address("main.end").unwrap() > start);
         assert_eq!(symbols.address("no_such_symbol"), None);
+        assert_eq!(symbols.name(start + 1).as_deref(), Some("main"));
+        assert_eq!(symbols.name(u64::MAX), None);
+    }
+
+    #[test]
+    fn mangled_names_are_made_plain() {
+        let mangled = "_ZN9framework4boot4acpi4cpus17ha376719b9588183eE";
+        assert_eq!(plain(mangled), "framework::boot::acpi::cpus");
+        assert_eq!(plain("syscall_entry"), "syscall_entry");
     }
 
     #[test]
