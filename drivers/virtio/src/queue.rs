@@ -48,9 +48,10 @@ pub struct Used {
 }
 
 /// What is known of a request that the device has.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 struct Request {
-    descriptors: Vec<u16>,
+    /// How many descriptors it has, and how many bytes the device may write.
+    descriptors: u16,
     writable: u32,
 }
 
@@ -60,7 +61,11 @@ pub struct SplitQueue {
     rings: SharedBuf,
     avail: usize,
     used: usize,
-    free: Vec<u16>,
+    /// For each descriptor the next one, of its request or of the free ones; the
+    /// device sees only a copy.
+    next: Vec<u16>,
+    first_free: u16,
+    free: u16,
     /// What the device has, by the first descriptor.
     requests: Vec<Option<Request>>,
     outstanding: u16,
@@ -81,11 +86,11 @@ impl SplitQueue {
         // Entries of the used ring come behind four bytes: each is a word aligned to 8.
         let used = (avail + 6 + 2 * count).next_multiple_of(8) + 4;
         let rings = SharedBuf::new(used + 4 + 8 * count + 2)?;
-        let mut free = Vec::new();
+        let mut next = Vec::new();
         let mut requests = Vec::new();
-        free.try_reserve_exact(count).map_err(|_| NoMemory)?;
+        next.try_reserve_exact(count).map_err(|_| NoMemory)?;
         requests.try_reserve_exact(count).map_err(|_| NoMemory)?;
-        free.extend((0..size).rev());
+        next.extend(1..=size);
         requests.resize(count, None);
         let (outstanding, avail_index, used_index, announced) = (0, 0, 0, 0);
         Ok(Self {
@@ -93,7 +98,9 @@ impl SplitQueue {
             rings,
             avail,
             used,
-            free,
+            next,
+            first_free: 0,
+            free: size,
             requests,
             outstanding,
             avail_index,
@@ -126,32 +133,43 @@ impl SplitQueue {
     /// Gives a request to the device: its number, or `None` when the queue is full.
     /// The device is to be notified then.
     pub fn submit(&mut self, segments: &[Segment]) -> Option<u16> {
-        let first_free = self.free.len().checked_sub(segments.len())?;
-        let mut writable = 0u32;
-        let mut descriptors = Vec::new();
-        descriptors.try_reserve_exact(segments.len()).ok()?;
-        descriptors.extend(self.free.get(first_free..)?.iter().rev());
-        let head = *descriptors.first()?;
-        let nexts = descriptors.iter().skip(1).map(Some).chain([None]);
-        for ((segment, number), next) in segments.iter().zip(&descriptors).zip(nexts) {
-            let mut flags = next.map_or(0, |next| NEXT | u64::from(*next) << 16);
+        let count = u16::try_from(segments.len()).ok().filter(|count| *count > 0)?;
+        let left = self.free.checked_sub(count)?;
+        let head = self.first_free;
+        let (mut at, mut writable) = (head, 0u32);
+        for (n, segment) in (1..=count).zip(segments) {
+            let next = *self.next.get(usize::from(at))?;
+            let mut flags = if n < count { NEXT | u64::from(next) << 16 } else { 0 };
             if segment.direction == Direction::FromDevice {
                 flags |= WRITE;
                 writable = writable.checked_add(segment.len)?;
             }
-            let at = usize::from(*number) * DESCRIPTOR;
-            self.rings.store_u64(at, segment.addr).ok()?;
-            self.rings.store_u64(at + 8, u64::from(segment.len) | flags << 32).ok()?;
+            let place = usize::from(at) * DESCRIPTOR;
+            self.rings.store_u64(place, segment.addr).ok()?;
+            self.rings.store_u64(place + 8, u64::from(segment.len) | flags << 32).ok()?;
+            at = next;
         }
-        let slot = self.requests.get_mut(usize::from(head))?;
-        self.free.truncate(first_free);
-        *slot = Some(Request { descriptors, writable });
+        *self.requests.get_mut(usize::from(head))? = Some(Request { descriptors: count, writable });
+        (self.first_free, self.free) = (at, left);
         let place = usize::from(self.avail_index % self.size) * 2;
         self.avail_index = self.avail_index.wrapping_add(1);
         self.outstanding += 1;
         self.rings.store_u16(self.avail + 4 + place, head).ok()?;
         self.rings.store_u16(self.avail + 2, self.avail_index).ok()?;
         Some(head)
+    }
+
+    /// Puts the descriptors of a request before the free ones.
+    fn give_back(&mut self, head: u16, request: Request) {
+        let mut last = usize::from(head);
+        for _ in 1..request.descriptors {
+            last = self.next.get(last).copied().map_or(last, usize::from);
+        }
+        if let Some(next) = self.next.get_mut(last) {
+            *next = self.first_free;
+        }
+        self.first_free = head;
+        self.free += request.descriptors;
     }
 
     /// Takes a request that the device has finished.
@@ -174,7 +192,7 @@ impl SplitQueue {
         if written > request.writable {
             return Err("a used length beyond the buffer");
         }
-        self.free.extend(request.descriptors);
+        self.give_back(head, request);
         self.announced -= 1;
         self.outstanding -= 1;
         self.used_index = self.used_index.wrapping_add(1);

@@ -211,6 +211,51 @@ fn a_queue_runs_for_long_and_fills_up() {
     assert_eq!(queue.outstanding(), 0);
 }
 
+/// Descriptors of the chain that starts at `head`, as the device reads them.
+fn chain(descriptors: u64, head: u16) -> Vec<u16> {
+    let (mut found, mut at) = (vec![], head);
+    loop {
+        found.push(at);
+        let mut bytes = [0; 16];
+        framework::host::hosted::device_read(descriptors + 16 * u64::from(at), &mut bytes);
+        if bytes[12] & 1 == 0 {
+            return found;
+        }
+        at = u16::from_le_bytes([bytes[14], bytes[15]]);
+    }
+}
+
+#[test]
+fn chains_of_requests_that_end_in_any_order_never_meet() {
+    const SIZE: u16 = 32;
+    let mut queue = SplitQueue::new(SIZE).unwrap();
+    let [descriptors, _, used] = queue.addresses();
+    let segment = Segment { addr: 1, len: 8, direction: Direction::FromDevice };
+    let (mut seed, mut ended) = (7u32, 0u16);
+    let mut running: Vec<(u16, Vec<u16>)> = vec![];
+    for _ in 0..20_000 {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let count = 1 + (seed >> 28) as usize % 5;
+        let busy: usize = running.iter().map(|(_, chain)| chain.len()).sum();
+        if let Some(head) = queue.submit(&[segment; 5][..count]) {
+            let made = chain(descriptors, head);
+            assert_eq!(made.len(), count);
+            assert!(made.iter().all(|n| running.iter().all(|(_, other)| !other.contains(n))));
+            running.push((head, made));
+        } else {
+            assert!(busy + count > usize::from(SIZE));
+        }
+        if seed >> 24 & 3 != 0 && !running.is_empty() {
+            let (head, _) = running.swap_remove((seed >> 8) as usize % running.len());
+            let entry = u64::from(head) | 8 << 32;
+            device_write(used + 4 + 8 * u64::from(ended % SIZE), &entry.to_le_bytes());
+            ended = ended.wrapping_add(1);
+            device_write(used + 2, &ended.to_le_bytes());
+            assert_eq!(queue.pop().unwrap().unwrap().head, head);
+        }
+    }
+}
+
 #[test]
 fn any_used_ring_is_harmless() {
     let mut seed = 1u64;
