@@ -276,6 +276,13 @@ impl Block {
         self.len() == 0
     }
 
+    /// The physical address behind a virtual one, for the vCPU that is about to run the block.
+    pub fn translate(&self, at: u64) -> Option<u64> {
+        let mut phys = 0;
+        // SAFETY: blocks are made on the thread of a vCPU; `phys` is writable for the call.
+        unsafe { (api().translate)(at, &raw mut phys) }.then_some(phys)
+    }
+
     /// The instruction at `index`, which must be below [`Self::len`].
     pub fn insn(&self, index: usize) -> Insn<'_> {
         // SAFETY: as in `len`; QEMU checks the index.

@@ -206,7 +206,7 @@ fn answer(cpu: &Cpu, call: &mut VmCall) -> Todo {
         function::MMIO => call.output[R10] = mmio(cpu, call, a, b, c & !SHARED, d),
         function::WBINVD => {}
         function::GET_INFO => call.output[R11..=R14].fill(0),
-        function::MAP_GPA => map(call, a, b),
+        function::MAP_GPA => map(cpu, call, a, b),
         function::GET_QUOTE => call.output[R10] = quote(cpu, a, b),
         function::EVENT_NOTIFY if (32..=255).contains(&a) => {
             NOTIFY.store(a as u8, Ordering::Relaxed)
@@ -238,7 +238,7 @@ fn mmio(cpu: &Cpu, call: &mut VmCall, size: u64, direction: u64, gpa: u64, value
 /// At most this much is converted by one MapGPA; then the guest is told to come again.
 const MAP_CHUNK: u64 = 16 << 20;
 
-fn map(call: &mut VmCall, gpa: u64, len: u64) {
+fn map(cpu: &Cpu, call: &mut VmCall, gpa: u64, len: u64) {
     let module = &host().module;
     let start = gpa & !SHARED;
     if !start.is_multiple_of(pages::PAGE) || !len.is_multiple_of(pages::PAGE) || len == 0 {
@@ -252,6 +252,7 @@ fn map(call: &mut VmCall, gpa: u64, len: u64) {
     let stop = end.min(start + MAP_CHUNK);
     let state = if gpa & SHARED != 0 { State::Shared } else { State::Pending };
     module.pages.set(start..stop, state);
+    host().engine.oracles().on_conversion(cpu, start..stop);
     host().events.write(
         &json!({"event": "map", "gpa": start, "len": stop - start, "shared": gpa & SHARED != 0}),
     );

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The instruction layer in QEMU: `guest/insn.c` checks each frame of more than 100,000 injections on every CPU.
+//! The instruction layer in QEMU: `guest/insn.c` checks each frame of more than 100,000 injections on every CPU. At its end it
+//! runs code in shared memory, which the oracle must see.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -46,7 +47,8 @@ fn build(folder: &Path) -> PathBuf {
 }
 
 fn run(qemu: &Path, folder: &Path, kernel: &Path, cpus: u32) {
-    let (ram, said) = (folder.join("ram"), folder.join("said"));
+    let (ram, said, events) = (folder.join("ram"), folder.join("said"), folder.join("events"));
+    let argument = |path: &Path, name: &str| format!(",{name}={}", path.display());
     let memory = |id: &str| {
         format!("memory-backend-file,id={id},size=256M,share=on,mem-path={}", ram.display())
     };
@@ -64,11 +66,31 @@ fn run(qemu: &Path, folder: &Path, kernel: &Path, cpus: u32) {
         .args(["-device", "isa-debugcon,iobase=0xe9,chardev=said"])
         .args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-kernel"])
         .arg(kernel)
-        .args(["-plugin", &format!("{},kernel={}", plugin().display(), kernel.display())])
+        .arg("-plugin")
+        .arg(
+            plugin().display().to_string()
+                + &argument(kernel, "kernel")
+                + &argument(&events, "events"),
+        )
         .status()
         .expect("QEMU starts");
     let said = std::fs::read_to_string(said).unwrap_or_default();
     assert_eq!((status.code(), said.as_str()), (Some(33), "good\n"), "{cpus} CPUs");
+    assert_fetches(&std::fs::read_to_string(events).unwrap());
+}
+
+/// Two fetches from shared memory were seen, of the same page: at its alias, and at its private address.
+fn assert_fetches(events: &str) {
+    let events =
+        events.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let seen: Vec<_> = events
+        .filter(|event| event["kind"] == "shared_fetch")
+        .map(|event| [&event["pc"], &event["gpa"]].map(|text| text.as_str().unwrap().to_owned()))
+        .collect();
+    let [[alias, gpa], [private, same]] = &seen[..] else { panic!("{seen:?}") };
+    assert!(gpa == same && private == gpa, "{seen:?}");
+    let alias = u64::from_str_radix(alias.trim_start_matches("0x"), 16).unwrap();
+    assert_eq!(format!("{:#x}", alias ^ 1 << 39), *gpa);
 }
 
 #[test]

@@ -279,6 +279,22 @@ mod tests {
     }
 
     #[test]
+    fn each_oracle_is_seen_to_fire() {
+        let workspace = Workspace::find().unwrap();
+        let file = workspace.root().join("regression/hostile-host/src/oracle/mod.rs");
+        let text = std::fs::read_to_string(file).unwrap();
+        let (_, kinds) = text.split_once("const KINDS: [&str; ").unwrap();
+        let (kinds, _) = kinds.split_once("];\n").unwrap();
+        let kinds: Vec<_> = kinds.split('"').skip(1).step_by(2).collect();
+        assert!(kinds.contains(&"double_fetch"), "{kinds:?}");
+        let mutations = load(&workspace).unwrap();
+        for kind in kinds {
+            let wanted = format!("violation: {kind}");
+            assert!(mutations.iter().any(|(_, it)| it.notices == wanted), "no mutation for {kind}");
+        }
+    }
+
+    #[test]
     fn the_table_of_mutations_is_that_of_the_files() {
         let workspace = Workspace::find().unwrap();
         let page = std::fs::read_to_string(workspace.root().join("docs/scenarios.md")).unwrap();

@@ -22,6 +22,7 @@ pub use inject::Injection;
 
 use crate::ffi::{Block, Cpu, Reg};
 use crate::host;
+use crate::tdx::pages::PAGE;
 
 /// A place in the translated code that calls us. Leaked: translations are few.
 #[derive(Debug)]
@@ -112,6 +113,14 @@ pub fn refresh(cpu: &Cpu, pc: u64) {
     }
 }
 
+/// Throws away the translations of a page of RAM, by writing it again.
+pub fn forget_page(cpu: &Cpu, gpa: u64) {
+    let mut bytes = vec![0; PAGE as usize];
+    if cpu.read_phys(gpa, &mut bytes) {
+        cpu.write_phys(gpa, &bytes);
+    }
+}
+
 /// The address of the instruction that `site` stands for, on this vCPU now.
 pub fn true_pc(cpu: &Cpu, site: &Site) -> u64 {
     let start = cpu.get(Reg::Rip);
@@ -134,11 +143,29 @@ fn tdcall_behind_first(block: &Block) -> Option<u64> {
     is_tdcall.then(|| insn.vaddr().wrapping_sub(block.insn(0).vaddr()))
 }
 
+/// Shows the oracles the pages that the block is fetched from.
+fn show_pages(block: &Block) {
+    let mut seen = None;
+    for index in 0..block.len() {
+        let insn = block.insn(index);
+        let first = insn.vaddr();
+        let last = first + (insn.bytes(&mut [0; 16]) as u64).saturating_sub(1);
+        for at in [first, last] {
+            if seen.replace(at >> 12) != Some(at >> 12)
+                && let Some(phys) = block.translate(at)
+            {
+                host().engine.oracles().on_fetch(at, phys);
+            }
+        }
+    }
+}
+
 /// Called for each new block.
 pub(crate) fn translated(block: &Block) {
     let host = host();
     let wants = host.engine.wants();
     let len = block.len();
+    show_pages(block);
     let mut after_special = false;
     for index in 0..len {
         let insn = block.insn(index);

@@ -2,6 +2,7 @@
 //! What memory oracles remember: which shared bytes were read, which pages were taken away, what is secret.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use crate::ffi::{Access, Cpu};
 use crate::host;
@@ -22,6 +23,8 @@ pub struct Memory {
     polled: HashSet<u64>,
     removed: HashSet<u64>,
     accepted: HashSet<u64>,
+    /// Pages that code was fetched from.
+    code: HashSet<u64>,
     secret: Option<[u8; MARK_LEN]>,
     is_ended: bool,
 }
@@ -83,6 +86,25 @@ impl Memory {
         self.is_ended && !is_quiet
     }
 
+    /// Looks at the address that code is fetched from, in a page of this state where it is known; names a violation.
+    pub fn on_fetch(&mut self, phys: u64, state: Option<State>) -> Option<&'static str> {
+        let is_shared = phys & SHARED != 0;
+        if !is_shared {
+            self.code.insert(phys & !(PAGE - 1));
+        }
+        match state {
+            _ if is_shared => Some("shared_fetch"),
+            Some(State::Shared) => Some("shared_fetch"),
+            Some(State::Pending) => Some("private_not_accepted"),
+            _ => None,
+        }
+    }
+
+    /// The pages of `range` that code was fetched from: not any more.
+    pub fn take_code(&mut self, range: Range<u64>) -> Vec<u64> {
+        self.code.extract_if(|page| range.contains(page)).collect()
+    }
+
     /// Looks at a load or store of RAM; names a violation.
     pub fn on_access(&mut self, phys: u64, access: &Access) -> Option<&'static str> {
         if !self.watches {
@@ -139,4 +161,39 @@ impl Memory {
 
 fn pages_of(gpa: u64, len: u64) -> impl Iterator<Item = u64> {
     (gpa..gpa.saturating_add(len)).step_by(PAGE as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_is_fetched_from_private_memory_alone() {
+        let mut memory = Memory::new(false);
+        assert_eq!(memory.on_fetch(0x20_0123, Some(State::Accepted)), None);
+        // Firmware, before there is a table of pages.
+        assert_eq!(memory.on_fetch(0xffff_0000, None), None);
+        assert_eq!(
+            memory.on_fetch(SHARED | 0x20_0000, Some(State::Accepted)),
+            Some("shared_fetch")
+        );
+        assert_eq!(memory.on_fetch(SHARED | 0x20_0000, None), Some("shared_fetch"));
+        assert_eq!(memory.on_fetch(0x30_0000, Some(State::Shared)), Some("shared_fetch"));
+        assert_eq!(memory.on_fetch(0x40_0000, Some(State::Pending)), Some("private_not_accepted"));
+        assert_eq!(memory.take_code(0x20_0000..0x20_1000), [0x20_0000]);
+        assert!(memory.take_code(0x20_0000..0x20_1000).is_empty());
+    }
+
+    #[test]
+    fn a_secret_is_found_in_registers() {
+        let mut memory = Memory::new(false);
+        let word = 0x5ec7_e75e_c7e7_0001_u64;
+        let mut registers = [0; 16];
+        registers[13] = word ^ 0xfe;
+        assert!(!memory.has_secret(&registers), "there is none yet");
+        memory.add_secret(&word.to_le_bytes());
+        assert!(memory.has_secret(&registers));
+        registers[13] = word ^ 1 << 63;
+        assert!(!memory.has_secret(&registers));
+    }
 }

@@ -3,20 +3,24 @@
 //!
 //! A violation is an event `oracle` with its kind:
 //! `double_accept` (a page accepted that was), `private_not_accepted` and `shared_to_private` (an access to a page that is not
-//! what the guest takes it for), `double_fetch` (a shared byte read twice before control was given away), `leak` (a secret in
-//! shared memory or in a register that the host sees), `register_exposed` (a register shown that the call does not need),
-//! `register_kept` (what the host put into a register is still there behind the call), `went_on` (anything but the last word after the last word), `log_replay` (the log does not lead to the registers).
+//! what the guest takes it for), `shared_fetch` (code run from shared memory), `double_fetch` (a shared byte read twice before
+//! control was given away), `leak` (a secret in shared memory or in a register that the host sees), `register_exposed` (a
+//! register shown that the call does not need), `register_kept` (what the host put into a register is still there behind the
+//! call), `went_on` (anything but the last word after the last word), `log_replay` (the log does not lead to the registers).
+//! The runner is the oracle of liveness. Each kind is shown to fire by a mutation in `regression/mutations`.
 
 mod measure;
 mod memory;
 mod registers;
 
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
 use crate::ffi::{Access, Cpu};
 use crate::host;
+use crate::insn::forget_page;
 use crate::tdx::tdcall::{leaf, level_size};
 use crate::tdx::{SHARED, TdCall};
 use crate::vmm::VmCall;
@@ -26,6 +30,20 @@ use memory::Memory;
 pub fn emit(event: &Value) {
     host().events.write(event);
 }
+
+/// All kinds of violations.
+pub const KINDS: [&str; 10] = [
+    "double_accept",
+    "private_not_accepted",
+    "shared_to_private",
+    "shared_fetch",
+    "double_fetch",
+    "leak",
+    "register_exposed",
+    "register_kept",
+    "went_on",
+    "log_replay",
+];
 
 /// Violations of one kind that are told one by one.
 const MAX_TOLD: u64 = 8;
@@ -47,6 +65,7 @@ impl Oracles {
     }
 
     fn violation(&self, kind: &'static str, pc: u64, gpa: u64, what: &str) {
+        debug_assert!(KINDS.contains(&kind), "{kind}");
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let count = told.entry(kind).or_default();
         *count += 1;
@@ -112,6 +131,24 @@ impl Oracles {
                 call.input[11], call.input[number]
             );
             self.violation("register_exposed", call.pc, 0, &what);
+        }
+    }
+
+    /// Code is about to be fetched for the first time from `phys`.
+    pub fn on_fetch(&self, pc: u64, phys: u64) {
+        let pages = &host().module.pages;
+        let state = pages.are_known().then(|| pages.state(phys & !SHARED));
+        let found = self.memory().on_fetch(phys, state);
+        if let Some(kind) = found {
+            self.violation(kind, pc, phys & !SHARED, "code is fetched");
+        }
+    }
+
+    /// Pages become shared or private: their code counts as never fetched.
+    pub fn on_conversion(&self, cpu: &Cpu, range: Range<u64>) {
+        let pages = self.memory().take_code(range);
+        for page in pages {
+            forget_page(cpu, page);
         }
     }
 
