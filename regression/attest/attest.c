@@ -516,3 +516,13 @@ TEST(the_kernel_log_names_tdx) {
     OK(klogctl(3, text, sizeof text - 1));
     CHECK(strcasestr(text, "tdx: "));
 }
+
+TEST(cpuinfo_names_tdx_in_a_td_alone) {
+    static char text[1 << 16];
+    int fd = OK(open("/proc/cpuinfo", O_RDONLY));
+    size_t len = 0;
+    for (ssize_t n; (n = OK(read(fd, text + len, sizeof text - 1 - len))) > 0;) {
+        len += (size_t)n;
+    }
+    EXPECT_EQ(strstr(text, " tdx_guest ") != NULL, is_tdx());
+}

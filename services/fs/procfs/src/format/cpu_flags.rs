@@ -42,6 +42,9 @@ const EXT1_ECX: &[(u8, &str)] = &[
     (27, "ptsc"), (28, "perfctr_llc"), (29, "mwaitx"),
 ];
 
+/// No CPUID bit: what kind of guest this is.
+const GUEST: &[(u8, &str)] = &[(0, "tdx_guest")];
+
 /// CPUID leaf 7, EBX.
 #[rustfmt::skip]
 const LEAF7_EBX: &[(u8, &str)] = &[
@@ -78,6 +81,7 @@ pub(crate) fn names(info: &CpuInfo) -> impl Iterator<Item = &'static str> {
         (info.leaf_ext1.1, EXT1_EDX),
         (info.leaf1.0, LEAF1_ECX),
         (info.leaf_ext1.0, EXT1_ECX),
+        (info.is_tdx_guest.into(), GUEST),
         (info.leaf7.0, LEAF7_EBX),
         (info.leaf7.1, LEAF7_ECX),
         (info.leaf7.2, LEAF7_EDX),
@@ -103,8 +107,9 @@ mod tests {
 
     #[test]
     fn words_in_linux_order() {
-        let info = CpuInfo { leaf1: (1, 1), leaf7: (1, 0, 0), leaf_ext1: (1, 1 << 29), ..blank() };
+        let (leaf1, leaf7, leaf_ext1) = ((1, 1), (1, 0, 0), (1, 1 << 29));
+        let info = CpuInfo { leaf1, leaf7, leaf_ext1, is_tdx_guest: true, ..blank() };
         let names: Vec<_> = names(&info).collect();
-        assert_eq!(names, ["fpu", "lm", "pni", "lahf_lm", "fsgsbase"]);
+        assert_eq!(names, ["fpu", "lm", "pni", "lahf_lm", "tdx_guest", "fsgsbase"]);
     }
 }
