@@ -385,6 +385,61 @@ static int victim_quote(long rounds) {
     return 0;
 }
 
+static void print_hex(const char *name, const uint8_t *bytes, size_t len) {
+    printf("%s ", name);
+    for (size_t i = 0; i < len; i++) {
+        printf("%02x", bytes[i]);
+    }
+    puts("");
+}
+
+static size_t read_all(const char *path, uint8_t *to, size_t max) {
+    int fd = open(path, O_RDONLY);
+    size_t len = 0;
+    ssize_t n;
+    while (fd >= 0 && (n = read(fd, to + len, max - len)) > 0) {
+        len += (size_t)n;
+    }
+    close(fd);
+    return len;
+}
+
+/* Report and quote, as far as they do not depend on which kernel was measured: to be compared between kernels. */
+static int victim_evidence(long unused) {
+    static struct tdx_report_request request;
+    static uint8_t quote[1 << 18], text[64];
+    (void)unused;
+    mark("victim");
+    int fd = open("/dev/tdx_guest", O_RDWR | O_SYNC);
+    memset(request.data, 'r', sizeof request.data);
+    if (fd < 0 || ioctl(fd, GET_REPORT, &request) != 0) {
+        printf("/dev/tdx_guest: %s\n", strerror(errno));
+        return 1;
+    }
+    print_hex("report: type", request.report, 4);
+    print_hex("report: data", request.report + 128, 64);
+    print_hex("report: attributes, xfam", request.report + 512, 16);
+    print_hex("report: mrconfigid", request.report + 576, 48);
+    mkdir("/sys/kernel/config/tsm/report/evidence", 0755);
+    chdir("/sys/kernel/config/tsm/report/evidence");
+    int in = open("inblob", O_WRONLY);
+    if (in < 0 || write(in, request.data, 64) != 64) {
+        printf("inblob: %s\n", strerror(errno));
+        return 1;
+    }
+    close(in);
+    size_t len = read_all("outblob", quote, sizeof quote);
+    printf("quote: %zu bytes\n", len);
+    print_hex("quote: version, key type, tee type", quote, 8);
+    /* Behind the header of 48 bytes the body has MRTD at 136 and the report data at 520. */
+    print_hex("quote: data", quote + 48 + 520, 64);
+    printf("quote: mrtd %s\n", memcmp(quote + 48 + 136, request.report + 528, 48) == 0 ? "is the report's" : "is another");
+    printf("provider %.*s", (int)read_all("provider", text, sizeof text), text);
+    printf("generation %.*s", (int)read_all("generation", text, sizeof text), text);
+    printf("auxblob %zu bytes\n", read_all("auxblob", quote, sizeof quote));
+    return 0;
+}
+
 /* The measurement log: the plugin replays it. */
 static int victim_log(long unused) {
     static uint8_t log[65536];
@@ -474,7 +529,7 @@ static const struct {
     {"registers", victim_registers, 20000}, {"login", victim_login, 3000},   {"secret", victim_secret, 60},
     {"clock", victim_clock, 20000},         {"random", victim_random, 1024}, {"cpuid", victim_cpuid, 50},
     {"instructions", victim_instructions, 4}, {"report", victim_report, 3},  {"quote", victim_quote, 2},
-    {"log", victim_log, 0},
+    {"log", victim_log, 0},                 {"evidence", victim_evidence, 0},
     {"disk", victim_disk, 2048},                      {"memory", victim_memory, 64},
 };
 
