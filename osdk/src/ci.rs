@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
+use crate::check::REFERENCE;
 use crate::workspace::Workspace;
 
 /// Options of `cargo osdk ci`.
@@ -166,7 +167,13 @@ fn commands(workspace: &Workspace, job: Job) -> Result<Vec<Command>> {
     let fuzz = |seed| regression(&["fuzz", "--calls", "2000000", "--seed", seed, "--smp", "2"]);
     Ok(match job {
         Job::Check => vec![osdk(&["check"])?],
-        Job::Host => vec![cargo(&["test", "--workspace", "--quiet"])],
+        Job::Host => {
+            // Built beside the rest: its lock file is its own.
+            let folder = workspace.target_dir().join("reference");
+            let mut reference = cargo(&["test", "--quiet", "--manifest-path", REFERENCE]);
+            reference.arg("--target-dir").arg(folder);
+            vec![cargo(&["test", "--workspace", "--quiet"]), reference]
+        }
         Job::Hostile => vec![hostile(&["--short"])],
         Job::HostileAll => vec![hostile(&[])],
         Job::HostileLinux => vec![hostile(&["--guest", "linux"])],

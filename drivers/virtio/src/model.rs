@@ -16,9 +16,10 @@ use framework::host::hosted::{DeviceModel, device_read, device_write};
 use crate::transport::{Registers, Transport};
 use crate::wire::{Kind, Place, common};
 
-/// Where the registers are in the window.
-const NOTIFY: u64 = 0x1000;
-const DEVICE: u64 = 0x2000;
+/// Where queues are announced in the window; the common configuration is at its start.
+pub const NOTIFY: u64 = 0x1000;
+/// Where the device's own configuration is.
+pub const DEVICE: u64 = 0x2000;
 const WINDOW: u64 = 0x3000;
 
 /// How the device lies.

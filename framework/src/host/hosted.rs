@@ -7,6 +7,7 @@
 
 extern crate std;
 
+use core::ptr::NonNull;
 use std::boxed::Box;
 use std::cell::RefCell;
 use std::vec;
@@ -37,9 +38,9 @@ static BASE: std::sync::OnceLock<core::sync::atomic::AtomicPtr<u8>> = std::sync:
 /// Makes the arena at its first use.
 pub(super) fn start_once() -> *mut u8 {
     let base = BASE.get_or_init(|| {
-        let memory = vec![[0u64; 64]; LEN / 512 + 1].leak().as_mut_ptr().cast::<u8>();
-        let base = memory.wrapping_add(memory.align_offset(512));
-        // SAFETY: leaked for the arena alone; a unit more than its length.
+        let memory = vec![[0u64; 64]; LEN / 512 + 8].leak().as_mut_ptr().cast::<u8>();
+        let base = memory.wrapping_add(memory.align_offset(4096));
+        // SAFETY: leaked for the arena alone; a page more than its length.
         unsafe { arena::start(base, DEVICE, LEN) };
         base.into()
     });
@@ -86,6 +87,11 @@ pub fn device_write(addr: u64, data: &[u8]) -> bool {
     // SAFETY: `place` checked the range; `data` is plain memory.
     unsafe { bytes::store(to, data.as_ptr(), data.len()) };
     true
+}
+
+/// Where shared memory is, for a test that gives it to a driver from elsewhere.
+pub fn driver_pointer(addr: u64, len: usize) -> Option<NonNull<u8>> {
+    place(addr, len).and_then(NonNull::new)
 }
 
 #[cfg(test)]
