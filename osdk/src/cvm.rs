@@ -117,13 +117,14 @@ pub struct Host {
     pub is_linux: bool,
     /// More arguments for the plugin, `name=value` each.
     pub more: Vec<String>,
-    /// Whether each instruction is translated by itself: flags are exact everywhere, but all is slower.
+    /// Whether each instruction is translated by itself from the workload's first mark on: flags are exact everywhere,
+    /// but all is slower.
     pub is_exact: bool,
 }
 
 impl Host {
-    /// The `-plugin` argument for a machine that boots `kernel`.
-    pub(crate) fn argument(&self, kernel: &Path) -> String {
+    /// The `-plugin` argument for a machine with memory `mem` that boots `kernel` and has QEMU's monitor at `monitor`.
+    pub(crate) fn argument(&self, kernel: &Path, mem: &str, monitor: &Path) -> String {
         let mut words = vec![self.plugin.display().to_string(), "mode=tdx".to_owned()];
         words.push(format!("guest={}", if self.is_linux { "linux" } else { "nacre" }));
         words.push(format!("kernel={}", kernel.display()));
@@ -132,6 +133,13 @@ impl Host {
             if let Some(file) = file {
                 words.push(format!("{name}={}", file.display()));
             }
+        }
+        if self.is_exact {
+            words.push(format!("monitor={}", monitor.display()));
+        }
+        // Linux gets no hand-over that would say so.
+        if let Some(ram) = bytes(mem).filter(|ram| self.is_linux && *ram < SPLIT_FROM) {
+            words.push(format!("ram={ram}"));
         }
         words.push(format!("seed={}", self.seed));
         words.push(format!("run={}", self.run));
@@ -246,7 +254,7 @@ mod tests {
             more: vec!["attributes=0x1".to_owned()],
             ..Host::default()
         };
-        let line = host.argument(Path::new("/k"));
+        let line = host.argument(Path::new("/k"), "256M", Path::new("/m"));
         assert_eq!(
             line,
             "/t/p.so,mode=tdx,guest=nacre,kernel=/k,scenario=/a,,b.toml,seed=3,run=0,attributes=0x1"

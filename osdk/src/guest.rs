@@ -126,22 +126,28 @@ impl Guest {
     }
 
     /// Waits for the end; calls `each` with every event that is not part of a verdict.
-    pub fn wait(
+    pub fn wait(self, timeout: Option<Duration>, each: impl FnMut(&Event)) -> Result<Ending> {
+        self.wait_unless(timeout, each, || false)
+    }
+
+    /// The same; when `is_over` says that nothing more is to come, QEMU gets a moment to end.
+    pub fn wait_unless(
         mut self,
         timeout: Option<Duration>,
         mut each: impl FnMut(&Event),
+        mut is_over: impl FnMut() -> bool,
     ) -> Result<Ending> {
         let mut deadline = timeout.map(|timeout| Instant::now() + timeout);
         let mut verdict = Verdict::default();
         let mut cut: Option<Ending> = None;
+        let mut was_over = false;
         let status = loop {
             match self.messages.recv_timeout(Duration::from_millis(50)) {
                 Ok(Message::Control(event)) => {
                     verdict.take(&event);
                     // What ends a run leaves QEMU a moment to end by itself.
                     if matches!(event, Event::End | Event::Exit(_)) {
-                        let soon = Instant::now() + Duration::from_secs(2);
-                        deadline = Some(deadline.map_or(soon, |deadline| deadline.min(soon)));
+                        deadline = Some(sooner(deadline));
                     }
                     each(&event);
                 }
@@ -152,6 +158,10 @@ impl Guest {
             }
             if let Some(status) = self.child.try_wait()? {
                 break status;
+            }
+            if !was_over && is_over() {
+                was_over = true;
+                deadline = Some(sooner(deadline));
             }
             if cut.is_none() && deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 cut = Some(Ending::TimedOut);
@@ -191,6 +201,12 @@ impl Guest {
         let errors = self.errors.take().and_then(|errors| errors.join().ok()).unwrap_or_default();
         Ok(verdict.ending(status.code(), cut, errors))
     }
+}
+
+/// The deadline of a guest that has said all.
+fn sooner(deadline: Option<Instant>) -> Instant {
+    let soon = Instant::now() + Duration::from_secs(2);
+    deadline.map_or(soon, |deadline| deadline.min(soon))
 }
 
 impl Drop for Guest {

@@ -125,9 +125,6 @@ impl Machine {
         command.args(["-smp", &self.smp.to_string()]);
         match (self.accel, self.clock) {
             // Two callbacks at once want `multi`, even on one CPU.
-            _ if self.cvm.as_ref().is_some_and(|host| host.is_exact) => {
-                command.args(["-accel", "tcg,thread=multi,one-insn-per-tb=on", "-cpu", TD_CPU])
-            }
             _ if self.cvm.is_some() => command.args(["-accel", "tcg,thread=multi", "-cpu", TD_CPU]),
             (Accel::Kvm, _) => command.args(["-accel", "kvm", "-cpu", "host"]),
             (Accel::Tcg, Clock::Host) if self.smp > 1 => {
@@ -158,8 +155,8 @@ impl Machine {
             command.args(["-serial", "chardev:second"]);
         }
         // A comma in an option's value is written twice.
-        let control = control.to_string_lossy().replace(',', ",,");
-        chardev(&mut command, &format!("socket,path={control}"), "control");
+        let path = control.to_string_lossy().replace(',', ",,");
+        chardev(&mut command, &format!("socket,path={path}"), "control");
         command.args(["-device", "isa-debugcon,iobase=0xe9,chardev=control"]);
         command.args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
         command.arg("-kernel").arg(&self.kernel);
@@ -173,7 +170,12 @@ impl Machine {
             command.args(["-device", &format!("virtio-blk-pci,drive=disk{number},{VIRTIO}")]);
         }
         if let Some(host) = &self.cvm {
-            command.args(["-plugin", &host.argument(&self.kernel)]);
+            let monitor = control.with_file_name("monitor");
+            if host.is_exact {
+                let path = monitor.to_string_lossy().replace(',', ",,");
+                command.args(["-qmp", &format!("unix:{path},server=on,wait=off")]);
+            }
+            command.args(["-plugin", &host.argument(&self.kernel, &self.mem, &monitor)]);
         }
         command.args(&self.extra);
         command

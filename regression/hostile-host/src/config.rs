@@ -41,6 +41,10 @@ pub struct Config {
     pub events: Option<PathBuf>,
     /// `scenario=FILE`: the attack.
     pub scenario: Option<PathBuf>,
+    /// `monitor=SOCKET`: QEMU's monitor; from the workload's first mark on each instruction is translated by itself.
+    pub monitor: Option<PathBuf>,
+    /// `ram=N`: bytes of memory, for a guest without a hand-over.
+    pub ram: u64,
     /// `seed=N`
     pub seed: u64,
     /// `kernel=FILE`: the image, for its entry and for MRTD.
@@ -80,6 +84,8 @@ impl Config {
             guest: Guest::Nacre,
             events: None,
             scenario: None,
+            monitor: None,
+            ram: 0,
             seed: 1,
             kernel: None,
             quote: Quote::Sync,
@@ -104,6 +110,8 @@ impl Config {
                 ("events", path) => config.events = Some(path.into()),
                 ("scenario", path) => config.scenario = Some(path.into()),
                 ("kernel", path) => config.kernel = Some(path.into()),
+                ("monitor", path) => config.monitor = Some(path.into()),
+                ("ram", number) => config.ram = parse(number).ok_or_else(bad)?,
                 ("seed", number) => config.seed = parse(number).ok_or_else(bad)?,
                 ("config_flags", number) => config.config_flags = parse(number).ok_or_else(bad)?,
                 ("attributes", number) => config.attributes = parse(number).ok_or_else(bad)?,

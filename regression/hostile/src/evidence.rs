@@ -15,8 +15,8 @@ use serde_json::Value;
 pub(crate) struct Evidence {
     /// How the guest ended, by its own channel and QEMU's status.
     pub(crate) ending: Ending,
-    /// Whether the firmware's hand-over was seen.
-    pub(crate) handed_over: bool,
+    /// Whether the guest became a TD.
+    pub(crate) is_td: bool,
     /// Reason of the guest's ReportFatalError, the first one.
     pub(crate) fatal: Option<String>,
     /// The witness's word: status and output of the workload.
@@ -46,7 +46,7 @@ impl Evidence {
     pub(crate) fn read(events: &str, console: String, ending: Ending, time: Duration) -> Self {
         let mut evidence = Self {
             ending,
-            handed_over: false,
+            is_td: false,
             fatal: None,
             result: None,
             violations: BTreeMap::new(),
@@ -72,7 +72,7 @@ impl Evidence {
         let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or("").to_owned();
         let number = |name: &str| event.get(name).and_then(Value::as_u64).unwrap_or(0);
         match event.get("event").and_then(Value::as_str) {
-            Some("handover") => self.handed_over = true,
+            Some("td" | "handover") => self.is_td = true,
             Some("fatal") if self.fatal.is_none() => self.fatal = Some(text("reason")),
             Some("result") if self.result.is_none() => {
                 self.result = Some((number("status"), text("text")));
@@ -102,6 +102,45 @@ impl Evidence {
         self.counts.as_ref()?.get("exits").and_then(Value::as_u64)
     }
 
+    /// The console's lines without their times.
+    fn lines(&self) -> impl Iterator<Item = &str> {
+        self.console.lines().map(|line| match line.split_once("] ") {
+            Some((time, rest)) if time.trim_start().starts_with('[') => rest.trim(),
+            _ => line.trim(),
+        })
+    }
+
+    /// An exception in Linux's kernel: it names what it was about, if anything, before the trace.
+    pub(crate) fn oops(&self) -> Option<String> {
+        let is_oops = |line: &&str| line.contains("[#1]") || line.starts_with("kernel BUG at ");
+        let oops = self.lines().find(is_oops)?;
+        let bug = self.lines().find(|line| line.starts_with("BUG: ") && !line.contains("lockup"));
+        Some(bug.map_or(oops.to_owned(), |bug| format!("{bug}; {oops}")))
+    }
+
+    /// What of the console is worth a look: complaints of the kernel, or else its last lines.
+    pub(crate) fn said(&self) -> Vec<String> {
+        const WORDS: [&str; 9] = [
+            "BUG",
+            "Oops",
+            "WARNING",
+            "panic",
+            "stop:",
+            "lie",
+            "out of range",
+            "not a head",
+            "rror,",
+        ];
+        let lines = || self.lines().filter(|line| !line.is_empty());
+        let has = |line: &&str| WORDS.iter().any(|word| line.contains(word));
+        let mut said: Vec<_> = lines().filter(has).take(4).collect();
+        if said.is_empty() {
+            let count = lines().count();
+            said = lines().skip(count.saturating_sub(2)).collect();
+        }
+        said.into_iter().map(|line| line.chars().take(200).collect()).collect()
+    }
+
     /// What Linux said when it panicked.
     pub(crate) fn panic(&self) -> Option<&str> {
         let (_, rest) = self.console.split_once("Kernel panic - not syncing: ")?;
@@ -113,9 +152,26 @@ impl Evidence {
 mod tests {
     use super::*;
 
+    fn console(text: &str) -> Evidence {
+        Evidence::read("", text.to_owned(), Ending::PowerOff, Duration::ZERO)
+    }
+
+    #[test]
+    fn linux_says_how_it_fell() {
+        let oops = console(
+            "[    1.0] BUG: unable to handle page fault for address: ff\r\n[    1.1] Oops: Oops: 0002 [#1] SMP\r\n",
+        );
+        let text = "BUG: unable to handle page fault for address: ff; Oops: Oops: 0002 [#1] SMP";
+        assert_eq!(oops.oops().as_deref(), Some(text));
+        assert_eq!(oops.said().len(), 2);
+        let panic = console("[ 2.0] Kernel panic - not syncing: RDRAND is defective.\r\n");
+        assert_eq!((panic.panic(), panic.oops()), (Some("RDRAND is defective."), None));
+        assert_eq!(console("[ 3.0] watchdog: BUG: soft lockup\n").oops(), None);
+    }
+
     #[test]
     fn events_are_read() {
-        let events = r#"{"event":"handover"}
+        let events = r#"{"event":"td"}
             {"event":"fire","rule":1,"what":"r11"}
             {"event":"fire","rule":1,"what":"r11","times":6}
             {"event":"oracle","kind":"double_accept","gpa":4096}
@@ -124,7 +180,7 @@ mod tests {
             not json"#;
         let evidence =
             Evidence::read(events, String::new(), Ending::PowerOff, Duration::from_secs(1));
-        assert!(evidence.handed_over);
+        assert!(evidence.is_td);
         assert_eq!(evidence.fired, 7);
         assert_eq!(evidence.violations.get("double_accept"), Some(&1));
         assert_eq!(evidence.result, Some((0, "42\n".to_owned())));

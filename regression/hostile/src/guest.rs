@@ -12,16 +12,12 @@ use osdk::initramfs;
 use osdk::kernel::{Build, Profile, Verbosity};
 use osdk::workspace::Workspace;
 
-/// Debian's modules that Linux needs, in the order in which they are loaded.
-const MODULES: [&str; 8] = [
-    "configfs",
-    "tsm",
-    "tdx-guest",
-    "virtio_console",
-    "rng-core",
-    "virtio-rng",
-    "virtio_blk",
-    "virtio_pci",
+/// Debian's modules that Linux needs, in the order in which they are loaded. Those of PCI, virtio and hvc0 are built in.
+const MODULES: [&str; 4] = [
+    "fs/configfs/configfs",
+    "drivers/virt/coco/tsm",
+    "drivers/virt/coco/tdx-guest/tdx-guest",
+    "drivers/block/virtio_blk",
 ];
 
 /// All that runs share.
@@ -34,7 +30,7 @@ pub(crate) struct Kit {
     /// Where consoles and events are kept.
     pub(crate) logs: PathBuf,
     witness: PathBuf,
-    root: PathBuf,
+    modules: PathBuf,
 }
 
 impl Kit {
@@ -59,8 +55,8 @@ impl Kit {
         let witness =
             compile(&workspace.root().join("regression/hostile/guest/witness.c"), &folder)?;
         let plugin = osdk::cvm::plugin(workspace)?;
-        let root = workspace.root().to_owned();
-        Ok(Self { guest, kernel, plugin, logs, witness, root })
+        let modules = workspace.root().join(".toolchain/linux/modules/kernel");
+        Ok(Self { guest, kernel, plugin, logs, witness, modules })
     }
 
     /// Whose kernel it is.
@@ -80,13 +76,12 @@ impl Kit {
     }
 
     fn add_modules(&self, archive: &mut osdk::cpio::Archive) -> Result<()> {
-        let folder = self.root.join(".toolchain/linux/modules");
         let mut list = String::new();
-        for name in MODULES {
-            if let Some(file) = find(&folder, &format!("{name}.ko"))? {
-                archive.file(&format!("lib/modules/{name}.ko"), 0o644, &fs::read(file)?)?;
-                list += &format!("/lib/modules/{name}.ko\n");
-            }
+        for module in MODULES {
+            let (_, name) = module.rsplit_once('/').unwrap_or(("", module));
+            let path = format!("lib/modules/{name}.ko");
+            archive.file(&path, 0o644, &unpack(&self.modules.join(module))?)?;
+            list += &format!("/{path}\n");
         }
         archive.file("lib/modules/list", 0o644, list.as_bytes())
     }
@@ -113,17 +108,11 @@ fn compile(source: &Path, folder: &Path) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// The file of this name somewhere in `folder`.
-fn find(folder: &Path, name: &str) -> Result<Option<PathBuf>> {
-    for entry in folder.read_dir().with_context(|| folder.display().to_string())? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            if let Some(found) = find(&entry.path(), name)? {
-                return Ok(Some(found));
-            }
-        } else if entry.file_name().to_string_lossy() == name {
-            return Ok(Some(entry.path()));
-        }
-    }
-    Ok(None)
+/// A module of Linux, as Debian packs it.
+fn unpack(module: &Path) -> Result<Vec<u8>> {
+    let mut command = Command::new("xz");
+    command.args(["--decompress", "--stdout"]).arg(module.with_extension("ko.xz"));
+    let output = command.output().with_context(|| format!("{command:?}"))?;
+    ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(output.stdout)
 }

@@ -44,6 +44,7 @@ enum Happened {
     Stop(String),
     Error(String),
     Wrong(String),
+    Crash(String),
     Hang(String),
     TripleFault,
     Broken(String),
@@ -54,7 +55,7 @@ pub(crate) fn judge(scenario: &Scenario, guest: Guest, evidence: &Evidence) -> V
     if let Some(why) = evidence.broken.first() {
         return Verdict::broken(why.clone());
     }
-    if !evidence.handed_over {
+    if !evidence.is_td {
         return Verdict::broken("the guest never became a TD".to_owned());
     }
     let hits = evidence.violations.iter().filter(|(kind, _)| !scenario.tolerated.contains(kind));
@@ -66,16 +67,41 @@ pub(crate) fn judge(scenario: &Scenario, guest: Guest, evidence: &Evidence) -> V
     let expect = scenario.expect(guest);
     let happened = happened(scenario, expect, guest, evidence);
     let verdict = compare(expect, guest, happened);
-    if verdict.is_safe && evidence.fired < expect.fired {
-        return Verdict::unsafe_(
-            "no attack",
-            format!(
-                "the rules fired {} of {} times; {}",
-                evidence.fired, expect.fired, verdict.text
-            ),
-        );
+    if verdict.is_safe { weigh(scenario, expect, guest, evidence.fired, verdict) } else { verdict }
+}
+
+/// What a safe outcome says, seen how often the attack struck.
+fn weigh(
+    scenario: &Scenario,
+    expect: &Expect,
+    guest: Guest,
+    fired: u64,
+    verdict: Verdict,
+) -> Verdict {
+    let text = &verdict.text;
+    if scenario.rules.is_empty() {
+        let what = if scenario.td.is_empty() { "; watched only" } else { "" };
+        return Verdict { text: format!("{text}{what}"), ..verdict };
     }
-    verdict
+    match fired {
+        // Of Linux this is not known to be its merit.
+        0 if guest == Guest::Linux => {
+            Verdict::unsafe_("no attack", format!("the attack did not occur; {text}"))
+        }
+        0 if expect.fired == 0 => {
+            let text = format!("{text}; the attack found no opening (the kernel never asks)");
+            Verdict::safe(if verdict.kind == "correct" { "no opening" } else { verdict.kind }, text)
+        }
+        // A stop ends the attack too.
+        _ if fired >= expect.fired || verdict.kind == "stop" && fired > 0 => verdict,
+        _ if guest == Guest::Linux => {
+            Verdict { text: format!("{text}; struck {fired} times"), ..verdict }
+        }
+        _ => {
+            let text = format!("the rules fired {fired} of {} times; {text}", expect.fired);
+            Verdict::unsafe_("no attack", text)
+        }
+    }
 }
 
 fn happened(scenario: &Scenario, expect: &Expect, guest: Guest, evidence: &Evidence) -> Happened {
@@ -91,10 +117,14 @@ fn happened(scenario: &Scenario, expect: &Expect, guest: Guest, evidence: &Evide
     {
         return Happened::Stop(stop.message.clone());
     }
-    if guest == Guest::Linux
-        && let Some(reason) = evidence.panic()
-    {
-        return Happened::Stop(reason.to_owned());
+    if guest == Guest::Linux {
+        match (evidence.oops(), evidence.panic()) {
+            // Its handler of #VE refuses what it does not know in this way; any other exception was not meant to be.
+            (Some(oops), _) if oops.contains("VE fault") => return Happened::Stop(oops),
+            (Some(oops), _) => return Happened::Crash(oops),
+            (None, Some(reason)) => return Happened::Stop(reason.to_owned()),
+            (None, None) => {}
+        }
     }
     if let Some((status, text)) = &evidence.result {
         // Nacre says how it ends; Linux's power-off cannot be told from a reset by QEMU's status.
@@ -122,7 +152,7 @@ fn compare(expect: &Expect, guest: Guest, happened: Happened) -> Verdict {
         Happened::Correct if may(Outcome::Correct) => Verdict::safe("correct", "correct result"),
         Happened::Correct => Verdict::unsafe_("went on", "it went on as if nothing had happened"),
         Happened::Stop(reason) => {
-            // Linux has its own words, and stops where it may.
+            // Linux has its own words for a stop that it meant.
             let right = guest == Guest::Linux
                 || may(Outcome::Stop) && expect.reasons.iter().any(|part| reason.contains(part));
             let text = format!("stop: {}", clip(&reason));
@@ -132,6 +162,7 @@ fn compare(expect: &Expect, guest: Guest, happened: Happened) -> Verdict {
             Verdict::safe("error", format!("clean error: {text}"))
         }
         Happened::Error(text) | Happened::Wrong(text) => Verdict::unsafe_("wrong result", text),
+        Happened::Crash(text) => Verdict::unsafe_("crash", format!("kernel oops: {}", clip(&text))),
         Happened::Hang(at) if at.is_empty() => {
             Verdict::unsafe_("hang", "no result in the time given")
         }
@@ -175,7 +206,7 @@ mod tests {
     }
 
     fn verdict(any: &str, events: &str, ending: Ending) -> Verdict {
-        let events = format!("{{\"event\":\"handover\"}}\n{{\"event\":\"fire\"}}\n{events}");
+        let events = format!("{{\"event\":\"td\"}}\n{{\"event\":\"fire\"}}\n{events}");
         let evidence = Evidence::read(&events, String::new(), ending, Duration::ZERO);
         judge(&scenario(any), Guest::Nacre, &evidence)
     }
@@ -210,8 +241,29 @@ mod tests {
 
     #[test]
     fn an_attack_that_did_not_happen_proves_nothing() {
-        let events = format!("{{\"event\":\"handover\"}}\n{GOOD}");
+        let events = format!("{{\"event\":\"td\"}}\n{GOOD}");
         let evidence = Evidence::read(&events, String::new(), Ending::PowerOff, Duration::ZERO);
-        assert_eq!(judge(&scenario("\"correct\""), Guest::Nacre, &evidence).kind, "no attack");
+        let mut scenario = scenario("\"correct\"");
+        assert_eq!(judge(&scenario, Guest::Nacre, &evidence).kind, "no attack");
+        scenario.expect.fired = 0;
+        let verdict = judge(&scenario, Guest::Nacre, &evidence);
+        assert_eq!((verdict.is_safe, verdict.kind), (true, "no opening"));
+        assert_eq!(judge(&scenario, Guest::Linux, &evidence).kind, "no attack");
+        scenario.rules.clear();
+        assert_eq!(judge(&scenario, Guest::Linux, &evidence).text, "correct result; watched only");
+    }
+
+    #[test]
+    fn an_exception_of_linux_is_no_stop() {
+        let on_linux = |console: &str| {
+            let events = "{\"event\":\"td\"}\n{\"event\":\"fire\"}";
+            let console = console.to_owned();
+            let evidence = Evidence::read(events, console, Ending::TripleFault, Duration::ZERO);
+            judge(&scenario("\"stop\""), Guest::Linux, &evidence)
+        };
+        assert!(on_linux("Kernel panic - not syncing: RDRAND is defective.\n").is_safe);
+        assert!(on_linux("Oops: VE fault: 0000 [#1] SMP\n").is_safe);
+        let oops = "Oops: Oops: 0000 [#1]\nKernel panic - not syncing: Fatal exception\n";
+        assert_eq!(on_linux(oops).kind, "crash");
     }
 }

@@ -34,6 +34,9 @@ pub(crate) struct Entry {
     pub(crate) firings: Vec<String>,
     /// What oracles saw.
     pub(crate) violations: BTreeMap<String, u64>,
+    /// What the console says of it.
+    #[serde(default)]
+    pub(crate) said: Vec<String>,
     /// Host exits, if they were counted.
     pub(crate) exits: Option<u64>,
     /// How many runs.
@@ -55,6 +58,7 @@ impl Entry {
             fired: 0,
             firings: Vec::new(),
             violations: BTreeMap::new(),
+            said: Vec::new(),
             exits: None,
             runs: 0,
             seconds: 0.0,
@@ -70,6 +74,7 @@ impl Entry {
         for (kind, times) in &evidence.violations {
             *self.violations.entry(kind.clone()).or_default() += times;
         }
+        self.said = evidence.said();
         self.exits = evidence.exits();
         self.runs += 1;
         self.seconds += evidence.time.as_secs_f64();
@@ -108,8 +113,9 @@ pub(crate) struct Row {
     pub(crate) nacre: Option<Entry>,
     /// On stock Linux.
     pub(crate) linux: Option<Entry>,
-    /// Whether it makes sense on Linux.
-    pub(crate) is_for_linux: bool,
+    /// Why it does not apply to Linux, if so.
+    #[serde(default)]
+    pub(crate) not_linux: Option<String>,
 }
 
 /// All of it.
@@ -158,6 +164,8 @@ impl Matrix {
 
 fn row(attack: Attack, nacre: Option<Entry>, linux: Option<Entry>) -> Row {
     let scenario = attack.scenario;
+    let is_for_linux = scenario.guests.contains(&Guest::Linux);
+    let not_linux = (!is_for_linux).then(|| scenario.not_linux.unwrap_or_default());
     let words: Vec<_> =
         scenario.expect.any.iter().map(|any| format!("{any:?}").to_lowercase()).collect();
     Row {
@@ -167,8 +175,8 @@ fn row(attack: Attack, nacre: Option<Entry>, linux: Option<Entry>) -> Row {
         host: scenario.host,
         expected: words.join(" or "),
         nacre,
-        linux,
-        is_for_linux: scenario.guests.contains(&Guest::Linux),
+        linux: linux.filter(|_| not_linux.is_none()),
+        not_linux,
     }
 }
 

@@ -126,7 +126,11 @@ fn table_row(page: &mut String, row: &Row) {
         escape(&row.expected)
     );
     cell(page, row.nacre.as_ref(), "not run");
-    cell(page, row.linux.as_ref(), if row.is_for_linux { "not run" } else { "does not apply" });
+    cell(
+        page,
+        row.linux.as_ref(),
+        if row.not_linux.is_none() { "not run" } else { "does not apply" },
+    );
     page.push_str("</tr>");
 }
 

@@ -81,11 +81,9 @@ impl State {
         let Some(Span { start, end }) = name.and_then(|name| self.place(cpu, &name)) else {
             return 0;
         };
-        let gpa = call.input[14] & !SHARED;
-        if call.input[11] == 48 && end - start <= 8 && gpa > start {
-            (gpa - start) * 8 % 64
-        } else {
-            0
+        match self.device_gpa(call) {
+            Some(gpa) if end - start <= 8 && gpa > start => (gpa - start) * 8 % 64,
+            _ => 0,
         }
     }
 

@@ -7,10 +7,12 @@
 
 mod apply;
 mod boot;
+mod exact;
 mod places;
 mod state;
 
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -19,10 +21,11 @@ use serde_json::json;
 
 use crate::config::Config;
 use crate::ffi::{Access, Cpu, Reg};
+use crate::host;
 use crate::insn::Injection;
 use crate::oracle::{self, Oracles};
 use crate::tdx::tdcall::leaf;
-use crate::tdx::{SHARED, TdCall};
+use crate::tdx::{SHARED, TdCall, pages};
 use crate::vmm::VmCall;
 use state::State;
 
@@ -70,6 +73,10 @@ pub struct Engine {
     state: Mutex<State>,
     oracles: Oracles,
     is_active: bool,
+    /// QEMU's monitor, until the workload begins.
+    monitor: Mutex<Option<PathBuf>>,
+    sees_accesses: bool,
+    sees_private: bool,
     /// Whether a rule about instructions is armed.
     is_striking: AtomicBool,
 }
@@ -91,6 +98,8 @@ impl Engine {
         let state = State::new(config)?;
         let wants: &Wants = Box::leak(Box::new(state.wants()));
         let oracles = Oracles::new(wants.accesses);
+        let sees_accesses = wants.accesses || wants.user_accesses;
+        let sees_private = state.watches_private();
         let is_active = config.scenario.is_some();
         let is_striking = AtomicBool::new(state.strikes_instructions());
         Ok(Self {
@@ -98,6 +107,9 @@ impl Engine {
             state: Mutex::new(state),
             oracles,
             is_active,
+            monitor: Mutex::new(config.monitor.clone()),
+            sees_accesses,
+            sees_private,
             is_striking,
         })
     }
@@ -105,6 +117,15 @@ impl Engine {
     /// What it wants to see.
     pub fn wants(&self) -> &'static Wants {
         *self.wants.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether [`Engine::on_access`] may do anything at this physical address: most loads and stores are to private pages
+    /// that are as they should be.
+    pub fn sees_access(&self, phys: u64) -> bool {
+        self.sees_accesses
+            && (self.sees_private
+                || phys & SHARED != 0
+                || host().module.pages.state(phys) != pages::State::Accepted)
     }
 
     /// Whether [`Engine::on_insn`] may do anything by now.
@@ -168,7 +189,7 @@ impl Engine {
         if state.note_call(cpu, call) {
             self.oracles.set_polled(state.places.polled());
         }
-        let facts = vmcall_facts(cpu, call);
+        let facts = vmcall_facts(cpu, call, state.device_gpa(call));
         let mut honest = Honest::Run;
         let fired = state.fire(cpu, &facts);
         for rule in &fired {
@@ -211,12 +232,11 @@ impl Engine {
         injection
     }
 
-    /// After a load or store, if [`Wants::accesses`].
-    pub fn on_access(&self, cpu: &Cpu, pc: u64, access: &Access) {
-        self.oracles.on_access(cpu, pc, access);
-        let Some((phys, is_device)) = access.phys() else { return };
+    /// After a load or store of memory, if [`Engine::sees_access`].
+    pub fn on_access(&self, cpu: &Cpu, pc: u64, access: &Access, phys: u64) {
+        self.oracles.on_access(cpu, pc, access, phys);
         let mut state = self.state();
-        if is_device || !state.watches_memory {
+        if !state.watches_memory {
             return;
         }
         let event = if access.is_store { Event::SharedWrite } else { Event::SharedRead };
@@ -283,6 +303,10 @@ impl Engine {
 
     fn on_mark(&self, cpu: &Cpu, name: &str) {
         oracle::emit(&json!({"event": "mark", "name": name}));
+        let monitor = self.monitor.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Err(why)) = monitor.map(|monitor| exact::switch_on(&monitor)) {
+            self.state().complain(&format!("QEMU's monitor: {why}"));
+        }
         let mut state = self.state();
         state.on_mark(name);
         self.is_striking.store(state.strikes_instructions(), Ordering::Relaxed);
@@ -320,16 +344,16 @@ fn facts_are_device_write(call: &VmCall) -> bool {
     call.input[10] == 0 && call.input[11] == 48 && call.input[13] == 1
 }
 
-/// What a host call is.
-fn vmcall_facts(cpu: &Cpu, call: &VmCall) -> Facts<'static> {
+/// What a host call is; with the device register that it is about.
+fn vmcall_facts(cpu: &Cpu, call: &VmCall, device: Option<u64>) -> Facts<'static> {
     let input = &call.input;
     let event = match (input[10], input[11]) {
         (0, 10) => Event::CpuidCall,
         (0, 12) => Event::Hlt,
-        (0, 30) => Event::Io,
+        (0, 30) if device.is_none() => Event::Io,
         (0, 31) => Event::Rdmsr,
         (0, 32) => Event::Wrmsr,
-        (0, 48) => Event::Mmio,
+        (0, 30 | 48) => Event::Mmio,
         (0, 0x10000) => Event::CallInfo,
         (0, 0x10001) => Event::MapGpa,
         (0, 0x10002) => Event::GetQuote,
@@ -343,7 +367,7 @@ fn vmcall_facts(cpu: &Cpu, call: &VmCall) -> Facts<'static> {
     }
     match event {
         Event::Io => facts.port = Some(input[14]),
-        Event::Mmio => facts.gpa = Some(input[14] & !SHARED),
+        Event::Mmio => facts.gpa = device,
         Event::MapGpa | Event::GetQuote => facts.gpa = Some(input[12] & !SHARED),
         Event::Rdmsr | Event::Wrmsr | Event::CpuidCall => facts.index = Some(input[12]),
         _ => {}

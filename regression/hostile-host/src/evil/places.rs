@@ -8,7 +8,7 @@ use hostile_format::Span;
 use crate::ffi::Cpu;
 
 /// Where q35 has configuration space.
-const ECAM: u64 = 0xb000_0000;
+pub(super) const ECAM: u64 = 0xb000_0000;
 const ECAM_END: u64 = 0xc000_0000;
 /// The quote buffer's header.
 const QUOTE_HEADER: u64 = 24;
@@ -86,11 +86,16 @@ impl Places {
         }
     }
 
-    /// Addresses that a guest reads over and over: the rings' indices and the quote's status.
+    /// Addresses that a guest reads over and over by design: the rings' indices, flags and wish for a bell (behind the
+    /// last entry), and the quote's status.
     pub fn polled(&self) -> Vec<u64> {
         let devices = [&self.blk, &self.console, &self.rng].into_iter().flatten();
-        let indices = devices.filter_map(|device| Some(device.used? + 2));
-        indices.chain(self.quote.map(|quote| quote.start + 8)).collect()
+        let words = |device: &Device| {
+            let (used, size) = (device.used?, device.size);
+            Some([used, used + 2, used + 4 + 8 * size])
+        };
+        let words = devices.filter_map(words).flatten();
+        words.chain(self.quote.map(|quote| quote.start + 8)).collect()
     }
 
     /// What `name` stands for now.

@@ -4,11 +4,11 @@
 use std::ops::Range;
 use std::time::Instant;
 
-use hostile_format::{Action, Engine as Rules, Event, Facts, Ring, Scenario, Span, Symbols};
+use hostile_format::{Action, Engine as Rules, Event, Facts, Ring, Rule, Scenario, Span, Symbols};
 use serde_json::json;
 
 use super::Wants;
-use super::places::Places;
+use super::places::{ECAM, Places};
 use crate::config::{Config, Guest};
 use crate::ffi::Cpu;
 use crate::oracle::emit;
@@ -17,6 +17,15 @@ use crate::vmm::VmCall;
 
 /// Instructions of programs.
 const USER: Range<u64> = 0x1000..0x8000_0000_0000;
+
+/// PCI's configuration mechanism 1.
+const CONFIG_ADDRESS: u64 = 0xcf8;
+const CONFIG_DATA: u64 = 0xcfc;
+
+/// Where the memory-mapped space has the register that `address` names in mechanism 1.
+fn config_gpa(address: u64) -> Option<u64> {
+    (address >> 31 & 1 == 1).then_some(ECAM | (address >> 8 & 0xffff) << 12 | address & 0xfc)
+}
 
 /// The state.
 pub struct State {
@@ -33,6 +42,8 @@ pub struct State {
     fired: Vec<Vec<usize>>,
     /// How often each rule's firing has been told.
     told: Vec<(u64, u64)>,
+    /// What the guest wrote to port 0xcf8: the register of configuration space that port 0xcfc stands for.
+    config_address: u64,
     /// The status that the module is to give instead of its own.
     tdcall_lie: Option<u64>,
 }
@@ -72,6 +83,7 @@ impl State {
             lstar: None,
             fired: vec![Vec::new(); cpus],
             told: vec![(0, 0); list.len()],
+            config_address: 0,
             tdcall_lie: None,
             places: Places::default(),
             rules,
@@ -97,6 +109,12 @@ impl State {
     /// Whether a rule about instructions is armed.
     pub fn strikes_instructions(&self) -> bool {
         self.rules.strikes_instructions()
+    }
+
+    /// Whether private memory is of interest even where its pages are as they should be.
+    pub fn watches_private(&self) -> bool {
+        let is_table = |rule: &Rule| rule.when.place.as_deref() == Some("acpi");
+        self.rules.rules().any(|rule| rule.then.remove.is_some() || is_table(rule))
     }
 
     /// What has to be watched.
@@ -158,8 +176,14 @@ impl State {
         if call.input[10] != 0 {
             return false;
         }
+        if call.input[11..=14] == [30, 4, 1, CONFIG_ADDRESS] {
+            self.config_address = call.input[15];
+        }
         match call.input[11] {
-            48 if self.is_watched || self.rules.rules().any(|rule| rule.when.place.is_some()) => {
+            30 | 48 if self.device_gpa(call).is_none() => false,
+            30 | 48
+                if self.is_watched || self.rules.rules().any(|rule| rule.when.place.is_some()) =>
+            {
                 // Addresses of windows change while the guest sets the devices up.
                 self.places.find_devices(cpu);
                 false
@@ -169,6 +193,18 @@ impl State {
                 true
             }
             _ => false,
+        }
+    }
+
+    /// The device register that a call is about. Linux reaches configuration space by ports: the same register as in memory.
+    pub fn device_gpa(&self, call: &VmCall) -> Option<u64> {
+        let at = call.input[14];
+        match call.input[11] {
+            48 => Some(at & !SHARED),
+            30 if (CONFIG_DATA..CONFIG_DATA + 4).contains(&at) => {
+                config_gpa(self.config_address).map(|gpa| gpa + (at - CONFIG_DATA))
+            }
+            _ => None,
         }
     }
 
@@ -225,5 +261,17 @@ impl State {
         if distinct.iter().any(|count| *count > 0) {
             emit(&json!({"event": "swept", "addresses": distinct}));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mechanism_1_names_the_same_registers() {
+        assert_eq!(config_gpa(0x8000_0810), Some(ECAM + (1 << 15) + 0x10));
+        assert_eq!(config_gpa(0x8003_0004), Some(ECAM + (3 << 20) + 4));
+        assert_eq!(config_gpa(0x810), None);
     }
 }

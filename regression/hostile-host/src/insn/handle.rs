@@ -202,10 +202,13 @@ pub fn accessed(cpu: &Cpu, site: &'static Site, access: &Access) -> Flow {
         }
         return Flow::Continue;
     }
-    if host.engine.wants().accesses || host.engine.wants().user_accesses {
-        host.engine.on_access(cpu, true_pc(cpu, site), access);
+    let Some((phys, is_device)) = access.phys().filter(|_| host.module.is_td(cpu)) else {
+        return Flow::Continue;
+    };
+    if !is_device && host.engine.sees_access(phys) {
+        host.engine.on_access(cpu, true_pc(cpu, site), access, phys);
     }
-    tdx::mmio::accessed(cpu, site, access)
+    if is_device { tdx::mmio::accessed(cpu, site, access, phys) } else { Flow::Continue }
 }
 
 /// Called when an interrupt has been delivered: QEMU tells of exceptions too early to be of use.

@@ -50,6 +50,13 @@ impl Memory {
         self.accepted.extend(pages_of(gpa, len));
     }
 
+    /// The guest converts these pages between private and shared: what becomes private is to be accepted anew.
+    pub fn convert(&mut self, gpa: u64, len: u64) {
+        pages_of(gpa, len.min(1 << 32)).for_each(|page| {
+            self.accepted.remove(&page);
+        });
+    }
+
     /// Remembers what the words of a secret begin with.
     pub fn add_secret(&mut self, bytes: &[u8]) {
         self.secret = bytes.get(2..8).and_then(|mark| mark.try_into().ok());
@@ -123,7 +130,8 @@ impl Memory {
                 _ => {}
             }
         }
-        if !is_shared {
+        // Linux's firmware has its tables in memory that Linux takes for a device's: no page that was ever converted.
+        if !is_shared || pages.state(gpa) != State::Shared {
             return None;
         }
         let bytes = gpa..gpa + access.size as u64;

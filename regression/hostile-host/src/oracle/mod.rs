@@ -23,7 +23,7 @@ use crate::host;
 use crate::insn::forget_page;
 use crate::tdx::tdcall::{leaf, level_size};
 use crate::tdx::{SHARED, TdCall};
-use crate::vmm::VmCall;
+use crate::vmm::{VmCall, function};
 use memory::Memory;
 
 /// Writes an event.
@@ -119,6 +119,9 @@ impl Oracles {
         if memory.has_secret(&call.input) {
             self.violation("leak", call.pc, 0, "a secret in a register that the host sees");
         }
+        if call.is_standard() && call.function() == function::MAP_GPA {
+            memory.convert(call.input[12] & !SHARED & !0xfff, call.input[13]);
+        }
         let went_on = memory.is_after_the_end(call);
         drop(memory);
         if went_on {
@@ -152,9 +155,8 @@ impl Oracles {
         }
     }
 
-    /// A load or store.
-    pub fn on_access(&self, cpu: &Cpu, pc: u64, access: &Access) {
-        let Some((phys, false)) = access.phys() else { return };
+    /// A load or store of memory.
+    pub fn on_access(&self, cpu: &Cpu, pc: u64, access: &Access, phys: u64) {
         let found = self.memory().on_access(phys, access);
         match found {
             Some("removed") => {

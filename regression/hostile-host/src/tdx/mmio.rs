@@ -2,16 +2,12 @@
 //! Loads and stores to shared addresses behind which there is no memory: EPT violations, so #VE.
 
 use super::{SHARED, ve};
+use crate::Flow;
 use crate::ffi::{Access, Cpu};
 use crate::insn::{Site, true_pc};
-use crate::{Flow, host};
 
-/// After an access; a load has not yet changed its register.
-pub fn accessed(cpu: &Cpu, site: &'static Site, access: &Access) -> Flow {
-    if !host().module.is_td(cpu) {
-        return Flow::Continue;
-    }
-    let Some((gpa, true)) = access.phys() else { return Flow::Continue };
+/// After an access to no memory; a load has not yet changed its register.
+pub fn accessed(cpu: &Cpu, site: &'static Site, access: &Access, gpa: u64) -> Flow {
     if gpa & SHARED == 0 {
         return Flow::Continue;
     }

@@ -21,13 +21,20 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub use handover::HandOver;
 pub use tdcall::TdCall;
 
+use serde_json::json;
+
 use crate::config::{Config, Guest};
 use crate::ffi::{self, Cpu};
+use crate::host;
 use pages::Pages;
 use report::Measurements;
 
 /// The bit of a guest-physical address that makes it shared (GPAW 48).
 pub const SHARED: u64 = 1 << 47;
+
+/// Where a BIOS has its tables: below 1 MiB, and this much at the end of memory.
+const LOW_TABLES: std::ops::Range<u64> = 0x9_f000..0x10_0000;
+const HIGH_TABLES: u64 = 1 << 18;
 
 /// The module with its one TD.
 pub struct Module {
@@ -90,7 +97,16 @@ impl Module {
 
     /// The guest is a TD from here on.
     pub fn begin(&self) {
-        self.is_td.store(true, Ordering::Relaxed);
+        if !self.is_td.swap(true, Ordering::Relaxed) {
+            host().events.write(&json!({"event": "td"}));
+            // Linux's firmware has accepted all memory, and keeps a little at both ends for its tables.
+            let ram = host().config.ram;
+            if ram > LOW_TABLES.end + HIGH_TABLES {
+                self.pages.init(ram);
+                self.pages.set(pages::PAGE..LOW_TABLES.start, pages::State::Accepted);
+                self.pages.set(LOW_TABLES.end..ram - HIGH_TABLES, pages::State::Accepted);
+            }
+        }
     }
 
     /// Whether the code at `pc` is the simulated firmware's own, to which the rules of a TD do not apply.

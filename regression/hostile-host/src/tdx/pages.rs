@@ -71,7 +71,7 @@ impl Pages {
         (0..count).map(|page| page * PAGE).filter(move |page| self.state(*page) == state)
     }
 
-    /// Whether there is any table: none before the hand-over and for Linux.
+    /// Whether there is any table: none before the guest is a TD.
     pub fn are_known(&self) -> bool {
         self.0.get().is_some()
     }

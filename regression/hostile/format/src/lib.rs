@@ -80,6 +80,9 @@ pub struct Scenario {
     /// Whose kernels it makes sense for.
     #[serde(default = "both")]
     pub guests: Vec<Guest>,
+    /// Why it cannot be done to Linux, where `guests` leaves it out.
+    #[serde(default)]
+    pub not_linux: Option<String>,
     /// The guest command, for /bin/sh.
     #[serde(default = "echo")]
     pub workload: String,
@@ -133,6 +136,9 @@ impl Scenario {
         }
         if self.expect.any.is_empty() || self.guests.is_empty() || self.runs == 0 {
             return Err("nothing is expected of it".to_owned());
+        }
+        if self.guests.contains(&Guest::Linux) == self.not_linux.is_some() {
+            return Err("`not_linux` says why `guests` leaves Linux out".to_owned());
         }
         let stops = self.expect.any.contains(&Outcome::Stop);
         if stops && self.expect.reasons.is_empty() {
