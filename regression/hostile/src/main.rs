@@ -78,6 +78,9 @@ struct RunArgs {
     /// Only the short set.
     #[arg(long)]
     short: bool,
+    /// Only scenarios that the matrix has no result of.
+    #[arg(long)]
+    missing: bool,
     /// Guests at the same time.
     #[arg(long, default_value_t = 2)]
     jobs: usize,
@@ -101,6 +104,7 @@ impl RunArgs {
             run,
             seed,
             short: false,
+            missing: false,
             jobs: 1,
             kernel,
             verbose,
@@ -224,8 +228,10 @@ fn write_matrix(workspace: &Workspace, guest: Guest, entries: Vec<Entry>) -> Res
 
 fn select(workspace: &Workspace, args: &RunArgs, guest: Guest) -> Result<Vec<Attack>> {
     let mut attacks = suite::load(workspace)?;
+    let known = if args.missing { Matrix::known(workspace, guest) } else { Vec::new() };
     attacks.retain(|attack| {
         attack.scenario.guests.contains(&guest)
+            && !known.contains(&attack.name)
             && (!args.short || attack.scenario.short)
             && args.name.as_ref().is_none_or(|name| attack.name == *name)
             && (args.only.is_empty() || args.only.iter().any(|text| attack.name.contains(text)))

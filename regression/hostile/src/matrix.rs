@@ -128,6 +128,21 @@ pub(crate) struct Matrix {
 }
 
 impl Matrix {
+    fn load(folder: &Path) -> Self {
+        let text = std::fs::read_to_string(folder.join("matrix.json")).ok();
+        text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+    }
+
+    /// Names of the scenarios that there are results of.
+    pub(crate) fn known(workspace: &Workspace, guest: Guest) -> Vec<String> {
+        let rows = Self::load(&workspace.target_dir().join("hostile")).rows.into_iter();
+        let has = |row: &Row| match guest {
+            Guest::Nacre => row.nacre.is_some(),
+            Guest::Linux => row.linux.is_some(),
+        };
+        rows.filter(has).map(|row| row.name).collect()
+    }
+
     /// Puts `entries` beside what is known already, and writes `matrix.json`.
     pub(crate) fn merge(
         workspace: &Workspace,
@@ -136,10 +151,7 @@ impl Matrix {
         entries: Vec<Entry>,
     ) -> Result<Self> {
         let file = folder.join("matrix.json");
-        let old: Self = std::fs::read_to_string(&file)
-            .ok()
-            .and_then(|text| serde_json::from_str(&text).ok())
-            .unwrap_or_default();
+        let old = Self::load(folder);
         let mut known: BTreeMap<String, Row> =
             old.rows.into_iter().map(|row| (row.name.clone(), row)).collect();
         let mut fresh: BTreeMap<String, Entry> =

@@ -65,12 +65,16 @@ const LINUX: &str = "panic=-1 nokaslr acpi_no_memhotplug pti=off rdinit=/init lo
 /// What Linux needs until the workload begins, on a busy build machine and with every access watched.
 const LINUX_BOOT: Duration = Duration::from_secs(60);
 
-/// Looks whether Linux has said all: it panicked, which does not always end the machine; the workload ended; or it began
-/// so long ago that it hangs. Nacre tells its end on its control channel.
+/// How long Linux may be silent before the workload begins.
+const SILENCE: Duration = Duration::from_secs(45);
+
+/// Looks whether Linux has said all: it panicked, which does not always end the machine; the workload ended; or it hangs,
+/// silent at boot or far behind the workload's begin. Nacre tells its end on its control channel.
 struct LastWords<'a> {
     console: &'a Path,
     events: &'a Path,
     seen: u64,
+    spoke: Instant,
     began: Option<Instant>,
     patience: Duration,
 }
@@ -79,13 +83,14 @@ impl<'a> LastWords<'a> {
     fn new(scenario: &Scenario, console: &'a Path, events: &'a Path) -> Self {
         // The longest that Linux itself waits for anything is 30 s, for a quote.
         let patience = Duration::from_secs(if scenario.timeout > 120 { 75 } else { 40 });
-        Self { console, events, seen: 0, began: None, patience }
+        Self { console, events, seen: 0, spoke: Instant::now(), began: None, patience }
     }
 
     fn are_spoken(&mut self) -> bool {
         let len = |file: &Path| fs::metadata(file).map_or(0, |data| data.len());
         let seen = len(self.console) + len(self.events);
         if std::mem::replace(&mut self.seen, seen) != seen {
+            self.spoke = Instant::now();
             let has = |file: &Path, word: &str| {
                 fs::read(file).is_ok_and(|text| String::from_utf8_lossy(&text).contains(word))
             };
@@ -98,7 +103,10 @@ impl<'a> LastWords<'a> {
                 self.began = Some(Instant::now());
             }
         }
-        self.began.is_some_and(|began| began.elapsed() > self.patience)
+        match self.began {
+            Some(began) => began.elapsed() > self.patience,
+            None => self.spoke.elapsed() > SILENCE,
+        }
     }
 }
 
