@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use osdk::guest::Ending;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The evidence of one run.
@@ -97,9 +98,18 @@ impl Evidence {
         }
     }
 
-    /// Host exits until the workload began, if the plugin counted them.
-    pub(crate) fn exits(&self) -> Option<u64> {
-        self.counts.as_ref()?.get("exits").and_then(Value::as_u64)
+    /// Host exits, if the plugin got to counting them.
+    pub(crate) fn exits(&self) -> Option<HostExits> {
+        let counts = self.counts.as_ref()?;
+        let calls = |when: &str| {
+            let all = counts.get(when).and_then(Value::as_object)?;
+            let calls = all.iter().filter(|(name, _)| name.starts_with("vmcall."));
+            Some(calls.filter_map(|(_, times)| times.as_u64()).sum::<u64>())
+        };
+        let maps = |when: &str| counts.get(when)?.get("vmcall.mapgpa")?.as_u64();
+        let boot = calls("boot")?;
+        let map_gpa = maps("total").unwrap_or(0) - maps("boot").unwrap_or(0);
+        Some(HostExits { boot, work: calls("total")?.saturating_sub(boot), map_gpa })
     }
 
     /// The console's lines without their times.
@@ -146,6 +156,17 @@ impl Evidence {
         let (_, rest) = self.console.split_once("Kernel panic - not syncing: ")?;
         rest.lines().next().map(str::trim_end)
     }
+}
+
+/// How often a guest called the host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HostExits {
+    /// Before its first program.
+    pub(crate) boot: u64,
+    /// From then on.
+    pub(crate) work: u64,
+    /// Those of `work` that share memory or take it back.
+    pub(crate) map_gpa: u64,
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@
 //! Safe is: the correct result, a stop with the right reason, or an error that the workload saw and said. A violation that an
 //! oracle saw outranks them all, as does an attack that never happened: that proves nothing.
 
-use hostile_format::{Expect, Guest, Outcome, Scenario};
+use hostile_format::{Exits, Expect, Guest, Outcome, Scenario};
 use osdk::guest::Ending;
 
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, HostExits};
 
 /// A verdict.
 #[derive(Clone, Debug)]
@@ -67,7 +67,30 @@ pub(crate) fn judge(scenario: &Scenario, guest: Guest, evidence: &Evidence) -> V
     let expect = scenario.expect(guest);
     let happened = happened(scenario, expect, guest, evidence);
     let verdict = compare(expect, guest, happened);
-    if verdict.is_safe { weigh(scenario, expect, guest, evidence.fired, verdict) } else { verdict }
+    if !verdict.is_safe {
+        return verdict;
+    }
+    if let Some(what) = too_many(expect.exits, evidence.exits()) {
+        return Verdict::unsafe_("too many exits", format!("{what}; {}", verdict.text));
+    }
+    weigh(scenario, expect, guest, evidence.fired, verdict)
+}
+
+/// Which limit of host exits was passed.
+fn too_many(limits: Exits, exits: Option<HostExits>) -> Option<String> {
+    if limits == Exits::default() {
+        return None;
+    }
+    let Some(exits) = exits else { return Some("host exits were not counted".to_owned()) };
+    let all = [
+        ("before the first program", exits.boot, limits.boot),
+        ("from the first program on", exits.work, limits.work),
+        ("to share memory after boot", exits.map_gpa, limits.map_gpa),
+    ];
+    let is_over =
+        |(_, times, most): &(&str, u64, Option<u64>)| most.is_some_and(|most| *times > most);
+    let (when, times, most) = all.into_iter().find(is_over)?;
+    Some(format!("{times} host exits {when}, at most {} allowed", most.unwrap_or_default()))
 }
 
 /// What a safe outcome says, seen how often the attack struck.
@@ -92,8 +115,7 @@ fn weigh(
             let text = format!("{text}; the attack found no opening (the kernel never asks)");
             Verdict::safe(if verdict.kind == "correct" { "no opening" } else { verdict.kind }, text)
         }
-        // A stop ends the attack too.
-        _ if fired >= expect.fired || verdict.kind == "stop" && fired > 0 => verdict,
+        _ if fired >= expect.fired => verdict,
         _ if guest == Guest::Linux => {
             Verdict { text: format!("{text}; struck {fired} times"), ..verdict }
         }
@@ -251,6 +273,27 @@ mod tests {
         assert_eq!(judge(&scenario, Guest::Linux, &evidence).kind, "no attack");
         scenario.rules.clear();
         assert_eq!(judge(&scenario, Guest::Linux, &evidence).text, "correct result; watched only");
+    }
+
+    #[test]
+    fn exits_have_limits() {
+        let counts = r#"{"event":"counts","boot":{"vmcall.io":7,"vmcall.mapgpa":1,"tdcall.1":9},
+            "total":{"vmcall.io":12,"vmcall.mapgpa":3,"tdcall.1":9}}"#
+            .replace('\n', "");
+        let events = format!("{{\"event\":\"td\"}}\n{{\"event\":\"fire\"}}\n{GOOD}\n");
+        let kind = |limits: Exits, events: &str| {
+            let evidence = Evidence::read(events, String::new(), Ending::PowerOff, Duration::ZERO);
+            let mut scenario = scenario("\"correct\"");
+            scenario.expect.exits = limits;
+            judge(&scenario, Guest::Nacre, &evidence).kind
+        };
+        let kept = Exits { boot: Some(8), work: Some(7), map_gpa: Some(2) };
+        assert_eq!(kind(kept, &events), "too many exits", "not counted");
+        let events = format!("{events}{counts}");
+        assert_eq!(kind(kept, &events), "correct");
+        assert_eq!(kind(Exits { boot: Some(7), ..kept }, &events), "too many exits");
+        assert_eq!(kind(Exits { work: Some(6), ..kept }, &events), "too many exits");
+        assert_eq!(kind(Exits { map_gpa: Some(1), ..kept }, &events), "too many exits");
     }
 
     #[test]

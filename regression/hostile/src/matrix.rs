@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use hostile_format::Guest;
 use osdk::workspace::Workspace;
 
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, HostExits};
 use crate::judge::Verdict;
 use crate::suite::{self, Attack};
 
@@ -38,7 +38,7 @@ pub(crate) struct Entry {
     #[serde(default)]
     pub(crate) said: Vec<String>,
     /// Host exits, if they were counted.
-    pub(crate) exits: Option<u64>,
+    pub(crate) exits: Option<HostExits>,
     /// How many runs.
     pub(crate) runs: u32,
     /// Time of all runs.

@@ -165,7 +165,11 @@ fn cell(page: &mut String, entry: Option<&Entry>, absent: &str) {
         let _ = write!(page, "<li>oracle <code>{}</code>: {times}</li>", escape(kind));
     }
     if let Some(exits) = entry.exits {
-        let _ = write!(page, "<li>{exits} host exits</li>");
+        let _ = write!(
+            page,
+            "<li>{} host exits to the first program, {} from then on</li>",
+            exits.boot, exits.work
+        );
     }
     let _ = write!(page, "<li><code>{}</code></li></ul></details></td>", escape(&entry.command));
 }

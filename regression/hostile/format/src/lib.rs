@@ -56,6 +56,21 @@ pub struct Expect {
     /// Least number of times that the rules must have fired: an attack that did not happen proves nothing.
     #[serde(default = "one")]
     pub fired: u64,
+    /// How often the guest may call the host.
+    #[serde(default)]
+    pub exits: Exits,
+}
+
+/// Limits of host exits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exits {
+    /// Most of them before the first program.
+    pub boot: Option<u64>,
+    /// Most of them from then on.
+    pub work: Option<u64>,
+    /// Most changes of memory between private and shared from then on.
+    pub map_gpa: Option<u64>,
 }
 
 /// A scenario.
