@@ -59,6 +59,8 @@ pub struct Config {
     pub attributes: u64,
     /// `tsc_hz=N`: the frequency that CPUID 0x15 tells; 0 is the default of 1 GHz.
     pub tsc_hz: u64,
+    /// `instructions=on`: instructions are counted, for the events `mark`.
+    pub instructions: bool,
     /// Every argument, for the attack engine's own.
     pub all: Vec<(String, String)>,
     /// Number of vCPUs.
@@ -93,6 +95,7 @@ impl Config {
             config_flags: NO_RBP_MOD,
             attributes: SEPT_VE_DISABLE,
             tsc_hz: 0,
+            instructions: false,
             all: Vec::new(),
             cpus,
         };
@@ -116,6 +119,7 @@ impl Config {
                 ("config_flags", number) => config.config_flags = parse(number).ok_or_else(bad)?,
                 ("attributes", number) => config.attributes = parse(number).ok_or_else(bad)?,
                 ("tsc_hz", number) => config.tsc_hz = parse(number).ok_or_else(bad)?,
+                ("instructions", value) => config.instructions = value == "on",
                 ("reduce_ve", value) => config.reduce_ve = value == "on",
                 _ => {}
             }

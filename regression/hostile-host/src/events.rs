@@ -63,6 +63,11 @@ impl Events {
         }
     }
 
+    /// What was counted so far.
+    pub fn so_far(&self) -> BTreeMap<String, u64> {
+        self.counters.lock().unwrap_or_else(PoisonError::into_inner).now.clone()
+    }
+
     /// Whether a user program has run.
     pub fn has_user(&self) -> bool {
         self.user.load(Ordering::Relaxed)

@@ -92,6 +92,35 @@ api! {
     read_phys: "qemu_plugin_read_memory_hwaddr" fn(u64, *mut GByteArray, usize) -> c_int;
     write_phys: "qemu_plugin_write_memory_hwaddr" fn(u64, *mut GByteArray) -> c_int;
     translate: "qemu_plugin_translate_vaddr" fn(u64, *mut u64) -> bool;
+    scoreboard_new: "qemu_plugin_scoreboard_new" fn(usize) -> *mut c_void;
+    block_inline: "qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu" fn(*mut c_void, c_int, Entry, u64);
+    entry_sum: "qemu_plugin_u64_sum" fn(Entry) -> u64;
+}
+
+/// A number that QEMU keeps for each vCPU.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Entry {
+    scoreboard: *mut c_void,
+    offset: usize,
+}
+
+/// Where executed instructions are counted, as an integer so that it may be shared.
+static COUNTER: OnceLock<usize> = OnceLock::new();
+
+fn counter() -> Entry {
+    let make = || {
+        // SAFETY: plugins may make scoreboards at any time; this one is never freed.
+        unsafe { (api().scoreboard_new)(size_of::<u64>()) as usize }
+    };
+    Entry { scoreboard: *COUNTER.get_or_init(make) as *mut c_void, offset: 0 }
+}
+
+/// How many instructions of counted blocks have been executed, by all vCPUs. A block that is left early counts in full,
+/// and a repeated string instruction once.
+pub fn instructions() -> u64 {
+    // SAFETY: the entry is that of a live scoreboard.
+    unsafe { (api().entry_sum)(counter()) }
 }
 
 /// The value of a memory access, as QEMU returns it.
@@ -274,6 +303,14 @@ impl Block {
     /// Whether there is no instruction.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Counts its instructions each time that it is executed; see [`instructions`].
+    pub fn count(&self) {
+        const ADD: c_int = 0;
+        let len = self.len() as u64;
+        // SAFETY: as in `len`; the entry is that of a live scoreboard.
+        unsafe { (api().block_inline)(self.0, ADD, counter(), len) };
     }
 
     /// The physical address behind a virtual one, for the vCPU that is about to run the block.

@@ -8,6 +8,7 @@
 
 mod bench;
 mod boot;
+mod disk;
 mod kernel;
 mod programs;
 mod protocol;
@@ -121,6 +122,12 @@ struct BenchArgs {
     /// Fail if Nacre is over one of its limits.
     #[arg(long)]
     check: bool,
+    /// Measure a disk instead, on a plain machine and in a TD.
+    #[arg(long, conflicts_with_all = ["kernel", "json", "check"])]
+    disk: bool,
+    /// With --disk: how often throughput is measured.
+    #[arg(long, default_value_t = 7, requires = "disk")]
+    runs: usize,
 }
 
 fn main() -> ExitCode {
@@ -230,6 +237,11 @@ fn fuzz(workspace: &Workspace, args: &FuzzArgs) -> Result<ExitCode> {
 }
 
 fn bench(workspace: &Workspace, args: &BenchArgs) -> Result<ExitCode> {
+    if args.disk {
+        let kernel = Kernel::get(Kind::Nacre, args.kernel_file.clone(), workspace)?;
+        print!("{}", disk::run(workspace, kernel.image, args.runs)?);
+        return Ok(ExitCode::SUCCESS);
+    }
     let programs = Programs::build(workspace)?;
     let measure = |kind: Kind, file: Option<PathBuf>| {
         if args.kernel.is_some_and(|only| only != kind) {

@@ -302,7 +302,11 @@ impl Engine {
     }
 
     fn on_mark(&self, cpu: &Cpu, name: &str) {
-        oracle::emit(&json!({"event": "mark", "name": name}));
+        let mut event = json!({"event": "mark", "name": name, "counts": host().events.so_far()});
+        if host().config.instructions {
+            event["instructions"] = json!(crate::ffi::instructions());
+        }
+        oracle::emit(&event);
         let monitor = self.monitor.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(Err(why)) = monitor.map(|monitor| exact::switch_on(&monitor)) {
             self.state().complain(&format!("QEMU's monitor: {why}"));

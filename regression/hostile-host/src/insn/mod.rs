@@ -166,6 +166,9 @@ pub(crate) fn translated(block: &Block) {
     let wants = host.engine.wants();
     let len = block.len();
     show_pages(block);
+    if host.config.instructions {
+        block.count();
+    }
     let mut after_special = false;
     for index in 0..len {
         let insn = block.insn(index);
