@@ -36,7 +36,7 @@ pub(crate) struct Evidence {
     pub(crate) broken: Vec<String>,
     /// The console, for Linux's last words and for people.
     pub(crate) console: String,
-    /// Where each CPU was when the time was over.
+    /// Where the CPUs were seen when the time was nearly over.
     pub(crate) stuck: Vec<String>,
     /// How long it took.
     pub(crate) time: Duration,

@@ -93,22 +93,12 @@ struct RunArgs {
 }
 
 impl RunArgs {
-    /// One scenario on Nacre, as it is.
-    fn only(name: &str, verbose: bool) -> Self {
-        let (only, name) = (Vec::new(), Some(name.to_owned()));
-        let (run, seed, kernel) = (None, None, None);
-        Self {
-            guest: GuestArg::Nacre,
-            only,
-            name,
-            run,
-            seed,
-            short: false,
-            missing: false,
-            jobs: 1,
-            kernel,
-            verbose,
-        }
+    /// One scenario on Nacre, as it is, or one run of it.
+    fn only(name: &str, run: Option<u32>, verbose: bool) -> Self {
+        let (only, name, jobs) = (Vec::new(), Some(name.to_owned()), 1);
+        let (seed, kernel, short, missing) = (None, None, false, false);
+        let guest = GuestArg::Nacre;
+        Self { guest, only, name, run, seed, short, missing, jobs, kernel, verbose }
     }
 }
 

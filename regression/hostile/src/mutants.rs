@@ -23,7 +23,7 @@ use crate::suite::{self, Attack};
 
 /// A hang counts only behind this many times what the scenario takes with the whole kernel, and this many seconds.
 const PATIENCE: f64 = 6.0;
-const LEAST_PATIENCE: u64 = 20;
+const LEAST_PATIENCE: u64 = 12;
 
 /// Options of `hostile mutants`.
 #[derive(Args, Clone, Debug)]
@@ -47,6 +47,9 @@ struct Mutation {
     title: String,
     /// The scenario that must fail.
     scenario: String,
+    /// Only this run of it, if it has several.
+    #[serde(default)]
+    run: Option<u32>,
     /// What its verdict must say: a failure for another reason is not the check's.
     notices: String,
     /// What is replaced.
@@ -101,7 +104,7 @@ struct Lab {
     kit: Kit,
     attacks: BTreeMap<String, Attack>,
     /// What a run of each scenario took with the whole kernel; nothing if it failed.
-    seconds: BTreeMap<String, f64>,
+    seconds: BTreeMap<(String, Option<u32>), f64>,
     is_verbose: bool,
 }
 
@@ -118,13 +121,14 @@ impl Lab {
         for (_, mutation) in mutations {
             let name = &mutation.scenario;
             let attack = self.attacks.get(name).with_context(|| format!("no scenario {name}"))?;
-            if self.seconds.contains_key(name) {
+            let key = (name.clone(), mutation.run);
+            if self.seconds.contains_key(&key) {
                 continue;
             }
-            let entry = self.attack(attack);
+            let entry = self.attack(attack, mutation.run);
             println!("whole  {name:<22} {:.1} s, {}", entry.seconds, said(&entry));
             if entry.is_safe {
-                self.seconds.insert(name.clone(), entry.seconds / f64::from(entry.runs.max(1)));
+                self.seconds.insert(key, entry.seconds / f64::from(entry.runs.max(1)));
             }
         }
         Ok(())
@@ -133,12 +137,13 @@ impl Lab {
     /// Runs the scenario of a mutation with its kernel; says how it failed.
     fn run_mutant(&mut self, kernel: PathBuf, mutation: &Mutation) -> Result<String> {
         let name = &mutation.scenario;
-        let seconds = self.seconds.get(name).with_context(|| format!("{name} fails without it"))?;
+        let key = (name.clone(), mutation.run);
+        let seconds = self.seconds.get(&key).with_context(|| format!("{name} fails without it"))?;
         let mut attack = self.attacks.get(name).context("no such scenario")?.clone();
         let patience = ((seconds * PATIENCE) as u64).max(LEAST_PATIENCE);
         attack.scenario.timeout = attack.scenario.timeout.min(patience);
         self.kit.kernel = kernel;
-        let entry = self.attack(&attack);
+        let entry = self.attack(&attack, mutation.run);
         let said = said(&entry);
         ensure!(!entry.is_safe, "{name} passes all the same ({said})");
         ensure!(entry.kind != "no verdict" && entry.kind != "no attack", "{name} says {said}");
@@ -146,8 +151,8 @@ impl Lab {
         Ok(format!("{name} says {said} ({:.1} s)", entry.seconds))
     }
 
-    fn attack(&self, attack: &Attack) -> Entry {
-        crate::one(&self.kit, attack, &RunArgs::only(&attack.name, self.is_verbose))
+    fn attack(&self, attack: &Attack, run: Option<u32>) -> Entry {
+        crate::one(&self.kit, attack, &RunArgs::only(&attack.name, run, self.is_verbose))
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -15,6 +15,8 @@ use serde_json::Value;
 
 /// How long before the end of the time QEMU is asked.
 const EARLY: Duration = Duration::from_millis(1500);
+/// How often it is asked.
+const LOOKS: u32 = 8;
 
 /// Waits for the end of the time, or of the run.
 pub(crate) struct Probe {
@@ -43,31 +45,38 @@ impl Probe {
     }
 }
 
-/// Stops the guest and asks for the instruction pointers.
-fn ask(socket: &PathBuf) -> std::io::Result<Vec<u64>> {
+/// Stops the guest several times and asks for the instruction pointers.
+fn ask(socket: &Path) -> std::io::Result<Vec<u64>> {
+    const REGISTERS: &str =
+        r#"{"execute":"human-monitor-command","arguments":{"command-line":"info registers -a"}}"#;
     let mut to = UnixStream::connect(socket)?;
     to.set_read_timeout(Some(EARLY))?;
     let mut from = BufReader::new(to.try_clone()?);
-    let mut line = String::new();
-    from.read_line(&mut line)?;
-    let mut last = Value::Null;
-    let registers =
-        r#"{"execute":"human-monitor-command","arguments":{"command-line":"info registers -a"}}"#;
-    for command in [r#"{"execute":"qmp_capabilities"}"#, r#"{"execute":"stop"}"#, registers] {
+    from.read_line(&mut String::new())?;
+    let mut say = |command: &str| -> std::io::Result<Value> {
         writeln!(to, "{command}")?;
         // Events come in between.
         loop {
-            line.clear();
+            let mut line = String::new();
             if from.read_line(&mut line)? == 0 {
-                return Ok(Vec::new());
+                return Ok(Value::Null);
             }
-            last = serde_json::from_str(&line)?;
-            if last.get("return").is_some() || last.get("error").is_some() {
-                break;
+            let answer: Value = serde_json::from_str(&line)?;
+            if answer.get("return").is_some() || answer.get("error").is_some() {
+                return Ok(answer);
             }
         }
+    };
+    say(r#"{"execute":"qmp_capabilities"}"#)?;
+    let mut found = Vec::new();
+    for _ in 0..LOOKS {
+        say(r#"{"execute":"stop"}"#)?;
+        let answer = say(REGISTERS)?;
+        found.extend(parse(answer.get("return").and_then(Value::as_str).unwrap_or_default()));
+        say(r#"{"execute":"cont"}"#)?;
+        thread::sleep(EARLY / LOOKS / 4);
     }
-    Ok(parse(last.get("return").and_then(Value::as_str).unwrap_or_default()))
+    Ok(found)
 }
 
 /// The instruction pointer of each CPU in QEMU's print.

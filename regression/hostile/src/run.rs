@@ -54,6 +54,8 @@ pub(crate) fn run(
         let symbols = Symbols::read(&fs::read(&kit.kernel)?);
         let name = |at: &u64| symbols.name(*at).unwrap_or_else(|| format!("{at:#x}"));
         evidence.stuck = stuck.iter().map(name).collect();
+        evidence.stuck.sort();
+        evidence.stuck.dedup();
     }
     Ok(evidence)
 }

@@ -237,7 +237,17 @@ impl State {
         }
         let times = *count - *told;
         *told = *count;
-        emit(&json!({"event": "fire", "rule": rule + 1, "what": what, "times": times}));
+        self.tell(rule, what, times);
+    }
+
+    /// Writes down that a rule fired, or that what it forbids happened.
+    fn tell(&self, rule: usize, what: &str, times: u64) {
+        let rule_number = rule + 1;
+        emit(&if self.action(rule).forbid {
+            json!({"event": "oracle", "kind": "forbidden", "rule": rule_number, "what": what, "times": times})
+        } else {
+            json!({"event": "fire", "rule": rule_number, "what": what, "times": times})
+        });
     }
 
     /// A rule cannot be carried out: the run tells nothing.
@@ -252,9 +262,7 @@ impl State {
             let times = *count - *told;
             *told = *count;
             if times > 0 {
-                emit(
-                    &json!({"event": "fire", "rule": rule + 1, "what": "more of the same", "times": times}),
-                );
+                self.tell(rule, "more of the same", times);
             }
         }
         let distinct = self.rules.distinct();

@@ -6,7 +6,8 @@
 //! what the guest takes it for), `shared_fetch` (code run from shared memory), `double_fetch` (a shared byte read twice before
 //! control was given away), `leak` (a secret in shared memory or in a register that the host sees), `register_exposed` (a
 //! register shown that the call does not need), `register_kept` (what the host put into a register is still there behind the
-//! call), `went_on` (anything but the last word after the last word), `log_replay` (the log does not lead to the registers).
+//! call), `went_on` (anything but the last word after the last word), `log_replay` (the log does not lead to the registers),
+//! `forbidden` (what a rule of the scenario forbids).
 //! The runner is the oracle of liveness. Each kind is shown to fire by a mutation in `regression/mutations`.
 
 mod measure;
@@ -32,7 +33,7 @@ pub fn emit(event: &Value) {
 }
 
 /// All kinds of violations.
-pub const KINDS: [&str; 10] = [
+pub const KINDS: [&str; 11] = [
     "double_accept",
     "private_not_accepted",
     "shared_to_private",
@@ -43,6 +44,7 @@ pub const KINDS: [&str; 10] = [
     "register_kept",
     "went_on",
     "log_replay",
+    "forbidden",
 ];
 
 /// Violations of one kind that are told one by one.

@@ -222,6 +222,9 @@ pub struct Action {
     /// At a return instruction: looks whether the registers that a call of the host or module could have set are cleared.
     #[serde(default)]
     pub inspect: bool,
+    /// Does nothing: that it happens at all is a violation.
+    #[serde(default)]
+    pub forbid: bool,
     /// Lies at the hand-over, by name: see docs/scenarios.md.
     #[serde(default)]
     pub boot: Vec<String>,

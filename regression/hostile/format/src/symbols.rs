@@ -60,7 +60,8 @@ fn plain(name: &str) -> String {
         rest = tail;
     }
     parts.pop_if(|last| last.len() == 17 && last.starts_with('h'));
-    parts.join("::")
+    let name = parts.join("::").replace("_$LT$", "<").replace("$GT$", ">").replace("$u20$", " ");
+    name.replace("..", "::")
 }
 
 fn field(bytes: &[u8], at: u64, len: usize) -> Option<u64> {
@@ -114,6 +115,8 @@ mod tests {
     fn mangled_names_are_made_plain() {
         let mangled = "_ZN9framework4boot4acpi4cpus17ha376719b9588183eE";
         assert_eq!(plain(mangled), "framework::boot::acpi::cpus");
+        let method = "_ZN57_$LT$pvh..Map$u20$as$u20$framework..boot..pvh..Memory$GT$4read17ha376719b9588183eE";
+        assert_eq!(plain(method), "<pvh::Map as framework::boot::pvh::Memory>::read");
         assert_eq!(plain("syscall_entry"), "syscall_entry");
     }
 
