@@ -33,6 +33,11 @@ impl Verdict {
     pub(crate) fn broken(text: String) -> Self {
         Self::unsafe_("no verdict", text)
     }
+
+    /// Whether the run tells nothing.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.kind == "no verdict"
+    }
 }
 
 /// What Nacre says when a power-off did not end the machine.
@@ -68,6 +73,11 @@ pub(crate) fn judge(scenario: &Scenario, guest: Guest, evidence: &Evidence) -> V
     let happened = happened(scenario, expect, guest, evidence);
     let verdict = compare(expect, guest, happened);
     if !verdict.is_safe {
+        let is_early = !scenario.rules.is_empty() && evidence.fired == 0 && expect.fired > 0;
+        if guest == Guest::Linux && is_early && verdict.kind != "went on" {
+            // The fault of the simulation, or of the build machine's load.
+            return Verdict::broken(format!("it failed before the attack: {}", verdict.text));
+        }
         return verdict;
     }
     if let Some(what) = too_many(expect.exits, evidence.exits()) {

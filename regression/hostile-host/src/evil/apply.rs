@@ -204,6 +204,7 @@ impl State {
         let page = phys & !SHARED & !(PAGE - 1);
         host().module.pages.set(page..page + PAGE, PageState::Pending);
         host().engine.oracles().on_removal(page);
+        host().engine.watch_private();
         format!("page {page:#x} of {which} (at {virt:#x}) is taken away")
     }
 }

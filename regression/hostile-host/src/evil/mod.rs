@@ -76,7 +76,7 @@ pub struct Engine {
     /// QEMU's monitor, until the workload begins.
     monitor: Mutex<Option<PathBuf>>,
     sees_accesses: bool,
-    sees_private: bool,
+    sees_private: AtomicBool,
     /// Whether a rule about instructions is armed.
     is_striking: AtomicBool,
 }
@@ -99,7 +99,7 @@ impl Engine {
         let wants: &Wants = Box::leak(Box::new(state.wants()));
         let oracles = Oracles::new(wants.accesses);
         let sees_accesses = wants.accesses || wants.user_accesses;
-        let sees_private = state.watches_private();
+        let sees_private = AtomicBool::new(state.watches_private());
         let is_active = config.scenario.is_some();
         let is_striking = AtomicBool::new(state.strikes_instructions());
         Ok(Self {
@@ -123,9 +123,14 @@ impl Engine {
     /// that are as they should be.
     pub fn sees_access(&self, phys: u64) -> bool {
         self.sees_accesses
-            && (self.sees_private
+            && (self.sees_private.load(Ordering::Relaxed)
                 || phys & SHARED != 0
                 || host().module.pages.state(phys) != pages::State::Accepted)
+    }
+
+    /// From now on private pages are of interest as well: one was taken away.
+    pub fn watch_private(&self) {
+        self.sees_private.store(true, Ordering::Relaxed);
     }
 
     /// Whether [`Engine::on_insn`] may do anything by now.

@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::time::Instant;
 
-use hostile_format::{Action, Engine as Rules, Event, Facts, Ring, Rule, Scenario, Span, Symbols};
+use hostile_format::{Action, Engine as Rules, Event, Facts, Ring, Scenario, Span, Symbols};
 use serde_json::json;
 
 use super::Wants;
@@ -113,8 +113,7 @@ impl State {
 
     /// Whether private memory is of interest even where its pages are as they should be.
     pub fn watches_private(&self) -> bool {
-        let is_table = |rule: &Rule| rule.when.place.as_deref() == Some("acpi");
-        self.rules.rules().any(|rule| rule.then.remove.is_some() || is_table(rule))
+        self.rules.rules().any(|rule| rule.when.place.as_deref() == Some("acpi"))
     }
 
     /// What has to be watched.

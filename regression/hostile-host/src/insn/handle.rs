@@ -30,9 +30,9 @@ pub fn executed(cpu: &Cpu, site: &'static Site) -> Flow {
             let pc = true_pc(cpu, site);
             tdx::handover::entry(cpu, pc)
                 .or_else(|| inject::arrived(cpu, pc))
-                .unwrap_or_else(|| after(cpu))
+                .unwrap_or_else(|| after(cpu, pc))
         }
-        Kind::After => after(cpu),
+        Kind::After => after(cpu, true_pc(cpu, site)),
         Kind::Patch => {
             let pc = true_pc(cpu, site);
             let is_ours = ring(cpu) == 0 && tdx::tdcall::is_taken(cpu);
@@ -73,7 +73,7 @@ pub fn executed(cpu: &Cpu, site: &'static Site) -> Flow {
 
 fn run_first(cpu: &Cpu, site: &'static Site, what: After) -> Flow {
     let next = true_pc(cpu, site).wrapping_add(site.len.into());
-    host().insn.cpu(cpu).after = Some((next, what));
+    host().insn.cpu(cpu).after.push((next, what));
     if site.is_last {
         host().insn.heat(cpu, next);
     }
@@ -145,9 +145,14 @@ fn harmless(cpu: &Cpu, site: &'static Site, pc: u64, info: ve::Info) -> Flow {
     run_first(cpu, site, After::Ve { pc, saved, info })
 }
 
-/// Behind an instruction that ran first.
-fn after(cpu: &Cpu) -> Flow {
-    let Some((_, after)) = host().insn.cpu(cpu).after.take() else { return Flow::Continue };
+/// Behind an instruction that ran first. An interrupt may have come between, and run such instructions itself.
+fn after(cpu: &Cpu, pc: u64) -> Flow {
+    let last = {
+        let waiting = &mut host().insn.cpu(cpu).after;
+        let at = waiting.iter().rposition(|(next, _)| *next == pc);
+        at.and_then(|at| waiting.drain(at..).next())
+    };
+    let Some((_, after)) = last else { return Flow::Continue };
     match after {
         After::Cpuid { leaf, sub } => {
             let mut out = SAVED.map(|reg| cpu.get(reg) as u32);

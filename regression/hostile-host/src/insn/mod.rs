@@ -55,7 +55,7 @@ pub struct Layer {
 #[derive(Default)]
 pub struct CpuState {
     /// What is to be done at the next instruction.
-    after: Option<(u64, handle::After)>,
+    after: Vec<(u64, handle::After)>,
     /// An injection whose exception is being delivered.
     pending: Option<inject::Pending>,
     /// Work that runs on the vCPU in a stub.

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What memory oracles remember: which shared bytes were read, which pages were taken away, what is secret.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
+use crate::config::Guest;
 use crate::ffi::{Access, Cpu};
 use crate::host;
 use crate::tdx::SHARED;
@@ -13,12 +14,15 @@ use crate::vmm::{VmCall, function};
 /// Bytes of a secret's word that all its words share.
 const MARK_LEN: usize = 6;
 
+/// Length of Linux's `memcpy`, which reads the end of a buffer twice where it overlaps the middle, and uses it once.
+const COPY_LEN: u64 = 0x100;
+
 /// The memory oracles' state.
 #[derive(Debug, Default)]
 pub struct Memory {
     watches: bool,
-    /// Shared bytes that were read since the guest last gave control away.
-    read: HashSet<u64>,
+    /// Shared bytes that were read since the guest last gave control away, with the reader.
+    read: HashMap<u64, u64>,
     /// Addresses that the guest polls: read over and over by design.
     polled: HashSet<u64>,
     removed: HashSet<u64>,
@@ -113,7 +117,7 @@ impl Memory {
     }
 
     /// Looks at a load or store of RAM; names a violation.
-    pub fn on_access(&mut self, phys: u64, access: &Access) -> Option<&'static str> {
+    pub fn on_access(&mut self, pc: u64, phys: u64, access: &Access) -> Option<&'static str> {
         if !self.watches {
             return None;
         }
@@ -147,9 +151,11 @@ impl Memory {
         if self.polled.contains(&gpa) {
             return None;
         }
+        let reach = if host().config.guest == Guest::Linux { COPY_LEN } else { 0 };
         let mut is_again = false;
         for at in bytes {
-            is_again |= !self.read.insert(at);
+            let before = self.read.insert(at, pc);
+            is_again |= before.is_some_and(|reader| pc.abs_diff(reader) >= reach);
         }
         is_again.then_some("double_fetch")
     }

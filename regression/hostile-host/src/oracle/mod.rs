@@ -159,7 +159,7 @@ impl Oracles {
 
     /// A load or store of memory.
     pub fn on_access(&self, cpu: &Cpu, pc: u64, access: &Access, phys: u64) {
-        let found = self.memory().on_access(phys, access);
+        let found = self.memory().on_access(pc, phys, access);
         match found {
             Some("removed") => {
                 // On the hardware this access never ends: the module stops the TD.
