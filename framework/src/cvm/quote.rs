@@ -6,7 +6,7 @@
 //! judge.
 //!
 //! Trust: the host writes all of the buffer, at any time.
-//! Locks: [`BUFFER`], held while waiting.
+//! Locks: [`BUFFER`], held while waiting; who waits for it gives up as who holds it does.
 //! Spec: GHCI 1.5, TDG.VP.VMCALL, GetQuote.
 
 use alloc::vec::Vec;
@@ -34,7 +34,8 @@ static NEVER: WaitQueue = WaitQueue::new();
 
 /// See [`super::quote()`].
 pub(super) fn quote(report: &[u8], max_len: usize, deadline_ns: u64) -> Result<Vec<u8>, CvmError> {
-    let mut kept = BUFFER.lock();
+    let within = Wait::interruptible().deadline_ns(deadline_ns);
+    let mut kept = BUFFER.lock_unless(within).map_err(given_up)?;
     let buffer = match &mut *kept {
         Some(buffer) => {
             if take(buffer, 0) == Ok(None) {
@@ -68,6 +69,13 @@ pub(super) fn quote(report: &[u8], max_len: usize, deadline_ns: u64) -> Result<V
         let _ = buffer.store_u64(STATUS, 0);
     }
     result
+}
+
+fn given_up(why: WaitError) -> CvmError {
+    match why {
+        WaitError::Interrupted => CvmError::Interrupted,
+        WaitError::TimedOut => CvmError::Timeout,
+    }
 }
 
 /// Puts the report into the buffer, and zeros all else.
@@ -120,6 +128,16 @@ mod tests {
     fn a_good_answer_is_copied() {
         assert_eq!(take(&answer(0, 100), 1000).unwrap().unwrap(), [9; 100]);
         assert_eq!(take(&answer(IN_FLIGHT, 100), 1000), Ok(None));
+    }
+
+    #[test]
+    fn who_waits_for_anothers_quote_gives_up_in_time() {
+        let other = BUFFER.lock();
+        std::thread::scope(|scope| {
+            let late = scope.spawn(|| quote(&[7; 1024], 1000, monotonic_ns() + 5_000_000));
+            assert_eq!(late.join().unwrap(), Err(CvmError::Timeout));
+        });
+        drop(other);
     }
 
     #[test]

@@ -56,8 +56,16 @@ impl<T: ?Sized> Mutex<T> {
     /// # Errors
     /// [`WaitError::Interrupted`].
     pub fn lock_interruptible(&self) -> Result<MutexGuard<'_, T>, WaitError> {
+        self.lock_unless(Wait::interruptible())
+    }
+
+    /// Takes the lock, unless `how` says to give up before it is free.
+    ///
+    /// # Errors
+    /// [`WaitError`].
+    pub fn lock_unless(&self, how: Wait) -> Result<MutexGuard<'_, T>, WaitError> {
         if !self.try_take() {
-            self.waiters.wait(Wait::interruptible(), || self.try_take().then_some(()))?;
+            self.waiters.wait(how, || self.try_take().then_some(()))?;
         }
         order::acquire_tried(&self.class, order::Kind::Sleep);
         Ok(MutexGuard { lock: self })
@@ -153,5 +161,18 @@ mod tests {
             thread.join().unwrap();
         }
         assert_eq!(*lock.lock(), 4 * rounds);
+    }
+
+    #[test]
+    fn a_deadline_ends_the_wait_for_a_lock() {
+        let lock = Mutex::new(1);
+        let soon = Wait::interruptible().deadline_ns(crate::time::monotonic_ns() + 5_000_000);
+        let held = lock.lock();
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| lock.lock_unless(soon).map(|value| *value));
+            assert_eq!(waiter.join().unwrap(), Err(WaitError::TimedOut));
+        });
+        drop(held);
+        assert_eq!(lock.lock_unless(soon).map(|value| *value), Ok(1));
     }
 }

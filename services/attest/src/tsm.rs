@@ -75,7 +75,9 @@ impl State {
 
 impl Report {
     fn output(&self) -> Result<Arc<[u8]>> {
-        let mut state = self.state.lock();
+        // Another reader may be waiting for the host.
+        let state = self.state.lock_interruptible();
+        let mut state = state.map_err(|_| error!(EINTR, "interrupted"))?;
         if state.input.is_empty() {
             return err!(EINVAL, "inblob comes first");
         }
