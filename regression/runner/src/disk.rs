@@ -66,8 +66,8 @@ impl Bench {
         let program = self.folder.path().join("disk-bench");
         let mut cc = Command::new("cc");
         cc.args(["-static", "-O2", "-g0", "-std=gnu11", "-o"]).arg(&program);
-        let status = cc.arg(workspace.root().join("benchmark/disk.c")).status()?;
-        ensure!(status.success(), "benchmark/disk.c did not compile");
+        let status = cc.arg(workspace.root().join("benchmark/disk/disk.c")).status()?;
+        ensure!(status.success(), "benchmark/disk/disk.c did not compile");
         let archive = initramfs::base_with_init(&fs::read(program)?)?;
         fs::write(self.folder.path().join("initramfs"), archive.finish()?)?;
         let disk = fs::File::create(self.folder.path().join("disk"))?;
