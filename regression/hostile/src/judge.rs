@@ -117,13 +117,13 @@ fn weigh(
         return Verdict { text: format!("{text}{what}"), ..verdict };
     }
     match fired {
-        // Of Linux this is not known to be its merit.
-        0 if guest == Guest::Linux => {
-            Verdict::unsafe_("no attack", format!("the attack did not occur; {text}"))
-        }
         0 if expect.fired == 0 => {
             let text = format!("{text}; the attack found no opening (the kernel never asks)");
             Verdict::safe(if verdict.kind == "correct" { "no opening" } else { verdict.kind }, text)
+        }
+        // Of Linux this is not known to be its merit.
+        0 if guest == Guest::Linux => {
+            Verdict::unsafe_("no attack", format!("the attack did not occur; {text}"))
         }
         _ if fired >= expect.fired => verdict,
         _ if guest == Guest::Linux => {
@@ -280,6 +280,8 @@ mod tests {
         scenario.expect.fired = 0;
         let verdict = judge(&scenario, Guest::Nacre, &evidence);
         assert_eq!((verdict.is_safe, verdict.kind), (true, "no opening"));
+        assert_eq!(judge(&scenario, Guest::Linux, &evidence).kind, "no opening");
+        scenario.expect.fired = 1;
         assert_eq!(judge(&scenario, Guest::Linux, &evidence).kind, "no attack");
         scenario.rules.clear();
         assert_eq!(judge(&scenario, Guest::Linux, &evidence).text, "correct result; watched only");
