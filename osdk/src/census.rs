@@ -23,7 +23,7 @@ pub use inputs::{InputSite, input_sites, is_boundary};
 pub use sites::{PanicSite, UnsafeKind, UnsafeSite, panic_sites, unsafe_sites, untrusted_sites};
 
 /// The one crate with unsafe code.
-pub const UNSAFE_CRATE: &str = "framework";
+pub const UNSAFE_CRATE: &str = "nacre-framework";
 
 /// Options of `cargo osdk census`.
 #[derive(Args, Clone, Debug)]
@@ -222,7 +222,7 @@ impl Census {
             .collect();
         writeln!(out, "{}", table(&["crate", "code", "blocks", "unsafe sites"], &outside))?;
         let outside_unsafe: usize = self.safe_crates().map(CrateCount::unsafe_total).sum();
-        writeln!(out, "Unsafe sites outside {UNSAFE_CRATE}: {outside_unsafe}")?;
+        writeln!(out, "Unsafe sites outside framework/: {outside_unsafe}")?;
         let all = total(&self.kernel);
         writeln!(out, "Unsafe sites with their reason: {} of {}", all.explained, all.to_explain())?;
         writeln!(out, "Places that take host input: {} (docs/host-inputs.md)", all.inputs)?;

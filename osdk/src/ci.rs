@@ -238,7 +238,7 @@ fn has_miri() -> bool {
 fn miri(workspace: &Workspace) -> Command {
     // The modules with unsafe code that can run off the machine.
     let modules = ["mm::", "sync::", "host::", "task::", "user::"];
-    let test = ["cargo", "miri", "test", "--quiet", "--package", "framework", "--lib", "--"];
+    let test = ["cargo", "miri", "test", "--quiet", "--package", "nacre-framework", "--lib", "--"];
     let mut command = nightly(&[&test[..], &modules].concat());
     command.current_dir(workspace.root());
     // Miri has no weak memory for atomics that change their size when their memory is used anew.

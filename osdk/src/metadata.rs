@@ -150,7 +150,7 @@ mod tests {
         let graph = Graph::load(&workspace).unwrap();
         let linked = graph.linked_into_kernel(&workspace).unwrap();
         let names: Vec<_> = linked.iter().map(|package| package.name.as_str()).collect();
-        assert!(names.contains(&"framework") && names.contains(&"log"));
+        assert!(names.contains(&"nacre-framework") && names.contains(&"log"));
         assert!(!names.contains(&"osdk") && !names.contains(&"clap"));
         assert_eq!(tree_line("log v0.4.35"), Some(("log", "0.4.35")));
         assert!(graph.member("osdk").unwrap().outside.contains("clap"));

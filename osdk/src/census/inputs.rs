@@ -37,7 +37,7 @@ const MARKER: &str = "// host input:";
 
 /// The crates that talk to the host: of others only what is marked counts.
 pub fn is_boundary(package: &str) -> bool {
-    matches!(package, "framework" | "uart" | "pci" | "virtio")
+    matches!(package, "nacre-framework" | "nacre-uart" | "nacre-pci" | "nacre-virtio")
 }
 
 /// The sites of a file of the product, and those that are marked.

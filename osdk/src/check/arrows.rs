@@ -79,9 +79,11 @@ fn height(package: &Package) -> Option<u32> {
     match parts.next() {
         None => Some(ASSEMBLY),
         Some("framework") => Some(FRAMEWORK),
-        Some("drivers") if package.name == "class" => Some(DRIVER_CLASS),
-        Some("drivers") if package.name == "pci" => Some(DRIVER_BUS),
-        Some("drivers") => Some(DRIVER),
+        Some("drivers") => match parts.next()? {
+            "class" => Some(DRIVER_CLASS),
+            "pci" => Some(DRIVER_BUS),
+            _ => Some(DRIVER),
+        },
         Some("syscalls") => Some(SYSCALLS),
         Some("services") => {
             let name = parts.next()?;
