@@ -8,9 +8,9 @@
 //! ends, before the thread's exit work: files close and memory goes then.
 
 use crate::arg::Regs;
+use abi::{Result, err};
 use alloc::sync::Arc;
 use cred::{Caps, Cred};
-use errno::{Result, err};
 use framework::mm::VmSpace;
 use framework::user::UserContext;
 use mm::AddressSpace;

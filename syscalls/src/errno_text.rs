@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Error numbers in words, for the trace.
 
-use errno::Errno;
+use abi::Errno;
 
 /// The error with this number and its text.
 pub(crate) fn describe(number: i64) -> Option<(Errno, &'static str)> {

@@ -7,7 +7,7 @@
 use crate::arg::Regs;
 use crate::cx::Context;
 use crate::trace::Line;
-use errno::{Errno, Error};
+use abi::{Errno, Error};
 pub use task::Restart;
 
 /// One more than the largest number a row can have.
@@ -52,7 +52,7 @@ pub trait IntoOutcome {
     fn into_outcome(self) -> Outcome;
 }
 
-impl IntoOutcome for errno::Result<usize> {
+impl IntoOutcome for abi::Result<usize> {
     #[inline(always)]
     fn into_outcome(self) -> Outcome {
         match self {
@@ -62,14 +62,14 @@ impl IntoOutcome for errno::Result<usize> {
     }
 }
 
-impl IntoOutcome for errno::Result<()> {
+impl IntoOutcome for abi::Result<()> {
     #[inline(always)]
     fn into_outcome(self) -> Outcome {
         self.map(|()| 0_usize).into_outcome()
     }
 }
 
-impl IntoOutcome for errno::Result<Outcome> {
+impl IntoOutcome for abi::Result<Outcome> {
     #[inline(always)]
     fn into_outcome(self) -> Outcome {
         match self {
@@ -154,15 +154,15 @@ macro_rules! syscall_table {
     };
     (@level Full) => { $crate::row::Level::Full };
     (@level Partial($missing:tt)) => { $crate::row::Level::Partial($missing) };
-    (@level Stub($errno:tt)) => { $crate::row::Level::Stub(errno::Errno::$errno) };
+    (@level Stub($errno:tt)) => { $crate::row::Level::Stub(abi::Errno::$errno) };
     (@run $number:literal $name:ident Stub(ENOSYS), $($rest:tt)*) => {
         |_| {
             $crate::dispatch::note_unserved($number, stringify!($name));
-            $crate::row::Outcome::Return(-(errno::Errno::ENOSYS as i64))
+            $crate::row::Outcome::Return(-(abi::Errno::ENOSYS as i64))
         }
     };
     (@run $number:literal $name:ident Stub($errno:tt), $($rest:tt)*) => {
-        |_| $crate::row::Outcome::Return(-(errno::Errno::$errno as i64))
+        |_| $crate::row::Outcome::Return(-(abi::Errno::$errno as i64))
     };
     (@run $number:literal $name:ident $level:ident $(($detail:tt))?, [$($handler:ident)::*], $($type:ty),*) => {
         |cx| {

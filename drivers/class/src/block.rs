@@ -4,7 +4,7 @@
 //! Trust: the content read is the host's; integrity is the job of the layers
 //! above.
 
-use errno::{Result, err};
+use abi::{Result, err};
 
 /// A sector number; a sector is 512 bytes whatever the device's block size is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

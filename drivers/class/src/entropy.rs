@@ -3,7 +3,7 @@
 //!
 //! Trust: the host knows or chooses them; they are mixed in, never credited.
 
-use errno::Result;
+use abi::Result;
 
 /// A source of random bytes.
 pub trait Entropy: Send + Sync {

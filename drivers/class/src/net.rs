@@ -3,7 +3,7 @@
 //!
 //! Trust: received frames are the host's.
 
-use errno::Result;
+use abi::Result;
 
 /// An Ethernet address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -16,8 +16,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use abi::{Error, Result, err, error};
 use class::{BlockDevice, Sector};
-use errno::{Error, Result, err, error};
 use framework::host::{HostFault, SharedBuf};
 use framework::irq::IrqHandler;
 use framework::sync::{IrqLock, Once, Wait, WaitQueue};

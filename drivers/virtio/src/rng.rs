@@ -5,8 +5,8 @@
 
 use alloc::sync::Arc;
 
+use abi::{Result, err, error};
 use class::Entropy;
-use errno::{Result, err, error};
 use framework::host::{HostFault, SharedBuf};
 use framework::irq::IrqHandler;
 use framework::sync::{IrqLock, Mutex, Once, Wait, WaitQueue};

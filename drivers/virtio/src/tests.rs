@@ -7,8 +7,8 @@ use std::sync::Mutex;
 use std::vec;
 use std::vec::Vec;
 
+use abi::Errno;
 use class::{BlockDevice, Console, Entropy, Receiver, Sector};
-use errno::Errno;
 use framework::host::HostFault;
 use framework::host::hosted::{before_access, device_write, no_hook};
 

@@ -5,6 +5,7 @@ use crate::metadata::{Graph, Package};
 
 /// Height of the layers; an arrow goes from a higher one to a lower one.
 const FRAMEWORK: u32 = 0;
+const ABI: u32 = 5;
 const DRIVER_CLASS: u32 = 10;
 const DRIVER_BUS: u32 = 15;
 const DRIVER: u32 = 20;
@@ -12,9 +13,7 @@ const SYSCALLS: u32 = 200;
 const ASSEMBLY: u32 = 300;
 
 /// The services, as a stack; those of one height do not use one another.
-const SERVICES: [(&str, u32); 12] = [
-    // Driver traits answer in errno's terms, so it lies below them.
-    ("errno", 5),
+const SERVICES: [(&str, u32); 11] = [
     ("cred", 101),
     ("vfs", 102),
     ("block", 103),
@@ -79,6 +78,7 @@ fn height(package: &Package) -> Option<u32> {
     match parts.next() {
         None => Some(ASSEMBLY),
         Some("framework") => Some(FRAMEWORK),
+        Some("abi") => Some(ABI),
         Some("drivers") => match parts.next()? {
             "class" => Some(DRIVER_CLASS),
             "pci" => Some(DRIVER_BUS),

@@ -6,7 +6,7 @@
 use alloc::string::String;
 use alloc::sync::Arc;
 
-use errno::{Result, err};
+use abi::{Result, err};
 use framework::mm::{Reader, Writer};
 use vfs::{DeviceId, DeviceNode, File, FileOps, IoctlContext, Opening};
 
@@ -65,8 +65,8 @@ impl FileOps for Guest {
 mod tests {
     use super::*;
     use crate::fake::{Fake, errno};
+    use abi::Errno;
     use cred::Cred;
-    use errno::Errno;
 
     #[test]
     fn the_number_is_that_of_linux() {

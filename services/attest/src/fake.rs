@@ -4,7 +4,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use errno::{Errno, Result};
+use abi::{Errno, Result};
 use framework::sync::SpinLock;
 use vfs::{File, FsContext, Mount, MountFlags, OpenFlags, Path, Resolver};
 
@@ -79,7 +79,7 @@ impl Platform for Fake {
 }
 
 pub(crate) fn errno<T>(result: Result<T>) -> Option<Errno> {
-    result.err().map(errno::Error::errno)
+    result.err().map(abi::Error::errno)
 }
 
 /// Opens a file of the tree that [`crate::register`] has filled.

@@ -4,7 +4,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use errno::Result;
+use abi::Result;
 
 use crate::platform::Platform;
 

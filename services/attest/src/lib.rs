@@ -29,7 +29,7 @@ mod tsm;
 
 use alloc::sync::Arc;
 
-use errno::Result;
+use abi::Result;
 
 pub use machine::machine;
 pub use platform::{DIGEST_LEN, Failure, INPUT_LEN, Platform, REPORT_LEN};

@@ -8,7 +8,7 @@
 use alloc::format;
 use alloc::sync::Arc;
 
-use errno::{Result, err};
+use abi::{Result, err};
 
 use crate::platform::{DIGEST_LEN, Failure, INPUT_LEN, Platform};
 use crate::tdreport::{REGISTERS, Register};

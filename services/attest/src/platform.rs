@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use errno::{Errno, Error};
+use abi::{Errno, Error};
 
 /// Length of what a program puts into a report.
 pub const INPUT_LEN: usize = 64;

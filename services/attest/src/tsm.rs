@@ -11,8 +11,8 @@ use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use abi::{Result, err, error};
 use configfs::{Attribute, Form, Group, Item};
-use errno::{Result, err, error};
 use framework::sync::Mutex;
 use framework::time::monotonic_ns;
 
@@ -137,7 +137,7 @@ impl Item for Report {
 mod tests {
     use super::*;
     use crate::fake::{Fake, errno};
-    use errno::Errno;
+    use abi::Errno;
 
     fn report(fake: &Arc<Fake>) -> Report {
         Report { platform: fake.clone(), state: Mutex::new(State::default()) }

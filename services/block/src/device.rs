@@ -6,8 +6,8 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use abi::{Result, error};
 use class::{BlockDevice, Sector};
-use errno::{Result, error};
 use framework::sync::{RwLock, SpinLock};
 use vfs::{DeviceId, DeviceNode, FileOps, Opening};
 

@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use errno::{Result, err, error};
+use abi::{Result, err, error};
 use framework::mm::{Reader, Writer};
 use vfs::{FallocateMode, File, FileOps, IoctlContext, OpenFlags, SeekFrom, seek_to};
 
@@ -110,7 +110,7 @@ impl FileOps for BlockFile {
         while done < total {
             let count = CHUNK.min(total - done);
             bytes.truncate(count);
-            let result = src.read_exact(&mut bytes).map_err(errno::Error::from);
+            let result = src.read_exact(&mut bytes).map_err(abi::Error::from);
             match result.and_then(|()| self.store(offset + done as u64, &bytes)) {
                 Ok(()) => done += count,
                 Err(error) if done == 0 => return Err(error),

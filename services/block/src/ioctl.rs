@@ -3,9 +3,9 @@
 //!
 //! Spec: linux/fs.h; the numbers are part of Linux's ABI.
 
+use abi::{Result, err, error};
 use class::Sector;
 use cred::Caps;
-use errno::{Result, err, error};
 use vfs::IoctlContext;
 
 use crate::device::Volume;

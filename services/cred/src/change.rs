@@ -7,7 +7,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use errno::{Result, err};
+use abi::{Result, err};
 
 use crate::{Caps, Cred, Gid, NGROUPS_MAX, SecureBits, UNCHANGED, Uid};
 

@@ -4,7 +4,7 @@
 extern crate std;
 use std::vec;
 
-use errno::Errno;
+use abi::Errno;
 
 use crate::{CapSets, Caps, Cred, ExecFile, SecureBits, UNCHANGED};
 

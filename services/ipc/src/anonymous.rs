@@ -4,8 +4,8 @@
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use abi::Result;
 use cred::Cred;
-use errno::Result;
 use framework::mm::PAGE_SIZE;
 use framework::sync::Once;
 use vfs::{

@@ -3,8 +3,8 @@
 
 use alloc::sync::Arc;
 
+use abi::{Result, err, error};
 use cred::{Caps, Cred};
-use errno::{Result, err, error};
 use framework::mm::{PAGE_SIZE, Reader, Writer};
 use framework::sync::Waiter;
 use vfs::{File, FileOps, IoctlContext, OpenFlags, PollEvents};

@@ -8,7 +8,7 @@
 use alloc::collections::BTreeMap;
 use alloc::sync::{Arc, Weak};
 
-use errno::{Result, err};
+use abi::{Result, err};
 use framework::sync::SpinLock;
 use vfs::{DeviceId, FileOps, OpenFlags, Opening};
 

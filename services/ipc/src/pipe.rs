@@ -8,7 +8,7 @@
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-use errno::{Result, err};
+use abi::{Result, err};
 use framework::mm::{PAGE_SIZE, Reader, Writer};
 use framework::sync::{Mutex, Wait, WaitQueue, Waiter};
 use vfs::PollEvents;

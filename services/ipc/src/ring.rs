@@ -7,7 +7,7 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use errno::{Error, Result, err, error};
+use abi::{Error, Result, err, error};
 use framework::mm::{Frame, PAGE_SIZE, Reader, Writer};
 
 use crate::PIPE_BUF;

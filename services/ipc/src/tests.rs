@@ -9,8 +9,8 @@ use std::time::Duration;
 use std::vec;
 use std::vec::Vec;
 
+use abi::{Errno, Result};
 use cred::Cred;
-use errno::{Errno, Result};
 use framework::mm::{Reader, Writer};
 use framework::sync::{Wait, Waiter};
 use vfs::{Dentry, File, Mount, MountFlags, OpenFlags, Path, PollEvents};

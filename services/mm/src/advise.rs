@@ -4,7 +4,7 @@
 use alloc::sync::Arc;
 use core::ops::Range;
 
-use errno::{Errno, err, error};
+use abi::{Errno, err, error};
 use framework::mm::{Access, PAGE_SIZE};
 use vfs::{FallocateMode, File};
 

@@ -7,7 +7,7 @@
 use alloc::collections::BTreeMap;
 use core::ops::Range;
 
-use errno::err;
+use abi::err;
 
 use crate::area::Area;
 use crate::flags::{AreaFlags, Prot};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The heap: brk(2).
 
-use errno::err;
+use abi::err;
 
 use crate::area::{Area, Backing};
 use crate::flags::{AreaFlags, Prot};

@@ -8,7 +8,7 @@
 use core::ops::Range;
 use core::sync::atomic::Ordering::Relaxed;
 
-use errno::Errno;
+use abi::Errno;
 use framework::mm::{Access, Cow, CowOutcome, FaultHandler, Frame, NoMemory, PAGE_SIZE, UserFault};
 use framework::sync::Once;
 use vfs::Pager;

@@ -52,7 +52,7 @@ pub use shared::SharedPages;
 pub use space::{AddressSpace, Limits, ProgramInfo};
 
 /// The result of a call: errors carry Linux's number.
-pub use errno::Result;
+pub use abi::Result;
 
 /// Linux's `vm.max_map_count`.
 pub const MAX_AREAS: usize = 65_530;

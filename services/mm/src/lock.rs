@@ -3,8 +3,8 @@
 
 use core::ops::Range;
 
+use abi::{Errno, err};
 use bitflags::bitflags;
-use errno::{Errno, err};
 
 use crate::Result;
 use crate::fault::FaultError;

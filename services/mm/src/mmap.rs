@@ -4,7 +4,7 @@
 use alloc::sync::Arc;
 use core::ops::Range;
 
-use errno::err;
+use abi::err;
 use framework::mm::PAGE_SIZE;
 use vfs::{File, MapSource, MountFlags};
 

@@ -4,7 +4,7 @@
 use core::ops::Range;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use errno::err;
+use abi::err;
 
 use crate::area::Area;
 use crate::flags::{AreaFlags, RemapFlags};

@@ -4,7 +4,7 @@
 use core::ops::Range;
 use core::sync::atomic::Ordering::Relaxed;
 
-use errno::{Errno, Error, err};
+use abi::{Errno, Error, err};
 
 use crate::Result;
 use crate::area::Area;

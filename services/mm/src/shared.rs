@@ -9,7 +9,7 @@ use alloc::sync::Arc;
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use errno::err;
+use abi::err;
 use framework::mm::{Access, Frame, PAGE_SIZE};
 use framework::sync::Mutex;
 use vfs::{PageMap, Pager};

@@ -19,7 +19,7 @@ use crate::area_map::{AreaMap, is_data};
 use crate::flags::{AreaFlags, Prot};
 use crate::layout::{Aslr, Layout};
 use crate::{MAX_AREAS, Result};
-use errno::err;
+use abi::err;
 
 /// The resource limits that memory calls obey, in bytes; `u64::MAX` is unlimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

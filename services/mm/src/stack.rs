@@ -3,7 +3,7 @@
 
 use core::ops::Range;
 
-use errno::err;
+use abi::err;
 use framework::mm::PAGE_SIZE;
 
 use crate::area::{Area, Backing};

@@ -10,7 +10,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use errno::Errno;
+use abi::Errno;
 use framework::mm::PAGE_SIZE;
 
 use crate::{AddressSpace, Aslr, Limits, MapRequest, Prot, Result};

@@ -3,7 +3,7 @@
 
 use core::ops::RangeInclusive;
 
-use errno::err;
+use abi::err;
 use framework::task::Task;
 
 use crate::Result;
@@ -193,7 +193,7 @@ pub fn rr_interval_ns(task: &Task) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use errno::Errno;
+    use abi::Errno;
 
     #[test]
     fn params_pack_and_check() {

@@ -37,4 +37,4 @@ pub use load::LoadAverage;
 pub use scheduler::{init, load_average, running, set_affinity, set_nice, set_params};
 
 /// The result of a call: errors carry Linux's number.
-pub use errno::Result;
+pub use abi::Result;

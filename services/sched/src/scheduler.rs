@@ -4,7 +4,7 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 
-use errno::err;
+use abi::err;
 use framework::cpu::{self, CpuId, CpuSet};
 use framework::sync::Once;
 use framework::task::{Enqueue, Placement, Scheduler, Task, set_scheduler};

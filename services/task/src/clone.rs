@@ -9,8 +9,8 @@
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 
+use abi::{Result, err, error};
 use cred::Caps;
-use errno::{Result, err, error};
 use framework::{
     mm::VmSpace,
     task::{Task, TaskBuilder},
@@ -325,11 +325,11 @@ fn abandon(child: &Arc<Thread>, args: &CloneArgs) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use errno::Errno;
+    use abi::Errno;
 
     fn check(word: u64) -> Option<Errno> {
         let args = CloneArgs::from_flags_word(word).ok()?;
-        validate(&args).err().map(errno::Error::errno)
+        validate(&args).err().map(abi::Error::errno)
     }
 
     #[test]

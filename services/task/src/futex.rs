@@ -14,7 +14,7 @@ use core::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release},
 };
 
-use errno::{Result, err, error};
+use abi::{Result, err, error};
 use framework::{
     mm::PAGE_SIZE,
     sync::{SpinLock, Wait, WaitError, WaitQueue},

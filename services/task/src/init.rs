@@ -3,8 +3,8 @@
 
 use alloc::sync::Arc;
 
+use abi::Result;
 use cred::Cred;
-use errno::Result;
 use framework::{
     mm::{Frame, stats},
     user::UserContext,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Choosing process and thread numbers.
 
-use errno::{Result, err};
+use abi::{Result, err};
 
 /// A process, thread, group or session number; positive where one exists.
 pub type Pid = i32;

@@ -233,7 +233,7 @@ impl Process {
         resource: Resource,
         new: Rlimit,
         privilege: crate::rlimit::Privilege,
-    ) -> errno::Result<Rlimit> {
+    ) -> abi::Result<Rlimit> {
         let old = {
             let mut limits = self.rlimits.lock();
             let old = limits.get(resource);

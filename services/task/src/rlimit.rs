@@ -3,7 +3,7 @@
 //!
 //! Spec: getrlimit(2).
 
-use errno::{Result, err, error};
+use abi::{Result, err, error};
 
 framework::pod_struct! {
     /// `struct rlimit64`: a soft and a hard limit.

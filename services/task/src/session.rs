@@ -6,7 +6,7 @@
 
 use alloc::sync::Arc;
 
-use errno::{Result, err, error};
+use abi::{Result, err, error};
 use framework::sync::SpinLock;
 
 use crate::{

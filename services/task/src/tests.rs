@@ -12,8 +12,8 @@ use core::{
 };
 use std::{sync::Mutex, sync::mpsc, thread as host};
 
+use abi::Errno;
 use cred::Cred;
-use errno::Errno;
 use framework::user::UserContext;
 use mm::{AddressSpace, Aslr, Limits, MapRequest, Prot};
 use vfs::{FdTable, FsContext, Mount, MountFlags, OpenFlags, Path, Resolver};
@@ -67,7 +67,7 @@ fn spawn(thread: &Arc<Thread>, program: Program) -> i32 {
     spawn_with(thread, &CloneArgs::fork(), program)
 }
 
-fn wait4(thread: &Thread, pid: i32, options: u32) -> errno::Result<Option<Waited>> {
+fn wait4(thread: &Thread, pid: i32, options: u32) -> abi::Result<Option<Waited>> {
     let which = Which::from_pid(pid, thread.process().group_id())?;
     wait(thread, which, WaitOptions::for_wait4(options)?)
 }
@@ -420,7 +420,7 @@ fn write_file(thread: &Thread, path: &[u8], mode: u32, content: &[u8]) {
     file.write(&mut framework::mm::Reader::kernel(content)).unwrap();
 }
 
-fn try_exec(thread: &Arc<Thread>, user: &mut UserContext, path: &[u8]) -> errno::Result<()> {
+fn try_exec(thread: &Arc<Thread>, user: &mut UserContext, path: &[u8]) -> abi::Result<()> {
     let request = exec::Request {
         program: exec::open(thread, path)?,
         name: path.to_vec(),

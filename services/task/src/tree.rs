@@ -8,7 +8,7 @@
 
 use alloc::{collections::BTreeMap, vec::Vec};
 
-use errno::{Result, err, error};
+use abi::{Result, err, error};
 
 use crate::pid::{Pid, PidAllocator};
 
@@ -305,11 +305,11 @@ mod tests {
         assert_eq!(tree.group(2), [2]);
         // No such group; another session's group; the leader; not a child.
         assert_eq!(tree.set_group(2, 3, 99), err!(EPERM, "no such group in this session"));
-        assert_eq!(tree.set_group(2, 3, 1).unwrap_err().errno(), errno::Errno::EPERM);
-        assert_eq!(tree.set_group(2, 2, 3).unwrap_err().errno(), errno::Errno::EPERM);
-        assert_eq!(tree.set_group(3, 4, 4).unwrap_err().errno(), errno::Errno::ESRCH);
+        assert_eq!(tree.set_group(2, 3, 1).unwrap_err().errno(), abi::Errno::EPERM);
+        assert_eq!(tree.set_group(2, 2, 3).unwrap_err().errno(), abi::Errno::EPERM);
+        assert_eq!(tree.set_group(3, 4, 4).unwrap_err().errno(), abi::Errno::ESRCH);
         tree.get_mut(3).unwrap().has_execed = true;
-        assert_eq!(tree.set_group(2, 3, 2).unwrap_err().errno(), errno::Errno::EACCES);
+        assert_eq!(tree.set_group(2, 3, 2).unwrap_err().errno(), abi::Errno::EACCES);
         tree.set_group(3, 3, 2).unwrap();
     }
 
@@ -320,7 +320,7 @@ mod tests {
         tree.set_session(3).unwrap();
         assert_eq!(tree.get(3).unwrap().session, 3);
         assert_eq!(tree.get(3).unwrap().group, 3);
-        assert_eq!(tree.set_group(2, 3, 2).unwrap_err().errno(), errno::Errno::EPERM);
+        assert_eq!(tree.set_group(2, 3, 2).unwrap_err().errno(), abi::Errno::EPERM);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use errno::{Result, error};
+use abi::{Result, error};
 use framework::sync::SpinLock;
 
 /// The operating system whose calls these are.

@@ -5,7 +5,7 @@
 
 use alloc::sync::Arc;
 
-use errno::{Errno, Error, Result, err};
+use abi::{Errno, Error, Result, err};
 use framework::sync::{Wait, WaitError};
 
 use crate::{

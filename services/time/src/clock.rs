@@ -3,8 +3,8 @@
 
 use alloc::sync::Arc;
 
+use abi::{Result, err, error};
 use cred::{Caps, Cred};
-use errno::{Result, err, error};
 use framework::time::{monotonic_ns, realtime_ns, set_realtime_ns};
 use task::{Process, Thread, table};
 

@@ -3,7 +3,7 @@
 //!
 //! Spec: setitimer(2), alarm(2).
 
-use errno::{Result, err, error};
+use abi::{Result, err, error};
 use task::{Thread, signal::Signal};
 
 use crate::{

@@ -3,7 +3,7 @@
 //!
 //! Spec: timer_create(2), timer_settime(2), timer_getoverrun(2), sigevent(3).
 
-use errno::{Result, err, error};
+use abi::{Result, err, error};
 use task::{Thread, rlimit::Resource, signal::Signal};
 
 use crate::{
@@ -107,7 +107,7 @@ impl crate::process_timers::State {
     }
 }
 
-fn no_such_timer() -> errno::Error {
+fn no_such_timer() -> abi::Error {
     error!(EINVAL, "no such timer")
 }
 

@@ -3,7 +3,7 @@
 
 use alloc::{collections::BTreeMap, sync::Weak};
 
-use errno::Result;
+use abi::Result;
 use framework::{
     sync::{SpinLock, Wait, WaitQueue},
     task::TaskBuilder,

@@ -3,7 +3,7 @@
 //!
 //! Spec: nanosleep(2), clock_nanosleep(2).
 
-use errno::{Result, err};
+use abi::{Result, err};
 use framework::{
     sync::{Wait, WaitError, WaitQueue},
     time::monotonic_ns,

@@ -8,8 +8,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 
+use abi::{Result, err, error};
 use cred::Caps;
-use errno::{Result, err, error};
 use framework::mm::{Reader, Writer};
 use framework::sync::{SpinLock, Waiter};
 use task::session::Terminal;

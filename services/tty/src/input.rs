@@ -9,7 +9,7 @@
 
 use alloc::boxed::Box;
 
-use errno::{Result, error};
+use abi::{Result, error};
 use framework::sync::{IrqLock, WaitQueue};
 
 /// Bytes the ring holds.

@@ -4,7 +4,7 @@
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 
-use errno::{Result, err, error};
+use abi::{Result, err, error};
 use framework::mm::{Reader, Writer};
 use framework::sync::{Mutex, MutexGuard, Wait, WaitError, Waiter};
 use framework::task::Task;

@@ -80,7 +80,7 @@ fn a_line_read_waits_for_the_newline() {
     typist.join().unwrap();
     assert_eq!(sent(&console), "hello\r\nrest");
     let again = read(&tty, Mode::Nonblocking, 100).unwrap_err();
-    assert_eq!(again.errno(), errno::Errno::EAGAIN);
+    assert_eq!(again.errno(), abi::Errno::EAGAIN);
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn a_hang_up_ends_everything() {
     tty.hang_up();
     assert_eq!(reader.join().unwrap().unwrap(), 0);
     let write = tty.write(generation, Mode::Blocking, &mut Reader::kernel(b"x"));
-    assert_eq!(write.unwrap_err().errno(), errno::Errno::EIO);
+    assert_eq!(write.unwrap_err().errno(), abi::Errno::EIO);
     assert!(tty.poll(generation, None).contains(PollEvents::HUP));
     assert!(!tty.poll(None, None).contains(PollEvents::HUP));
 }

@@ -5,8 +5,8 @@
 
 use alloc::sync::Arc;
 
+use abi::{Result, err, error};
 use cred::Caps;
-use errno::{Result, err, error};
 use task::signal::Signal;
 use vfs::{File, IoctlContext};
 
@@ -248,7 +248,7 @@ impl Tty {
             TIOCGSID => return caller.put_u32(self.session_id(process)? as u32),
             _ => {
                 match self.check_background(Signal::TTOU) {
-                    Err(why) if why.errno() == errno::Errno::EIO => {
+                    Err(why) if why.errno() == abi::Errno::EIO => {
                         return err!(ENOTTY, "orphaned background process");
                     }
                     checked => checked?,

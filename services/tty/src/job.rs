@@ -9,8 +9,8 @@
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 
+use abi::{Result, err};
 use cred::Caps;
-use errno::{Result, err};
 use task::session::{self, Session, Terminal};
 use task::signal::Signal;
 use task::{Pid, Process, Thread, table};

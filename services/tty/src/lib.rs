@@ -26,8 +26,8 @@ mod tty;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use abi::{Result, error};
 use class::Console;
-use errno::{Result, error};
 
 pub use device::{by_dev, console};
 pub use ioctl::WindowSize;

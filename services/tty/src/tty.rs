@@ -12,8 +12,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use abi::{Result, error};
 use class::Console;
-use errno::{Result, error};
 use framework::sync::{Mutex, SpinLock, WaitQueue};
 use framework::task::TaskBuilder;
 use task::signal::Signal;

@@ -3,8 +3,8 @@
 
 use alloc::sync::Arc;
 
+use abi::{Result, err};
 use cred::{Caps, Cred, Gid, Uid};
-use errno::{Result, err};
 
 use crate::{
     FileKind, Inode, May, MountFlags, Path, S_ISGID, S_ISUID, SetAttr, Timestamp, hooks, perm,

@@ -5,8 +5,8 @@
 
 use alloc::sync::Arc;
 
+use abi::{Result, err};
 use cred::Caps;
-use errno::{Result, err};
 
 use crate::lookup::{Last, Parent, TREE, child_locked};
 use crate::{DeviceId, FileKind, Inode, NewKind, PATH_MAX, Path, Resolver, S_ISVTX, perm};

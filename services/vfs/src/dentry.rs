@@ -12,7 +12,7 @@ use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use errno::{Result, error};
+use abi::{Result, error};
 use framework::sync::SpinLock;
 
 use crate::{DentryPolicy, Inode, NameMap, dcache};

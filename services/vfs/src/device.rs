@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use errno::{Result, err};
+use abi::{Result, err};
 use framework::sync::SpinLock;
 
 use crate::{DeviceId, FileOps, Opening};

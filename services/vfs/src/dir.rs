@@ -7,7 +7,7 @@
 use alloc::sync::Arc;
 use core::ops::ControlFlow;
 
-use errno::{Result, err};
+use abi::{Result, err};
 use framework::mm::{Reader, Writer};
 use framework::sync::Once;
 

@@ -10,7 +10,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use errno::{Result, err, error};
+use abi::{Result, err, error};
 use framework::sync::SpinLock;
 
 use crate::File;

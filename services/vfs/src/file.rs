@@ -7,7 +7,7 @@ use alloc::sync::Arc;
 use core::any::Any;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use errno::{Result, err};
+use abi::{Result, err};
 use framework::mm::{Reader, Writer};
 use framework::sync::{Mutex, MutexGuard, Waiter};
 

@@ -8,8 +8,8 @@
 use alloc::sync::Arc;
 use core::any::Any;
 
+use abi::{Result, err};
 use cred::Cred;
-use errno::{Result, err};
 use framework::mm::{Access, Frame, Reader, VmSpace, Writer};
 use framework::sync::Waiter;
 

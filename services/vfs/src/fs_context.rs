@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Root, working directory and umask of a process.
 
+use abi::{Result, err};
 use cred::{Caps, Cred};
-use errno::{Result, err};
 use framework::sync::SpinLock;
 
 use crate::{May, Path, perm};

@@ -4,7 +4,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use errno::{Result, error};
+use abi::{Result, error};
 use framework::sync::SpinLock;
 
 use crate::Inode;

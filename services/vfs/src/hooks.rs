@@ -3,7 +3,7 @@
 
 use alloc::sync::Arc;
 
-use errno::{Result, err};
+use abi::{Result, err};
 use framework::mm::Frame;
 use framework::sync::Once;
 

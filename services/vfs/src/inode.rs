@@ -13,8 +13,8 @@ use core::any::Any;
 use core::ops::ControlFlow;
 use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
+use abi::{Result, err};
 use cred::{Cred, Gid, Uid};
-use errno::{Result, err};
 use framework::sync::{Mutex, Once, SpinLock};
 
 use crate::lock::LockTable;

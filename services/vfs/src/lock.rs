@@ -8,7 +8,7 @@
 
 use alloc::vec::Vec;
 
-use errno::{Result, err};
+use abi::{Result, err};
 use framework::sync::{SpinLock, Wait, WaitQueue};
 
 /// Who holds a lock.
@@ -262,7 +262,7 @@ impl Held {
 
 #[cfg(test)]
 mod tests {
-    use errno::Errno;
+    use abi::Errno;
 
     use super::*;
 

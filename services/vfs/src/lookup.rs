@@ -13,8 +13,8 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use abi::{Result, err, error};
 use cred::Cred;
-use errno::{Result, err, error};
 use framework::sync::RwLock;
 
 use crate::{
@@ -294,7 +294,7 @@ pub(crate) fn child_locked(
     }
     match inode.lookup(name) {
         Ok(found) => Ok(dir.add_child(name, Some(found))),
-        Err(error) if error.errno() == errno::Errno::ENOENT => Ok(dir.add_child(name, None)),
+        Err(error) if error.errno() == abi::Errno::ENOENT => Ok(dir.add_child(name, None)),
         Err(error) => Err(error),
     }
 }

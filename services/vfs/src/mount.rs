@@ -11,7 +11,7 @@ use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use errno::{Result, err};
+use abi::{Result, err};
 use framework::sync::{Mutex, SpinLock};
 
 use crate::{Dentry, Inode, MountFlags, Path, SuperBlock, Timestamp, dcache};

@@ -8,8 +8,8 @@
 
 use alloc::sync::Arc;
 
+use abi::{Result, err};
 use cred::{Caps, Cred};
-use errno::{Result, err};
 
 use crate::dir::DirOps;
 use crate::file::Access;

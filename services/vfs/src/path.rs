@@ -4,7 +4,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use errno::{Result, err};
+use abi::{Result, err};
 
 use crate::{Dentry, Inode, Metadata, Mount};
 

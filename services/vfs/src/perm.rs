@@ -5,8 +5,8 @@
 
 use alloc::sync::Arc;
 
+use abi::{Result, err};
 use cred::{Caps, Cred};
-use errno::{Result, err};
 
 use crate::{FileKind, Inode, May, NewInode, NewKind, Owner, Path, S_ISGID, S_ISVTX};
 

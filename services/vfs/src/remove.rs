@@ -3,7 +3,7 @@
 //!
 //! Locks: `TREE` shared, then the directory.
 
-use errno::{Result, err};
+use abi::{Result, err};
 
 use crate::lookup::{Last, Parent, TREE, child_locked, writable_mount};
 use crate::perm::{self, Victim};

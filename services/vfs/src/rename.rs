@@ -5,8 +5,8 @@
 
 use alloc::sync::Arc;
 
+use abi::{Result, err};
 use cred::Cred;
-use errno::{Result, err};
 
 use crate::lookup::{Last, Parent, TREE, child_locked, writable_mount};
 use crate::perm::{self, Victim};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! lseek(2) for files with a length.
 
-use errno::{Result, err, error};
+use abi::{Result, err, error};
 
 use crate::{File, SeekFrom};
 

@@ -3,8 +3,8 @@
 
 use super::{FromArg, Regs};
 use crate::trace::Line;
+use abi::{Result, error};
 use bitflags::bitflags;
-use errno::{Result, error};
 
 /// Makes bitflags types arguments: `refuse` gives `EINVAL` for a bit without a
 /// name, `ignore` drops it; which of the two is Linux's choice for each call.
@@ -12,7 +12,7 @@ macro_rules! flag_arg {
     ($($type:ty: $raw:ty, $rule:ident $(, $prefix:literal)?;)*) => {$(
         impl $crate::arg::FromArg for $type {
             #[inline(always)]
-            fn from_regs(regs: &mut $crate::arg::Regs) -> errno::Result<Self> {
+            fn from_regs(regs: &mut $crate::arg::Regs) -> abi::Result<Self> {
                 let bits = regs.take() as $raw;
                 $crate::arg::flag_arg!(@$rule $type, bits)
             }
@@ -23,7 +23,7 @@ macro_rules! flag_arg {
         }
     )*};
     (@refuse $type:ty, $bits:expr) => {
-        <$type>::from_bits($bits as _).ok_or(errno::error!(EINVAL, "unknown flag"))
+        <$type>::from_bits($bits as _).ok_or(abi::error!(EINVAL, "unknown flag"))
     };
     (@ignore $type:ty, $bits:expr) => {
         Ok(<$type>::from_bits_truncate($bits as _))

@@ -6,10 +6,10 @@
 
 use super::{FromArg, Regs};
 use crate::trace::Line;
+use abi::{Errno, Error, Result, err, error};
 use alloc::vec::Vec;
 use core::fmt::Write;
 use core::marker::PhantomData;
-use errno::{Errno, Error, Result, err, error};
 use framework::mm::{CStrError, Pod, Reader, VmSpace, Writer};
 use vfs::PATH_MAX;
 

@@ -19,7 +19,7 @@ pub use memory::{IovIn, IovOut, MAX_RW_COUNT, UserIn, UserOut, UserPath, UserPtr
 pub use number::{Addr, DirFd, Fd, Mode, Pid, SigNum};
 
 use crate::trace::Line;
-use errno::Result;
+use abi::Result;
 
 /// The argument registers of one call, taken from left to right.
 #[derive(Clone, Copy, Debug)]

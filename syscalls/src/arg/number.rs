@@ -3,8 +3,8 @@
 
 use super::{FromArg, Regs};
 use crate::trace::Line;
+use abi::Result;
 use core::fmt::Write;
-use errno::Result;
 use task::signal::Signal;
 
 /// Integers: `int` and `unsigned` see the low 32 bits, `long` and `size_t` all.

@@ -13,11 +13,11 @@ mod root;
 pub use cmdline::Options;
 
 use crate::{dispatch, trace};
+use abi::{Result, error};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use cred::Cred;
-use errno::{Result, error};
 use framework::fatal;
 use task::Process;
 use task::exec::Strings;
@@ -108,7 +108,7 @@ fn start_init(options: &Options, root: &Path) {
                 log::error!("requested init {} failed: {error:?}", candidate.path);
                 fatal("the requested init failed");
             }
-            Err(error) if error.errno() == errno::Errno::ENOENT => {}
+            Err(error) if error.errno() == abi::Errno::ENOENT => {}
             Err(error) => {
                 log::error!("{} exists but could not start: {error:?}", candidate.path);
             }

@@ -3,8 +3,8 @@
 //!
 //! Trust: the archive is host input; a corrupt one ends the boot with a reason.
 
+use abi::{Errno, Result};
 use cred::Cred;
-use errno::{Errno, Result};
 use vfs::{Follow, Mount, MountFlags, Path, Resolver, mount};
 
 /// What is mounted at the start: type and place.

@@ -3,10 +3,10 @@
 
 use crate::arg::{AtFlags, DirFd, Fd, UserPath};
 use crate::cx::Context;
+use abi::{Result, err};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use cred::Cred;
-use errno::{Result, err};
 use vfs::{Follow, FsContext, Path, Resolver};
 
 /// A path that was copied in, and all that its meaning depends on.

@@ -5,7 +5,7 @@ use crate::arg::{AtFlags, DirFd, Fd, Mode, UserPath, UserPtr};
 use crate::calls::at::locate;
 use crate::cx::Context;
 use crate::layout::{Timespec, Timeval, Utimbuf};
-use errno::{Result, err, error};
+use abi::{Result, err, error};
 use vfs::{FallocateMode, NewTime, Path, Timestamp};
 
 /// Set to the present time.

@@ -4,9 +4,9 @@
 use crate::arg::UserPtr;
 use crate::cx::Context;
 use crate::layout::{CapData, CapHeader};
+use abi::{Result, err, error};
 use alloc::sync::Arc;
 use cred::Caps;
-use errno::{Result, err, error};
 
 /// 32 capabilities in one block of data.
 const VERSION_1: u32 = 0x1998_0330;

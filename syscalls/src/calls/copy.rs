@@ -4,8 +4,8 @@
 use crate::arg::{Fd, MAX_RW_COUNT, UserPtr};
 use crate::calls::rw::raise_sigpipe;
 use crate::cx::Context;
+use abi::{Result, err, error};
 use alloc::vec::Vec;
-use errno::{Result, err, error};
 use framework::mm::{Reader, Writer};
 use framework::task::Task;
 use vfs::{File, FileKind, OpenFlags};

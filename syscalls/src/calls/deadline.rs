@@ -4,7 +4,7 @@
 use crate::arg::UserPtr;
 use crate::cx::Context;
 use crate::layout::{Timespec, Timeval};
-use errno::{Result, err};
+use abi::{Result, err};
 
 /// Nanoseconds of a second.
 pub(super) const NS_PER_SEC: u64 = 1_000_000_000;

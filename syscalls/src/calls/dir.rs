@@ -4,9 +4,9 @@
 use crate::arg::{DirFd, Fd, Mode, UserOut, UserPath};
 use crate::calls::at::At;
 use crate::cx::Context;
+use abi::{Result, err, error};
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
-use errno::{Result, err, error};
 use vfs::{DirEntry, Follow};
 
 /// What one call returns at most; programs ask for 32 KiB.

@@ -5,8 +5,8 @@ use crate::arg::{AtFlags, DirFd, UserPath, UserStrings};
 use crate::calls::at::locate;
 use crate::cx::Context;
 use crate::row::Outcome;
+use abi::Result;
 use alloc::vec::Vec;
-use errno::Result;
 use task::exec::{self, Budget, Program, Request, Strings};
 use task::rlimit::Resource;
 

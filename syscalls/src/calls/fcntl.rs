@@ -4,7 +4,7 @@
 use crate::arg::{Fd, UserPtr};
 use crate::cx::Context;
 use crate::layout::Flock;
-use errno::{Result, err, error};
+use abi::{Result, err, error};
 use vfs::lock::{Block, LockKind, LockOwner, LockRange, RecordLock};
 use vfs::{CloseOnExec, File, OpenFlags};
 

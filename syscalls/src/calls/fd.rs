@@ -3,7 +3,7 @@
 
 use crate::arg::{Fd, Strict, UserPtr};
 use crate::cx::Context;
-use errno::{Result, err};
+use abi::{Result, err};
 use vfs::{CloseOnExec, File, FileKind, IoctlContext, OpenFlags};
 
 /// Clear close-on-exec.

@@ -3,7 +3,7 @@
 
 use crate::arg::Pid;
 use crate::cx::Context;
-use errno::{Result, error};
+use abi::{Result, error};
 
 /// setpgid(2).
 pub(crate) fn sys_setpgid(cx: &mut Context, pid: Pid, group: Pid) -> Result<()> {

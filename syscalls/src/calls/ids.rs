@@ -3,10 +3,10 @@
 
 use crate::arg::UserPtr;
 use crate::cx::Context;
+use abi::{Result, err, error};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use cred::{Caps, Cred, NGROUPS_MAX};
-use errno::{Result, err, error};
 
 /// getuid(2).
 pub(crate) fn sys_getuid(cx: &mut Context) -> usize {

@@ -4,9 +4,9 @@
 use crate::arg::{Pid, UserPtr};
 use crate::cx::Context;
 use crate::layout::{Rusage, Timeval};
+use abi::{Result, err, error};
 use alloc::sync::Arc;
 use cred::Caps;
-use errno::{Result, err, error};
 use task::Process;
 use task::rlimit::{Privilege, RLIM_INFINITY, Resource, Rlimit};
 

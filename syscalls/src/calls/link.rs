@@ -4,8 +4,8 @@
 use crate::arg::{AtFlags, DirFd, Mode, UserPath};
 use crate::calls::at::{At, locate};
 use crate::cx::Context;
+use abi::{Errno, Result, err};
 use cred::Caps;
-use errno::{Errno, Result, err};
 use vfs::{DeviceId, RenameFlags};
 
 /// link(2).

@@ -3,8 +3,8 @@
 
 use crate::arg::{Addr, Fd, Strict};
 use crate::cx::Context;
+use abi::{Result, err, error};
 use cred::Caps;
-use errno::{Result, err, error};
 use framework::mm::PAGE_SIZE;
 use mm::{Advice, LockAll, LockMode, MapFlags, MapRequest, Prot, RemapFlags, SyncFlags};
 

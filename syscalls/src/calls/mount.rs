@@ -4,8 +4,8 @@
 use crate::arg::{AtFlags, DirFd, UserPath};
 use crate::calls::at::locate;
 use crate::cx::Context;
+use abi::{Errno, Result, err, error};
 use cred::Caps;
-use errno::{Errno, Result, err, error};
 use vfs::mount::{self, Unmount};
 use vfs::{Follow, MountFlags};
 

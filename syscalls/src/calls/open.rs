@@ -4,8 +4,8 @@
 use crate::arg::{CloseRangeFlags, DirFd, Fd, Mode, UserPath};
 use crate::calls::at::At;
 use crate::cx::Context;
+use abi::{Result, err};
 use alloc::sync::Arc;
-use errno::{Result, err};
 use vfs::{CloseOnExec, OpenFlags};
 
 /// open(2).

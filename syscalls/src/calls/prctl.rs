@@ -4,9 +4,9 @@
 use crate::arg::{Addr, UserPtr};
 use crate::calls::caps::capability;
 use crate::cx::Context;
+use abi::{Result, err, error};
 use alloc::sync::Arc;
 use cred::{Caps, Cred};
-use errno::{Result, err, error};
 use task::signal::Signal;
 
 const PR_SET_PDEATHSIG: i32 = 1;

@@ -5,7 +5,7 @@ use crate::arg::{Addr, Pid, UserPtr};
 use crate::calls::group::encode;
 use crate::cx::Context;
 use crate::layout;
-use errno::{Result, err, error};
+use abi::{Result, err, error};
 use framework::mm::PAGE_SIZE;
 
 use task::signal::Signal;

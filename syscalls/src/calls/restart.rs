@@ -4,7 +4,7 @@
 use crate::cx::Context;
 use crate::row::Outcome;
 use crate::table::INDEX;
-use errno::{Result, err};
+use abi::{Result, err};
 
 /// restart_syscall(2): the noted call again, with the registers as they are and
 /// the deadline that its time-out meant at first.

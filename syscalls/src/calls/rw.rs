@@ -3,7 +3,7 @@
 
 use crate::arg::{Fd, IovIn, IovOut, UserIn, UserOut};
 use crate::cx::Context;
-use errno::{Errno, Result, err, error};
+use abi::{Errno, Result, err, error};
 use framework::mm::{Reader, Writer};
 use task::signal::{SigInfo, Signal};
 use vfs::{FileKind, SeekFrom};

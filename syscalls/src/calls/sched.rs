@@ -4,10 +4,10 @@
 use crate::arg::{Pid, UserPtr};
 use crate::cx::Context;
 use crate::layout::Timespec;
+use abi::{Result, err, error};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use cred::{Caps, Cred};
-use errno::{Result, err, error};
 use framework::cpu::{self, CpuSet};
 use framework::task::Task;
 use sched::{Caller, Params, Policy};

@@ -6,7 +6,7 @@ use crate::calls::deadline;
 use crate::cx::Context;
 use crate::layout::Timespec;
 use crate::row::Outcome;
-use errno::{Errno, Result, err, error};
+use abi::{Errno, Result, err, error};
 use task::signal::{
     self, MaskChange, RawAltStack, RawSigAction, SigAction, SigInfo, SigSet, Signal,
 };

@@ -5,7 +5,7 @@ use crate::arg::UserPtr;
 use crate::cx::Context;
 use crate::layout::Timespec;
 use crate::row::Outcome;
-use errno::{Errno, Result};
+use abi::{Errno, Result};
 use task::RestartBlock;
 use time::{ClockId, sleep_until};
 

@@ -5,8 +5,8 @@ use crate::arg::{AccessMode, AtFlags, DirFd, Fd, StatxMask, UserOut, UserPath, U
 use crate::calls::at::{locate, locate_as};
 use crate::cx::Context;
 use crate::layout::{Stat, Statfs, Statx, StatxTime, Timespec};
+use abi::{Result, err};
 use alloc::sync::Arc;
-use errno::{Result, err};
 use vfs::{FileKind, May, Metadata, MountFlags, Path, Timestamp};
 
 /// `ST_VALID`: the flags field of `statfs` means something.

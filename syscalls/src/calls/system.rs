@@ -4,9 +4,9 @@
 use crate::arg::{MembarrierCommand, RandomFlags, UserOut, UserPath, UserPtr};
 use crate::cx::Context;
 use crate::layout::{Sysinfo, Utsname};
+use abi::{Result, err, error};
 use alloc::vec::Vec;
 use cred::Caps;
-use errno::{Result, err, error};
 use framework::mm::PAGE_SIZE;
 use task::uts;
 

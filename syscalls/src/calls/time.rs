@@ -5,7 +5,7 @@ use crate::arg::{FromArg, Regs, UserPtr};
 use crate::cx::Context;
 use crate::layout::{Timespec, Timeval, Timezone, Tms};
 use crate::trace::Line;
-use errno::{Result, err};
+use abi::{Result, err};
 use task::NS_PER_TICK;
 use time::ClockId;
 

@@ -4,7 +4,7 @@
 use crate::arg::UserPtr;
 use crate::cx::Context;
 use crate::layout::{Itimerspec, Itimerval, Sigevent, Timespec, Timeval};
-use errno::{Result, error};
+use abi::{Result, error};
 use time::{ClockId, Itimer, SigEvent, TimerMode, WhichTimer};
 
 /// The value is absolute.

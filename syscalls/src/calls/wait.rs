@@ -5,7 +5,7 @@ use crate::arg::{Pid, UserPtr};
 use crate::calls::group::encode;
 use crate::cx::Context;
 use crate::layout::Rusage;
-use errno::Result;
+use abi::Result;
 use task::signal::SigInfo;
 use task::{WaitOptions, Which, wait};
 

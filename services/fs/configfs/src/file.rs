@@ -8,7 +8,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use errno::{Result, err, error};
+use abi::{Result, err, error};
 use framework::mm::{Reader, Writer};
 use framework::sync::Mutex;
 use vfs::{File, FileOps, SeekFrom};

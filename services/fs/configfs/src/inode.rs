@@ -9,7 +9,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use errno::{Result, err};
+use abi::{Result, err};
 use framework::sync::{Once, SpinLock};
 use vfs::{
     Attr, DentryPolicy, DeviceId, DirEntry, DirSink, FileKind, FileOps, Inode, InodeBase, Metadata,

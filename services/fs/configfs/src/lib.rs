@@ -21,7 +21,7 @@ mod tests;
 
 use alloc::sync::Arc;
 
-use errno::{Result, err};
+use abi::{Result, err};
 use vfs::FsType;
 
 /// Makes the file-system type `configfs` known to mount(2). Called once at boot.

@@ -4,8 +4,8 @@
 use alloc::sync::Arc;
 use std::{format, vec, vec::Vec};
 
+use abi::{Errno, Result, err};
 use cred::Cred;
-use errno::{Errno, Result, err};
 use framework::mm::{Reader, Writer};
 use framework::sync::{Once, SpinLock};
 use vfs::{File, FsContext, Mount, MountFlags, OpenFlags, Path, Resolver};
@@ -73,7 +73,7 @@ fn rmdir(path: &str) -> Result<()> {
 }
 
 fn errno<T>(result: Result<T>) -> Option<Errno> {
-    result.err().map(errno::Error::errno)
+    result.err().map(abi::Error::errno)
 }
 
 fn read(file: &File) -> Result<Vec<u8>> {

@@ -8,7 +8,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use errno::{Errno, Result, err, error};
+use abi::{Errno, Result, err, error};
 use framework::log;
 use framework::mm::{Reader, Writer};
 use framework::sync::{Wait, WaitQueue, Waiter};
@@ -59,7 +59,7 @@ fn next_record(file: &File, seq: u64) -> Result<log::Record> {
         match NEVER.wait(wait, || log::read(seq)) {
             Ok(record) => return Ok(record),
             Err(why) => {
-                let error = errno::Error::from(why);
+                let error = abi::Error::from(why);
                 if error.errno() != Errno::ETIMEDOUT {
                     return Err(error);
                 }

@@ -19,7 +19,7 @@ mod tests;
 
 use alloc::sync::Arc;
 
-use errno::{Result, err};
+use abi::{Result, err};
 use vfs::{
     DeviceId, DeviceNode, FileOps, FsType, Inode, NewInode, NewKind, Opening, device,
     register_chrdev, register_fs, register_node,

@@ -3,7 +3,7 @@
 
 use alloc::sync::Arc;
 
-use errno::{Result, err, error};
+use abi::{Result, err, error};
 use framework::mm::{Reader, Writer};
 use framework::sync::Once;
 use framework::task::Task;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::vec;
 use std::vec::Vec;
 
+use abi::{Errno, Result};
 use cred::Cred;
-use errno::{Errno, Result};
 use framework::mm::{Reader, Writer};
 use vfs::{
     Dentry, DeviceId, File, FileOps, MapSource, Mount, MountFlags, OpenFlags, Path, PollEvents,

@@ -93,7 +93,7 @@ fn read_name(stream: &mut Stream<'_>, len: u32) -> Result<Vec<u8>, Refusal> {
 fn read_vec(stream: &mut Stream<'_>, len: usize) -> Result<Vec<u8>, Refusal> {
     let mut data = Vec::new();
     if data.try_reserve_exact(len).is_err() {
-        return Err(stream.refuse(Reason::File(errno::error!(ENOMEM))));
+        return Err(stream.refuse(Reason::File(abi::error!(ENOMEM))));
     }
     data.resize(len, 0);
     stream.read_exact(&mut data)?;

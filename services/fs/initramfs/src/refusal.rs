@@ -34,7 +34,7 @@ pub enum Reason {
     /// The compressed data cannot be decompressed.
     BadCompression,
     /// The file system refused the entry.
-    File(errno::Error),
+    File(abi::Error),
 }
 
 impl fmt::Display for Reason {

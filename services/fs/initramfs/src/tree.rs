@@ -10,8 +10,8 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use abi::{Errno, Result, err};
 use cred::Cred;
-use errno::{Errno, Result, err};
 use framework::mm::Reader;
 use vfs::{
     DeviceId, File, FileKind, Follow, OpenFlags, Path, Resolver, S_IFMT, SetAttr, Timestamp,
@@ -105,7 +105,7 @@ impl<'a> Tree<'a> {
         };
         set_attr(&path, header)?;
         self.summary.directories += 1;
-        self.directories.try_reserve(1).map_err(|_| errno::error!(ENOMEM))?;
+        self.directories.try_reserve(1).map_err(|_| abi::error!(ENOMEM))?;
         self.directories.push((path, attributes(header)));
         Ok(())
     }

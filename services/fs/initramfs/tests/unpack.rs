@@ -2,8 +2,8 @@
 //! Archives of all shapes, good and bad, unpacked into a tmpfs.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use abi::Errno;
 use cred::Cred;
-use errno::Errno;
 use initramfs::{Reason, Refusal, Summary, unpack};
 use tmpfs::Options;
 use vfs::{FileKind, Follow, Metadata, Mount, MountFlags, OpenFlags, Path, Resolver};

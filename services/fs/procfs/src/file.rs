@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use errno::{Result, err};
+use abi::{Result, err};
 use framework::mm::{Reader, Writer};
 use framework::sync::Mutex;
 use vfs::{File, FileOps, SeekFrom};

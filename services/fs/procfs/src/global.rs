@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use errno::Result;
+use abi::Result;
 use framework::{boot, cpu, mm, power, time};
 use task::{table, uts};
 

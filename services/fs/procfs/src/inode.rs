@@ -7,8 +7,8 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use abi::{Result, err};
 use cred::Cred;
-use errno::{Result, err};
 use framework::sync::Once;
 use vfs::{
     Attr, DentryPolicy, DeviceId, DirEntry, DirSink, FileKind, FileOps, Inode, InodeBase,

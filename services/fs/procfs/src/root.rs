@@ -4,7 +4,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use errno::{Result, error};
+use abi::{Result, error};
 use task::table;
 use vfs::DirSink;
 

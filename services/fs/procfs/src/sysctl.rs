@@ -6,7 +6,7 @@
 
 use core::sync::atomic::{AtomicI64, Ordering};
 
-use errno::{Result, err};
+use abi::{Result, err};
 use framework::random;
 use framework::sync::Once;
 use task::uts;

@@ -6,8 +6,8 @@ use std::{string::String, vec, vec::Vec};
 use alloc::sync::Arc;
 use core::ops::ControlFlow;
 
+use abi::{Errno, Result};
 use cred::Cred;
-use errno::{Errno, Result};
 use framework::mm::{Reader, Writer};
 use vfs::{File, FileKind, Follow, FsContext, Mount, MountFlags, OpenFlags, Path, Resolver};
 

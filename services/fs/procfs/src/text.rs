@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use errno::{Result, err};
+use abi::{Result, err};
 
 /// Room for a line with a path in it.
 const LINE_ROOM: usize = 8192;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Fixed directories and files: tables of [`Item`]s.
 
-use errno::{Result, err, error};
+use abi::{Result, err, error};
 use vfs::{DirSink, Opening};
 
 use crate::inode::{Node, emit};

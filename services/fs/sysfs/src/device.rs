@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::string::String;
 use core::fmt::Write;
 
-use errno::Result;
+use abi::Result;
 use vfs::DeviceId;
 
 use crate::tree::{link, readable};

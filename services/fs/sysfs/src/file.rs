@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use errno::{Result, err, error};
+use abi::{Result, err, error};
 use framework::mm::{Reader, Writer};
 use framework::sync::Mutex;
 use vfs::{File, FileOps, SeekFrom};

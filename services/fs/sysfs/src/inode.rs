@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use core::ops::Bound;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use errno::{Result, err, error};
+use abi::{Result, err, error};
 use framework::sync::{Once, SpinLock};
 use vfs::{
     Attr, DentryPolicy, DeviceId, DirEntry, DirSink, FileKind, FileOps, Inode, InodeBase, Metadata,

@@ -4,7 +4,7 @@
 use alloc::format;
 use core::fmt::Write;
 
-use errno::Result;
+use abi::Result;
 use framework::cpu;
 
 use crate::tree::{directory, readable};

@@ -6,8 +6,8 @@ use alloc::sync::Arc;
 use core::ops::ControlFlow;
 use std::{string::String, vec, vec::Vec};
 
+use abi::{Errno, Result, err};
 use cred::Cred;
-use errno::{Errno, Result, err};
 use framework::mm::{Reader, Writer};
 use framework::sync::SpinLock;
 use vfs::{DeviceId, File, Follow, FsContext, Mount, MountFlags, OpenFlags, Path, Resolver};
@@ -25,7 +25,7 @@ fn open(path: &str, flags: OpenFlags) -> Result<Arc<File>> {
 }
 
 fn errno<T>(result: Result<T>) -> Option<Errno> {
-    result.err().map(errno::Error::errno)
+    result.err().map(abi::Error::errno)
 }
 
 fn read(path: &str) -> Vec<u8> {

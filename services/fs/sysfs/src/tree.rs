@@ -8,7 +8,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 
-use errno::{Result, err, error};
+use abi::{Result, err, error};
 use framework::sync::Once;
 use vfs::Inode;
 

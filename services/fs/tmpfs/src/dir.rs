@@ -9,7 +9,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
 
-use errno::{Result, err};
+use abi::{Result, err};
 use framework::sync::SpinLock;
 use vfs::{DirEntry, DirSink, FileKind, Inode, NameMap};
 

@@ -9,7 +9,7 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use errno::{Result, err, error};
+use abi::{Result, err, error};
 use framework::mm::{Access, Frame, PAGE_SIZE, Reader, Writer};
 use framework::sync::{Mutex, SpinLock};
 use vfs::{

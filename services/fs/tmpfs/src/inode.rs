@@ -6,7 +6,7 @@ use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
 
-use errno::{Result, err, error};
+use abi::{Result, err, error};
 use vfs::{
     Attr, DeviceId, DirSink, FileOps, Inode, InodeBase, NewInode, NewKind, Opening, Rename,
     RenameMode, SuperBlock, Timestamp,

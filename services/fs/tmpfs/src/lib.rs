@@ -20,7 +20,7 @@ mod sb;
 
 use alloc::sync::Arc;
 
-use errno::Result;
+use abi::Result;
 use vfs::{FsType, Inode};
 
 pub use options::Options;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Mount options of tmpfs.
 
-use errno::{Result, err, error};
+use abi::{Result, err, error};
 use framework::mm::{PAGE_SIZE, stats};
 
 /// How a tmpfs is made.

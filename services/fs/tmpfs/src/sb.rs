@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use errno::{Result, err};
+use abi::{Result, err};
 use framework::mm::PAGE_SIZE;
 use vfs::{DeviceId, NAME_MAX, StatFs, SuperBlock, device};
 

@@ -4,8 +4,8 @@
 
 mod common;
 
+use abi::{Errno, Error};
 use common::{World, get, put, world, world_with};
-use errno::{Errno, Error};
 use framework::mm::{Access, Reader, Writer};
 use tmpfs::Options;
 use vfs::{CloseOnExec, FallocateMode, FdTable, File, MapSource, OpenFlags, SeekFrom};

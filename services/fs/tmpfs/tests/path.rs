@@ -4,9 +4,9 @@
 
 mod common;
 
+use abi::Errno;
 use common::{world, world_with};
 use cred::Cred;
-use errno::Errno;
 use tmpfs::Options;
 use vfs::{Follow, FsContext, MountFlags, OpenFlags, Resolver, Unmount, mount};
 

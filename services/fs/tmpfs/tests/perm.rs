@@ -4,9 +4,9 @@
 
 mod common;
 
+use abi::{Errno, Error};
 use common::{World, put, world};
 use cred::{Caps, Cred};
-use errno::{Errno, Error};
 use vfs::{DeviceId, May, NewTime, OpenFlags, Timestamp};
 
 fn no<T>(result: Result<T, Error>) -> Errno {

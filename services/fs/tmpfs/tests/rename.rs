@@ -4,8 +4,8 @@
 
 mod common;
 
+use abi::Errno;
 use common::{World, world};
-use errno::Errno;
 use vfs::RenameFlags;
 
 fn mv(w: &World, old: &str, new: &str, flags: RenameFlags) -> Result<(), Errno> {

@@ -4,7 +4,7 @@
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 
-use errno::{Result, err};
+use abi::{Result, err};
 use framework::{task::Task, user::UserContext};
 use mm::AddressSpace;
 

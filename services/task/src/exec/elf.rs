@@ -8,7 +8,7 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use errno::{Result, err, error};
+use abi::{Result, err, error};
 
 /// The size of the ELF header.
 pub(crate) const HEADER_LEN: usize = 64;
@@ -241,8 +241,8 @@ fn interpreter(entry: &[u8]) -> Result<(u64, usize)> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use abi::Errno;
     use alloc::vec;
-    use errno::Errno;
 
     pub(crate) const LIMIT: u64 = 0x7fff_ffff_f000;
 
@@ -296,7 +296,7 @@ pub(crate) mod tests {
     fn errno_with(at: usize, bytes: &[u8]) -> Option<Errno> {
         let mut file = sample();
         file[at..at + bytes.len()].copy_from_slice(bytes);
-        parse(&file).err().map(errno::Error::errno)
+        parse(&file).err().map(abi::Error::errno)
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use alloc::{sync::Arc, vec::Vec};
 
-use errno::{Errno, Error, Result, err, error};
+use abi::{Errno, Error, Result, err, error};
 use framework::mm::PAGE_SIZE;
 use mm::{AddressSpace, MapRequest, Prot, TASK_SIZE};
 use vfs::File;

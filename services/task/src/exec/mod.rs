@@ -18,8 +18,8 @@ mod strings;
 
 use alloc::{sync::Arc, vec::Vec};
 
+use abi::{Errno, Result, err, error};
 use cred::{ExecFile, ExecOutcome};
-use errno::{Errno, Result, err, error};
 use framework::{mm::PAGE_SIZE, user::UserContext};
 use mm::{AddressSpace, Aslr, ProgramInfo, Prot};
 use vfs::{File, Follow, MountFlags, Resolver};
@@ -218,7 +218,7 @@ fn build(
     Ok(Image { mm, program, outcome, comm, entry, sp: plan.sp as u64 })
 }
 
-fn fatal_unless_memory(error: errno::Error) -> LoadError {
+fn fatal_unless_memory(error: abi::Error) -> LoadError {
     // A lack of memory is noticed in time here; whatever else is wrong with the
     // program, Linux notices too late.
     if error.errno() == Errno::ENOMEM && error.why().is_empty() {

@@ -3,7 +3,7 @@
 //!
 //! Spec: execve(2), "Interpreter scripts".
 
-use errno::{Result, err};
+use abi::{Result, err};
 
 /// How much of a file is looked at (BINPRM_BUF_SIZE).
 pub(crate) const HEAD_LEN: usize = 256;

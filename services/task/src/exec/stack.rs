@@ -10,7 +10,7 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use errno::{Result, error};
+use abi::{Result, error};
 
 use super::strings::Strings;
 

@@ -6,7 +6,7 @@
 
 use alloc::vec::Vec;
 
-use errno::{Result, err, error};
+use abi::{Result, err, error};
 use framework::mm::{CStrError, VmSpace};
 
 /// The longest single string, with its zero.

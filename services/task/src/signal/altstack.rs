@@ -3,7 +3,7 @@
 //!
 //! Spec: sigaltstack(2).
 
-use errno::{Result, err};
+use abi::{Result, err};
 
 use crate::thread::Thread;
 
@@ -111,7 +111,7 @@ impl Thread {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use errno::Errno;
+    use abi::Errno;
 
     fn raw(sp: u64, size: u64, flags: i32) -> RawAltStack {
         RawAltStack { sp, flags, pad: 0, size }

@@ -98,7 +98,7 @@ fn resume_call(user: &mut UserContext, call: Interrupted, restarts: bool) {
         regs.rax = call.number;
         regs.rip = regs.rip.wrapping_sub(SYSCALL_LEN);
     } else {
-        regs.rax = -i64::from(errno::Errno::EINTR.number()) as u64;
+        regs.rax = -i64::from(abi::Errno::EINTR.number()) as u64;
     }
 }
 

@@ -9,7 +9,7 @@
 
 use alloc::{sync::Arc, vec::Vec};
 
-use errno::{Result, err, error};
+use abi::{Result, err, error};
 use framework::user::UserContext;
 
 use crate::{

@@ -4,7 +4,7 @@
 //! Spec: sigprocmask(2), sigaction(2), sigpending(2), sigsuspend(2),
 //! sigtimedwait(2).
 
-use errno::{Result, err};
+use abi::{Result, err};
 use framework::sync::{Wait, WaitError};
 
 use crate::{

@@ -3,7 +3,7 @@
 //!
 //! Spec: signal(7).
 
-use errno::{Result, error};
+use abi::{Result, error};
 
 /// A valid signal number, 1 to 64.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -7,7 +7,7 @@
 
 use alloc::{sync::Arc, vec::Vec};
 
-use errno::{Result, err};
+use abi::{Result, err};
 
 use crate::{
     signal::{SI_USER, SigInfo, SigSet, Signal},

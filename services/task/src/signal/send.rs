@@ -7,8 +7,8 @@
 
 use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
 
+use abi::{Errno, Result, err, error};
 use cred::{Caps, Cred};
-use errno::{Errno, Result, err, error};
 
 use crate::{
     exit,

@@ -6,7 +6,7 @@
 
 use alloc::{sync::Arc, vec::Vec};
 
-use errno::{Result, err, error};
+use abi::{Result, err, error};
 use framework::{
     mm::VmSpace,
     user::{INITIAL_RFLAGS, UserContext, is_user_address},

@@ -20,7 +20,7 @@ mod tests;
 
 use alloc::collections::VecDeque;
 
-use errno::{Result, error};
+use abi::{Result, error};
 
 pub use output::OutputBuffer;
 pub use read::{Chunk, Reading};

@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use errno::{Result, error};
+use abi::{Result, error};
 use vfs::{CloseOnExec, DirEntry, DirSink, File, FileKind, OpenFlags};
 
 use super::{Target, parse_number};

@@ -7,7 +7,7 @@
 use alloc::sync::Arc;
 use core::ops::Range;
 
-use errno::{Result, err};
+use abi::{Result, err};
 use mm::AddressSpace;
 
 use super::Target;

@@ -13,8 +13,8 @@ mod settings;
 use alloc::format;
 use alloc::sync::{Arc, Weak};
 
+use abi::{Result, err, error};
 use cred::{Caps, Cred};
-use errno::{Result, err, error};
 use task::{Pid, Process, Thread, table};
 use vfs::DirSink;
 

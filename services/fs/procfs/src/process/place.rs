@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use errno::{Result, error};
+use abi::{Result, error};
 use vfs::Path;
 
 use super::Target;

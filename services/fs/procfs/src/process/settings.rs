@@ -3,8 +3,8 @@
 
 use alloc::vec::Vec;
 
+use abi::{Result, err, error};
 use cred::Caps;
-use errno::{Result, err, error};
 use task::Process;
 
 use super::Target;

@@ -9,8 +9,8 @@
 
 use std::sync::Arc;
 
+use abi::Errno;
 use cred::Cred;
-use errno::Errno;
 use framework::mm::{Reader, Writer};
 use tmpfs::Options;
 use vfs::{File, Follow, FsContext, Mount, MountFlags, OpenFlags, Path, Resolver};

@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Linux error numbers, and the error type every service returns.
+//! The error type every service returns: a number and a reason.
 //!
 //! A service fails with an [`Error`]: the [`Errno`] a program will see and a
 //! short lower-case reason for people. Framework and driver errors are lifted
 //! into it by `From`; `syscalls` alone turns it into a return value.
 
-#![no_std]
-#![forbid(unsafe_code)]
-
-mod number;
-
-pub use number::Errno;
+use crate::Errno;
 
 /// The result type of services.
 pub type Result<T, E = Error> = core::result::Result<T, E>;
