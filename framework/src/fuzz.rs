@@ -4,9 +4,10 @@
 //! Each takes whatever bytes there are, must not panic, checks what the parser promises, and
 //! returns a number that tells outcomes apart.
 
-use crate::boot::{MemoryMap, acpi, pvh, pvh::BootMemory};
+use crate::boot::{acpi, map, pvh, pvh::BootMemory};
 use crate::cvm::{self, measure, quote};
 use crate::host::{SharedBuf, hosted};
+use crate::mm::MemoryMap;
 
 /// Physical memory that holds the fuzzer's bytes from this address on, and nothing else.
 const BASE: u64 = 0x1000;
@@ -61,7 +62,7 @@ pub fn memory_map(data: &[u8]) -> u64 {
         };
         (number(0), number(8), number(16) as u32 == 1)
     });
-    match MemoryMap::check(entries) {
+    match map::check(entries) {
         Ok(mut map) => {
             check_map(&map);
             let first = map.regions().first().copied().unwrap_or_default();
@@ -91,7 +92,7 @@ pub fn acpi_tables(data: &[u8]) -> u64 {
         }
     }
     let memory = Memory(&bytes);
-    let ram = MemoryMap::check([(0, 1 << 30, true)].into_iter());
+    let ram = map::check([(0, 1 << 30, true)].into_iter());
     let has_log = ram.is_ok_and(|ram| acpi::ccel(&memory, BASE, &ram).is_some());
     let has_ecam = acpi::ecam(&memory, BASE).is_some();
     let cpus = acpi::cpus(&memory, BASE);

@@ -4,8 +4,8 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use framework::boot::Region;
 use framework::host::{self, Mmio, MmioError};
+use framework::mm::PhysRange;
 use framework::sync::SpinLock;
 
 use crate::function::Function;
@@ -14,7 +14,7 @@ use crate::wire::{HEADER, Header, ID, Id};
 /// Where register windows may be put, and how to reach them.
 pub trait Windows: Send + Sync {
     /// Addresses that are free for devices.
-    fn hole(&self) -> Region;
+    fn hole(&self) -> PhysRange;
     /// Claims the registers at an address.
     ///
     /// # Errors
@@ -26,7 +26,7 @@ pub trait Windows: Send + Sync {
 pub struct Machine;
 
 impl Windows for Machine {
-    fn hole(&self) -> Region {
+    fn hole(&self) -> PhysRange {
         host::device_hole()
     }
 

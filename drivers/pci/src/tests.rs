@@ -6,10 +6,10 @@ use std::sync::Mutex;
 use std::vec;
 use std::vec::Vec;
 
-use framework::boot::Region;
 use framework::host::hosted::DeviceModel;
 use framework::host::{HostFault, Mmio, MmioError};
 use framework::irq::IrqHandler;
+use framework::mm::PhysRange;
 
 use crate::wire::{Bar, fuzz_config, next_capability};
 use crate::{Function, Windows, enumerate};
@@ -79,8 +79,8 @@ impl DeviceModel for Registers {
 }
 
 impl Windows for Addresses {
-    fn hole(&self) -> Region {
-        Region { start: 0xc000_0800, end: 0xc001_0000 }
+    fn hole(&self) -> PhysRange {
+        PhysRange { start: 0xc000_0800, end: 0xc001_0000 }
     }
     fn claim(&self, start: u64, len: u64) -> Result<Mmio, MmioError> {
         if self.is_ram {

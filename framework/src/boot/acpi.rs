@@ -6,9 +6,9 @@
 //! Spec: ACPI 6.5, sections 5.2.5 to 5.2.12.
 
 use super::pvh::{BootMemory, u32_at, u64_at};
-use super::{MemoryMap, Region};
 use crate::cpu::MAX_CPUS;
 use crate::cvm::measure::MAX_LOG;
+use crate::mm::{MemoryMap, PhysRange};
 
 /// The longest table that is looked at, in bytes.
 const MAX_TABLE: u32 = 1 << 20;
@@ -35,7 +35,7 @@ pub(crate) fn cpus<M: BootMemory>(memory: &M, rsdp: u64) -> Cpus {
 }
 
 /// PCI's configuration space, from bus 0 on, as MCFG says for segment 0.
-pub(crate) fn ecam<M: BootMemory>(memory: &M, rsdp: u64) -> Option<Region> {
+pub(crate) fn ecam<M: BootMemory>(memory: &M, rsdp: u64) -> Option<PhysRange> {
     const BUS: u64 = 1 << 20;
     let (table, len) = find_table(memory, rsdp, *b"MCFG")?;
     let start = u64_at(memory, table + 44).filter(|_| len >= 60)?;
@@ -43,14 +43,14 @@ pub(crate) fn ecam<M: BootMemory>(memory: &M, rsdp: u64) -> Option<Region> {
     let is_good = [segment_low, segment_high, first] == [0; 3]
         && start.is_multiple_of(BUS)
         && (BUS..1 << 45).contains(&start);
-    is_good.then(|| Region { start, end: start + (u64::from(last) + 1) * BUS })
+    is_good.then(|| PhysRange { start, end: start + (u64::from(last) + 1) * BUS })
 }
 
 /// The firmware's event log: the table CCEL, and where it says that the log is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ccel {
     pub(crate) table: [u8; 56],
-    pub(crate) log: Region,
+    pub(crate) log: PhysRange,
 }
 
 /// The event log of a TDX guest; it lies outside of RAM and is not too long.
@@ -67,7 +67,7 @@ pub(crate) fn ccel<M: BootMemory>(memory: &M, rsdp: u64, ram: &MemoryMap) -> Opt
     let is_good = (1..=MAX_LOG as u64).contains(&size)
         && (4096..1 << 46).contains(&start)
         && ram.regions().iter().all(|region| region.end <= start || end <= region.start);
-    is_good.then_some(Ccel { table, log: Region { start, end } })
+    is_good.then_some(Ccel { table, log: PhysRange { start, end } })
 }
 
 /// Where the RSDP is: where the loader says, or where a PC's firmware puts it; or 0.
@@ -207,7 +207,7 @@ mod tests {
             fake.0[0x200..0x200 + rsdt.len()].copy_from_slice(&rsdt);
             ecam(&fake, 0x100)
         };
-        let whole = Region { start: 0xb000_0000, end: 0xc000_0000 };
+        let whole = PhysRange { start: 0xb000_0000, end: 0xc000_0000 };
         assert_eq!(mcfg(0xb000_0000, 0, 0, 255), Some(whole));
         assert_eq!(mcfg(0xb000_1000, 0, 0, 255), None);
         assert_eq!(mcfg(u64::MAX << 20, 0, 0, 255), None);

@@ -9,14 +9,13 @@
 
 #[cfg_attr(not(target_os = "none"), allow(dead_code))]
 pub(crate) mod acpi;
-mod map;
+pub(crate) mod map;
 #[cfg_attr(not(target_os = "none"), allow(dead_code))]
 pub(crate) mod pvh;
 
 use core::ops::Deref;
 
-pub use map::{MAX_REGIONS, MapError, MemoryMap, Region};
-
+use crate::mm::PhysRange;
 use crate::sync::{Once, SpinLock};
 
 static COMMAND_LINE: Once<&'static str> = Once::new();
@@ -57,7 +56,7 @@ pub fn take_initramfs() -> Option<Initramfs> {
 pub struct Initramfs {
     bytes: &'static [u8],
     #[cfg_attr(not(target_os = "none"), allow(dead_code))]
-    region: Region,
+    region: PhysRange,
 }
 
 impl Deref for Initramfs {
@@ -77,7 +76,8 @@ mod machine {
 
     use super::acpi::Ccel;
     use super::pvh::{self, BootMemory};
-    use super::{COMMAND_LINE, INITRAMFS, Initramfs, Region};
+    use super::{COMMAND_LINE, INITRAMFS, Initramfs};
+    use crate::mm::PhysRange;
     use crate::{cvm, mm};
 
     struct Text(UnsafeCell<[u8; pvh::MAX_COMMAND_LINE]>);
@@ -91,7 +91,7 @@ mod machine {
     ///
     /// # Safety
     /// Once, on the boot CPU.
-    pub(crate) unsafe fn install_command_line(memory: &impl BootMemory, region: Option<Region>) {
+    pub(crate) unsafe fn install_command_line(memory: &impl BootMemory, region: Option<PhysRange>) {
         let Some(region) = region else { return };
         // SAFETY: nobody else refers to the buffer yet (caller).
         let text = unsafe { &mut *TEXT.0.get() };
@@ -113,7 +113,7 @@ mod machine {
     ///
     /// # Safety
     /// Once, after `mm::init`, with a region that it was told to reserve.
-    pub(crate) unsafe fn install_initramfs(region: Option<Region>) {
+    pub(crate) unsafe fn install_initramfs(region: Option<PhysRange>) {
         let Some(region) = region else { return };
         let start = mm::phys_to_virt(region.start);
         let len = (region.end - region.start) as usize;

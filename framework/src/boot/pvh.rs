@@ -4,8 +4,10 @@
 //! Trust: every byte comes from the host.
 //! Spec: Xen, "x86/HVM direct boot ABI".
 
-use super::{MapError, MemoryMap, Region, acpi};
+use super::acpi;
+use super::map::{self, MapError};
 use crate::cvm::Kind;
+use crate::mm::{MemoryMap, PhysRange};
 
 /// The first word of the start info.
 pub(crate) const MAGIC: u32 = 0x336e_c578;
@@ -22,11 +24,11 @@ pub(crate) struct Info {
     pub(crate) memory: MemoryMap,
     /// The part of it that must be accepted before it is used.
     pub(crate) pending: MemoryMap,
-    pub(crate) command_line: Option<Region>,
-    pub(crate) initramfs: Option<Region>,
+    pub(crate) command_line: Option<PhysRange>,
+    pub(crate) initramfs: Option<PhysRange>,
     pub(crate) cpus: acpi::Cpus,
     /// PCI configuration space, from bus 0 on.
-    pub(crate) ecam: Option<Region>,
+    pub(crate) ecam: Option<PhysRange>,
     /// The firmware's event log.
     pub(crate) ccel: Option<acpi::Ccel>,
 }
@@ -36,11 +38,11 @@ impl Info {
     ///
     /// # Errors
     /// When initramfs or pending RAM is said to lie over the kernel.
-    pub(crate) fn reserved(&self, kernel: Region) -> Result<[Region; 2], &'static str> {
+    pub(crate) fn reserved(&self, kernel: PhysRange) -> Result<[PhysRange; 2], &'static str> {
         if self.pending.overlaps(kernel.start, kernel.end) {
             return Err("PVH memory map: the kernel itself is said to be pending");
         }
-        let none = Region { start: kernel.start, end: kernel.start };
+        let none = PhysRange { start: kernel.start, end: kernel.start };
         let initramfs = self.initramfs.unwrap_or(none);
         if initramfs.start < kernel.end && kernel.start < initramfs.end {
             return Err("initramfs: over the kernel");
@@ -118,7 +120,7 @@ fn read_map<M: BootMemory>(
     // is caught by the second check.
     let of = |kinds: &[u32]| {
         let entries = (0..count).filter_map(entry);
-        MemoryMap::check(entries.map(|(start, len, kind)| (start, len, kinds.contains(&kind))))
+        map::check(entries.map(|(start, len, kind)| (start, len, kinds.contains(&kind))))
     };
     let has_pending = kind != Kind::Plain;
     let all = of(if has_pending { &[TYPE_RAM, TYPE_PENDING] } else { &[TYPE_RAM] });
@@ -130,7 +132,7 @@ fn read_map<M: BootMemory>(
     Ok((all.map_err(MapError::why)?, pending))
 }
 
-fn find_end<M: BootMemory>(memory: &M, start: u64) -> Result<Region, &'static str> {
+fn find_end<M: BootMemory>(memory: &M, start: u64) -> Result<PhysRange, &'static str> {
     let mut byte = [0];
     for len in 0..=MAX_COMMAND_LINE as u64 {
         let at = start.checked_add(len).ok_or("command line: wraps around")?;
@@ -138,7 +140,7 @@ fn find_end<M: BootMemory>(memory: &M, start: u64) -> Result<Region, &'static st
             return Err("command line: out of reach");
         }
         if byte == [0] {
-            return Ok(Region { start, end: at });
+            return Ok(PhysRange { start, end: at });
         }
     }
     Err("command line: longer than 65536 bytes")
@@ -149,7 +151,7 @@ fn read_module<M: BootMemory>(
     at: u64,
     map: &MemoryMap,
     pending: &MemoryMap,
-) -> Result<Option<Region>, &'static str> {
+) -> Result<Option<PhysRange>, &'static str> {
     const UNREADABLE: &str = "PVH module list: out of reach";
     if at >= 1 << 32 {
         return Err(UNREADABLE);
@@ -163,7 +165,7 @@ fn read_module<M: BootMemory>(
     if !map.contains(start, end) || pending.overlaps(start, end) {
         return Err("initramfs: not inside RAM");
     }
-    Ok(Some(Region { start, end }))
+    Ok(Some(PhysRange { start, end }))
 }
 
 #[cfg(test)]
@@ -205,12 +207,12 @@ mod tests {
     #[test]
     fn reads_a_good_one() {
         let info = parse(&sample(), 0x100, Kind::Plain).unwrap();
-        assert_eq!(info.command_line, Some(Region { start: 0x300, end: 0x305 }));
-        assert_eq!(info.initramfs, Some(Region { start: 0x2000, end: 0x2800 }));
-        assert_eq!(info.memory.regions(), [Region { start: 0, end: 0x3000 }]);
-        assert!(info.reserved(Region { start: 0x1000, end: 0x2000 }).is_ok());
+        assert_eq!(info.command_line, Some(PhysRange { start: 0x300, end: 0x305 }));
+        assert_eq!(info.initramfs, Some(PhysRange { start: 0x2000, end: 0x2800 }));
+        assert_eq!(info.memory.regions(), [PhysRange { start: 0, end: 0x3000 }]);
+        assert!(info.reserved(PhysRange { start: 0x1000, end: 0x2000 }).is_ok());
         for kernel in [(0x1000, 0x2001), (0x2000, 0x2800), (0x2100, 0x2200), (0x27ff, 0x3000)] {
-            assert!(info.reserved(Region { start: kernel.0, end: kernel.1 }).is_err());
+            assert!(info.reserved(PhysRange { start: kernel.0, end: kernel.1 }).is_err());
         }
     }
 
@@ -243,8 +245,8 @@ mod tests {
         assert_eq!(plain.memory.regions().len() + plain.pending.regions().len(), 1);
         let tdx = parse(&fake, 0x100, Kind::Tdx).unwrap();
         assert_eq!(tdx.memory.regions().len(), 2);
-        assert_eq!(tdx.pending.regions(), [Region { start: 0x3000, end: 0x4000 }]);
-        assert!(tdx.reserved(Region { start: 0x3000, end: 0x3100 }).is_err());
+        assert_eq!(tdx.pending.regions(), [PhysRange { start: 0x3000, end: 0x4000 }]);
+        assert!(tdx.reserved(PhysRange { start: 0x3000, end: 0x3100 }).is_err());
         fake.0[0x209] = 0x30;
         assert!(parse(&fake, 0x100, Kind::Tdx).is_err());
         fake.0[0x418] = 1;

@@ -4,7 +4,7 @@
 //! A bit per unit, in private memory. Taking a unit clears its bit for ever, before
 //! anybody accepts it: so each is accepted once, whatever the host says.
 
-use crate::boot::Region;
+use crate::mm::PhysRange;
 
 /// Bytes of a unit.
 pub(crate) const UNIT: u64 = 2 << 20;
@@ -26,7 +26,7 @@ impl<'a> Pending<'a> {
 
     /// Adds the whole units of `region`; what is left of it at both ends is for the
     /// caller.
-    pub(crate) fn add(&mut self, region: Region) -> [Region; 2] {
+    pub(crate) fn add(&mut self, region: PhysRange) -> [PhysRange; 2] {
         let all = self.words.len() as u64 * BITS * UNIT;
         let start = region.start.next_multiple_of(UNIT).min(region.end).min(all);
         let end = (region.end / UNIT * UNIT).min(all).max(start);
@@ -37,11 +37,11 @@ impl<'a> Pending<'a> {
                 *word |= bit;
             }
         }
-        [Region { start: region.start, end: start }, Region { start: end, end: region.end }]
+        [PhysRange { start: region.start, end: start }, PhysRange { start: end, end: region.end }]
     }
 
     /// Takes the lowest unit out.
-    pub(crate) fn take(&mut self) -> Option<Region> {
+    pub(crate) fn take(&mut self) -> Option<PhysRange> {
         let (n, word) =
             self.words.iter_mut().enumerate().skip(self.hint).find(|(_, w)| **w != 0)?;
         let bit = u64::from(word.trailing_zeros());
@@ -49,7 +49,7 @@ impl<'a> Pending<'a> {
         self.hint = n;
         self.left -= 1;
         let start = (n as u64 * BITS + bit) * UNIT;
-        Some(Region { start, end: start + UNIT })
+        Some(PhysRange { start, end: start + UNIT })
     }
 
     /// How many wait.
@@ -66,13 +66,13 @@ mod tests {
     fn every_unit_comes_out_once() {
         let mut words = [0; 4];
         let mut pending = Pending::new(&mut words);
-        let ends = pending.add(Region { start: UNIT + 4096, end: 100 * UNIT + 8192 });
-        assert_eq!(ends[0], Region { start: UNIT + 4096, end: 2 * UNIT });
-        assert_eq!(ends[1], Region { start: 100 * UNIT, end: 100 * UNIT + 8192 });
+        let ends = pending.add(PhysRange { start: UNIT + 4096, end: 100 * UNIT + 8192 });
+        assert_eq!(ends[0], PhysRange { start: UNIT + 4096, end: 2 * UNIT });
+        assert_eq!(ends[1], PhysRange { start: 100 * UNIT, end: 100 * UNIT + 8192 });
         assert_eq!(pending.left(), 98);
         let mut next = 2;
         while let Some(unit) = pending.take() {
-            assert_eq!(unit, Region { start: next * UNIT, end: (next + 1) * UNIT });
+            assert_eq!(unit, PhysRange { start: next * UNIT, end: (next + 1) * UNIT });
             next += 1;
         }
         assert_eq!((next, pending.left()), (100, 0));
@@ -82,9 +82,9 @@ mod tests {
     fn small_and_far_regions_have_no_units() {
         let mut words = [0; 1];
         let mut pending = Pending::new(&mut words);
-        let small = Region { start: 4096, end: 8192 };
+        let small = PhysRange { start: 4096, end: 8192 };
         assert_eq!(pending.add(small)[0], small);
-        let far = Region { start: 64 * UNIT, end: 66 * UNIT };
+        let far = PhysRange { start: 64 * UNIT, end: 66 * UNIT };
         assert_eq!(pending.add(far)[1], far);
         assert_eq!((pending.left(), pending.take()), (0, None));
     }

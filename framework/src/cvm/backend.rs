@@ -4,8 +4,8 @@
 use super::plain::Plain;
 use super::tdx::Tdx;
 use super::{CvmError, Kind};
-use crate::boot::Region;
 use crate::host::Untrusted;
+use crate::mm::PhysRange;
 
 /// What a kind of machine must be able to do for the kernel.
 ///
@@ -15,10 +15,10 @@ pub(crate) trait Backend {
     ///
     /// # Safety
     /// Pending RAM that was never accepted, and that nobody uses yet.
-    unsafe fn accept(&self, range: Region);
+    unsafe fn accept(&self, range: PhysRange);
     /// Makes memory shared with the host, once, at boot; its content is lost, and
     /// it can be reached no more but by the [`Self::shared_bit`].
-    fn share(&self, range: Region) -> Result<(), &'static str>;
+    fn share(&self, range: PhysRange) -> Result<(), &'static str>;
     /// The bit of a physical address in a page table that means "shared".
     fn shared_bit(&self) -> u64;
     /// Reads a byte from a port of the allow-list; 0xff otherwise.
@@ -73,7 +73,7 @@ macro_rules! dispatch {
 }
 
 dispatch! {
-    fn share(range: Region) -> Result<(), &'static str>;
+    fn share(range: PhysRange) -> Result<(), &'static str>;
     fn shared_bit() -> u64;
     fn port_read(port: u16) -> Untrusted<u8>;
     fn port_write(port: u16, size: u8, value: u32);
@@ -96,7 +96,7 @@ dispatch! {
 /// # Safety
 /// As there.
 #[cfg(target_os = "none")]
-pub(crate) unsafe fn accept(range: Region) {
+pub(crate) unsafe fn accept(range: PhysRange) {
     // SAFETY: the caller's duty is the same.
     unsafe { backend!(accept(range)) }
 }

@@ -5,9 +5,9 @@
 //! was it never accepted, the first access ends the machine.
 //! Spec: ACPI 6.5, section 5.2.12.19.
 
-use crate::boot::MemoryMap;
 #[cfg(target_os = "none")]
 use crate::boot::acpi::Cpus;
+use crate::mm::MemoryMap;
 
 /// Where the mailbox is, if the MADT's word for it can be right.
 pub(crate) fn check(at: u64, version: u16, ram: &MemoryMap, limit: u64) -> Option<u64> {
@@ -37,10 +37,12 @@ pub(crate) fn message(apic_id: u32, vector: u64) -> [u64; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mm::PhysRange;
 
     #[test]
     fn only_a_page_outside_of_ram_will_do() {
-        let ram = MemoryMap::check([(0, 0x8000_0000, true)].into_iter()).unwrap();
+        let mut ram = MemoryMap::EMPTY;
+        ram.push(PhysRange { start: 0, end: 0x8000_0000 }).unwrap();
         let check = |at, version| check(at, version, &ram, 1 << 47);
         assert_eq!(check(0x8000_0000, 0), Some(0x8000_0000));
         assert_eq!(check(0x8000_0000, 1), Some(0x8000_0000));

@@ -3,8 +3,8 @@
 
 use super::{Backend, CvmError};
 use crate::arch;
-use crate::boot::Region;
 use crate::host::Untrusted;
+use crate::mm::PhysRange;
 
 /// A machine without memory encryption.
 pub(super) struct Plain;
@@ -12,9 +12,9 @@ pub(super) struct Plain;
 impl Backend for Plain {
     /// # Safety
     /// As the trait says.
-    unsafe fn accept(&self, _: Region) {}
+    unsafe fn accept(&self, _: PhysRange) {}
 
-    fn share(&self, _: Region) -> Result<(), &'static str> {
+    fn share(&self, _: PhysRange) -> Result<(), &'static str> {
         Ok(())
     }
 

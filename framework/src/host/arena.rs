@@ -178,7 +178,7 @@ pub(crate) use machine::{init, region};
 
 #[cfg(target_os = "none")]
 mod machine {
-    use crate::boot::{MemoryMap, Region};
+    use crate::mm::{MemoryMap, PhysRange};
     use crate::{cvm, mm};
 
     const STEP: u64 = 2 << 20;
@@ -186,20 +186,20 @@ mod machine {
 
     /// Which part of the RAM that nobody uses becomes the arena: a sixteenth, at
     /// most 64 MiB, at the end of the largest region.
-    pub(crate) fn region(usable: &MemoryMap) -> Option<Region> {
-        let size = |region: &&Region| region.end - region.start;
+    pub(crate) fn region(usable: &MemoryMap) -> Option<PhysRange> {
+        let size = |region: &&PhysRange| region.end - region.start;
         let total: u64 = usable.regions().iter().map(|region| size(&region)).sum();
         let largest = usable.regions().iter().max_by_key(size)?;
         let end = largest.end / STEP * STEP;
         let start = end.checked_sub((total / 16 / STEP * STEP).clamp(STEP, MOST))?;
-        (start >= largest.start).then_some(Region { start, end })
+        (start >= largest.start).then_some(PhysRange { start, end })
     }
 
     /// Shares the arena with the host and maps it.
     ///
     /// # Safety
     /// Once, with what [`region`] gave and `mm` kept out of all its maps.
-    pub(crate) unsafe fn init(region: Region) {
+    pub(crate) unsafe fn init(region: PhysRange) {
         if let Err(why) = cvm::share(region) {
             crate::fatal(why);
         }

@@ -10,17 +10,17 @@
 use alloc::vec::Vec;
 
 use super::Untrusted;
-use crate::boot::Region;
+use crate::mm::PhysRange;
 use crate::sync::SpinLock;
 
 /// What firmware and interrupt controllers use below 4 GiB.
 const CONTROLLERS: u64 = 0xfec0_0000;
-const LOW: Region = Region { start: 0, end: 1 << 20 };
-const HIGH: Region = Region { start: CONTROLLERS, end: 1 << 32 };
+const LOW: PhysRange = PhysRange { start: 0, end: 1 << 20 };
+const HIGH: PhysRange = PhysRange { start: CONTROLLERS, end: 1 << 32 };
 /// Addresses that every CPU and host has.
 const END: u64 = 1 << 46;
 
-static CLAIMED: SpinLock<Vec<Region>> = SpinLock::new(Vec::new());
+static CLAIMED: SpinLock<Vec<PhysRange>> = SpinLock::new(Vec::new());
 
 /// Why a window could not be had.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,7 +40,7 @@ pub enum MmioError {
 /// # Invariants
 /// `registers` reaches `region`, which overlaps no RAM and no other window.
 pub struct Mmio {
-    region: Region,
+    region: PhysRange,
     registers: Registers,
 }
 
@@ -63,8 +63,8 @@ impl Mmio {
     /// See [`MmioError`].
     pub fn claim(start: u64, len: u64) -> Result<Self, MmioError> {
         let end = start.checked_add(len).filter(|end| *end <= END && len > 0);
-        let region = Region { start, end: end.ok_or(MmioError::Overflow)? };
-        let overlaps = |other: &Region| region.start < other.end && other.start < region.end;
+        let region = PhysRange { start, end: end.ok_or(MmioError::Overflow)? };
+        let overlaps = |other: &PhysRange| region.start < other.end && other.start < region.end;
         if [LOW, HIGH].iter().chain(ram()).any(overlaps) {
             return Err(MmioError::NotDevice);
         }
@@ -166,15 +166,15 @@ mod machine {
     use core::sync::atomic::AtomicPtr;
 
     use super::{CONTROLLERS, Mmio, MmioError, Registers};
-    use crate::boot::{MemoryMap, Region};
+    use crate::mm::{MemoryMap, PhysRange};
     use crate::sync::Once;
     use crate::{cvm, mm};
 
     static RAM: Once<MemoryMap> = Once::new();
-    static ECAM: Once<Region> = Once::new();
+    static ECAM: Once<PhysRange> = Once::new();
 
     /// Tells what is RAM, and where PCI configuration space is.
-    pub(crate) fn set_machine(map: &MemoryMap, ecam: Option<Region>) {
+    pub(crate) fn set_machine(map: &MemoryMap, ecam: Option<PhysRange>) {
         let _ = RAM.set(map.clone());
         if let Some(ecam) = ecam {
             let _ = ECAM.set(ecam);
@@ -190,20 +190,20 @@ mod machine {
 
     /// Addresses below 4 GiB that are neither RAM nor anything else known: there
     /// devices may be put.
-    pub fn device_hole() -> Region {
+    pub fn device_hole() -> PhysRange {
         let below = ram().iter().map(|r| r.end).filter(|end| *end <= CONTROLLERS).max();
         let ecam = ECAM.get().map(|ecam| ecam.end).filter(|end| *end < CONTROLLERS);
         let start = below.unwrap_or(0).max(ecam.unwrap_or(0)).max(1 << 31);
-        Region { start, end: CONTROLLERS }
+        PhysRange { start, end: CONTROLLERS }
     }
 
-    pub(super) fn ram() -> &'static [Region] {
+    pub(super) fn ram() -> &'static [PhysRange] {
         // Before the map is known, everything is RAM.
-        const ALL: &[Region] = &[Region { start: 0, end: u64::MAX }];
+        const ALL: &[PhysRange] = &[PhysRange { start: 0, end: u64::MAX }];
         RAM.get().map_or(ALL, MemoryMap::regions)
     }
 
-    pub(super) fn registers(region: Region) -> Result<Registers, MmioError> {
+    pub(super) fn registers(region: PhysRange) -> Result<Registers, MmioError> {
         if cvm::is_confidential() {
             return Ok(Registers::Called);
         }
@@ -223,13 +223,13 @@ mod hosted {
     use alloc::sync::Arc;
 
     use super::{CONTROLLERS, Mmio, MmioError, Registers};
-    use crate::boot::Region;
     use crate::host::hosted::DeviceModel;
+    use crate::mm::PhysRange;
 
     impl Mmio {
         /// Hosted: a window of `len` bytes onto a model of a device.
         pub fn model(len: u64, model: Arc<dyn DeviceModel>) -> Self {
-            Self { region: Region { start: 0, end: len }, registers: Registers::Model(model) }
+            Self { region: PhysRange { start: 0, end: len }, registers: Registers::Model(model) }
         }
     }
 
@@ -239,16 +239,16 @@ mod hosted {
     }
 
     /// Hosted: addresses as on a machine.
-    pub fn device_hole() -> Region {
-        Region { start: 3 << 30, end: CONTROLLERS }
+    pub fn device_hole() -> PhysRange {
+        PhysRange { start: 3 << 30, end: CONTROLLERS }
     }
 
     /// Half of what is below 4 GiB.
-    pub(super) fn ram() -> &'static [Region] {
-        &[Region { start: 0, end: 1 << 31 }]
+    pub(super) fn ram() -> &'static [PhysRange] {
+        &[PhysRange { start: 0, end: 1 << 31 }]
     }
 
-    pub(super) fn registers(_: Region) -> Result<Registers, MmioError> {
+    pub(super) fn registers(_: PhysRange) -> Result<Registers, MmioError> {
         Err(MmioError::NoMemory)
     }
 }

@@ -2,8 +2,8 @@
 //! Memory before there is an allocator: one region, from its start on.
 
 use super::phys::{self, Pfn};
+use super::range::{MemoryMap, PhysRange};
 use super::{PAGE_SIZE, bytes};
-use crate::boot::{MemoryMap, Region};
 use crate::cvm::{self, accept::UNIT};
 
 /// The end of what the boot page tables show.
@@ -25,7 +25,7 @@ impl Early {
     /// Uses the largest region below 4 GiB of memory that nobody uses.
     pub(super) fn new(usable: &MemoryMap, pending: &MemoryMap) -> Option<Self> {
         let page = PAGE_SIZE as u64;
-        let cut = |region: &Region| {
+        let cut = |region: &PhysRange| {
             let is_pending = pending.overlaps(region.start, region.end);
             let start = region.start.next_multiple_of(if is_pending { UNIT } else { page });
             let end = region.end.min(VISIBLE) / page * page;
@@ -48,7 +48,7 @@ impl Early {
             let ready = self.next.next_multiple_of(UNIT).min(self.end);
             // SAFETY: pending RAM that nobody uses and that was not accepted before
             // (type invariant).
-            unsafe { cvm::accept(Region { start: self.ready, end: ready }) };
+            unsafe { cvm::accept(PhysRange { start: self.ready, end: ready }) };
             self.ready = ready;
         }
         // SAFETY: the range is RAM, visible, and was not given out before (type
@@ -63,12 +63,12 @@ impl Early {
     }
 
     /// What was given out.
-    pub(super) fn used(&self) -> Region {
-        Region { start: self.start, end: self.next }
+    pub(super) fn used(&self) -> PhysRange {
+        PhysRange { start: self.start, end: self.next }
     }
 
     /// What is not pending any more.
-    pub(super) fn accepted(&self) -> Region {
-        Region { start: self.start, end: self.ready }
+    pub(super) fn accepted(&self) -> PhysRange {
+        PhysRange { start: self.start, end: self.ready }
     }
 }

@@ -18,9 +18,9 @@ use super::meta::{Kind, Meta};
 use super::paging::{KernelPage, Pte, index, span};
 use super::phys::{self, Pfn};
 use super::pool::{CHUNK, Chunk};
+use super::range::{MemoryMap, PhysRange, TooMany};
 use super::table::Table;
 use super::{NoMemory, PAGE_SIZE, Perms, bytes, pending, tlb};
-use crate::boot::{MemoryMap, Region};
 use crate::cvm::accept::UNIT;
 use crate::sync::IrqLock;
 
@@ -72,13 +72,13 @@ static TABLES: IrqLock<usize> = IrqLock::new(DEVICES.start);
 pub(crate) unsafe fn init(
     map: &MemoryMap,
     pending: &MemoryMap,
-    reserved: &[Region],
+    reserved: &[PhysRange],
     offset: u64,
-) -> Option<Region> {
+) -> Option<PhysRange> {
     let image = image_region(offset);
     let mut usable = map.clone();
     let mut visible = map.clone();
-    let low = Region { start: 0, end: LOW };
+    let low = PhysRange { start: 0, end: LOW };
     for region in reserved.iter().chain([&image, &low]) {
         require(usable.reserve(region.start, region.end));
     }
@@ -150,8 +150,8 @@ pub(crate) unsafe fn init(
 /// # Safety
 /// It was RAM in the map given to [`init`], outside of the image, and nobody
 /// uses it any more.
-pub(crate) unsafe fn release_boot_range(region: Region) {
-    let Region { start, end } = region;
+pub(crate) unsafe fn release_boot_range(region: PhysRange) {
+    let PhysRange { start, end } = region;
     let page = PAGE_SIZE as u64;
     let last = (end / page).min(phys::frames() as u64);
     let first = start.max(LOW).div_ceil(page);
@@ -197,12 +197,12 @@ fn sections() -> [(Range<usize>, Perms); 4] {
 }
 
 /// Where the image lies in physical memory.
-fn image_region(offset: u64) -> Region {
+fn image_region(offset: u64) -> PhysRange {
     let sections = sections();
     let start = sections.iter().map(|(section, _)| section.start).min().unwrap_or(IMAGE);
     let end = sections.iter().map(|(section, _)| section.end).max().unwrap_or(IMAGE);
     let phys = |addr: usize| (addr - IMAGE) as u64 + offset;
-    Region { start: phys(start), end: phys(end) }
+    PhysRange { start: phys(start), end: phys(end) }
 }
 
 /// Maps a range of kernel addresses, with large pages where they fit.
@@ -405,9 +405,9 @@ fn page_up(addr: u64) -> u64 {
     page_down(addr.saturating_add(PAGE_SIZE as u64 - 1))
 }
 
-fn require(result: Result<(), crate::boot::MapError>) {
-    if let Err(error) = result {
-        crate::fatal(error.why());
+fn require(result: Result<(), TooMany>) {
+    if let Err(TooMany) = result {
+        crate::fatal(TooMany::WHY);
     }
 }
 

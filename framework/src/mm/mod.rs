@@ -35,6 +35,7 @@ mod pending;
 mod phys;
 mod pod;
 mod pool;
+mod range;
 mod refs;
 #[cfg(any(target_os = "none", test))]
 mod slab;
@@ -53,6 +54,7 @@ pub use self::frames::{MemStats, admit, stats};
 pub use self::io::{Reader, Writer};
 pub(crate) use self::phys::Pfn;
 pub use self::pod::Pod;
+pub use self::range::{MAX_REGIONS, MemoryMap, PhysRange, TooMany};
 pub use self::space::{Access, Cow, CowOutcome, FaultHandler, Mapping, Perms, Sharing, VmSpace};
 pub use crate::pod_struct;
 

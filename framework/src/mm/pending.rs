@@ -3,8 +3,8 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
+use super::range::{MemoryMap, PhysRange};
 use super::{PAGE_SIZE, kernel};
-use crate::boot::{MemoryMap, Region};
 use crate::cvm;
 use crate::cvm::accept::{Pending, UNIT};
 use crate::sync::IrqLock;
@@ -30,7 +30,7 @@ pub(super) unsafe fn start(words: &'static mut [u64], regions: &MemoryMap) {
     let page = PAGE_SIZE as u64;
     for region in regions.regions() {
         let start = region.start.next_multiple_of(page);
-        let whole = Region { start, end: (region.end / page * page).max(start) };
+        let whole = PhysRange { start, end: (region.end / page * page).max(start) };
         for end in pending.add(whole) {
             // SAFETY: pending RAM that nobody uses, and in no unit (caller, `add`).
             unsafe { accept(end) };
@@ -55,7 +55,7 @@ pub(super) fn accept_more() -> bool {
 ///
 /// # Safety
 /// Pending RAM of the direct map that nobody uses, and that comes here once.
-unsafe fn accept(region: Region) {
+unsafe fn accept(region: PhysRange) {
     if region.start < region.end {
         // SAFETY: the caller's duty is the same.
         unsafe { cvm::accept(region) };

@@ -143,13 +143,13 @@ fn enable_fsgsbase() {
 }
 
 /// Physical range of the kernel image.
-fn kernel_range(offset: u64) -> boot::Region {
+fn kernel_range(offset: u64) -> mm::PhysRange {
     unsafe extern "C" {
         static __kernel_start: u8;
         static __kernel_end: u8;
     }
     let physical = |symbol: *const u8| symbol.addr() as u64 - KERNEL_VIRT + offset;
-    boot::Region {
+    mm::PhysRange {
         start: physical(&raw const __kernel_start),
         end: physical(&raw const __kernel_end),
     }

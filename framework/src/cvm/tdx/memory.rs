@@ -4,7 +4,7 @@
 //! Spec: Intel TDX module ABI, TDG.MEM.PAGE.ACCEPT; GHCI, MapGPA.
 
 use super::call::{self, Call, Status, host};
-use crate::boot::Region;
+use crate::mm::PhysRange;
 
 const PAGE: u64 = 4096;
 const LARGE: u64 = 2 << 20;
@@ -20,7 +20,7 @@ const TRIES: usize = 1000;
 ///
 /// # Safety
 /// Nobody uses the memory yet: it becomes zeros.
-pub(super) unsafe fn accept(cpu: &impl Call, range: Region) -> Result<(), &'static str> {
+pub(super) unsafe fn accept(cpu: &impl Call, range: PhysRange) -> Result<(), &'static str> {
     let mut at = range.start;
     while at < range.end {
         if at.is_multiple_of(LARGE) && range.end - at >= LARGE {
@@ -74,7 +74,7 @@ const MAX_RETRIES: u32 = 10_000;
 const MAX_STALLS: u32 = 3;
 
 /// Makes `range` shared. The host may do it piece by piece.
-pub(super) fn map_gpa(cpu: &impl Call, range: Region, shared: u64) -> Result<(), &'static str> {
+pub(super) fn map_gpa(cpu: &impl Call, range: PhysRange, shared: u64) -> Result<(), &'static str> {
     let end = range.end | shared;
     let mut at = range.start | shared;
     let mut stalls = 0;

@@ -17,8 +17,8 @@ pub(crate) use self::ve::{VeInfo, Verdict, judge};
 use super::page::Page;
 use super::{Backend, CvmError};
 use crate::arch;
-use crate::boot::Region;
 use crate::host::Untrusted;
+use crate::mm::PhysRange;
 use crate::sync::Once;
 
 /// This TD; set before [`super::kind`] says TDX.
@@ -65,14 +65,14 @@ pub(super) struct Tdx;
 impl Backend for Tdx {
     /// # Safety
     /// As the trait says.
-    unsafe fn accept(&self, range: Region) {
+    unsafe fn accept(&self, range: PhysRange) {
         // SAFETY: the caller's duty is the same.
         if let Err(why) = unsafe { memory::accept(&Cpu, range) } {
             crate::fatal(why);
         }
     }
 
-    fn share(&self, range: Region) -> Result<(), &'static str> {
+    fn share(&self, range: PhysRange) -> Result<(), &'static str> {
         memory::map_gpa(&Cpu, range, td().shared_bit)
     }
 

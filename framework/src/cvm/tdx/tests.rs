@@ -11,7 +11,7 @@ use super::memory::{accept, map_gpa};
 use super::policy::{Refusal, Td, examine};
 use super::ve::{VeInfo, Verdict, judge};
 use super::{fatal_regs, is_native, may_use_port};
-use crate::boot::Region;
+use crate::mm::PhysRange;
 
 const CONFIG_FLAGS: u64 = 0x1110_0003_0000_0016;
 const TD_CTLS: u64 = 0x1110_0003_0000_0017;
@@ -118,7 +118,7 @@ fn memory_is_accepted_in_large_pages_or_small_ones() {
     let run = |accepts: &[u64], start, end| {
         let fake = fake(Model { accepts: accepts.to_vec(), ..good() });
         // SAFETY: the model has no memory.
-        let result = unsafe { accept(&fake, Region { start, end }) };
+        let result = unsafe { accept(&fake, PhysRange { start, end }) };
         (result, fake.0.into_inner().accepted)
     };
     let (result, pages) = run(&[], LARGE - 4096, 3 * LARGE + 8192);
@@ -141,7 +141,7 @@ fn memory_is_accepted_in_large_pages_or_small_ones() {
 fn map_gpa_goes_on_where_the_host_says_within_bounds() {
     let run = |answers: &[(u64, u64)]| {
         let fake = fake(Model { answers: answers.to_vec(), ..good() });
-        let result = map_gpa(&fake, Region { start: 0x10_0000, end: 0x20_0000 }, SHARED);
+        let result = map_gpa(&fake, PhysRange { start: 0x10_0000, end: 0x20_0000 }, SHARED);
         let asked = fake.0.into_inner().asked;
         assert!(asked.iter().all(|regs| regs.r11 == host::MAP_GPA && regs.rcx == 0x3c00));
         (result, asked.iter().map(|regs| (regs.r12, regs.r13)).collect::<Vec<_>>())
