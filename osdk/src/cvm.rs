@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! A confidential VM without its hardware: QEMU with the plugin that plays TDX module and host.
 //!
-//! The plugin (`regression/hostile-host`) has QEMU's licence and is built by itself; this module only starts QEMU with it. All
+//! The plugin (`regression/hostile/host`) has QEMU's licence and is built by itself; this module only starts QEMU with it. All
 //! RAM is there a second time above the shared bit, as the guest's shared pages.
 
 use std::path::{Path, PathBuf};

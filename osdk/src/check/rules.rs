@@ -21,7 +21,7 @@ const LICENCE: &str = "SPDX-License-Identifier: Apache-2.0 OR MIT";
 
 /// The plugin is loaded into QEMU: its interface is unsafe code, in this one file, and its licence is QEMU's.
 const PLUGIN: &str = "hostile-host";
-const PLUGIN_FOLDER: &str = "regression/hostile-host/";
+const PLUGIN_FOLDER: &str = "regression/hostile/host/";
 const PLUGIN_UNSAFE: &str = "src/ffi.rs";
 const PLUGIN_LICENCE: &str = "SPDX-License-Identifier: GPL-2.0-or-later";
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The guest's programs: building them, listing their tests, packing the initramfs.
 //!
-//! One static program per folder of `regression/`: its C files and `include/test.c`. Built again only when a source is
+//! One static program per folder of `regression/linux`: its C files and `include/test.c`. Built again only when a source is
 //! newer than the program.
 
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use osdk::workspace::Workspace;
 
 use crate::kernel::{Kind, run};
 
-/// The folders that become suites, in the order in which they run.
+/// The folders of `regression/linux` that become suites, in the order in which they run.
 const SUITES: [&str; 13] = [
     "process",
     "exec",
@@ -90,7 +90,7 @@ impl Programs {
     /// Builds what is out of date.
     pub(crate) fn build(workspace: &Workspace) -> Result<Self> {
         let root = workspace.root();
-        let sources = root.join("regression");
+        let sources = root.join("regression/linux");
         let output = workspace.target_dir().join("regression/programs");
         std::fs::create_dir_all(&output)?;
         let include = sources.join("include");
@@ -114,13 +114,13 @@ impl Programs {
             programs.suites.push(Suite { name: name.to_owned(), command, tests });
             programs.items.push(Item { guest_path, host_path: program });
         }
-        programs.add_script(&sources.join("shell/applets.sh"))?;
+        programs.add_script(&root.join("regression/apps/applets.sh"))?;
         for (name, folder) in [("fuzz", sources.join("fuzz")), ("micro", root.join("benchmark"))] {
             let program = output.join(name);
             compile(&c_files(&folder)?, &include, &program)?;
             programs.items.push(Item { guest_path: format!("/tests/{name}"), host_path: program });
         }
-        compile(&c_files(&sources.join("guest"))?, &include, &programs.init)?;
+        compile(&c_files(&sources.join("init"))?, &include, &programs.init)?;
         Ok(programs)
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The lines that a test guest writes to its results channel.
 //!
-//! See `regression/include/test.h` for who writes which line. Whatever is not a known line is kept as [`Event::Other`],
+//! See `regression/linux/include/test.h` for who writes which line. Whatever is not a known line is kept as [`Event::Other`],
 //! so that a garbled channel shows up as a missing verdict and never as a passed test.
 
 /// One line of the results channel.

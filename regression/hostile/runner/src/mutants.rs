@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Breaks one check of the kernel at a time and sees that the named scenario notices.
 //!
-//! A file of `regression/mutations` is one mutation: pieces of text to replace, each of which must be there exactly once, the
+//! A file of `regression/hostile/mutations` is one mutation: pieces of text to replace, each of which must be there exactly once, the
 //! scenario that must fail with it, and how. Each is built in a clone of the checkout's last commit. First the same
 //! scenarios must pass with the same build of the whole kernel: so a failure is the mutation's.
 
@@ -248,7 +248,7 @@ fn git(folder: &Path, args: &[&str]) -> Result<String> {
 }
 
 fn load(workspace: &Workspace) -> Result<Vec<(String, Mutation)>> {
-    let folder = workspace.root().join("regression/mutations");
+    let folder = workspace.root().join("regression/hostile/mutations");
     let mut mutations = Vec::new();
     for file in folder.read_dir().with_context(|| folder.display().to_string())? {
         let file = file?.path();
@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn each_oracle_is_seen_to_fire() {
         let workspace = Workspace::find().unwrap();
-        let file = workspace.root().join("regression/hostile-host/src/oracle/mod.rs");
+        let file = workspace.root().join("regression/hostile/host/src/oracle/mod.rs");
         let text = std::fs::read_to_string(file).unwrap();
         let (_, kinds) = text.split_once("const KINDS: [&str; ").unwrap();
         let (kinds, _) = kinds.split_once("];\n").unwrap();

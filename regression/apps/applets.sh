@@ -3,7 +3,7 @@
 #
 # Drives busybox's applets from its shell, as a user's scripts do. Each function test_NAME is one test; it runs in a subshell
 # and in a folder of its own, and fails by `fail MESSAGE` or by ending with a status other than 0. Speaks the protocol of
-# include/test.h on descriptor 100 (standard output when that is not open).
+# linux/include/test.h on descriptor 100 (standard output when that is not open).
 #
 #   sh applets.sh [TEST...]      sh applets.sh --list
 

@@ -10,7 +10,7 @@ fn qemu() -> Option<PathBuf> {
     if let Some(path) = std::env::var_os("NACRE_QEMU") {
         return Some(path.into());
     }
-    let toolchain = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.toolchain");
+    let toolchain = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../.toolchain");
     let mut found: Vec<_> = toolchain
         .read_dir()
         .ok()?

@@ -21,7 +21,7 @@ pub(crate) struct Attack {
 
 /// All scenarios, by row of the matrix and name.
 pub(crate) fn load(workspace: &Workspace) -> Result<Vec<Attack>> {
-    let folder = workspace.root().join("regression/scenarios");
+    let folder = workspace.root().join("regression/hostile/scenarios");
     let mut attacks = Vec::new();
     let files = folder.read_dir().with_context(|| folder.display().to_string())?;
     for file in files {

@@ -8,7 +8,7 @@
 //! register shown that the call does not need), `register_kept` (what the host put into a register is still there behind the
 //! call), `went_on` (anything but the last word after the last word), `log_replay` (the log does not lead to the registers),
 //! `forbidden` (what a rule of the scenario forbids).
-//! The runner is the oracle of liveness. Each kind is shown to fire by a mutation in `regression/mutations`.
+//! The runner is the oracle of liveness. Each kind is shown to fire by a mutation in `regression/hostile/mutations`.
 
 mod measure;
 mod memory;

@@ -4,7 +4,7 @@
  *
  * A suite is one static program made of the C files of a folder. Each TEST(name) { ... } runs in a child of its own, in a
  * session and a directory of its own and under a time limit, so that a crash or a hang is the failure of that test only.
- * Results go as lines to the results channel (descriptor 100, which guest/init.c opens on /dev/ttyS1; standard output when
+ * Results go as lines to the results channel (descriptor 100, which init/init.c opens on /dev/ttyS1; standard output when
  * it is not open, so that a suite runs on the build machine too):
  *
  *     begin <suite> <tests>      start <test>      ok <test>      fail <test> <file:line> <message>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Runs guests under a hostile host and judges what comes of it.
 //!
-//! Each file of `regression/scenarios` is an attack: the plugin in QEMU carries it out, this program starts the guests, two at
+//! Each file of `regression/hostile/scenarios` is an attack: the plugin in QEMU carries it out, this program starts the guests, two at
 //! a time, judges them by the plugin's events and the guest's own witness, never by the console's looks, and writes one
 //! matrix (`target/hostile/matrix.json`, `matrix.html`) with Nacre and stock Linux side by side. The last line is
 //! `N passed, N failed`.
