@@ -28,7 +28,7 @@ mod io;
 mod kernel;
 mod local;
 mod meta;
-#[path = "../arch/x86/paging.rs"]
+#[path = "../arch/x86/mm/paging.rs"]
 mod paging;
 #[cfg(target_os = "none")]
 mod pending;
@@ -45,7 +45,7 @@ mod stack;
 mod table;
 mod tlb;
 #[cfg(target_os = "none")]
-#[path = "../arch/x86/usercopy.rs"]
+#[path = "../arch/x86/mm/usercopy.rs"]
 mod usercopy;
 
 pub use self::access::CStrError;

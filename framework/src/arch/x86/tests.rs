@@ -5,8 +5,8 @@
 
 use core::fmt::Write;
 
-use super::apic;
-use super::serial::Control;
+use crate::arch::x86::io::serial::Control;
+use crate::arch::x86::irq::apic;
 use crate::test::KernelTest;
 
 unsafe extern "C" {
@@ -24,28 +24,28 @@ pub(crate) fn interrupt_self(vector: u8) {
 
 /// Interrupts this CPU with `vector`, some time soon.
 pub(crate) fn interrupt_self_soon(vector: u8) {
-    let irq = super::irq_save();
+    let irq = crate::arch::irq_save();
     apic::send_ipi(apic::id(), vector);
-    super::irq_restore(irq);
+    crate::arch::irq_restore(irq);
 }
 
 /// Wants another task to run on this CPU.
 pub(crate) fn want_switch() {
-    super::percpu::set_need_resched();
+    crate::arch::x86::cpu::percpu::set_need_resched();
 }
 
 /// Sends this CPU an NMI; returns when it has been handled.
 pub(crate) fn nmi_self() {
-    let irq = super::irq_save();
+    let irq = crate::arch::irq_save();
     apic::send_nmi(apic::id());
-    super::irq_restore(irq);
+    crate::arch::irq_restore(irq);
     for _ in 0..1000 {
         core::hint::spin_loop();
     }
 }
 
 pub(crate) fn nmis() -> u64 {
-    super::interrupt::nmis()
+    crate::arch::x86::irq::interrupt::nmis()
 }
 
 pub(crate) fn run_kernel_tests() -> bool {

@@ -5,7 +5,11 @@ use core::arch::{asm, global_asm};
 use core::ops::Range;
 use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-use super::{apic, cpuid, fpu, gdt, idt, percpu, sched, tsc};
+use crate::arch::x86::cpu::{cpuid, percpu};
+use crate::arch::x86::irq::apic;
+use crate::arch::x86::task::{fpu, sched};
+use crate::arch::x86::time::tsc;
+use crate::arch::x86::trap::{gdt, idt};
 use crate::cvm;
 use crate::mm::{self, KernelStack};
 
@@ -27,12 +31,12 @@ static ONLINE: AtomicU32 = AtomicU32::new(1);
 static PREPARED: AtomicUsize = AtomicUsize::new(0);
 
 /// Where kernel code is.
-pub(super) fn text_range() -> Range<u64> {
+pub(crate) fn text_range() -> Range<u64> {
     (&raw const __text_start).addr() as u64..(&raw const __text_end).addr() as u64
 }
 
 /// Sets the control registers and system-call registers of this CPU.
-pub(super) fn set_up_cpu() {
+pub(crate) fn set_up_cpu() {
     const CR4_MCE: u64 = 1 << 6;
     const CR4_OSFXSR: u64 = 1 << 9;
     const CR4_OSXMMEXCPT: u64 = 1 << 10;
@@ -76,7 +80,7 @@ pub(super) fn set_up_cpu() {
         // There is no 32-bit code segment to call it from.
         (CSTAR, 0),
         (FMASK, mask),
-        (TSC_AUX, super::cpu_id().into()),
+        (TSC_AUX, crate::arch::cpu_id().into()),
     ];
     if efer & 1 == 0 {
         // SAFETY: SCE turns SYSCALL on; the rest stays. A write that changes nothing
@@ -93,7 +97,7 @@ pub(super) fn set_up_cpu() {
 
 /// Starts the CPUs with these APIC ids, one after another; in a CVM by way of the
 /// firmware's mailbox.
-pub(super) fn start_others(apic_ids: impl Iterator<Item = u32>, mailbox: Option<u64>) {
+pub(crate) fn start_others(apic_ids: impl Iterator<Item = u32>, mailbox: Option<u64>) {
     let me = apic::id();
     if cvm::is_confidential() && mailbox.is_none() {
         return;
@@ -209,18 +213,18 @@ extern "C" fn ap_main(number: u64) -> ! {
     cpu.apic_id.store(apic::id(), Ordering::Relaxed);
     sched::adopt_boot_code();
     ONLINE.fetch_add(1, Ordering::AcqRel);
-    while !super::boot::may_schedule() {
+    while !super::start::may_schedule() {
         core::hint::spin_loop();
     }
     sched::idle()
 }
 
 /// Halts the other CPUs; the machine is ending.
-pub(super) fn stop_others() {
+pub(crate) fn stop_others() {
     if !cpuid::is_booted() {
         return;
     }
-    let me = super::cpu_id();
+    let me = crate::arch::cpu_id();
     for cpu in crate::cpu::all().filter(|cpu| cpu.0 != me) {
         apic::send_ipi(percpu::of(cpu).apic_id.load(Ordering::Relaxed), apic::STOP);
     }

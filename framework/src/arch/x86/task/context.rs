@@ -14,14 +14,14 @@ pub(crate) struct TaskState {
     /// Freed with the task; the boot code of a CPU has its own.
     _stack: Option<KernelStack>,
     /// The stack pointer while the task does not run.
-    pub(super) rsp: UnsafeCell<u64>,
+    pub(crate) rsp: UnsafeCell<u64>,
     /// Whether a CPU runs the task, or is still leaving it.
-    pub(super) is_on_cpu: AtomicBool,
+    pub(crate) is_on_cpu: AtomicBool,
     /// The user state that this task runs; a count of it is in `user_owner`.
-    pub(super) user: AtomicPtr<UserState>,
+    pub(crate) user: AtomicPtr<UserState>,
     user_owner: UnsafeCell<Option<Arc<UserState>>>,
     #[cfg(debug_assertions)]
-    pub(super) held: UnsafeCell<crate::task::held::Held>,
+    pub(crate) held: UnsafeCell<crate::task::held::Held>,
 }
 
 // SAFETY: `rsp` is touched by the CPU that switches from or to the task, ordered
@@ -47,7 +47,7 @@ impl TaskState {
     }
 
     /// For the code that booted a CPU, which has a stack already.
-    pub(super) fn for_boot() -> Self {
+    pub(crate) fn for_boot() -> Self {
         let state = Self::without_stack(None);
         state.is_on_cpu.store(true, Ordering::Relaxed);
         state
@@ -66,11 +66,11 @@ impl TaskState {
     }
 
     /// Makes `user` the user state of the current task, whose state this is.
-    pub(super) fn adopt_user(&self, user: &Arc<UserState>) {
+    pub(crate) fn adopt_user(&self, user: &Arc<UserState>) {
         if self.user.load(Ordering::Relaxed).cast_const() == Arc::as_ptr(user) {
             return;
         }
-        let state = super::irq_save();
+        let state = crate::arch::irq_save();
         // SAFETY: only the running task comes here for itself, with interrupts off.
         let slot = unsafe { &mut *self.user_owner.get() };
         if let Some(old) = slot.as_deref() {
@@ -78,7 +78,7 @@ impl TaskState {
         }
         let old = slot.replace(user.clone());
         self.user.store(Arc::as_ptr(user).cast_mut(), Ordering::Relaxed);
-        super::irq_restore(state);
+        crate::arch::irq_restore(state);
         drop(old);
     }
 }

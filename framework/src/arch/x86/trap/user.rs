@@ -4,14 +4,15 @@
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 
-use super::fpu::UserState;
-use super::percpu::{self, irq_off, irq_on};
-use super::{interrupt, sched};
+use crate::arch::x86::cpu::percpu::{self, irq_off, irq_on};
+use crate::arch::x86::irq::interrupt;
+use crate::arch::x86::task::fpu::UserState;
+use crate::arch::x86::task::sched;
 use crate::cvm;
 use crate::user::{ReturnReason, USER_RFLAGS, UserException, UserRegs, is_user_address};
 
 /// What the SYSCALL entry stores as vector.
-pub(super) const SYSCALL: u64 = 0x100;
+pub(crate) const SYSCALL: u64 = 0x100;
 const GENERAL_PROTECTION: u64 = 13;
 const PAGE_FAULT: u64 = 14;
 const VIRTUALIZATION: u64 = 20;
@@ -56,7 +57,7 @@ pub(crate) fn run_user(regs: &mut UserRegs, state: &Arc<UserState>) -> ReturnRea
             }
             VIRTUALIZATION if serve_ve(regs) => {}
             vector @ 0..32 => {
-                let addr = if vector == PAGE_FAULT { super::trap::fault_address() } else { 0 };
+                let addr = if vector == PAGE_FAULT { super::exception::fault_address() } else { 0 };
                 irq_on();
                 let vector = vector as u8;
                 let code = regs.error as u32;
@@ -80,7 +81,7 @@ fn serve_ve(regs: &mut UserRegs) -> bool {
 
 /// Whether the current task runs with this user state.
 #[allow(dead_code, reason = "for assertions in tests")]
-pub(super) fn is_current(state: &Arc<UserState>) -> bool {
+pub(crate) fn is_current(state: &Arc<UserState>) -> bool {
     percpu::with_current(|me| me.machine.user.load(Ordering::Relaxed).cast_const())
         == Some(Arc::as_ptr(state))
 }

@@ -11,8 +11,10 @@ use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 
 use super::context::TaskState;
-use super::percpu::{self, CpuLocal, local};
-use super::{apic, deadline, irq_restore, irq_save, tsc};
+use crate::arch::x86::cpu::percpu::{self, CpuLocal, local};
+use crate::arch::x86::irq::apic;
+use crate::arch::x86::time::{deadline, tsc};
+use crate::arch::{irq_restore, irq_save};
 use crate::cpu::{CpuId, CpuSet};
 use crate::mm::{self, VmSpace};
 use crate::task::{Enqueue, Task, TaskBuilder, scheduler, state};
@@ -26,7 +28,7 @@ unsafe extern "C" {
 }
 
 /// Turns the code that booted this CPU into its idle task.
-pub(super) fn adopt_boot_code() {
+pub(crate) fn adopt_boot_code() {
     let cpu = local();
     let task = TaskBuilder::adopt("idle", TaskState::for_boot(), CpuSet::of(cpu.id()));
     task.sched().set_cpu(cpu.id());
@@ -45,14 +47,14 @@ pub(crate) fn make_runnable(task: Arc<Task>, why: Enqueue) {
         resched(placement.cpu);
     }
     irq_restore(irq);
-    if super::percpu::irqs_are_on() && percpu::should_preempt() {
+    if percpu::irqs_are_on() && percpu::should_preempt() {
         preempt();
     }
 }
 
 /// Makes a CPU choose again.
 pub(crate) fn resched(cpu: CpuId) {
-    if cpu.0 == super::cpu_id() {
+    if cpu.0 == crate::arch::cpu_id() {
         percpu::set_need_resched();
     } else {
         apic::send_ipi(percpu::of(cpu).apic_id.load(Ordering::Relaxed), apic::RESCHEDULE);
@@ -63,7 +65,7 @@ pub(crate) fn resched(cpu: CpuId) {
 pub(crate) fn kick(task: &Arc<Task>) {
     let irq = irq_save();
     let cpu = task.sched().cpu();
-    if super::is_on_cpu(task) && cpu.0 != super::cpu_id() {
+    if crate::arch::is_on_cpu(task) && cpu.0 != crate::arch::cpu_id() {
         apic::send_ipi(percpu::of(cpu).apic_id.load(Ordering::Relaxed), apic::RESCHEDULE);
     }
     irq_restore(irq);
@@ -71,7 +73,7 @@ pub(crate) fn kick(task: &Arc<Task>) {
 
 /// The slow end of `preempt_enable`: somebody wants this CPU to switch.
 #[cold]
-pub(super) fn preempt() {
+pub(crate) fn preempt() {
     if percpu::irqs_are_on() {
         let irq = irq_save();
         schedule(true);
@@ -82,7 +84,7 @@ pub(super) fn preempt() {
 /// The same at the end of an interrupt. They stay off until the interrupted code goes
 /// on: else each of a storm's interrupts could come on top of the last, up to the end
 /// of the stack.
-pub(super) fn preempt_in_interrupt() {
+pub(crate) fn preempt_in_interrupt() {
     schedule(true);
 }
 
@@ -96,7 +98,7 @@ pub(crate) fn yield_now() {
 }
 
 pub(crate) fn park(deadline_ns: Option<u64>) {
-    let me = super::current_task();
+    let me = crate::arch::current_task();
     let irq = irq_save();
     let parked = me.state.compare_exchange(
         state::RUNNABLE,
@@ -127,7 +129,7 @@ pub(crate) fn exit_task() -> ! {
 }
 
 /// Adds the time since the last look to the current task. Interrupts are off.
-pub(super) fn account(cpu: &CpuLocal, now_ns: u64) -> u64 {
+pub(crate) fn account(cpu: &CpuLocal, now_ns: u64) -> u64 {
     let spent = now_ns.saturating_sub(cpu.switched_ns.load(Ordering::Relaxed));
     cpu.switched_ns.store(now_ns, Ordering::Relaxed);
     percpu::with_current(|me| me.sched().add_run_time(spent));
@@ -144,7 +146,7 @@ fn schedule(can_go_on: bool) {
     cpu.add(if is_idle { percpu::IDLE } else { percpu::KERNEL }, spent);
     percpu::clear_need_resched();
     let previous = cpu.current_ptr();
-    let go_on = (can_go_on && !is_idle).then(super::current_task);
+    let go_on = (can_go_on && !is_idle).then(crate::arch::current_task);
     if !can_go_on {
         percpu::with_current(|me| policy.task_blocked(cpu.id(), me));
     }
@@ -188,7 +190,7 @@ fn idle_task(cpu: &CpuLocal) -> Arc<Task> {
 fn leaves_soon(task: &Task) -> bool {
     (0..LEAVE_SPINS).any(|n| {
         if n > 0 {
-            super::spin_hint();
+            crate::arch::spin_hint();
         }
         !task.machine.is_on_cpu.load(Ordering::Acquire)
     })
@@ -199,7 +201,7 @@ fn leaves_soon(task: &Task) -> bool {
 #[inline]
 fn wait_until_left(task: &Task) {
     while task.machine.is_on_cpu.load(Ordering::Acquire) {
-        super::spin_hint();
+        crate::arch::spin_hint();
     }
 }
 
@@ -252,7 +254,7 @@ fn finish_switch() {
 }
 
 /// Where a new task starts, on its own stack, with interrupts off.
-pub(super) extern "C" fn task_main() -> ! {
+pub(crate) extern "C" fn task_main() -> ! {
     finish_switch();
     percpu::irq_on();
     let entry = percpu::with_current(|me| me.entry.lock().take()).flatten();
@@ -263,12 +265,12 @@ pub(super) extern "C" fn task_main() -> ! {
 }
 
 pub(crate) fn activate_vm_space(space: Option<&Arc<VmSpace>>) {
-    super::preempt_disable();
+    crate::arch::preempt_disable();
     let left = match space {
         Some(space) => VmSpace::activate(space),
         None => mm::activate_kernel(),
     };
-    super::preempt_enable();
+    crate::arch::preempt_enable();
     drop(left);
 }
 
@@ -300,7 +302,7 @@ fn is_short(begin: u64) -> bool {
 ///
 /// To halt in a CVM is a call to the host, which costs more than what most devices take
 /// to answer. So a CPU whose last wait was short looks around for a while first.
-pub(super) fn idle() -> ! {
+pub(crate) fn idle() -> ! {
     local().is_idle.store(true, Ordering::Relaxed);
     percpu::irq_off();
     let mut was_short = false;

@@ -4,7 +4,7 @@
 //! Trust: the host's word, within range; nothing but the wall clock depends on it.
 //! Spec: MC146818A datasheet.
 
-use super::port;
+use crate::arch::x86::io::port;
 
 const INDEX: u16 = 0x70;
 const DATA: u16 = 0x71;
@@ -22,7 +22,7 @@ fn register(index: u8) -> u8 {
 }
 
 /// Nanoseconds since 1970-01-01 UTC, if the clock shows a sensible time.
-pub(super) fn now_ns() -> Option<u64> {
+pub(crate) fn now_ns() -> Option<u64> {
     let is_quiet = |_: &usize| register(STATUS_A) & 0x80 == 0;
     let stable = |_| {
         let first = REGISTERS.map(register);

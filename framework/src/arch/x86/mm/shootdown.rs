@@ -7,7 +7,8 @@
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use super::{apic, percpu};
+use crate::arch::x86::cpu::percpu;
+use crate::arch::x86::irq::apic;
 use crate::cpu::{self, CpuSet};
 use crate::mm;
 use crate::sync::SpinLock;
@@ -25,7 +26,7 @@ static ONE_AT_A_TIME: SpinLock<()> = SpinLock::new(());
 
 /// Flushes `range` on `cpus` but this one; returns when all have done so.
 pub(crate) fn flush_tlb_others(cpus: CpuSet, range: Range<usize>) {
-    super::preempt_disable();
+    crate::arch::preempt_disable();
     let mut others = cpus.intersection(CpuSet::from_bits(all_bits()));
     others.remove(cpu::current());
     if !others.is_empty() {
@@ -40,16 +41,16 @@ pub(crate) fn flush_tlb_others(cpus: CpuSet, range: Range<usize>) {
             core::hint::spin_loop();
         }
     }
-    super::preempt_enable();
+    crate::arch::preempt_enable();
 }
 
 fn all_bits() -> u64 {
-    u64::MAX >> (64 - super::cpu_count().clamp(1, 64))
+    u64::MAX >> (64 - crate::arch::cpu_count().clamp(1, 64))
 }
 
 /// Does what another CPU asks for, if anything.
 #[inline]
-pub(super) fn serve() {
+pub(crate) fn serve() {
     let pending = REQUEST.pending.load(Ordering::Acquire);
     if pending != 0 {
         serve_slowly(pending);
@@ -58,12 +59,12 @@ pub(super) fn serve() {
 
 #[cold]
 fn serve_slowly(pending: u64) {
-    let irq = super::irq_save();
-    let me = 1 << super::cpu_id();
+    let irq = crate::arch::irq_save();
+    let me = 1 << crate::arch::cpu_id();
     if pending & me != 0 && REQUEST.pending.load(Ordering::Acquire) & me != 0 {
         let range = REQUEST.start.load(Ordering::Relaxed)..REQUEST.end.load(Ordering::Relaxed);
         mm::flush_local(range);
         REQUEST.pending.fetch_and(!me, Ordering::AcqRel);
     }
-    super::irq_restore(irq);
+    crate::arch::irq_restore(irq);
 }

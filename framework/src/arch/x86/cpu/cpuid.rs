@@ -11,11 +11,11 @@ static INFO: Once<CpuInfo> = Once::new();
 static BOOTED: AtomicBool = AtomicBool::new(false);
 
 /// Whether the per-CPU block of the boot CPU is installed.
-pub(super) fn is_booted() -> bool {
+pub(crate) fn is_booted() -> bool {
     BOOTED.load(Ordering::Relaxed)
 }
 
-pub(super) fn set_booted() {
+pub(crate) fn set_booted() {
     BOOTED.store(true, Ordering::Relaxed);
 }
 
@@ -34,12 +34,12 @@ pub(crate) fn cpuid(leaf: u32, subleaf: u32) -> [u32; 4] {
 }
 
 /// A leaf that the hardware vouches for.
-pub(super) fn leaf(leaf: u32, subleaf: u32) -> [u32; 4] {
+pub(crate) fn leaf(leaf: u32, subleaf: u32) -> [u32; 4] {
     crate::cvm::cpuid(leaf, subleaf)
 }
 
 /// A required feature that the CPU lacks.
-pub(super) fn missing() -> Option<&'static str> {
+pub(crate) fn missing() -> Option<&'static str> {
     let [_, _, c1, d1] = leaf(1, 0);
     let [_, b7, _, _] = leaf(7, 0);
     let [_, _, _, de] = leaf(0x8000_0001, 0);
@@ -57,27 +57,27 @@ pub(super) fn missing() -> Option<&'static str> {
 }
 
 /// Whether the CPU has UMIP.
-pub(super) fn has_umip() -> bool {
+pub(crate) fn has_umip() -> bool {
     leaf(7, 0)[2] >> 2 & 1 != 0
 }
 
 /// Whether the CPU has an APIC that is reached by MSRs.
-pub(super) fn has_x2apic() -> bool {
+pub(crate) fn has_x2apic() -> bool {
     leaf(1, 0)[2] >> 21 & 1 != 0
 }
 
 /// Whether RDRAND is there.
-pub(super) fn has_rdrand() -> bool {
+pub(crate) fn has_rdrand() -> bool {
     leaf(1, 0)[2] >> 30 & 1 != 0
 }
 
 /// Whether RDSEED is there.
-pub(super) fn has_rdseed() -> bool {
+pub(crate) fn has_rdseed() -> bool {
     leaf(7, 0)[1] >> 18 & 1 != 0
 }
 
 /// Reads what [`cpu_info`] gives.
-pub(super) fn init() {
+pub(crate) fn init() {
     let [max_leaf, b0, c0, d0] = leaf(0, 0);
     let [a1, b1, c1, d1] = leaf(1, 0);
     let [_, b7, c7, d7] = leaf(7, 0);

@@ -28,7 +28,7 @@ const DPL3: u64 = 0x60;
 ///
 /// # Safety
 /// Once, by the boot CPU, before any CPU calls [`load`].
-pub(super) unsafe fn init() {
+pub(crate) unsafe fn init() {
     // SAFETY: nobody else uses the table yet (caller).
     let table = unsafe { &mut *IDT.0.get() };
     let stubs = (&raw const vector_stubs).addr() as u64;
@@ -56,7 +56,7 @@ pub(super) unsafe fn init() {
 }
 
 /// Makes this CPU use the table.
-pub(super) fn load() {
+pub(crate) fn load() {
     let pointer = TablePointer { limit: 4095, base: IDT.0.get().addr() as u64 };
     // SAFETY: the table is a static, filled before any CPU comes here.
     unsafe { asm!("lidt [{}]", in(reg) &raw const pointer, options(nostack, readonly)) };

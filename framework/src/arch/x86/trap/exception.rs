@@ -3,7 +3,11 @@
 
 use core::arch::{asm, global_asm};
 
-use super::{gdt, interrupt, percpu, sched, stop, user};
+use super::{gdt, user};
+use crate::arch::x86::boot::stop;
+use crate::arch::x86::cpu::percpu;
+use crate::arch::x86::irq::interrupt;
+use crate::arch::x86::task::sched;
 use crate::user::UserRegs;
 use crate::{cvm, mm};
 
@@ -66,7 +70,7 @@ const NAMES: [&str; 32] = [
 ];
 
 /// CR2: the address of the last page fault.
-pub(super) fn fault_address() -> u64 {
+pub(crate) fn fault_address() -> u64 {
     let addr: u64;
     // SAFETY: reads a register.
     unsafe { asm!("mov {}, cr2", out(reg) addr, options(nomem, nostack, preserves_flags)) };

@@ -6,7 +6,13 @@
 use core::arch::{asm, global_asm};
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use super::{apic, cpuid, gdt, idt, percpu, rtc, sched, serial, smp, stop, tsc};
+use super::{smp, stop};
+use crate::arch::x86::cpu::{cpuid, percpu};
+use crate::arch::x86::io::serial;
+use crate::arch::x86::irq::apic;
+use crate::arch::x86::task::sched;
+use crate::arch::x86::time::{rtc, tsc};
+use crate::arch::x86::trap::{gdt, idt};
 use crate::boot::{self, pvh, pvh::BootMemory};
 use crate::{cvm, host, mm};
 
@@ -38,7 +44,7 @@ global_asm!(
 /// Whether the policy is installed and other CPUs may run tasks.
 static MAY_SCHEDULE: AtomicBool = AtomicBool::new(false);
 
-pub(super) fn may_schedule() -> bool {
+pub(crate) fn may_schedule() -> bool {
     MAY_SCHEDULE.load(Ordering::Acquire)
 }
 
@@ -106,7 +112,7 @@ extern "C" fn boot_main(start_info: u64, offset: u64) -> ! {
     smp::start_others(info.cpus.apic_ids.iter().copied().flatten(), mailbox);
     log::info!(
         "{} CPU(s), {} MiB RAM, TSC {} kHz",
-        super::cpu_count(),
+        crate::arch::cpu_count(),
         mm::stats().total_pages / 256,
         tsc::tsc_khz()
     );

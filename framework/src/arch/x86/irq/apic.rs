@@ -6,20 +6,20 @@
 use core::arch::asm;
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
-use super::cpuid;
+use crate::arch::x86::cpu::cpuid;
 use crate::{cvm, mm};
 
 /// Where QEMU's PC machines have the local APIC and the I/O APIC.
 const APIC_BASE: u64 = 0xfee0_0000;
 const IOAPIC_BASE: u64 = 0xfec0_0000;
 
-pub(super) const TIMER: u8 = 0xef;
-pub(super) const RESCHEDULE: u8 = 0xf0;
-pub(super) const TLB_FLUSH: u8 = 0xf1;
-pub(super) const STOP: u8 = 0xf2;
-pub(super) const SPURIOUS: u8 = 0xff;
+pub(crate) const TIMER: u8 = 0xef;
+pub(crate) const RESCHEDULE: u8 = 0xf0;
+pub(crate) const TLB_FLUSH: u8 = 0xf1;
+pub(crate) const STOP: u8 = 0xf2;
+pub(crate) const SPURIOUS: u8 = 0xff;
 /// The first vector of device interrupts; line n has FIRST_DEVICE + n.
-pub(super) const FIRST_DEVICE: u8 = 0x30;
+pub(crate) const FIRST_DEVICE: u8 = 0x30;
 
 /// The registers as MSRs, in x2APIC mode.
 const X2APIC: core::ops::Range<u32> = 0x800..0x840;
@@ -48,7 +48,7 @@ static TIMER_KHZ: AtomicU64 = AtomicU64::new(1_000_000);
 ///
 /// # Safety
 /// The register's meaning is the caller's duty.
-pub(super) unsafe fn wrmsr(msr: u32, value: u64) {
+pub(crate) unsafe fn wrmsr(msr: u32, value: u64) {
     // SAFETY: the caller answers for the register.
     unsafe {
         asm!("wrmsr", in("ecx") msr, in("eax") value as u32, in("edx") (value >> 32) as u32, options(nostack, preserves_flags))
@@ -59,7 +59,7 @@ pub(super) unsafe fn wrmsr(msr: u32, value: u64) {
 ///
 /// # Safety
 /// The register must exist.
-pub(super) unsafe fn rdmsr(msr: u32) -> u64 {
+pub(crate) unsafe fn rdmsr(msr: u32) -> u64 {
     let (low, high): (u32, u32);
     // SAFETY: the caller answers for the register.
     unsafe {
@@ -113,7 +113,7 @@ fn write(register: u32, value: u32) {
 
 /// Maps the registers where they are in memory. Once, on the boot CPU. A CVM has an
 /// x2APIC, and no use for lines.
-pub(super) fn map() {
+pub(crate) fn map() {
     if cvm::is_confidential() {
         return;
     }
@@ -130,7 +130,7 @@ pub(super) fn map() {
 }
 
 /// Turns this CPU's APIC on, with its timer quiet.
-pub(super) fn enable() {
+pub(crate) fn enable() {
     const APIC_BASE_MSR: u32 = 0x1b;
     const ENABLE: u64 = 1 << 11;
     const X2APIC: u64 = 1 << 10;
@@ -149,7 +149,7 @@ pub(super) fn enable() {
 }
 
 /// This CPU's APIC id.
-pub(super) fn id() -> u32 {
+pub(crate) fn id() -> u32 {
     if cvm::is_confidential() {
         // The hardware's word: by leaf 0xb, else of 8 bits.
         let [_, threads, _, id] = cpuid::leaf(0xb, 0);
@@ -160,12 +160,12 @@ pub(super) fn id() -> u32 {
 }
 
 /// Ends an interrupt.
-pub(super) fn eoi() {
+pub(crate) fn eoi() {
     write(EOI, 0);
 }
 
 /// Whether the APIC says that it delivered `vector`.
-pub(super) fn in_service(vector: u8) -> bool {
+pub(crate) fn in_service(vector: u8) -> bool {
     read(ISR + u32::from(vector) / 32) >> (vector % 32) & 1 != 0
 }
 
@@ -175,68 +175,68 @@ fn send(destination: u32, command: u32) {
         let value = u64::from(destination) << 32 | u64::from(command);
         cvm::msr_write(X2APIC.start + ICR, value);
     } else {
-        let state = super::irq_save();
+        let state = crate::arch::irq_save();
         write(ICR + 1, destination << 24);
         write(ICR, command);
         while read(ICR) & 1 << 12 != 0 {
             core::hint::spin_loop();
         }
-        super::irq_restore(state);
+        crate::arch::irq_restore(state);
     }
 }
 
 /// Sends an interrupt to another CPU.
-pub(super) fn send_ipi(apic_id: u32, vector: u8) {
+pub(crate) fn send_ipi(apic_id: u32, vector: u8) {
     send(apic_id, vector.into());
 }
 
 /// Sends an NMI to a CPU.
 #[cfg(feature = "ktest")]
-pub(super) fn send_nmi(apic_id: u32) {
+pub(crate) fn send_nmi(apic_id: u32) {
     send(apic_id, 0x4400);
 }
 
 /// Sends INIT to another CPU.
-pub(super) fn send_init(apic_id: u32) {
+pub(crate) fn send_init(apic_id: u32) {
     send(apic_id, 0x4500);
 }
 
 /// Sends SIPI: the CPU starts in real mode at `page << 12`.
-pub(super) fn send_startup(apic_id: u32, page: u8) {
+pub(crate) fn send_startup(apic_id: u32, page: u8) {
     send(apic_id, 0x4600 | u32::from(page));
 }
 
 /// Lets the timer run down from its highest count, without an interrupt.
-pub(super) fn start_measuring() {
+pub(crate) fn start_measuring() {
     write(LVT_TIMER, MASKED | u32::from(TIMER));
     write(TIMER_INITIAL, u32::MAX);
 }
 
 /// Ticks since [`start_measuring`].
-pub(super) fn measured() -> u64 {
+pub(crate) fn measured() -> u64 {
     u64::from(u32::MAX - read(TIMER_CURRENT))
 }
 
 /// Sets the timer's frequency and arms its vector on this CPU.
-pub(super) fn set_timer_khz(khz: u64) {
+pub(crate) fn set_timer_khz(khz: u64) {
     TIMER_KHZ.store(khz.max(1), Ordering::Relaxed);
     set_timer_khz_here();
 }
 
 /// Arms the timer's vector on this CPU, at the frequency set before.
-pub(super) fn set_timer_khz_here() {
+pub(crate) fn set_timer_khz_here() {
     write(TIMER_INITIAL, 0);
     write(LVT_TIMER, TIMER.into());
 }
 
 /// Interrupts this CPU in `ns` nanoseconds (cut to what the counter holds).
-pub(super) fn arm_timer(ns: u64) {
+pub(crate) fn arm_timer(ns: u64) {
     let ticks = u128::from(ns) * u128::from(TIMER_KHZ.load(Ordering::Relaxed)) / 1_000_000;
     write(TIMER_INITIAL, ticks.clamp(1, u32::MAX.into()) as u32);
 }
 
 /// Routes ISA line `line` to `vector` on the boot CPU (edge, high).
-pub(super) fn route(line: u8, vector: u8, apic_id: u32) {
+pub(crate) fn route(line: u8, vector: u8, apic_id: u32) {
     let base = IOAPIC.load(Ordering::Relaxed);
     if base.is_null() {
         return;

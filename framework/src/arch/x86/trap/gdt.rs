@@ -4,27 +4,27 @@
 use alloc::boxed::Box;
 use core::arch::asm;
 
-use super::percpu::CpuLocal;
+use crate::arch::x86::cpu::percpu::CpuLocal;
 
-pub(super) const KERNEL_CS: u16 = 0x08;
-pub(super) const KERNEL_SS: u16 = 0x10;
+pub(crate) const KERNEL_CS: u16 = 0x08;
+pub(crate) const KERNEL_SS: u16 = 0x10;
 /// SYSRET loads SS = STAR\[63:48\] + 8 and CS = STAR\[63:48\] + 16.
-pub(super) const USER_SS: u16 = 0x18 | 3;
-pub(super) const USER_CS: u16 = 0x20 | 3;
+pub(crate) const USER_SS: u16 = 0x18 | 3;
+pub(crate) const USER_CS: u16 = 0x20 | 3;
 const TSS_SELECTOR: u16 = 0x28;
 
 /// Interrupt stack table slots.
-pub(super) const IST_NMI: u8 = 1;
-pub(super) const IST_DOUBLE_FAULT: u8 = 2;
-pub(super) const IST_MACHINE_CHECK: u8 = 3;
-pub(super) const IST_DEBUG: u8 = 4;
-pub(super) const IST_VE: u8 = 5;
-pub(super) const IST_VC: u8 = 6;
+pub(crate) const IST_NMI: u8 = 1;
+pub(crate) const IST_DOUBLE_FAULT: u8 = 2;
+pub(crate) const IST_MACHINE_CHECK: u8 = 3;
+pub(crate) const IST_DEBUG: u8 = 4;
+pub(crate) const IST_VE: u8 = 5;
+pub(crate) const IST_VC: u8 = 6;
 const IST_STACKS: usize = 6;
 
 /// Size and alignment of an interrupt stack; its last word points to the
 /// [`CpuLocal`].
-pub(super) const IST_SIZE: usize = 8192;
+pub(crate) const IST_SIZE: usize = 8192;
 
 #[repr(C, align(8192))]
 struct IstStack([u8; IST_SIZE]);
@@ -48,20 +48,20 @@ struct Segments {
 }
 
 #[repr(C, packed)]
-pub(super) struct TablePointer {
-    pub(super) limit: u16,
-    pub(super) base: u64,
+pub(crate) struct TablePointer {
+    pub(crate) limit: u16,
+    pub(crate) base: u64,
 }
 
 /// Tables and stacks of a CPU that does not use them yet.
-pub(super) struct Prepared {
+pub(crate) struct Prepared {
     segments: &'static Segments,
     stacks: [usize; IST_STACKS],
 }
 
 impl Prepared {
     /// Allocates them; they stay for ever.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut segments = Box::new(Segments {
             gdt: [
                 0,
@@ -100,7 +100,7 @@ impl Prepared {
     }
 
     /// The address of the TSS, which the per-CPU block needs.
-    pub(super) fn tss(&self) -> u64 {
+    pub(crate) fn tss(&self) -> u64 {
         (&raw const self.segments.tss).addr() as u64
     }
 
@@ -108,7 +108,7 @@ impl Prepared {
     ///
     /// # Safety
     /// On the CPU that `cpu` belongs to, once, with interrupts off.
-    pub(super) unsafe fn load(self, cpu: &'static CpuLocal) {
+    pub(crate) unsafe fn load(self, cpu: &'static CpuLocal) {
         let base = core::ptr::from_ref(cpu).addr();
         for stack in self.stacks {
             let slot = core::ptr::with_exposed_provenance_mut::<usize>(stack + IST_SIZE - 8);

@@ -8,7 +8,8 @@ use core::arch::asm;
 use core::arch::x86_64::{_mm_lfence, _rdtsc};
 use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use super::{cpuid, port};
+use crate::arch::x86::cpu::cpuid;
+use crate::arch::x86::io::port;
 use crate::cvm;
 
 /// The counter at the begin of time; before that, it is always 0.
@@ -18,7 +19,7 @@ static KHZ: AtomicU64 = AtomicU64::new(1_000_000);
 static MULT: AtomicU64 = AtomicU64::new(1 << 32);
 
 #[inline]
-pub(super) fn ticks() -> u64 {
+pub(crate) fn ticks() -> u64 {
     // SAFETY: RDTSC reads a counter.
     unsafe { _rdtsc() }
 }
@@ -120,7 +121,7 @@ fn against_pit(start: &impl Fn(), apic: &impl Fn() -> u64) -> Option<(u64, u64)>
 
 /// Starts the clock. `start` and `apic` run and read the APIC timer, whose ticks
 /// per millisecond are returned.
-pub(super) fn init(start: impl Fn(), apic: impl Fn() -> u64) -> u64 {
+pub(crate) fn init(start: impl Fn(), apic: impl Fn() -> u64) -> u64 {
     BASE.store(ticks(), Ordering::Relaxed);
     let measured = if cvm::is_confidential() { None } else { against_pit(&start, &apic) };
     let khz = cvm::tsc_khz().or(measured.map(|(tsc, _)| tsc));

@@ -4,8 +4,11 @@
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use super::percpu::{self, local};
-use super::{apic, deadline, stop, tlb};
+use super::apic;
+use crate::arch::x86::boot::stop;
+use crate::arch::x86::cpu::percpu::{self, local};
+use crate::arch::x86::mm::shootdown;
+use crate::arch::x86::time::deadline;
 use crate::irq::{IrqError, IrqHandler, MsiVector};
 use crate::sync::Once;
 
@@ -42,12 +45,12 @@ pub(crate) fn unexpected_interrupts() -> u64 {
 }
 
 #[cfg(feature = "ktest")]
-pub(super) fn nmis() -> u64 {
+pub(crate) fn nmis() -> u64 {
     NMIS.load(Ordering::Relaxed)
 }
 
 /// Handles an interrupt on the CPU that took it, with interrupts off.
-pub(super) fn handle(vector: u8, from_user: bool) {
+pub(crate) fn handle(vector: u8, from_user: bool) {
     local().add(percpu::INTERRUPTS, 1);
     match vector {
         apic::TIMER => {
@@ -60,7 +63,7 @@ pub(super) fn handle(vector: u8, from_user: bool) {
         }
         apic::TLB_FLUSH => {
             apic::eoi();
-            tlb::serve();
+            shootdown::serve();
         }
         // The host may raise this vector too: only a stop that began counts.
         apic::STOP if stop::has_begun() => crate::cvm::halt(),
@@ -84,6 +87,6 @@ fn on_device(vector: u8) {
 }
 
 /// An NMI means nothing here: it is counted.
-pub(super) fn on_nmi() {
+pub(crate) fn on_nmi() {
     NMIS.fetch_add(1, Ordering::Relaxed);
 }

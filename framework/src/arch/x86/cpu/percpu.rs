@@ -10,7 +10,7 @@ use core::cell::UnsafeCell;
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
-use super::sched;
+use crate::arch::x86::task::sched;
 use crate::cpu::{CpuId, CpuTimes, MAX_CPUS};
 use crate::mm::VmSpace;
 use crate::task::Task;
@@ -21,7 +21,7 @@ const NO_RESCHED: u32 = 1 << 31;
 
 /// What one CPU owns.
 #[repr(C, align(128))]
-pub(super) struct CpuLocal {
+pub(crate) struct CpuLocal {
     /// Its own address, for `mov reg, gs:[0]`.
     myself: AtomicPtr<Self>,
     preempt: UnsafeCell<u32>,
@@ -33,29 +33,29 @@ pub(super) struct CpuLocal {
     scratch: u64,
     tss: AtomicU64,
     /// The task that was switched away from, until the next one has taken over.
-    pub(super) previous: UnsafeCell<*const Task>,
+    pub(crate) previous: UnsafeCell<*const Task>,
     /// The address space that the last switch left; dropped behind it.
-    pub(super) left_space: UnsafeCell<Option<Arc<VmSpace>>>,
-    pub(super) idle: UnsafeCell<Option<Arc<Task>>>,
+    pub(crate) left_space: UnsafeCell<Option<Arc<VmSpace>>>,
+    pub(crate) idle: UnsafeCell<Option<Arc<Task>>>,
     /// What the idle task runs next, once another CPU has left it.
-    pub(super) awaited: UnsafeCell<Option<Arc<Task>>>,
-    pub(super) apic_id: AtomicU32,
-    pub(super) is_idle: AtomicBool,
-    pub(super) switched_ns: AtomicU64,
-    pub(super) times: [AtomicU64; 5],
+    pub(crate) awaited: UnsafeCell<Option<Arc<Task>>>,
+    pub(crate) apic_id: AtomicU32,
+    pub(crate) is_idle: AtomicBool,
+    pub(crate) switched_ns: AtomicU64,
+    pub(crate) times: [AtomicU64; 5],
 }
 
 /// Indices of `CpuLocal::times`.
-pub(super) const USER: usize = 0;
-pub(super) const KERNEL: usize = 1;
-pub(super) const IDLE: usize = 2;
-pub(super) const INTERRUPTS: usize = 3;
-pub(super) const SWITCHES: usize = 4;
+pub(crate) const USER: usize = 0;
+pub(crate) const KERNEL: usize = 1;
+pub(crate) const IDLE: usize = 2;
+pub(crate) const INTERRUPTS: usize = 3;
+pub(crate) const SWITCHES: usize = 4;
 
-pub(super) const CPU_KERNEL_RSP: usize = offset_of!(CpuLocal, kernel_rsp);
-pub(super) const CPU_FRAME_TOP: usize = offset_of!(CpuLocal, frame_top);
-pub(super) const CPU_SCRATCH: usize = offset_of!(CpuLocal, scratch);
-pub(super) const CPU_TSS: usize = offset_of!(CpuLocal, tss);
+pub(crate) const CPU_KERNEL_RSP: usize = offset_of!(CpuLocal, kernel_rsp);
+pub(crate) const CPU_FRAME_TOP: usize = offset_of!(CpuLocal, frame_top);
+pub(crate) const CPU_SCRATCH: usize = offset_of!(CpuLocal, scratch);
+pub(crate) const CPU_TSS: usize = offset_of!(CpuLocal, tss);
 const CPU_PREEMPT: usize = offset_of!(CpuLocal, preempt);
 const CPU_ID: usize = offset_of!(CpuLocal, id);
 const CPU_CURRENT: usize = offset_of!(CpuLocal, current);
@@ -86,12 +86,12 @@ impl CpuLocal {
         }
     }
 
-    pub(super) fn id(&self) -> CpuId {
+    pub(crate) fn id(&self) -> CpuId {
         CpuId(self.id)
     }
 
     /// Adds to a counter of this CPU; interrupts are off.
-    pub(super) fn add(&self, which: usize, amount: u64) {
+    pub(crate) fn add(&self, which: usize, amount: u64) {
         if let Some(counter) = self.times.get(which) {
             let sum = counter.load(Ordering::Relaxed).wrapping_add(amount);
             counter.store(sum, Ordering::Relaxed);
@@ -99,15 +99,15 @@ impl CpuLocal {
     }
 
     /// Tells entry code where the CPU's TSS is.
-    pub(super) fn set_tss(&self, tss: u64) {
+    pub(crate) fn set_tss(&self, tss: u64) {
         self.tss.store(tss, Ordering::Relaxed);
     }
 
-    pub(super) fn current_ptr(&self) -> *const Task {
+    pub(crate) fn current_ptr(&self) -> *const Task {
         self.current.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set_current(&self, task: *const Task) {
+    pub(crate) fn set_current(&self, task: *const Task) {
         self.current.store(task.cast_mut(), Ordering::Relaxed);
     }
 }
@@ -130,7 +130,7 @@ static COUNT: AtomicU32 = AtomicU32::new(1);
 ///
 /// # Safety
 /// Once for each CPU, before anything that asks for the current CPU.
-pub(super) unsafe fn install(id: u32) -> &'static CpuLocal {
+pub(crate) unsafe fn install(id: u32) -> &'static CpuLocal {
     let Some(cpu) = CPUS.get(id as usize) else { crate::cvm::halt() };
     let base = core::ptr::from_ref(cpu);
     cpu.myself.store(base.cast_mut(), Ordering::Relaxed);
@@ -144,7 +144,7 @@ pub(super) unsafe fn install(id: u32) -> &'static CpuLocal {
 /// The block of this CPU. The caller keeps interrupts (or preemption) off as long
 /// as it means "this CPU".
 #[inline]
-pub(super) fn local() -> &'static CpuLocal {
+pub(crate) fn local() -> &'static CpuLocal {
     let base: *const CpuLocal;
     // SAFETY: GS points to this CPU's block, whose first word is its address.
     unsafe {
@@ -155,7 +155,7 @@ pub(super) fn local() -> &'static CpuLocal {
 }
 
 /// The block of any CPU.
-pub(super) fn of(cpu: CpuId) -> &'static CpuLocal {
+pub(crate) fn of(cpu: CpuId) -> &'static CpuLocal {
     match CPUS.get(cpu.index()) {
         Some(cpu) => cpu,
         None => crate::fatal("no such CPU"),
@@ -166,7 +166,7 @@ pub(crate) fn cpu_count() -> usize {
     COUNT.load(Ordering::Relaxed) as usize
 }
 
-pub(super) fn set_cpu_count(count: u32) {
+pub(crate) fn set_cpu_count(count: u32) {
     COUNT.store(count, Ordering::Relaxed);
 }
 
@@ -213,13 +213,13 @@ pub(crate) fn irq_restore(state: IrqState) {
 }
 
 #[inline]
-pub(super) fn irq_on() {
+pub(crate) fn irq_on() {
     // SAFETY: interrupt handlers are installed before the first call.
     unsafe { asm!("sti") };
 }
 
 #[inline]
-pub(super) fn irq_off() {
+pub(crate) fn irq_off() {
     // SAFETY: turning interrupts off endangers no memory.
     unsafe { asm!("cli") };
 }
@@ -239,7 +239,7 @@ pub(crate) fn take_interrupts() {
     unsafe { asm!("sti", "nop", "cli") };
 }
 
-pub(super) fn irqs_are_on() -> bool {
+pub(crate) fn irqs_are_on() -> bool {
     let flags: u64;
     // SAFETY: the stack is ours.
     unsafe { asm!("pushfq", "pop {}", out(reg) flags, options(preserves_flags)) };
@@ -263,19 +263,19 @@ pub(crate) fn preempt_enable() {
 }
 
 /// Asks this CPU to switch tasks as soon as it may.
-pub(super) fn set_need_resched() {
+pub(crate) fn set_need_resched() {
     // SAFETY: one instruction on this CPU's own counter.
     unsafe { asm!("and dword ptr gs:[{}], 0x7fffffff", const CPU_PREEMPT, options(nostack)) };
 }
 
-pub(super) fn clear_need_resched() {
+pub(crate) fn clear_need_resched() {
     // SAFETY: one instruction on this CPU's own counter.
     unsafe { asm!("or dword ptr gs:[{}], 0x80000000", const CPU_PREEMPT, options(nostack)) };
 }
 
 /// Whether a switch is wanted and nothing forbids it.
 #[inline]
-pub(super) fn should_preempt() -> bool {
+pub(crate) fn should_preempt() -> bool {
     let count: u32;
     // SAFETY: reads this CPU's own counter.
     unsafe {
@@ -285,7 +285,7 @@ pub(super) fn should_preempt() -> bool {
 }
 
 /// Whether a switch is wanted.
-pub(super) fn need_resched() -> bool {
+pub(crate) fn need_resched() -> bool {
     let count: u32;
     // SAFETY: reads this CPU's own counter.
     unsafe {
@@ -311,7 +311,7 @@ fn current_ptr() -> *const Task {
 /// There must be tasks already, and the reference must not leave the current task:
 /// it is good as long as that runs.
 #[inline]
-pub(super) unsafe fn current_ref<'a>() -> &'a Task {
+pub(crate) unsafe fn current_ref<'a>() -> &'a Task {
     // SAFETY: not null once there are tasks (caller); the CPU holds a count of its
     // current task, and the caller stays within that task's life.
     unsafe { &*current_ptr() }
@@ -356,6 +356,6 @@ pub(crate) fn with_held<R>(f: impl FnOnce(&mut crate::task::held::Held) -> R) ->
 
 #[inline]
 pub(crate) fn spin_hint() {
-    super::tlb::serve();
+    crate::arch::x86::mm::shootdown::serve();
     core::hint::spin_loop();
 }

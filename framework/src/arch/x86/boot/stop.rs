@@ -8,20 +8,21 @@ use core::fmt::{self, Write};
 use core::panic::Location;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use super::serial::Control;
-use super::{cpuid, percpu, smp};
+use super::smp;
+use crate::arch::x86::cpu::{cpuid, percpu};
+use crate::arch::x86::io::serial::{self, Control};
 use crate::cvm;
 
 /// QEMU's `isa-debug-exit`.
 const DEBUG_EXIT: u16 = 0xf4;
 const ORDERLY: u64 = 0x10;
-pub(super) const STOPPED: u64 = 0x11;
+pub(crate) const STOPPED: u64 = 0x11;
 
 /// The CPU that stops the machine, plus one.
 static STOPPING: AtomicU32 = AtomicU32::new(0);
 
 /// Whether a CPU is stopping the machine.
-pub(super) fn has_begun() -> bool {
+pub(crate) fn has_begun() -> bool {
     STOPPING.load(Ordering::Acquire) != 0
 }
 
@@ -46,7 +47,7 @@ pub(crate) fn restart() -> ! {
 
 /// Ends the machine, by whatever its host understands.
 fn end(code: u64, text: &str) -> ! {
-    super::serial::drain();
+    serial::drain();
     // Ends the virtual machine, where the device is present; else ACPI's S5.
     cvm::port_write(DEBUG_EXIT, 4, code.min(STOPPED) as u32);
     cvm::port_write(0x604, 2, 0x2000);
@@ -58,7 +59,7 @@ struct Both;
 
 impl Write for Both {
     fn write_str(&mut self, s: &str) -> fmt::Result {
-        super::serial::early_console_write(s.as_bytes());
+        serial::early_console_write(s.as_bytes());
         Control.write_str(s)
     }
 }
@@ -87,7 +88,7 @@ pub(crate) fn stop_with(code: u64, text: &str) -> ! {
 }
 
 /// Stops with the backtrace of an exception's frame.
-pub(super) fn stop_at(
+pub(crate) fn stop_at(
     reason: fmt::Arguments<'_>,
     (code, text): (u64, &str),
     place: Option<&Location<'_>>,
@@ -95,7 +96,7 @@ pub(super) fn stop_at(
     ip: Option<u64>,
 ) -> ! {
     percpu::irq_off();
-    let me = if cpuid::is_booted() { super::cpu_id() } else { 0 };
+    let me = if cpuid::is_booted() { crate::arch::cpu_id() } else { 0 };
     match STOPPING.compare_exchange(0, me + 1, Ordering::AcqRel, Ordering::Acquire) {
         Ok(_) => {}
         Err(cpu) if cpu == me + 1 => {

@@ -11,7 +11,7 @@ use core::arch::asm;
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use super::cpuid;
+use crate::arch::x86::cpu::cpuid;
 use crate::mm::NoMemory;
 use crate::user::BadFpu;
 
@@ -36,7 +36,7 @@ pub(crate) fn fpu_features() -> u64 {
 }
 
 /// Turns the FPU on, on this CPU.
-pub(super) fn enable() {
+pub(crate) fn enable() {
     let [low, _, _, high] = cpuid::leaf(0xd, 0);
     let offered = u64::from(low) | u64::from(high) << 32;
     let mut features = offered & WANTED;
@@ -158,7 +158,7 @@ impl UserState {
     /// Stops the machine unless the current task may touch the state.
     fn check_owner(&self) {
         let owner = self.owner.load(Ordering::Relaxed);
-        let me = super::percpu::with_current(|task| task.id()).unwrap_or(0);
+        let me = crate::arch::with_current(|task| task.id()).unwrap_or(0);
         if owner != 0 && owner != me {
             crate::fatal("a user context is used by a task that does not own it");
         }
@@ -167,18 +167,18 @@ impl UserState {
     /// Calls `f` with the saved state, after taking it out of the CPU.
     fn with<R>(&self, f: impl FnOnce(&mut Saved) -> R) -> R {
         self.check_owner();
-        let irq = super::irq_save();
+        let irq = crate::arch::irq_save();
         self.park();
         // SAFETY: the owner (or the only holder before a first run) is here, with
         // interrupts off, and the state is not live.
         let result = f(unsafe { &mut *self.saved.get() });
-        super::irq_restore(irq);
+        crate::arch::irq_restore(irq);
         result
     }
 
     /// Takes the state out of the CPU. Interrupts are off; called on the CPU that
     /// holds it.
-    pub(super) fn park(&self) {
+    pub(crate) fn park(&self) {
         if !self.is_live.load(Ordering::Relaxed) {
             return;
         }
@@ -199,7 +199,7 @@ impl UserState {
 
     /// Puts the state into the CPU for the current task. Interrupts are off.
     #[inline]
-    pub(super) fn unpark(&self) {
+    pub(crate) fn unpark(&self) {
         if !self.is_live.load(Ordering::Relaxed) {
             self.load();
         }
@@ -208,7 +208,7 @@ impl UserState {
     #[cold]
     fn load(&self) {
         self.check_owner();
-        let me = super::percpu::with_current(|task| task.id()).unwrap_or(0);
+        let me = crate::arch::with_current(|task| task.id()).unwrap_or(0);
         self.owner.store(me, Ordering::Relaxed);
         // SAFETY: not live, and the owner is here with interrupts off.
         let saved = unsafe { &*self.saved.get() };

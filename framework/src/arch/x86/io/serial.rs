@@ -16,7 +16,7 @@ const CONTROL: u16 = 0xe9;
 static QUIET: AtomicBool = AtomicBool::new(false);
 
 /// Keeps the log off COM1.
-pub(super) fn set_quiet() {
+pub(crate) fn set_quiet() {
     QUIET.store(true, Ordering::Relaxed);
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn early_console_write(bytes: &[u8]) {
 }
 
 /// Turns COM1's FIFO on.
-pub(super) fn init() {
+pub(crate) fn init() {
     for (register, value) in [(1, 0), (3, 0x80), (0, 1), (1, 0), (3, 3), (2, 0xc7), (4, 0x0b)] {
         cvm::port_write(COM1 + register, 1, value);
     }
@@ -52,7 +52,7 @@ pub(super) fn init() {
 
 /// Waits, bounded, until what was written to the serial ports has left them: the
 /// virtual machine may end at once.
-pub(super) fn drain() {
+pub(crate) fn drain() {
     const EMPTY: u8 = 0x40;
     for base in [COM1, COM2] {
         for _ in 0..1_000_000 {

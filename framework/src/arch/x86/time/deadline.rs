@@ -5,8 +5,10 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use super::percpu::{self, local};
-use super::{apic, sched, tsc};
+use super::tsc;
+use crate::arch::x86::cpu::percpu::{self, local};
+use crate::arch::x86::irq::apic;
+use crate::arch::x86::task::sched;
 use crate::cpu::MAX_CPUS;
 use crate::sync::IrqLock;
 use crate::task::{TICK_NS, Task, scheduler};
@@ -14,7 +16,7 @@ use crate::task::{TICK_NS, Task, scheduler};
 const NEVER: u64 = u64::MAX;
 
 /// A deadline that was added: its CPU, time and task.
-pub(super) struct Deadline {
+pub(crate) struct Deadline {
     cpu: usize,
     key: (u64, u64),
 }
@@ -46,8 +48,8 @@ fn timer(cpu: usize) -> &'static Timer {
 }
 
 /// Wakes `task` at `deadline_ns`. Interrupts are off.
-pub(super) fn add(deadline_ns: u64, task: &Arc<Task>) -> Deadline {
-    let cpu = super::cpu_id() as usize;
+pub(crate) fn add(deadline_ns: u64, task: &Arc<Task>) -> Deadline {
+    let cpu = crate::arch::cpu_id() as usize;
     let key = (deadline_ns, task.id());
     timer(cpu).queue.lock().sleepers.insert(key, task.clone());
     arm(timer(cpu), deadline_ns);
@@ -55,15 +57,15 @@ pub(super) fn add(deadline_ns: u64, task: &Arc<Task>) -> Deadline {
 }
 
 /// Forgets a deadline, if it has not passed.
-pub(super) fn remove(deadline: Deadline) {
+pub(crate) fn remove(deadline: Deadline) {
     let task = timer(deadline.cpu).queue.lock().sleepers.remove(&deadline.key);
     drop(task);
 }
 
 /// Makes sure that a tick will come. Interrupts are off.
 #[inline]
-pub(super) fn start_tick() {
-    let timer = timer(super::cpu_id() as usize);
+pub(crate) fn start_tick() {
+    let timer = timer(crate::arch::cpu_id() as usize);
     if timer.tick_ns.load(Ordering::Relaxed) == NEVER {
         let tick_ns = tsc::monotonic_ns() + TICK_NS;
         timer.tick_ns.store(tick_ns, Ordering::Relaxed);
@@ -80,8 +82,8 @@ fn arm(timer: &Timer, at_ns: u64) {
 }
 
 /// The timer has fired on this CPU. Interrupts are off.
-pub(super) fn on_timer(from_user: bool) {
-    let timer = timer(super::cpu_id() as usize);
+pub(crate) fn on_timer(from_user: bool) {
+    let timer = timer(crate::arch::cpu_id() as usize);
     let now_ns = tsc::monotonic_ns();
     timer.armed_ns.store(NEVER, Ordering::Relaxed);
     loop {

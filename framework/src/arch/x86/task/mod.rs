@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Tasks on the machine: stacks, FPU state, switching.
+
+pub(super) mod context;
+pub(super) mod fpu;
+pub(super) mod sched;

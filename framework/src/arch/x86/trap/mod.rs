@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Between the rings: descriptor tables, entry code, exceptions, user mode.
+
+pub(super) mod exception;
+pub(super) mod gdt;
+pub(super) mod idt;
+pub(super) mod user;
