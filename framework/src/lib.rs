@@ -17,7 +17,7 @@ pub mod boot;
 pub mod control;
 pub mod cpu;
 pub mod cvm;
-#[cfg(not(target_os = "none"))]
+#[cfg(all(not(target_os = "none"), feature = "fuzz"))]
 pub mod fuzz;
 #[cfg(all(target_os = "none", feature = "ktest"))]
 mod guest_tests;

@@ -248,8 +248,8 @@ fn told_class(group: &Group) -> Option<Class> {
     let has_word = |word: &str| {
         positive.split(|c: char| !c.is_alphanumeric() && c != '_').any(|part| part == word)
     };
-    if has_word("test") || has_word("ktest") || has_word("loom") && !positive.contains("not(loom)")
-    {
+    let is_aside = ["test", "ktest", "fuzz"].into_iter().any(has_word);
+    if is_aside || has_word("loom") && !positive.contains("not(loom)") {
         return Some(Class::Test);
     }
     condition.contains("not(target_os=\"none\")").then_some(Class::Hosted)

@@ -18,6 +18,8 @@ extern crate std;
 
 mod bus;
 mod function;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 #[cfg(test)]
 mod tests;
 pub mod wire;

@@ -11,7 +11,8 @@ use framework::host::{HostFault, Mmio, MmioError};
 use framework::irq::IrqHandler;
 use framework::mm::PhysRange;
 
-use crate::wire::{Bar, fuzz_config, next_capability};
+use crate::fuzz;
+use crate::wire::{Bar, next_capability};
 use crate::{Function, Windows, enumerate};
 use framework::host::Untrusted;
 
@@ -178,6 +179,15 @@ fn sizes_are_bounded_for_every_answer() {
         let next = next_capability(Untrusted::new(pointer));
         assert!(matches!(next, Ok(None) | Ok(Some(0x40..)) | Err(_)));
     }
-    fuzz_config(&[0xff; 4096]);
-    fuzz_config(&[4; 4096]);
+    fuzz::config(&[0xff; 4096]);
+    fuzz::config(&[4; 4096]);
+    let mut seed = 1u64;
+    let mut next = move || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (seed >> 33) as u8
+    };
+    for _ in 0..20_000 {
+        let data: Vec<u8> = (0..48).map(|_| next()).collect();
+        fuzz::config(&data);
+    }
 }

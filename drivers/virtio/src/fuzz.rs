@@ -1,24 +1,57 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! For a fuzzer: any bytes as what a device does.
+//! For the fuzzer: any bytes as what a device does.
+//!
+//! A function takes whatever bytes there are, must not panic, checks what the
+//! driver promises, and returns a number that tells outcomes apart.
 
 use alloc::sync::Arc;
 use std::sync::{Mutex, PoisonError};
 use std::vec::Vec;
 
 use class::{BlockDevice, Sector};
-use framework::host::Mmio;
 use framework::host::hosted::{DeviceModel, device_write};
+use framework::host::{Mmio, Untrusted};
 
 use crate::blk::{Disk, FEATURES};
 use crate::queue::{Direction, Segment, SplitQueue};
 use crate::transport::{Registers, Transport};
-use crate::wire::{Kind, Place, common};
+use crate::wire::{Kind, Place, common, notify_place, queue_size, used_count, used_entry};
 
-pub use crate::wire::fuzz_wire;
+/// Capabilities and ring entries.
+pub fn wire(data: &[u8]) -> u64 {
+    let mut outcome = 0;
+    for chunk in data.chunks_exact(16) {
+        let mut words = chunk.chunks_exact(4).filter_map(|word| word.try_into().ok());
+        let mut next = || words.next().map_or(0, u32::from_le_bytes);
+        let (a, b, c, d) = (next(), next(), next(), next());
+        let words = [b, c, d].map(Untrusted::new);
+        if let Ok(Some(place)) = Place::parse(Untrusted::new(a as u16), words) {
+            assert!(place.bar <= 5, "the BAR exists");
+            assert!(!place.fits(u64::from(place.offset)), "a place has a length");
+            outcome |= 1;
+        }
+        if let Some(at) = notify_place(a as u16, b, c) {
+            assert!(at + 2 <= c.into(), "inside the window");
+            outcome |= 2;
+        }
+        if let Ok(size) = queue_size(Untrusted::new(a as u16), 64) {
+            assert!(size.is_power_of_two() && size <= 64, "bounded");
+            outcome |= 4;
+            let entry = u64::from(b) | u64::from(c) << 32;
+            if let Ok((id, _)) = used_entry(Untrusted::new(entry), size) {
+                assert!(id < size, "bounded");
+            }
+        }
+        if let Ok(count) = used_count(Untrusted::new(a as u16), b as u16, c as u16) {
+            assert!(count <= c as u16, "bounded");
+            outcome |= 8;
+        }
+    }
+    outcome
+}
 
-/// A queue whose device writes what the bytes say into the used ring; returns a
-/// number that tells outcomes apart.
-pub fn fuzz_ring(data: &[u8]) -> u64 {
+/// A queue whose device writes what the bytes say into the used ring.
+pub fn ring(data: &[u8]) -> u64 {
     let Ok(mut queue) = SplitQueue::new(8) else { return 0 };
     let [_, _, used] = queue.addresses();
     let (mut submitted, mut index, mut outcome) = ([0u32; 8], 0u16, 1);
@@ -94,9 +127,8 @@ impl DeviceModel for Script {
     fn write(&self, _: u64, _: usize, _: u64) {}
 }
 
-/// A disk whose registers answer with the bytes; returns a number that tells outcomes
-/// apart.
-pub fn fuzz_disk(data: &[u8]) -> u64 {
+/// A disk whose registers answer with the bytes.
+pub fn disk(data: &[u8]) -> u64 {
     let script = Arc::new(Script(Mutex::new((data.to_vec(), 0))));
     let window = Arc::new(Mmio::model(0x1000, script));
     let registers = |kind, offset, len| {
@@ -107,8 +139,8 @@ pub fn fuzz_disk(data: &[u8]) -> u64 {
     let device = registers(Kind::Device, 0x200, 0x40);
     let (Some(common), Some(notify)) = (common, notify) else { return 0 };
     let transport = Transport::new("virtio-blk", common, notify, 4, device);
-    let disk = Disk::new(transport, FEATURES, Some(0), 0);
-    match disk {
+    let device = Disk::new(transport, FEATURES, Some(0), 0);
+    match device {
         Ok(disk) => {
             let mut sector = [0xaa; Sector::SIZE];
             let result = disk.read(Sector(0), &mut sector);

@@ -19,7 +19,7 @@ extern crate std;
 
 pub mod blk;
 pub mod console;
-#[cfg(not(target_os = "none"))]
+#[cfg(all(not(target_os = "none"), any(test, feature = "fuzz")))]
 pub mod fuzz;
 #[cfg(not(target_os = "none"))]
 pub mod model;

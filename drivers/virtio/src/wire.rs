@@ -149,37 +149,3 @@ pub fn used_count(index: Untrusted<u16>, seen: u16, outstanding: u16) -> Result<
         _ => Err("more used than submitted"),
     })
 }
-
-/// For a fuzzer: reads any bytes as capabilities and ring entries; returns a number
-/// that tells outcomes apart.
-pub fn fuzz_wire(data: &[u8]) -> u64 {
-    let mut outcome = 0;
-    for chunk in data.chunks_exact(16) {
-        let mut words = chunk.chunks_exact(4).filter_map(|word| word.try_into().ok());
-        let mut next = || words.next().map_or(0, u32::from_le_bytes);
-        let (a, b, c, d) = (next(), next(), next(), next());
-        let words = [b, c, d].map(Untrusted::new);
-        if let Ok(Some(place)) = Place::parse(Untrusted::new(a as u16), words) {
-            assert!(place.bar <= 5, "the BAR exists");
-            assert!(!place.fits(u64::from(place.offset)), "a place has a length");
-            outcome |= 1;
-        }
-        if let Some(at) = notify_place(a as u16, b, c) {
-            assert!(at + 2 <= c.into(), "inside the window");
-            outcome |= 2;
-        }
-        if let Ok(size) = queue_size(Untrusted::new(a as u16), 64) {
-            assert!(size.is_power_of_two() && size <= 64, "bounded");
-            outcome |= 4;
-            let entry = u64::from(b) | u64::from(c) << 32;
-            if let Ok((id, _)) = used_entry(Untrusted::new(entry), size) {
-                assert!(id < size, "bounded");
-            }
-        }
-        if let Ok(count) = used_count(Untrusted::new(a as u16), b as u16, c as u16) {
-            assert!(count <= c as u16, "bounded");
-            outcome |= 8;
-        }
-    }
-    outcome
-}

@@ -65,8 +65,7 @@ pub fn input_sites(source: &Source, is_boundary: bool) -> Vec<InputSite> {
         {
             function = name;
         }
-        let counts = is_boundary && token.class == Class::Code && is_intake(tokens, index);
-        if counts && !function.starts_with("fuzz_") {
+        if is_boundary && token.class == Class::Code && is_intake(tokens, index) {
             sites.push(InputSite { function: function.clone(), line: token.line });
         }
     }
@@ -116,7 +115,9 @@ mod tests {
             macro_rules! m { ($load:ident) => { pub fn $load() { Untrusted::new(1); } } }
             fn u32_at() { memory.read(1, out); other.read(1); let f: fn(u8) = x; }
             // host input: a slice
-            fn fuzz_it() { Untrusted::new(2); cvm::port_read(5); }
+            fn last() {}
+            #[cfg(any(test, feature = \"fuzz\"))]
+            mod fuzz { fn it() { Untrusted::new(2); cvm::port_read(5); } }
             #[cfg(test)]
             mod tests { fn t() { Untrusted::new(3); } }
         ";

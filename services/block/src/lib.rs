@@ -17,6 +17,8 @@ extern crate std;
 mod crc;
 mod device;
 mod file;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 mod ioctl;
 pub mod table;
 #[cfg(test)]

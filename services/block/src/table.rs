@@ -45,7 +45,7 @@ pub fn partitions(blocks: u64, read: &mut dyn FnMut(u64) -> Option<Vec<u8>>) -> 
     found
 }
 
-fn fits(partition: &Partition, blocks: u64) -> bool {
+pub(crate) fn fits(partition: &Partition, blocks: u64) -> bool {
     let end = partition.start.checked_add(partition.len);
     partition.start > 0 && partition.len > 0 && end.is_some_and(|end| end <= blocks)
 }
@@ -159,17 +159,4 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 
 fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
-}
-
-/// For a fuzzer: reads any bytes as a disk; returns how many partitions there are.
-pub fn fuzz_partitions(data: &[u8]) -> u64 {
-    let blocks = (data.len() / 512) as u64;
-    let mut read = |block: u64| {
-        let start = usize::try_from(block).ok()?.checked_mul(512)?;
-        data.get(start..start.checked_add(512)?).map(<[u8]>::to_vec)
-    };
-    let found = partitions(blocks, &mut read);
-    let is_good = |p: &Partition| fits(p, blocks) && p.number as usize <= MOST;
-    assert!(found.iter().all(is_good), "bounded");
-    found.len() as u64
 }

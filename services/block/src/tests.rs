@@ -5,7 +5,8 @@ use std::vec;
 use std::vec::Vec;
 
 use crate::crc::crc32;
-use crate::table::{Partition, fuzz_partitions, partitions};
+use crate::fuzz;
+use crate::table::{Partition, partitions};
 
 fn read(disk: &[u8]) -> Vec<(u32, u64, u64)> {
     let mut read = |block: u64| {
@@ -94,6 +95,6 @@ fn any_table_is_harmless() {
             let at = at % disk.len().min(2048);
             disk[at] = seed as u8;
         }
-        fuzz_partitions(&disk);
+        fuzz::partitions(&disk);
     }
 }
