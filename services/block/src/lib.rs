@@ -14,7 +14,6 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-mod crc;
 mod device;
 mod file;
 #[cfg(any(test, feature = "fuzz"))]

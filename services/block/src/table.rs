@@ -7,12 +7,14 @@
 
 use alloc::vec::Vec;
 
-use crate::crc::crc32;
+use crc::{CRC_32_ISO_HDLC, Crc, Table};
 
 /// The highest number of a partition: minor numbers end there.
 pub const MOST: usize = 15;
 /// The most entries of a GPT that are looked at.
 const ENTRIES: u32 = 128;
+/// What GPT calls CRC32; a small table, for some kilobytes in all.
+pub(crate) static CRC: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
 const SIGNATURE: [u8; 2] = [0x55, 0xaa];
 /// Kinds in an MBR.
 const PROTECTIVE: u8 = 0xee;
@@ -118,8 +120,11 @@ fn gpt_at(
     const CHECKSUM: core::ops::Range<usize> = 16..20;
     let header = read(at).filter(|_| at < blocks)?;
     let len = u32_at(&header, 12).filter(|len| (92..=512).contains(len))? as usize;
-    let bytes = header.get(..len)?.iter().enumerate();
-    let sum = crc32(bytes.map(|(at, byte)| if CHECKSUM.contains(&at) { 0 } else { *byte }));
+    let mut digest = CRC.digest();
+    digest.update(header.get(..CHECKSUM.start)?);
+    digest.update(&[0; CHECKSUM.end - CHECKSUM.start]);
+    digest.update(header.get(CHECKSUM.end..len)?);
+    let sum = digest.finalize();
     if header.get(..8)? != b"EFI PART" || u32_at(&header, 16)? != sum || u64_at(&header, 24)? != at
     {
         return None;
@@ -137,7 +142,7 @@ fn gpt_at(
         entries.extend(content.into_iter().take(bytes - entries.len()));
         block = block.checked_add(1)?;
     }
-    if crc32(entries.iter().copied()) != u32_at(&header, 88)? {
+    if CRC.checksum(&entries) != u32_at(&header, 88)? {
         return None;
     }
     let mut found = Vec::new();

@@ -4,9 +4,8 @@
 use std::vec;
 use std::vec::Vec;
 
-use crate::crc::crc32;
 use crate::fuzz;
-use crate::table::{Partition, partitions};
+use crate::table::{CRC, Partition, partitions};
 
 fn read(disk: &[u8]) -> Vec<(u32, u64, u64)> {
     let mut read = |block: u64| {
@@ -61,9 +60,9 @@ fn gpt() -> Vec<u8> {
     header[72..80].copy_from_slice(&2u64.to_le_bytes());
     header[80..84].copy_from_slice(&128u32.to_le_bytes());
     header[84..88].copy_from_slice(&128u32.to_le_bytes());
-    let sum = crc32(disk[1024..1024 + 128 * 128].iter().copied());
+    let sum = CRC.checksum(&disk[1024..1024 + 128 * 128]);
     header[88..92].copy_from_slice(&sum.to_le_bytes());
-    let sum = crc32(header.iter().copied());
+    let sum = CRC.checksum(&header);
     header[16..20].copy_from_slice(&sum.to_le_bytes());
     put(&mut disk, 512, &header);
     disk

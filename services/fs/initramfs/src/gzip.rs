@@ -7,14 +7,17 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use abi::error;
+use crc::{CRC_32_ISO_HDLC, Crc, Digest, Table};
 use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
 use crate::Reason;
-use crate::crc::Crc;
 
 /// Output window; a power of two that deflate's 32 KiB fit in.
 const WINDOW: usize = 64 * 1024;
+
+/// 16 KiB of tables: three to four times as fast as four kilobytes.
+static CRC: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISO_HDLC);
 
 const FHCRC: u8 = 2;
 const FEXTRA: u8 = 4;
@@ -31,7 +34,7 @@ pub(crate) struct Gzip<'a> {
     next: usize,
     /// What was put out and not taken yet.
     ready: core::ops::Range<usize>,
-    crc: Crc,
+    crc: Digest<'static, u32, Table<16>>,
     total: u32,
     is_done: bool,
 }
@@ -50,7 +53,7 @@ impl<'a> Gzip<'a> {
             window,
             next: 0,
             ready: 0..0,
-            crc: Crc::new(),
+            crc: CRC.digest(),
             total: 0,
             is_done: false,
         })
@@ -105,7 +108,7 @@ impl<'a> Gzip<'a> {
         self.input = rest;
         let [a, b, c, d, e, f, g, h] = *trailer;
         let (crc, len) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
-        if crc != self.crc.value() || len != self.total {
+        if crc != self.crc.clone().finalize() || len != self.total {
             return Err(Reason::BadChecksum);
         }
         Ok(())

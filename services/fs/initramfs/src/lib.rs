@@ -14,7 +14,6 @@
 extern crate alloc;
 
 mod cpio;
-mod crc;
 mod gzip;
 mod header;
 mod refusal;
