@@ -156,7 +156,7 @@ fn members(graph: &Graph) -> impl Iterator<Item = &Package> {
     graph.packages.values().filter(|package| package.is_member)
 }
 
-fn shown(workspace: &Workspace, path: &std::path::Path) -> String {
+pub(super) fn shown(workspace: &Workspace, path: &std::path::Path) -> String {
     path.strip_prefix(workspace.root()).unwrap_or(path).display().to_string()
 }
 

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! A file that owns a lock says in its head where the lock stands in the order.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use proc_macro2::Delimiter;
+
+use crate::census::source_files;
+use crate::metadata::Graph;
+use crate::source::{Class, Kind, Token};
+use crate::workspace::Workspace;
+
+/// The framework's locks.
+const LOCKS: [&str; 4] = ["SpinLock", "IrqLock", "Mutex", "RwLock"];
+
+/// Crates that are still to be gone through.
+const NOT_YET: [&str; 13] = [
+    "drivers/pci",
+    "drivers/virtio",
+    "framework",
+    "services/block",
+    "services/fs/configfs",
+    "services/fs/procfs",
+    "services/fs/sysfs",
+    "services/mm",
+    "services/sched",
+    "services/task",
+    "services/time",
+    "services/tty",
+    "services/vfs",
+];
+
+/// Files of the kernel that own a lock and have no `Locks:` line.
+pub(super) fn ordered(workspace: &Workspace) -> Result<Vec<String>> {
+    let graph = Graph::load(workspace)?;
+    let mut problems = Vec::new();
+    for package in graph.linked_into_kernel(workspace)?.into_iter().filter(|p| p.is_member) {
+        let mut found = BTreeSet::new();
+        for file in source_files(package)? {
+            let source = file.source()?;
+            if let Some(lock) = owned_lock(&source.tokens)
+                && !says_order(&source.lines)
+            {
+                let shown = super::rules::shown(workspace, &file.path);
+                found.insert(format!("{shown}: owns a {lock}, and its head has no `Locks:`"));
+            }
+        }
+        problems.extend(super::except(&NOT_YET, package, found.into_iter().collect()));
+    }
+    Ok(problems)
+}
+
+/// The first lock that is a static or part of a type here.
+fn owned_lock(tokens: &[Token]) -> Option<&str> {
+    tokens.iter().enumerate().find_map(|(index, token)| {
+        let is_lifetime = index.checked_sub(1).and_then(|i| tokens.get(i)).map(|t| &t.kind)
+            == Some(&Kind::Lifetime);
+        let begins = ["static", "struct", "enum"].iter().any(|word| token.is_ident(word));
+        if !begins || is_lifetime || token.class != Class::Code {
+            return None;
+        }
+        lock_in(item(tokens.get(index + 1..)?))
+    })
+}
+
+/// The tokens up to the end of an item: its semicolon, or its braces.
+fn item(tokens: &[Token]) -> &[Token] {
+    let mut depth = 0_u32;
+    for (index, token) in tokens.iter().enumerate() {
+        match token.kind {
+            Kind::Open(_) => depth += 1,
+            Kind::Close(delimiter) => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 && delimiter == Delimiter::Brace {
+                    return tokens.get(..index).unwrap_or_default();
+                }
+            }
+            Kind::Punct(';') if depth == 0 => return tokens.get(..index).unwrap_or_default(),
+            _ => {}
+        }
+    }
+    tokens
+}
+
+/// A lock by value; the item's own name and references do not count.
+fn lock_in(item: &[Token]) -> Option<&str> {
+    item.windows(3).find_map(|window| {
+        let [before, name, after] = window else { return None };
+        let Kind::Ident(word) = &name.kind else { return None };
+        let is_code = name.class == Class::Code;
+        let is_lock = is_code && LOCKS.contains(&word.as_str()) && after.is_punct('<');
+        let is_reference = before.is_punct('&') || is_lifetime_name(item, before);
+        (is_lock && !is_reference).then_some(word.as_str())
+    })
+}
+
+fn is_lifetime_name(item: &[Token], token: &Token) -> bool {
+    item.windows(2).any(|pair| {
+        matches!(pair, [mark, name] if mark.kind == Kind::Lifetime && std::ptr::eq(name, token))
+    })
+}
+
+fn says_order(lines: &[String]) -> bool {
+    let head = lines.iter().take_while(|line| line.starts_with("//"));
+    head.filter_map(|line| line.strip_prefix("//! Locks:")).any(|rest| !rest.trim().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Source;
+
+    fn lock(text: &str) -> Option<String> {
+        let source = Source::parse(text, Class::Code).unwrap();
+        owned_lock(&source.tokens).map(str::to_owned)
+    }
+
+    #[test]
+    fn owners_of_locks_are_found() {
+        assert_eq!(lock("static A: SpinLock<()> = SpinLock::new(());").unwrap(), "SpinLock");
+        assert_eq!(lock("struct S { a: [u8; 2], m: sync::Mutex<()> }").unwrap(), "Mutex");
+        assert_eq!(lock("pub enum E { A(IrqLock<u8>) }").unwrap(), "IrqLock");
+        assert_eq!(lock("struct S(Arc<RwLock<u8>>);").unwrap(), "RwLock");
+    }
+
+    #[test]
+    fn users_of_locks_are_none() {
+        assert_eq!(lock("pub struct Mutex<T> { inner: Inner<T> }"), None);
+        assert_eq!(lock("struct G<'a> { lock: &'a Mutex<u8> }"), None);
+        assert_eq!(lock("fn f(m: &'static Mutex<u8>) { let x: Mutex<u8>; }"), None);
+        assert_eq!(lock("#[cfg(test)]\nstruct S { m: Mutex<()> }"), None);
+    }
+
+    #[test]
+    fn the_line_is_in_the_head() {
+        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+        assert!(says_order(&lines("// SPDX\n//! Tag.\n//!\n//! Locks: a leaf.\n\nuse x;\n")));
+        assert!(!says_order(&lines("// SPDX\n//! Tag.\n//! Locks:\n\nuse x;\n")));
+        assert!(!says_order(&lines("//! Tag.\n\n//! Locks: a leaf.\n")));
+    }
+}
