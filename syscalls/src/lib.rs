@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The Linux system-call ABI of x86-64: table, argument decoding, struct layouts.
+//! The system calls of Linux on x86-64: table, argument decoding, handlers.
 //!
-//! The only crate that knows numbers, registers and the layouts of user structs.
-//! [`table`] names every call once; from its rows come dispatch, the trace and
+//! The only crate that knows which register carries what; the structs and flag
+//! values themselves are in `abi`. [`table`] names every call once; from its rows come dispatch, the trace and
 //! docs/compatibility.md. Handlers in `calls` are thin: decode, check, call a
 //! service, encode. [`boot`] starts the first program.
 //!
@@ -20,7 +20,6 @@ pub mod compatibility;
 mod cx;
 mod dispatch;
 mod errno_text;
-pub mod layout;
 pub mod row;
 pub mod table;
 pub mod trace;

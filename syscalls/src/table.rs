@@ -7,8 +7,15 @@
 //! The page docs/compatibility.md is written from these rows.
 
 use crate::arg::*;
-use crate::layout::*;
 use crate::row::{Index, index, syscall_table};
+use abi::capability::{CapData, CapHeader};
+use abi::fcntl::{AtFlags, CloseRangeFlags};
+use abi::fs::AccessMode;
+use abi::poll::{PollFd, SigsetArg};
+use abi::resource::Rusage;
+use abi::stat::{Stat, Statfs, Statx, StatxMask};
+use abi::system::{RandomFlags, Sysinfo, Utsname};
+use abi::time::{Itimerspec, Itimerval, Sigevent, Timespec, Timeval, Timezone, Tms, Utimbuf};
 use mm::{MapFlags, Prot, RemapFlags, SyncFlags};
 use task::rlimit::Rlimit;
 use task::signal::{RawAltStack, RawSigAction, SigInfo};

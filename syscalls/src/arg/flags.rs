@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Flag sets as arguments, and the ones that belong to no service.
+//! Flag sets as arguments.
 
 use super::{FromArg, Regs};
 use crate::trace::Line;
+use abi::fcntl::{AtFlags, CloseRangeFlags};
+use abi::fs::AccessMode;
+use abi::stat::StatxMask;
+use abi::system::{RandomFlags, membarrier};
 use abi::{Result, error};
-use bitflags::bitflags;
 
 /// Makes bitflags types arguments: `refuse` gives `EINVAL` for a bit without a
 /// name, `ignore` drops it; which of the two is Linux's choice for each call.
@@ -31,71 +34,6 @@ macro_rules! flag_arg {
 }
 
 pub(crate) use flag_arg;
-
-bitflags! {
-    /// How the `*at` calls treat their path.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub struct AtFlags: u32 {
-        /// Do not follow a symbolic link at the end.
-        const AT_SYMLINK_NOFOLLOW = 0x100;
-        /// `unlinkat`: remove a directory; `faccessat2`: use the effective ids.
-        const AT_REMOVEDIR = 0x200;
-        /// `linkat`: follow a symbolic link at the end.
-        const AT_SYMLINK_FOLLOW = 0x400;
-        /// Do not mount at the end; nothing here does.
-        const AT_NO_AUTOMOUNT = 0x800;
-        /// An empty path means the descriptor itself.
-        const AT_EMPTY_PATH = 0x1000;
-        /// `statx`: fetch fresh attributes.
-        const AT_STATX_FORCE_SYNC = 0x2000;
-        /// `statx`: cached attributes will do.
-        const AT_STATX_DONT_SYNC = 0x4000;
-    }
-
-    /// What `access` asks for; empty means existence.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub struct AccessMode: u32 {
-        /// Execute or search.
-        const X_OK = 1;
-        /// Write.
-        const W_OK = 2;
-        /// Read.
-        const R_OK = 4;
-    }
-
-    /// `getrandom`; one pool serves them all.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub struct RandomFlags: u32 {
-        /// Do not wait for the pool.
-        const GRND_NONBLOCK = 1;
-        /// From the blocking pool of old.
-        const GRND_RANDOM = 2;
-        /// Even before the pool is ready.
-        const GRND_INSECURE = 4;
-    }
-
-    /// `close_range`.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub struct CloseRangeFlags: u32 {
-        /// Unshare the table first.
-        const CLOSE_RANGE_UNSHARE = 2;
-        /// Set close-on-exec instead of closing.
-        const CLOSE_RANGE_CLOEXEC = 4;
-    }
-
-    /// `statx`: fields asked for; unknown bits mean nothing.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub struct StatxMask: u32 {
-        /// What `stat` gives.
-        const STATX_BASIC_STATS = 0x7ff;
-        /// The creation time.
-        const STATX_BTIME = 0x800;
-        /// The mount's number.
-        const STATX_MNT_ID = 0x1000;
-        /// Reserved by Linux: refused.
-        const STATX__RESERVED = 0x8000_0000;
-    }
-}
 
 flag_arg! {
     AtFlags: u32, refuse;
@@ -144,11 +82,9 @@ impl<F: bitflags::Flags<Bits = u32> + FromArg> FromArg for Strict<F> {
     }
 }
 
-impl AtFlags {
-    /// Refuses flags that this call does not take.
-    pub fn only(self, allowed: Self) -> Result<Self> {
-        if allowed.contains(self) { Ok(self) } else { Err(error!(EINVAL, "flag of another call")) }
-    }
+/// Refuses flags that this call does not take.
+pub fn only(flags: AtFlags, allowed: AtFlags) -> Result<()> {
+    if allowed.contains(flags) { Ok(()) } else { Err(error!(EINVAL, "flag of another call")) }
 }
 
 /// The commands of `membarrier`.
@@ -168,10 +104,10 @@ impl FromArg for MembarrierCommand {
     #[inline(always)]
     fn from_regs(regs: &mut Regs) -> Result<Self> {
         match regs.take() as u32 {
-            0 => Ok(Self::Query),
-            1 => Ok(Self::Global),
-            8 => Ok(Self::PrivateExpedited),
-            16 => Ok(Self::RegisterPrivateExpedited),
+            membarrier::QUERY => Ok(Self::Query),
+            membarrier::GLOBAL => Ok(Self::Global),
+            membarrier::PRIVATE_EXPEDITED => Ok(Self::PrivateExpedited),
+            membarrier::REGISTER_PRIVATE_EXPEDITED => Ok(Self::RegisterPrivateExpedited),
             _ => Err(error!(EINVAL)),
         }
     }
@@ -204,7 +140,7 @@ mod tests {
     #[test]
     fn flags_of_other_calls_are_refused() {
         let flags = AtFlags::AT_REMOVEDIR;
-        assert!(flags.only(AtFlags::AT_REMOVEDIR).is_ok());
-        assert!(flags.only(AtFlags::AT_SYMLINK_NOFOLLOW).is_err());
+        assert!(only(flags, AtFlags::AT_REMOVEDIR).is_ok());
+        assert!(only(flags, AtFlags::AT_SYMLINK_NOFOLLOW).is_err());
     }
 }

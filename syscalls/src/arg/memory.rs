@@ -6,17 +6,13 @@
 
 use super::{FromArg, Regs};
 use crate::trace::Line;
+use abi::fs::{IOV_MAX, Iovec, MAX_RW_COUNT};
 use abi::{Errno, Error, Result, err, error};
 use alloc::vec::Vec;
 use core::fmt::Write;
 use core::marker::PhantomData;
 use framework::mm::{CStrError, Pod, Reader, VmSpace, Writer};
 use vfs::PATH_MAX;
-
-/// What one read or write transfers at most.
-pub const MAX_RW_COUNT: usize = 0x7fff_f000;
-/// The most buffers of one vectored transfer.
-const IOV_MAX: usize = 1024;
 
 /// A pointer to one `T` in user memory, possibly null.
 pub struct UserPtr<T> {
@@ -272,24 +268,19 @@ impl Iov {
             return err!(EINVAL, "too many buffers");
         }
         let mut raw = Vec::new();
-        let size = self.count * size_of::<[u64; 2]>();
+        let size = self.count * size_of::<Iovec>();
         raw.try_reserve_exact(size).map_err(|_| error!(ENOMEM))?;
         raw.resize(size, 0_u8);
         vm.read(self.addr, &mut raw)?;
         let mut buffers = Vec::new();
         buffers.try_reserve_exact(self.count).map_err(|_| error!(ENOMEM))?;
-        for entry in raw.as_chunks::<16>().0 {
-            let (addr, len) = entry.split_at(8);
-            buffers.push((word(addr), word(len)));
+        for entry in raw.as_chunks::<{ size_of::<Iovec>() }>().0 {
+            let Iovec { base, len } = Iovec::from_bytes(entry);
+            buffers.push((base as usize, len as usize));
         }
         check_iov(&mut buffers)?;
         Ok(buffers)
     }
-}
-
-/// A little-endian word; `bytes` has eight bytes.
-fn word(bytes: &[u8]) -> usize {
-    bytes.iter().rev().fold(0, |word, &byte| word << 8 | usize::from(byte))
 }
 
 /// Refuses negative lengths and kernel addresses, and cuts the total to [`MAX_RW_COUNT`].
@@ -386,10 +377,5 @@ mod tests {
         assert_eq!(transfer_len(0, 0).unwrap(), 0);
         let top = framework::mm::USER_MAX;
         assert_eq!(transfer_len(top - 8, 1 << 40).unwrap(), 8);
-    }
-
-    #[test]
-    fn words_are_little_endian() {
-        assert_eq!(word(&[0x34, 0x12, 0, 0, 0, 0, 0, 0x80]), 0x8000_0000_0000_1234);
     }
 }

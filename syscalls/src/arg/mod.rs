@@ -12,10 +12,8 @@ mod memory;
 mod number;
 
 pub(crate) use flags::flag_arg;
-pub use flags::{
-    AccessMode, AtFlags, CloseRangeFlags, MembarrierCommand, RandomFlags, StatxMask, Strict,
-};
-pub use memory::{IovIn, IovOut, MAX_RW_COUNT, UserIn, UserOut, UserPath, UserPtr, UserStrings};
+pub use flags::{MembarrierCommand, Strict, only};
+pub use memory::{IovIn, IovOut, UserIn, UserOut, UserPath, UserPtr, UserStrings};
 pub use number::{Addr, DirFd, Fd, Mode, Pid, SigNum};
 
 use crate::trace::Line;

@@ -4,6 +4,7 @@
 use super::{FromArg, Regs};
 use crate::trace::Line;
 use abi::Result;
+use abi::fcntl::AT_FDCWD;
 use core::fmt::Write;
 use task::signal::Signal;
 
@@ -62,7 +63,7 @@ int_newtype! {
 
 impl DirFd {
     /// The current directory.
-    pub const CWD: Self = Self(-100);
+    pub const CWD: Self = Self(AT_FDCWD);
 
     /// Whether relative paths start from the current directory.
     pub const fn is_cwd(self) -> bool {

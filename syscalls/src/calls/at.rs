@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Path arguments with the directory they start from.
 
-use crate::arg::{AtFlags, DirFd, Fd, UserPath};
+use crate::arg::{DirFd, Fd, UserPath};
 use crate::cx::Context;
+use abi::fcntl::AtFlags;
 use abi::{Result, err};
 use alloc::sync::Arc;
 use alloc::vec::Vec;

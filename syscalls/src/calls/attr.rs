@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Attributes of files: mode, owner, times, length.
 
-use crate::arg::{AtFlags, DirFd, Fd, Mode, UserPath, UserPtr};
+use crate::arg::only;
+use crate::arg::{DirFd, Fd, Mode, UserPath, UserPtr};
 use crate::calls::at::locate;
 use crate::cx::Context;
-use crate::layout::{Timespec, Timeval, Utimbuf};
+use abi::fcntl::AtFlags;
+use abi::fs::UNCHANGED;
+use abi::time::{Timespec, Timeval, UTIME_NOW, UTIME_OMIT, Utimbuf};
 use abi::{Result, err, error};
 use vfs::{FallocateMode, NewTime, Path, Timestamp};
-
-/// Set to the present time.
-const UTIME_NOW: i64 = 0x3fff_ffff;
-/// Leave as it is.
-const UTIME_OMIT: i64 = 0x3fff_fffe;
-/// The id that means "leave as it is".
-const UNCHANGED: u32 = u32::MAX;
 
 /// chmod(2).
 pub(crate) fn sys_chmod(cx: &mut Context, path: UserPath, mode: Mode) -> Result<()> {
@@ -33,7 +29,7 @@ pub(crate) fn sys_fchmodat2(
     mode: Mode,
     flags: AtFlags,
 ) -> Result<()> {
-    flags.only(AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_EMPTY_PATH)?;
+    only(flags, AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_EMPTY_PATH)?;
     vfs::chmod(&locate(cx, dir, path, flags)?, &cx.cred(), mode.0)
 }
 
@@ -63,7 +59,7 @@ pub(crate) fn sys_fchownat(
     gid: u32,
     flags: AtFlags,
 ) -> Result<()> {
-    flags.only(AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_EMPTY_PATH)?;
+    only(flags, AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_EMPTY_PATH)?;
     chown(cx, &locate(cx, dir, path, flags)?, uid, gid)
 }
 
@@ -184,7 +180,7 @@ pub(crate) fn sys_utimensat(
         }
         None => (NewTime::Now, NewTime::Now),
     };
-    flags.only(AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_EMPTY_PATH)?;
+    only(flags, AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_EMPTY_PATH)?;
     set_times(cx, dir, path, times, flags)
 }
 

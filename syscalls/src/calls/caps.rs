@@ -3,17 +3,10 @@
 
 use crate::arg::UserPtr;
 use crate::cx::Context;
-use crate::layout::{CapData, CapHeader};
+use abi::capability::{CapData, CapHeader, VERSION_1, VERSION_2, VERSION_3};
 use abi::{Result, err, error};
 use alloc::sync::Arc;
 use cred::Caps;
-
-/// 32 capabilities in one block of data.
-const VERSION_1: u32 = 0x1998_0330;
-/// 64 in two; the first try at it.
-const VERSION_2: u32 = 0x2007_1026;
-/// 64 in two.
-const VERSION_3: u32 = 0x2008_0522;
 
 /// How many bytes of [`CapData`] the header's version has.
 fn data_len(cx: &Context, pointer: UserPtr<CapHeader>) -> Result<(CapHeader, Option<usize>)> {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Copies from file to file inside the kernel: sendfile, copy_file_range.
 
-use crate::arg::{Fd, MAX_RW_COUNT, UserPtr};
+use crate::arg::{Fd, UserPtr};
 use crate::calls::rw::raise_sigpipe;
 use crate::cx::Context;
+use abi::fs::MAX_RW_COUNT;
 use abi::{Result, err, error};
 use alloc::vec::Vec;
 use framework::mm::{Reader, Writer};

@@ -4,6 +4,7 @@
 use crate::arg::{DirFd, Fd, Mode, UserOut, UserPath};
 use crate::calls::at::At;
 use crate::cx::Context;
+use abi::fs::{DIRENT_NAME, DIRENT64_NAME};
 use abi::{Result, err, error};
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
@@ -13,15 +14,11 @@ use vfs::{DirEntry, Follow};
 const MAX_BATCH: usize = 64 * 1024;
 /// What is reserved at first: most directories are small.
 const FIRST_BATCH: usize = 2048;
-/// Bytes of a `linux_dirent64` before its name.
-const HEAD64: usize = 19;
-/// Bytes of a `linux_dirent` before its name.
-const HEAD: usize = 18;
 
 /// getdents64(2).
 pub(crate) fn sys_getdents64(cx: &mut Context, fd: Fd, out: UserOut) -> Result<usize> {
     read_entries(cx, fd, out, |entry, batch| {
-        let len = (HEAD64 + entry.name.len() + 1).next_multiple_of(8);
+        let len = (DIRENT64_NAME + entry.name.len() + 1).next_multiple_of(8);
         put_head(entry, len, batch);
         batch.push(entry.kind.dirent_type());
         batch.extend_from_slice(entry.name);
@@ -32,7 +29,7 @@ pub(crate) fn sys_getdents64(cx: &mut Context, fd: Fd, out: UserOut) -> Result<u
 /// getdents(2): the type is the last byte of a record.
 pub(crate) fn sys_getdents(cx: &mut Context, fd: Fd, out: UserOut) -> Result<usize> {
     read_entries(cx, fd, out, |entry, batch| {
-        let len = (HEAD + entry.name.len() + 2).next_multiple_of(8);
+        let len = (DIRENT_NAME + entry.name.len() + 2).next_multiple_of(8);
         let start = batch.len();
         put_head(entry, len, batch);
         batch.extend_from_slice(entry.name);
@@ -63,7 +60,7 @@ fn read_entries(
     let mut is_full = false;
     let start = *file.lock_offset();
     file.readdir(&mut |entry| {
-        let longest = (HEAD64 + entry.name.len() + 1).next_multiple_of(8);
+        let longest = (DIRENT64_NAME + entry.name.len() + 1).next_multiple_of(8);
         if batch.len() + longest > room || batch.try_reserve(longest).is_err() {
             is_full = true;
             return ControlFlow::Break(());

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Taking up a new program.
 
-use crate::arg::{AtFlags, DirFd, UserPath, UserStrings};
+use crate::arg::only;
+use crate::arg::{DirFd, UserPath, UserStrings};
 use crate::calls::at::locate;
 use crate::cx::Context;
 use crate::row::Outcome;
 use abi::Result;
+use abi::fcntl::AtFlags;
 use alloc::vec::Vec;
 use task::exec::{self, Budget, Program, Request, Strings};
 use task::rlimit::Resource;
@@ -31,7 +33,7 @@ pub(crate) fn sys_execveat(
     envp: UserStrings,
     flags: AtFlags,
 ) -> Result<Outcome> {
-    flags.only(AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_EMPTY_PATH)?;
+    only(flags, AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_EMPTY_PATH)?;
     let place = locate(cx, dir, path, flags)?;
     let program = Program::new(vfs::open_exec_path(place, &cx.cred())?);
     let path = path.read(cx.vm())?;

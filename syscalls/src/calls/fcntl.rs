@@ -3,35 +3,14 @@
 
 use crate::arg::{Fd, UserPtr};
 use crate::cx::Context;
-use crate::layout::Flock;
+use abi::fcntl::command::*;
+use abi::fcntl::{
+    F_RDLCK, F_UNLCK, F_WRLCK, FD_CLOEXEC, Flock, LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN,
+};
+use abi::fs::{SEEK_CUR, SEEK_END, SEEK_SET};
 use abi::{Result, err, error};
 use vfs::lock::{Block, LockKind, LockOwner, LockRange, RecordLock};
 use vfs::{CloseOnExec, File, OpenFlags};
-
-const F_DUPFD: u32 = 0;
-const F_GETFD: u32 = 1;
-const F_SETFD: u32 = 2;
-const F_GETFL: u32 = 3;
-const F_SETFL: u32 = 4;
-const F_GETLK: u32 = 5;
-const F_SETLK: u32 = 6;
-const F_SETLKW: u32 = 7;
-const F_OFD_GETLK: u32 = 36;
-const F_OFD_SETLK: u32 = 37;
-const F_OFD_SETLKW: u32 = 38;
-const F_DUPFD_CLOEXEC: u32 = 1030;
-const F_SETPIPE_SZ: u32 = 1031;
-const F_GETPIPE_SZ: u32 = 1032;
-const FD_CLOEXEC: u64 = 1;
-
-const F_RDLCK: i16 = 0;
-const F_WRLCK: i16 = 1;
-const F_UNLCK: i16 = 2;
-
-const LOCK_SH: u32 = 1;
-const LOCK_EX: u32 = 2;
-const LOCK_NB: u32 = 4;
-const LOCK_UN: u32 = 8;
 
 /// fcntl(2).
 pub(crate) fn sys_fcntl(cx: &mut Context, fd: Fd, command: u32, arg: u64) -> Result<usize> {
@@ -85,10 +64,10 @@ fn duplicate(cx: &Context, fd: Fd, min: u64, on_exec: CloseOnExec) -> Result<usi
 
 /// The range of a `struct flock`, with its start made absolute.
 fn lock_range(file: &File, flock: &Flock) -> Result<LockRange> {
-    let base = match flock.whence {
-        0 => 0,
-        1 => *file.lock_offset() as i64,
-        2 => file.metadata().size as i64,
+    let base = match flock.whence as u32 {
+        SEEK_SET => 0,
+        SEEK_CUR => *file.lock_offset() as i64,
+        SEEK_END => file.metadata().size as i64,
         _ => return err!(EINVAL, "whence"),
     };
     LockRange::new(base.checked_add(flock.start).ok_or(error!(EOVERFLOW))?, flock.len)

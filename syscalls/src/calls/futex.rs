@@ -2,25 +2,18 @@
 //! Sleeping on a word of user memory.
 
 use crate::arg::UserPtr;
-use crate::calls::deadline;
+use crate::calls::deadline::{self, Duration};
 use crate::cx::Context;
-use crate::layout::Timespec;
 use crate::row::Outcome;
-use abi::{Errno, Result, err, error};
+use abi::futex::{
+    FUTEX_BITSET_MATCH_ANY, FUTEX_CLOCK_REALTIME, FUTEX_CMD_MASK, FUTEX_CMP_REQUEUE,
+    FUTEX_PRIVATE_FLAG, FUTEX_REQUEUE, FUTEX_WAIT, FUTEX_WAIT_BITSET, FUTEX_WAKE,
+    FUTEX_WAKE_BITSET,
+};
+use abi::time::Timespec;
+use abi::{Errno, Result, err, error, nr};
 use task::RestartBlock;
-use task::futex::{self, MATCH_ANY, Scope};
-
-const FUTEX_WAIT: u32 = 0;
-const FUTEX_WAKE: u32 = 1;
-const FUTEX_REQUEUE: u32 = 3;
-const FUTEX_CMP_REQUEUE: u32 = 4;
-const FUTEX_WAIT_BITSET: u32 = 9;
-const FUTEX_WAKE_BITSET: u32 = 10;
-const FUTEX_COMMAND: u32 = 0x7f;
-const FUTEX_PRIVATE: u32 = 0x80;
-const FUTEX_CLOCK_REALTIME: u32 = 0x100;
-/// The number of `futex`, for its restart.
-const SYS_FUTEX: u64 = 202;
+use task::futex::{self, Scope};
 
 /// futex(2). The fourth argument is a time-out or a second count.
 pub(crate) fn sys_futex(
@@ -32,10 +25,10 @@ pub(crate) fn sys_futex(
     second: usize,
     bits: u32,
 ) -> Result<Outcome> {
-    let scope = if operation & FUTEX_PRIVATE != 0 { Scope::Private } else { Scope::Shared };
+    let scope = if operation & FUTEX_PRIVATE_FLAG != 0 { Scope::Private } else { Scope::Shared };
     let is_realtime = operation & FUTEX_CLOCK_REALTIME != 0;
     let at = word.addr();
-    let command = operation & FUTEX_COMMAND;
+    let command = operation & FUTEX_CMD_MASK;
     if is_realtime && command != FUTEX_WAIT_BITSET {
         return err!(ENOSYS, "clock of a futex call that does not wait");
     }
@@ -45,7 +38,7 @@ pub(crate) fn sys_futex(
                 Some(deadline) => Some(deadline),
                 None => deadline::relative(cx, pointer(timeout))?,
             };
-            return wait(cx, at, scope, value, MATCH_ANY, deadline);
+            return wait(cx, at, scope, value, FUTEX_BITSET_MATCH_ANY, deadline);
         }
         FUTEX_WAIT_BITSET => {
             let deadline = match pointer(timeout) {
@@ -54,7 +47,7 @@ pub(crate) fn sys_futex(
             };
             return wait(cx, at, scope, value, bits, deadline);
         }
-        FUTEX_WAKE => futex::wake(&cx.thread, at, scope, count(value), MATCH_ANY)?,
+        FUTEX_WAKE => futex::wake(&cx.thread, at, scope, count(value), FUTEX_BITSET_MATCH_ANY)?,
         FUTEX_WAKE_BITSET => futex::wake(&cx.thread, at, scope, count(value), bits)?,
         FUTEX_REQUEUE | FUTEX_CMP_REQUEUE => {
             let wake = i32::try_from(value).map_err(|_| error!(EINVAL))?;
@@ -97,7 +90,7 @@ fn wait(
         (Ok(()), _) => Ok(Outcome::Return(0)),
         (Err(error), None) if error.errno() == Errno::EINTR => Ok(Outcome::RestartSys),
         (Err(error), Some(deadline_ns)) if error.errno() == Errno::EINTR => {
-            cx.thread.set_restart(RestartBlock { number: SYS_FUTEX, deadline_ns });
+            cx.thread.set_restart(RestartBlock { number: nr::FUTEX, deadline_ns });
             Ok(Outcome::RestartBlock)
         }
         (Err(error), _) => Err(error),

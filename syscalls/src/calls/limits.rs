@@ -3,19 +3,13 @@
 
 use crate::arg::{Pid, UserPtr};
 use crate::cx::Context;
-use crate::layout::{Rusage, Timeval};
+use abi::resource::{RUSAGE_CHILDREN, RUSAGE_SELF, RUSAGE_THREAD, Rusage};
+use abi::time::Timeval;
 use abi::{Result, err, error};
 use alloc::sync::Arc;
 use cred::Caps;
 use task::Process;
 use task::rlimit::{Privilege, RLIM_INFINITY, Resource, Rlimit};
-
-/// Usage of the children that were waited for.
-const RUSAGE_CHILDREN: i32 = -1;
-/// Usage of the process.
-const RUSAGE_SELF: i32 = 0;
-/// Usage of the thread.
-const RUSAGE_THREAD: i32 = 1;
 
 /// getrlimit(2).
 pub(crate) fn sys_getrlimit(cx: &mut Context, resource: u32, out: UserPtr<Rlimit>) -> Result<()> {
@@ -86,20 +80,19 @@ pub(crate) fn sys_getrusage(cx: &mut Context, who: i32, out: UserPtr<Rusage>) ->
         RUSAGE_THREAD => cx.thread.rusage(),
         _ => return err!(EINVAL, "who"),
     };
-    out.write(cx.vm(), &Rusage::from(&usage))
+    out.write(cx.vm(), &encode(&usage))
 }
 
-impl From<&task::Rusage> for Rusage {
-    fn from(usage: &task::Rusage) -> Self {
-        Self {
-            utime: Timeval::from_ns(usage.user_ns),
-            stime: Timeval::from_ns(usage.system_ns),
-            maxrss: usage.max_rss_kib as i64,
-            minflt: usage.minor_faults as i64,
-            majflt: usage.major_faults as i64,
-            nvcsw: usage.voluntary_switches as i64,
-            nivcsw: usage.involuntary_switches as i64,
-            ..Self::default()
-        }
+/// As the program sees it.
+pub(super) fn encode(usage: &task::Rusage) -> Rusage {
+    Rusage {
+        utime: Timeval::from_ns(usage.user_ns),
+        stime: Timeval::from_ns(usage.system_ns),
+        maxrss: usage.max_rss_kib as i64,
+        minflt: usage.minor_faults as i64,
+        majflt: usage.major_faults as i64,
+        nvcsw: usage.voluntary_switches as i64,
+        nivcsw: usage.involuntary_switches as i64,
+        ..Rusage::default()
     }
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Names: link, unlink, symlink, rename, mknod.
 
-use crate::arg::{AtFlags, DirFd, Mode, UserPath};
+use crate::arg::only;
+use crate::arg::{DirFd, Mode, UserPath};
 use crate::calls::at::{At, locate};
 use crate::cx::Context;
+use abi::fcntl::AtFlags;
 use abi::{Errno, Result, err};
 use cred::Caps;
 use vfs::{DeviceId, RenameFlags};
@@ -22,7 +24,7 @@ pub(crate) fn sys_linkat(
     new: UserPath,
     flags: AtFlags,
 ) -> Result<()> {
-    flags.only(AtFlags::AT_SYMLINK_FOLLOW | AtFlags::AT_EMPTY_PATH)?;
+    only(flags, AtFlags::AT_SYMLINK_FOLLOW | AtFlags::AT_EMPTY_PATH)?;
     if flags.contains(AtFlags::AT_EMPTY_PATH) && !cx.cred().capable(Caps::DAC_READ_SEARCH) {
         return err!(ENOENT, "link by descriptor");
     }
@@ -54,7 +56,7 @@ pub(crate) fn sys_unlinkat(
     path: UserPath,
     flags: AtFlags,
 ) -> Result<()> {
-    flags.only(AtFlags::AT_REMOVEDIR)?;
+    only(flags, AtFlags::AT_REMOVEDIR)?;
     let at = At::new(cx, dir, path)?;
     if flags.contains(AtFlags::AT_REMOVEDIR) {
         vfs::rmdir(&at.resolver(), at.path())

@@ -1,29 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! mount and umount.
 
-use crate::arg::{AtFlags, DirFd, UserPath};
+use crate::arg::{DirFd, UserPath};
 use crate::calls::at::locate;
 use crate::cx::Context;
+use abi::fcntl::AtFlags;
+use abi::mount::{
+    MNT_DETACH, MNT_EXPIRE, MNT_FORCE, MS_BIND, MS_MGC_MSK, MS_MGC_VAL, MS_MOVE, MS_PROPAGATION,
+    MS_REMOUNT, UMOUNT_NOFOLLOW,
+};
 use abi::{Errno, Result, err, error};
 use cred::Caps;
 use vfs::mount::{self, Unmount};
 use vfs::{Follow, MountFlags};
 
-const MS_REMOUNT: u64 = 32;
-const MS_BIND: u64 = 4096;
-const MS_MOVE: u64 = 8192;
-/// Private, slave, shared, unbindable: propagation, of which there is none.
-const MS_PROPAGATION: u64 = 0xf << 17;
-/// An old magic number in the high half means nothing.
-const MS_MGC_MASK: u64 = 0xffff_0000;
-const MS_MGC: u64 = 0xc0ed_0000;
 /// The most of the option string that is looked at.
 const MAX_OPTIONS: usize = 4096;
 
-const MNT_DETACH: u32 = 2;
-const UMOUNT_NOFOLLOW: u32 = 8;
-/// Force, detach, expire, no-follow.
-const UMOUNT_FLAGS: u32 = 15;
+/// What umount2 takes.
+const UMOUNT_FLAGS: u32 = MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW;
 
 /// mount(2).
 pub(crate) fn sys_mount(
@@ -43,7 +38,7 @@ pub(crate) fn sys_mount(
     let options = read((options != 0).then_some(UserPath(options)))?.unwrap_or_default();
     let at = locate(cx, DirFd::CWD, target, AtFlags::empty())?;
     cx.require(Caps::SYS_ADMIN)?;
-    let flags = if flags & MS_MGC_MASK == MS_MGC { flags & !MS_MGC_MASK } else { flags };
+    let flags = if flags & MS_MGC_MSK == MS_MGC_VAL { flags & !MS_MGC_MSK } else { flags };
     if flags & MS_REMOUNT != 0 {
         return mount::remount(&at, mount_flags(flags));
     }

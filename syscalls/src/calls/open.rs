@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Descriptors come and go: open and close.
 
-use crate::arg::{CloseRangeFlags, DirFd, Fd, Mode, UserPath};
+use crate::arg::{DirFd, Fd, Mode, UserPath};
 use crate::calls::at::At;
 use crate::cx::Context;
+use abi::fcntl::CloseRangeFlags;
 use abi::{Result, err};
 use alloc::sync::Arc;
 use vfs::{CloseOnExec, OpenFlags};

@@ -2,10 +2,11 @@
 //! Waiting for files: poll and select.
 
 use crate::arg::{Fd, UserPtr};
-use crate::calls::deadline::{self, remaining};
+use crate::calls::deadline::{self, Duration, remaining};
 use crate::cx::Context;
-use crate::layout::{PollFd, SigsetArg, Timespec, Timeval};
-use abi::{Errno, Result, err, error};
+use abi::poll::{NFDBITS, PollFd, SigsetArg};
+use abi::time::{Timespec, Timeval};
+use abi::{Errno, Result, err, error, nr};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use framework::mm::Pod;
@@ -15,10 +16,6 @@ use task::signal::SigSet;
 use vfs::{File, PollEvents};
 
 const NS_PER_MS: u64 = 1_000_000;
-/// The number of `poll`, for its restart.
-const SYS_POLL: u64 = 7;
-/// Bits of one word of an `fd_set`.
-const WORD_BITS: usize = 64;
 
 /// What makes a descriptor readable, writable or exceptional for select.
 const READ_EVENTS: PollEvents =
@@ -108,7 +105,7 @@ pub(crate) fn sys_poll(
     if let (Err(error), Until::Deadline(deadline_ns)) = (&result, until)
         && error.errno() == Errno::EINTR
     {
-        cx.thread.set_restart(RestartBlock { number: SYS_POLL, deadline_ns });
+        cx.thread.set_restart(RestartBlock { number: nr::POLL, deadline_ns });
     }
     result
 }
@@ -221,8 +218,8 @@ fn select(
     until: Until,
 ) -> Result<usize> {
     let count = usize::try_from(count).map_err(|_| error!(EINVAL, "negative count"))?;
-    let words = count.min(cx.files().capacity()).div_ceil(WORD_BITS);
-    let count = count.min(words * WORD_BITS);
+    let words = count.min(cx.files().capacity()).div_ceil(NFDBITS);
+    let count = count.min(words * NFDBITS);
     let events = [READ_EVENTS, WRITE_EVENTS, EXCEPT_EVENTS];
     let mut asked = [const { Vec::new() }; 3];
     for (bits, set) in asked.iter_mut().zip(sets) {
@@ -287,12 +284,12 @@ fn write_set(cx: &Context, set: Option<UserPtr<u64>>, bits: &[u64]) -> Result<()
 }
 
 fn has_bit(bits: &[u64], fd: usize) -> bool {
-    bits.get(fd / WORD_BITS).is_some_and(|word| word >> (fd % WORD_BITS) & 1 != 0)
+    bits.get(fd / NFDBITS).is_some_and(|word| word >> (fd % NFDBITS) & 1 != 0)
 }
 
 fn set_bit(bits: &mut [u64], fd: usize) {
-    if let Some(word) = bits.get_mut(fd / WORD_BITS) {
-        *word |= 1 << (fd % WORD_BITS);
+    if let Some(word) = bits.get_mut(fd / NFDBITS) {
+        *word |= 1 << (fd % NFDBITS);
     }
 }
 

@@ -4,55 +4,14 @@
 use crate::arg::{Addr, UserPtr};
 use crate::calls::caps::capability;
 use crate::cx::Context;
+use abi::prctl::*;
 use abi::{Result, err, error};
 use alloc::sync::Arc;
 use cred::{Caps, Cred};
 use task::signal::Signal;
 
-const PR_SET_PDEATHSIG: i32 = 1;
-const PR_GET_PDEATHSIG: i32 = 2;
-const PR_GET_DUMPABLE: i32 = 3;
-const PR_SET_DUMPABLE: i32 = 4;
-const PR_GET_KEEPCAPS: i32 = 7;
-const PR_SET_KEEPCAPS: i32 = 8;
-const PR_GET_TIMING: i32 = 13;
-const PR_SET_TIMING: i32 = 14;
-const PR_SET_NAME: i32 = 15;
-const PR_GET_NAME: i32 = 16;
-const PR_GET_SECCOMP: i32 = 21;
-const PR_CAPBSET_READ: i32 = 23;
-const PR_CAPBSET_DROP: i32 = 24;
-const PR_GET_TSC: i32 = 25;
-const PR_GET_SECUREBITS: i32 = 27;
-const PR_SET_SECUREBITS: i32 = 28;
-const PR_SET_TIMERSLACK: i32 = 29;
-const PR_GET_TIMERSLACK: i32 = 30;
-const PR_SET_CHILD_SUBREAPER: i32 = 36;
-const PR_GET_CHILD_SUBREAPER: i32 = 37;
-const PR_SET_NO_NEW_PRIVS: i32 = 38;
-const PR_GET_NO_NEW_PRIVS: i32 = 39;
-const PR_GET_TID_ADDRESS: i32 = 40;
-const PR_CAP_AMBIENT: i32 = 47;
-
-const PR_CAP_AMBIENT_IS_SET: u64 = 1;
-const PR_CAP_AMBIENT_RAISE: u64 = 2;
-const PR_CAP_AMBIENT_LOWER: u64 = 3;
-const PR_CAP_AMBIENT_CLEAR_ALL: u64 = 4;
-
-/// RDTSC works.
-const PR_TSC_ENABLE: i32 = 1;
 /// What a timer may be late if nobody says otherwise.
 const DEFAULT_SLACK_NS: u64 = 50_000;
-/// Longest name of a thread, with its NUL.
-const COMM_LEN: usize = 16;
-
-const ARCH_SET_GS: i32 = 0x1001;
-const ARCH_SET_FS: i32 = 0x1002;
-const ARCH_GET_FS: i32 = 0x1003;
-const ARCH_GET_GS: i32 = 0x1004;
-const ARCH_GET_CPUID: i32 = 0x1011;
-const ARCH_SET_CPUID: i32 = 0x1012;
-
 /// prctl(2).
 pub(crate) fn sys_prctl(
     cx: &mut Context,
@@ -184,8 +143,8 @@ fn put_int(cx: &Context, addr: u64, value: i32) -> Result<()> {
 
 /// Reads a name byte by byte up to its NUL: it may end right before unmapped memory.
 fn set_name(cx: &Context, addr: usize) -> Result<()> {
-    let mut name = [0_u8; COMM_LEN];
-    for (index, slot) in name.iter_mut().take(COMM_LEN - 1).enumerate() {
+    let mut name = [0_u8; TASK_COMM_LEN];
+    for (index, slot) in name.iter_mut().take(TASK_COMM_LEN - 1).enumerate() {
         *slot = UserPtr::<u8>::new(addr).at(index)?.read(cx.vm())?;
         if *slot == 0 {
             break;

@@ -4,19 +4,13 @@
 use crate::arg::{Addr, Pid, UserPtr};
 use crate::calls::group::encode;
 use crate::cx::Context;
-use crate::layout;
-use abi::{Result, err, error};
+use abi::futex::RobustListHead;
+use abi::process::PERSONALITY_QUERY;
+use abi::{Result, err, error, process};
 use framework::mm::PAGE_SIZE;
 
 use task::signal::Signal;
 use task::{CloneArgs, CloneFlags, clone};
-
-/// The first published size of `struct clone_args`.
-const CLONE_ARGS_VERSION_0: usize = 64;
-/// The size of `struct robust_list_head`.
-const ROBUST_LIST_HEAD: usize = 24;
-/// Asks personality(2) without changing anything.
-const PERSONALITY_QUERY: u32 = u32::MAX;
 
 /// fork(2).
 pub(crate) fn sys_fork(cx: &mut Context) -> Result<usize> {
@@ -76,8 +70,8 @@ pub(crate) fn sys_clone3(cx: &mut Context, addr: Addr, size: usize) -> Result<us
 }
 
 /// Copies `struct clone_args` in; what the kernel does not know must be zero.
-fn read_clone_args(cx: &Context, addr: usize, size: usize) -> Result<layout::CloneArgs> {
-    if size < CLONE_ARGS_VERSION_0 {
+fn read_clone_args(cx: &Context, addr: usize, size: usize) -> Result<process::CloneArgs> {
+    if size < process::CLONE_ARGS_SIZE_VER0 {
         return err!(EINVAL, "size of the arguments");
     }
     if size > PAGE_SIZE {
@@ -86,7 +80,7 @@ fn read_clone_args(cx: &Context, addr: usize, size: usize) -> Result<layout::Clo
     let mut bytes = [0_u8; PAGE_SIZE];
     let given = bytes.get_mut(..size).unwrap_or_default();
     cx.vm().read(addr, given)?;
-    let (known, rest) = bytes.split_at(size_of::<layout::CloneArgs>());
+    let (known, rest) = bytes.split_at(size_of::<process::CloneArgs>());
     if rest.iter().any(|&byte| byte != 0) {
         return err!(E2BIG, "unknown arguments");
     }
@@ -128,7 +122,7 @@ pub(crate) fn sys_set_tid_address(cx: &mut Context, addr: Addr) -> usize {
 
 /// set_robust_list(2).
 pub(crate) fn sys_set_robust_list(cx: &mut Context, head: Addr, len: usize) -> Result<()> {
-    if len != ROBUST_LIST_HEAD {
+    if len != size_of::<RobustListHead>() {
         return err!(EINVAL, "size of the list head");
     }
     cx.thread.set_robust_list(head.0);
@@ -149,7 +143,7 @@ pub(crate) fn sys_get_robust_list(
     if thread.pid() != cx.thread.pid() {
         cx.require(cred::Caps::SYS_PTRACE)?;
     }
-    len.write(cx.vm(), &(ROBUST_LIST_HEAD as u64))?;
+    len.write(cx.vm(), &(size_of::<RobustListHead>() as u64))?;
     head.write(cx.vm(), &(thread.robust_list() as u64))
 }
 

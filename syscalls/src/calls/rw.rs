@@ -3,13 +3,14 @@
 
 use crate::arg::{Fd, IovIn, IovOut, UserIn, UserOut};
 use crate::cx::Context;
+use abi::fs::{POSIX_FADV_LAST, rwf};
 use abi::{Errno, Result, err, error};
 use framework::mm::{Reader, Writer};
 use task::signal::{SigInfo, Signal};
 use vfs::{FileKind, SeekFrom};
 
-/// Flags of `preadv2` and `pwritev2` that change nothing here: HIPRI, DSYNC, SYNC.
-const RWF_HARMLESS: u32 = 7;
+/// Flags of `preadv2` and `pwritev2` that change nothing here.
+const RWF_HARMLESS: u32 = rwf::HIPRI | rwf::DSYNC | rwf::SYNC;
 
 /// read(2).
 pub(crate) fn sys_read(cx: &mut Context, fd: Fd, buffer: UserOut) -> Result<usize> {
@@ -153,7 +154,7 @@ pub(crate) fn sys_fadvise64(
     if file.kind() == FileKind::Fifo {
         return err!(ESPIPE);
     }
-    if len < 0 || !(0..=5).contains(&advice) {
+    if len < 0 || !(0..=POSIX_FADV_LAST).contains(&advice) {
         return err!(EINVAL, "advice");
     }
     Ok(())

@@ -3,7 +3,8 @@
 
 use crate::arg::{Pid, UserPtr};
 use crate::cx::Context;
-use crate::layout::Timespec;
+use abi::sched::{PRIO_PGRP, PRIO_PROCESS, PRIO_USER};
+use abi::time::Timespec;
 use abi::{Result, err, error};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -14,12 +15,6 @@ use sched::{Caller, Params, Policy};
 use task::rlimit::Resource;
 use task::{Process, Thread};
 
-/// `who` of the priority calls means a process.
-const PRIO_PROCESS: u32 = 0;
-/// `who` means a process group.
-const PRIO_PGRP: u32 = 1;
-/// `who` means a user.
-const PRIO_USER: u32 = 2;
 /// Bytes of the CPU mask that the kernel keeps.
 const MASK_BYTES: usize = 8;
 

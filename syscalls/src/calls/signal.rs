@@ -4,8 +4,8 @@
 use crate::arg::{Pid, SigNum, UserPtr};
 use crate::calls::deadline;
 use crate::cx::Context;
-use crate::layout::Timespec;
 use crate::row::Outcome;
+use abi::time::Timespec;
 use abi::{Errno, Result, err, error};
 use task::signal::{
     self, MaskChange, RawAltStack, RawSigAction, SigAction, SigInfo, SigSet, Signal,

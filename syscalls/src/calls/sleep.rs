@@ -2,19 +2,13 @@
 //! Sleeping.
 
 use crate::arg::UserPtr;
+use crate::calls::deadline::Duration;
 use crate::cx::Context;
-use crate::layout::Timespec;
 use crate::row::Outcome;
-use abi::{Errno, Result};
+use abi::time::{TIMER_ABSTIME, Timespec};
+use abi::{Errno, Result, nr};
 use task::RestartBlock;
 use time::{ClockId, sleep_until};
-
-/// The time is absolute.
-const TIMER_ABSTIME: u32 = 1;
-/// The number of `nanosleep`, for its restart.
-const SYS_NANOSLEEP: u64 = 35;
-/// The number of `clock_nanosleep`, for its restart.
-const SYS_CLOCK_NANOSLEEP: u64 = 230;
 
 /// nanosleep(2).
 pub(crate) fn sys_nanosleep(
@@ -23,7 +17,7 @@ pub(crate) fn sys_nanosleep(
     left: Option<UserPtr<Timespec>>,
 ) -> Result<()> {
     let wanted = wanted.read(cx.vm())?.to_ns()?;
-    sleep_relative(cx, ClockId::Monotonic, wanted, left, SYS_NANOSLEEP)
+    sleep_relative(cx, ClockId::Monotonic, wanted, left, nr::NANOSLEEP)
 }
 
 /// clock_nanosleep(2).
@@ -36,7 +30,7 @@ pub(crate) fn sys_clock_nanosleep(
 ) -> Result<Outcome> {
     let wanted = wanted.read(cx.vm())?.to_ns()?;
     if flags & TIMER_ABSTIME == 0 {
-        sleep_relative(cx, clock, wanted, left, SYS_CLOCK_NANOSLEEP)?;
+        sleep_relative(cx, clock, wanted, left, nr::CLOCK_NANOSLEEP)?;
         return Ok(Outcome::Return(0));
     }
     match sleep_until(&cx.thread, clock, wanted) {

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! What files are: stat and its family, access, readlink, statfs.
 
-use crate::arg::{AccessMode, AtFlags, DirFd, Fd, StatxMask, UserOut, UserPath, UserPtr};
+use crate::arg::only;
+use crate::arg::{DirFd, Fd, UserOut, UserPath, UserPtr};
 use crate::calls::at::{locate, locate_as};
 use crate::cx::Context;
-use crate::layout::{Stat, Statfs, Statx, StatxTime, Timespec};
+use abi::fcntl::AtFlags;
+use abi::fs::AccessMode;
+use abi::stat::{Stat, Statfs, Statx, StatxMask, StatxTime, st};
+use abi::time::Timespec;
 use abi::{Result, err};
 use alloc::sync::Arc;
 use vfs::{FileKind, May, Metadata, MountFlags, Path, Timestamp};
-
-/// `ST_VALID`: the flags field of `statfs` means something.
-const ST_VALID: i64 = 0x20;
 
 /// stat(2).
 pub(crate) fn sys_stat(cx: &mut Context, path: UserPath, out: UserPtr<Stat>) -> Result<()> {
@@ -25,7 +26,7 @@ pub(crate) fn sys_lstat(cx: &mut Context, path: UserPath, out: UserPtr<Stat>) ->
 /// fstat(2).
 pub(crate) fn sys_fstat(cx: &mut Context, fd: Fd, out: UserPtr<Stat>) -> Result<()> {
     let metadata = cx.file(fd)?.metadata();
-    out.write(cx.vm(), &Stat::from(&metadata))
+    out.write(cx.vm(), &to_stat(&metadata))
 }
 
 /// newfstatat(2).
@@ -36,9 +37,9 @@ pub(crate) fn sys_newfstatat(
     out: UserPtr<Stat>,
     flags: AtFlags,
 ) -> Result<()> {
-    flags.only(AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_NO_AUTOMOUNT | AtFlags::AT_EMPTY_PATH)?;
+    only(flags, AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_NO_AUTOMOUNT | AtFlags::AT_EMPTY_PATH)?;
     let metadata = locate(cx, dir, path, flags)?.metadata()?;
-    out.write(cx.vm(), &Stat::from(&metadata))
+    out.write(cx.vm(), &to_stat(&metadata))
 }
 
 /// statx(2).
@@ -51,7 +52,8 @@ pub(crate) fn sys_statx(
     out: UserPtr<Statx>,
 ) -> Result<()> {
     let sync = AtFlags::AT_STATX_FORCE_SYNC | AtFlags::AT_STATX_DONT_SYNC;
-    flags.only(
+    only(
+        flags,
         sync | AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_NO_AUTOMOUNT | AtFlags::AT_EMPTY_PATH,
     )?;
     if flags.contains(sync) || mask.contains(StatxMask::STATX__RESERVED) {
@@ -59,68 +61,60 @@ pub(crate) fn sys_statx(
     }
     let path = locate(cx, dir, path, flags)?;
     let metadata = path.metadata()?;
-    let mut statx = Statx::from(&metadata);
+    let mut statx = to_statx(&metadata);
     statx.mnt_id = path.mount().id();
     statx.mask |= StatxMask::STATX_MNT_ID.bits();
     out.write(cx.vm(), &statx)
 }
 
-impl From<&Metadata> for Stat {
-    fn from(metadata: &Metadata) -> Self {
-        Self {
-            dev: metadata.dev.to_raw(),
-            ino: metadata.ino,
-            nlink: u64::from(metadata.nlink),
-            mode: metadata.mode,
-            uid: metadata.uid,
-            gid: metadata.gid,
-            rdev: metadata.rdev.to_raw(),
-            size: metadata.size as i64,
-            blksize: i64::from(metadata.blksize),
-            blocks: metadata.blocks as i64,
-            atime: metadata.atime.into(),
-            mtime: metadata.mtime.into(),
-            ctime: metadata.ctime.into(),
-            ..Self::default()
-        }
+fn to_stat(metadata: &Metadata) -> Stat {
+    Stat {
+        dev: metadata.dev.to_raw(),
+        ino: metadata.ino,
+        nlink: u64::from(metadata.nlink),
+        mode: metadata.mode,
+        uid: metadata.uid,
+        gid: metadata.gid,
+        rdev: metadata.rdev.to_raw(),
+        size: metadata.size as i64,
+        blksize: i64::from(metadata.blksize),
+        blocks: metadata.blocks as i64,
+        atime: timespec(metadata.atime),
+        mtime: timespec(metadata.mtime),
+        ctime: timespec(metadata.ctime),
+        ..Stat::default()
     }
 }
 
-impl From<&Metadata> for Statx {
-    fn from(metadata: &Metadata) -> Self {
-        Self {
-            mask: (StatxMask::STATX_BASIC_STATS | StatxMask::STATX_BTIME).bits(),
-            blksize: metadata.blksize,
-            nlink: metadata.nlink,
-            uid: metadata.uid,
-            gid: metadata.gid,
-            mode: metadata.mode as u16,
-            ino: metadata.ino,
-            size: metadata.size,
-            blocks: metadata.blocks,
-            atime: metadata.atime.into(),
-            btime: metadata.btime.into(),
-            ctime: metadata.ctime.into(),
-            mtime: metadata.mtime.into(),
-            rdev_major: metadata.rdev.major,
-            rdev_minor: metadata.rdev.minor,
-            dev_major: metadata.dev.major,
-            dev_minor: metadata.dev.minor,
-            ..Self::default()
-        }
+fn to_statx(metadata: &Metadata) -> Statx {
+    Statx {
+        mask: (StatxMask::STATX_BASIC_STATS | StatxMask::STATX_BTIME).bits(),
+        blksize: metadata.blksize,
+        nlink: metadata.nlink,
+        uid: metadata.uid,
+        gid: metadata.gid,
+        mode: metadata.mode as u16,
+        ino: metadata.ino,
+        size: metadata.size,
+        blocks: metadata.blocks,
+        atime: statx_time(metadata.atime),
+        btime: statx_time(metadata.btime),
+        ctime: statx_time(metadata.ctime),
+        mtime: statx_time(metadata.mtime),
+        rdev_major: metadata.rdev.major,
+        rdev_minor: metadata.rdev.minor,
+        dev_major: metadata.dev.major,
+        dev_minor: metadata.dev.minor,
+        ..Statx::default()
     }
 }
 
-impl From<Timestamp> for Timespec {
-    fn from(time: Timestamp) -> Self {
-        Self { sec: time.sec, nsec: i64::from(time.nsec) }
-    }
+fn timespec(time: Timestamp) -> Timespec {
+    Timespec { sec: time.sec, nsec: i64::from(time.nsec) }
 }
 
-impl From<Timestamp> for StatxTime {
-    fn from(time: Timestamp) -> Self {
-        Self { sec: time.sec, nsec: time.nsec, pad: 0 }
-    }
+fn statx_time(time: Timestamp) -> StatxTime {
+    StatxTime { sec: time.sec, nsec: time.nsec, pad: 0 }
 }
 
 /// access(2).
@@ -148,7 +142,7 @@ pub(crate) fn sys_faccessat2(
 ) -> Result<()> {
     // AT_EACCESS has the bit of AT_REMOVEDIR.
     let effective = AtFlags::AT_REMOVEDIR;
-    flags.only(effective | AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_EMPTY_PATH)?;
+    only(flags, effective | AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_EMPTY_PATH)?;
     let cred = cx.cred();
     let cred = if flags.contains(effective) { cred } else { Arc::new(cred.with_real_ids()) };
     let path = locate_as(cx, dir, path, flags, cred.clone())?;
@@ -203,13 +197,13 @@ fn statfs(path: &Path) -> Statfs {
     let sb = mount.sb();
     let figures = sb.statfs();
     let words = [
-        (MountFlags::RDONLY, 1),
-        (MountFlags::NOSUID, 2),
-        (MountFlags::NODEV, 4),
-        (MountFlags::NOEXEC, 8),
-        (MountFlags::NOATIME, 0x400),
-        (MountFlags::NODIRATIME, 0x800),
-        (MountFlags::RELATIME, 0x1000),
+        (MountFlags::RDONLY, st::RDONLY),
+        (MountFlags::NOSUID, st::NOSUID),
+        (MountFlags::NODEV, st::NODEV),
+        (MountFlags::NOEXEC, st::NOEXEC),
+        (MountFlags::NOATIME, st::NOATIME),
+        (MountFlags::NODIRATIME, st::NODIRATIME),
+        (MountFlags::RELATIME, st::RELATIME),
     ];
     let set = words.iter().filter(|(flag, _)| mount.flags().contains(*flag));
     Statfs {
@@ -223,7 +217,7 @@ fn statfs(path: &Path) -> Statfs {
         fsid: [sb.dev().to_raw() as i32, 0],
         namelen: figures.name_max as i64,
         frsize: figures.block_size as i64,
-        flags: set.fold(ST_VALID, |flags, (_, bit)| flags | bit),
+        flags: set.fold(st::VALID, |flags, (_, bit)| flags | bit),
         ..Statfs::default()
     }
 }

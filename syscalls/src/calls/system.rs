@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The machine as a whole: names, figures, the kernel log, randomness, power.
 
-use crate::arg::{MembarrierCommand, RandomFlags, UserOut, UserPath, UserPtr};
+use crate::arg::{MembarrierCommand, UserOut, UserPath, UserPtr};
 use crate::cx::Context;
-use crate::layout::{Sysinfo, Utsname};
+use abi::system::{HOST_NAME_MAX, RandomFlags, Sysinfo, Utsname};
 use abi::{Result, err, error};
 use alloc::vec::Vec;
 use cred::Caps;
 use framework::mm::PAGE_SIZE;
 use task::uts;
 
-/// Longest host name.
-const HOST_NAME_MAX: usize = 64;
 /// What `getrandom` copies at once.
 const RANDOM_CHUNK: usize = 256;
 
@@ -76,15 +74,7 @@ pub(crate) fn sys_sysinfo(cx: &mut Context, out: UserPtr<Sysinfo>) -> Result<()>
 
 /// syslog(2).
 pub(crate) fn sys_syslog(cx: &mut Context, action: i32, out: UserOut) -> Result<usize> {
-    const READ: i32 = 2;
-    const READ_ALL: i32 = 3;
-    const READ_CLEAR: i32 = 4;
-    const CLEAR: i32 = 5;
-    const CONSOLE_OFF: i32 = 6;
-    const CONSOLE_ON: i32 = 7;
-    const CONSOLE_LEVEL: i32 = 8;
-    const SIZE_UNREAD: i32 = 9;
-    const SIZE_BUFFER: i32 = 10;
+    use abi::system::syslog::*;
 
     if !(0..=SIZE_BUFFER).contains(&action) {
         return err!(EINVAL, "action");
@@ -189,7 +179,10 @@ pub(crate) fn sys_membarrier(
         return err!(EINVAL, "flags");
     }
     match command {
-        MembarrierCommand::Query => Ok(1 | 8 | 16),
+        MembarrierCommand::Query => {
+            use abi::system::membarrier::*;
+            Ok((GLOBAL | PRIVATE_EXPEDITED | REGISTER_PRIVATE_EXPEDITED) as usize)
+        }
         MembarrierCommand::Global | MembarrierCommand::PrivateExpedited => {
             for cpu in framework::cpu::all() {
                 framework::cpu::resched(cpu);
@@ -214,13 +207,7 @@ pub(crate) fn sys_reboot(
     command: u32,
     _arg: usize,
 ) -> Result<()> {
-    const MAGIC1: u32 = 0xfee1_dead;
-    const MAGIC2: [u32; 4] = [672_274_793, 85_072_278, 369_367_448, 537_993_216];
-    const CAD_ON: u32 = 0x89ab_cdef;
-    const CAD_OFF: u32 = 0;
-    const HALT: u32 = 0xcdef_0123;
-    const POWER_OFF: u32 = 0x4321_fedc;
-    const RESTART: u32 = 0x0123_4567;
+    use abi::system::reboot::*;
 
     cx.require(Caps::SYS_BOOT)?;
     if magic1 != MAGIC1 || !MAGIC2.contains(&magic2) {

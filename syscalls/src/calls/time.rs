@@ -2,9 +2,10 @@
 //! Reading and setting clocks.
 
 use crate::arg::{FromArg, Regs, UserPtr};
+use crate::calls::deadline::Duration;
 use crate::cx::Context;
-use crate::layout::{Timespec, Timeval, Timezone, Tms};
 use crate::trace::Line;
+use abi::time::{Timespec, Timeval, Timezone, Tms};
 use abi::{Result, err};
 use task::NS_PER_TICK;
 use time::ClockId;

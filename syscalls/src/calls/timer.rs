@@ -2,47 +2,33 @@
 //! Interval timers and POSIX timers.
 
 use crate::arg::UserPtr;
+use crate::calls::deadline::Duration;
 use crate::cx::Context;
-use crate::layout::{Itimerspec, Itimerval, Sigevent, Timespec, Timeval};
+use abi::time::{Itimerspec, Itimerval, Sigevent, TIMER_ABSTIME, Timespec, Timeval};
 use abi::{Result, error};
 use time::{ClockId, Itimer, SigEvent, TimerMode, WhichTimer};
 
-/// The value is absolute.
-const TIMER_ABSTIME: u32 = 1;
-
-impl Itimerval {
-    fn decode(&self) -> Result<Itimer> {
-        Ok(Itimer { value_ns: self.value.to_ns()?, interval_ns: self.interval.to_ns()? })
-    }
+fn decode(value: impl Duration, interval: impl Duration) -> Result<Itimer> {
+    Ok(Itimer { value_ns: value.to_ns()?, interval_ns: interval.to_ns()? })
 }
 
-impl From<Itimer> for Itimerval {
-    /// A timer that runs never shows zero.
-    fn from(timer: Itimer) -> Self {
-        let value = if timer.value_ns == 0 { 0 } else { timer.value_ns.max(1000) };
-        Self { interval: Timeval::from_ns(timer.interval_ns), value: Timeval::from_ns(value) }
-    }
+/// A timer that runs never shows zero.
+fn to_itimerval(timer: Itimer) -> Itimerval {
+    let value = if timer.value_ns == 0 { 0 } else { timer.value_ns.max(1000) };
+    Itimerval { interval: Timeval::from_ns(timer.interval_ns), value: Timeval::from_ns(value) }
 }
 
-impl Itimerspec {
-    fn decode(&self) -> Result<Itimer> {
-        Ok(Itimer { value_ns: self.value.to_ns()?, interval_ns: self.interval.to_ns()? })
-    }
-}
-
-impl From<Itimer> for Itimerspec {
-    fn from(timer: Itimer) -> Self {
-        Self {
-            interval: Timespec::from_ns(timer.interval_ns),
-            value: Timespec::from_ns(timer.value_ns),
-        }
+fn to_itimerspec(timer: Itimer) -> Itimerspec {
+    Itimerspec {
+        interval: Timespec::from_ns(timer.interval_ns),
+        value: Timespec::from_ns(timer.value_ns),
     }
 }
 
 /// getitimer(2).
 pub(crate) fn sys_getitimer(cx: &mut Context, which: i32, out: UserPtr<Itimerval>) -> Result<()> {
     let timer = time::get_itimer(&cx.thread, WhichTimer::from_number(which)?);
-    out.write(cx.vm(), &timer.into())
+    out.write(cx.vm(), &to_itimerval(timer))
 }
 
 /// setitimer(2): without a new value the timer stops.
@@ -53,12 +39,15 @@ pub(crate) fn sys_setitimer(
     old: Option<UserPtr<Itimerval>>,
 ) -> Result<()> {
     let new = match new {
-        Some(new) => new.read(cx.vm())?.decode()?,
+        Some(new) => {
+            let new = new.read(cx.vm())?;
+            decode(new.value, new.interval)?
+        }
         None => Itimer::default(),
     };
     let previous = time::set_itimer(&cx.thread, WhichTimer::from_number(which)?, new)?;
     match old {
-        Some(old) => old.write(cx.vm(), &previous.into()),
+        Some(old) => old.write(cx.vm(), &to_itimerval(previous)),
         None => Ok(()),
     }
 }
@@ -96,11 +85,12 @@ pub(crate) fn sys_timer_settime(
     new: Option<UserPtr<Itimerspec>>,
     old: Option<UserPtr<Itimerspec>>,
 ) -> Result<()> {
-    let new = new.ok_or(error!(EINVAL, "no value"))?.read(cx.vm())?.decode()?;
+    let new = new.ok_or(error!(EINVAL, "no value"))?.read(cx.vm())?;
+    let new = decode(new.value, new.interval)?;
     let mode = if flags & TIMER_ABSTIME != 0 { TimerMode::Absolute } else { TimerMode::Relative };
     let previous = time::timer_settime(&cx.thread, id, mode, new)?;
     match old {
-        Some(old) => old.write(cx.vm(), &previous.into()),
+        Some(old) => old.write(cx.vm(), &to_itimerspec(previous)),
         None => Ok(()),
     }
 }
@@ -108,7 +98,7 @@ pub(crate) fn sys_timer_settime(
 /// timer_gettime(2).
 pub(crate) fn sys_timer_gettime(cx: &mut Context, id: i32, out: UserPtr<Itimerspec>) -> Result<()> {
     let timer = time::timer_gettime(&cx.thread, id)?;
-    out.write(cx.vm(), &timer.into())
+    out.write(cx.vm(), &to_itimerspec(timer))
 }
 
 /// timer_getoverrun(2).
@@ -127,8 +117,8 @@ mod tests {
 
     #[test]
     fn running_timers_never_show_zero() {
-        let shown = Itimerval::from(Itimer { value_ns: 3, interval_ns: 0 });
+        let shown = to_itimerval(Itimer { value_ns: 3, interval_ns: 0 });
         assert_eq!(shown.value.usec, 1);
-        assert_eq!(Itimerval::from(Itimer::default()).value.usec, 0);
+        assert_eq!(to_itimerval(Itimer::default()).value.usec, 0);
     }
 }

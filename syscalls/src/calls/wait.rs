@@ -3,9 +3,10 @@
 
 use crate::arg::{Pid, UserPtr};
 use crate::calls::group::encode;
+use crate::calls::limits;
 use crate::cx::Context;
-use crate::layout::Rusage;
 use abi::Result;
+use abi::resource::Rusage;
 use task::signal::SigInfo;
 use task::{WaitOptions, Which, wait};
 
@@ -29,7 +30,7 @@ pub(crate) fn sys_wait4(
         status.write(cx.vm(), &waited.status)?;
     }
     if let Some(rusage) = rusage {
-        rusage.write(cx.vm(), &Rusage::from(&waited.rusage))?;
+        rusage.write(cx.vm(), &limits::encode(&waited.rusage))?;
     }
     encode(waited.pid)
 }
@@ -47,7 +48,7 @@ pub(crate) fn sys_waitid(
     let which = Which::from_id(kind as i32, id.0, cx.process().group_id())?;
     let waited = wait(&cx.thread, which, options)?;
     if let (Some(waited), Some(rusage)) = (&waited, rusage) {
-        rusage.write(cx.vm(), &Rusage::from(&waited.rusage))?;
+        rusage.write(cx.vm(), &limits::encode(&waited.rusage))?;
     }
     let Some(info) = info else {
         return Ok(());

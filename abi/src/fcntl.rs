@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Open files: the flags of the `*at` calls, the commands of fcntl, locks.
+//!
+//! Spec: openat(2), fcntl(2), flock(2), close_range(2).
+
+/// In place of a descriptor: the current directory.
+pub const AT_FDCWD: i32 = -100;
+
+bitflags::bitflags! {
+    /// How the `*at` calls treat their path.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct AtFlags: u32 {
+        /// Do not follow a symbolic link at the end.
+        const AT_SYMLINK_NOFOLLOW = 0x100;
+        /// `unlinkat`: remove a directory; `faccessat2`: use the effective ids.
+        const AT_REMOVEDIR = 0x200;
+        /// `linkat`: follow a symbolic link at the end.
+        const AT_SYMLINK_FOLLOW = 0x400;
+        /// Do not mount at the end; nothing here does.
+        const AT_NO_AUTOMOUNT = 0x800;
+        /// An empty path means the descriptor itself.
+        const AT_EMPTY_PATH = 0x1000;
+        /// `statx`: fetch fresh attributes.
+        const AT_STATX_FORCE_SYNC = 0x2000;
+        /// `statx`: cached attributes will do.
+        const AT_STATX_DONT_SYNC = 0x4000;
+    }
+
+    /// What close_range(2) does.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct CloseRangeFlags: u32 {
+        /// Unshare the table first.
+        const CLOSE_RANGE_UNSHARE = 2;
+        /// Set close-on-exec instead of closing.
+        const CLOSE_RANGE_CLOEXEC = 4;
+    }
+}
+
+/// The commands of fcntl(2).
+#[allow(missing_docs, reason = "the names are the documentation: fcntl(2)")]
+pub mod command {
+    pub const F_DUPFD: u32 = 0;
+    pub const F_GETFD: u32 = 1;
+    pub const F_SETFD: u32 = 2;
+    pub const F_GETFL: u32 = 3;
+    pub const F_SETFL: u32 = 4;
+    pub const F_GETLK: u32 = 5;
+    pub const F_SETLK: u32 = 6;
+    pub const F_SETLKW: u32 = 7;
+    pub const F_OFD_GETLK: u32 = 36;
+    pub const F_OFD_SETLK: u32 = 37;
+    pub const F_OFD_SETLKW: u32 = 38;
+    pub const F_DUPFD_CLOEXEC: u32 = 1030;
+    pub const F_SETPIPE_SZ: u32 = 1031;
+    pub const F_GETPIPE_SZ: u32 = 1032;
+}
+
+/// The flag of a descriptor: closed on exec.
+pub const FD_CLOEXEC: u64 = 1;
+
+/// `l_type` of [`Flock`]: shared.
+pub const F_RDLCK: i16 = 0;
+/// `l_type` of [`Flock`]: exclusive.
+pub const F_WRLCK: i16 = 1;
+/// `l_type` of [`Flock`]: no lock.
+pub const F_UNLCK: i16 = 2;
+
+/// flock(2): shared.
+pub const LOCK_SH: u32 = 1;
+/// flock(2): exclusive.
+pub const LOCK_EX: u32 = 2;
+/// flock(2): do not wait.
+pub const LOCK_NB: u32 = 4;
+/// flock(2): give it back.
+pub const LOCK_UN: u32 = 8;
+
+framework::pod_struct! {
+    /// `struct flock` (`man 2 fcntl`).
+    #[derive(Debug, Default)]
+    pub struct Flock {
+        /// `F_RDLCK`, `F_WRLCK` or `F_UNLCK`.
+        pub kind: i16,
+        /// What `start` counts from.
+        pub whence: i16,
+        /// Zero.
+        pub pad: i32,
+        /// First byte.
+        pub start: i64,
+        /// Bytes; zero: to the end.
+        pub len: i64,
+        /// Who holds it.
+        pub pid: i32,
+        /// Zero.
+        pub end_pad: i32,
+    }
+}
+
+const _: () = assert!(size_of::<Flock>() == 32);

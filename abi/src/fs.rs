@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Names and bytes of files: access, seeking, transfers.
+//!
+//! Spec: access(2), lseek(2), readv(2), posix_fadvise(2), getdents(2).
+
+bitflags::bitflags! {
+    /// What access(2) asks for; empty means existence.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct AccessMode: u32 {
+        /// Execute or search.
+        const X_OK = 1;
+        /// Write.
+        const W_OK = 2;
+        /// Read.
+        const R_OK = 4;
+    }
+}
+
+/// `whence`: from the start (`man 2 lseek`).
+pub const SEEK_SET: u32 = 0;
+/// `whence`: from the present offset.
+pub const SEEK_CUR: u32 = 1;
+/// `whence`: from the end.
+pub const SEEK_END: u32 = 2;
+/// `whence`: the next data at or after.
+pub const SEEK_DATA: u32 = 3;
+/// `whence`: the next hole at or after.
+pub const SEEK_HOLE: u32 = 4;
+
+/// The id that chown(2) takes for "leave as it is".
+pub const UNCHANGED: u32 = u32::MAX;
+
+/// What one read or write transfers at most, in bytes.
+pub const MAX_RW_COUNT: usize = 0x7fff_f000;
+/// The most buffers of one vectored transfer (`man 2 readv`).
+pub const IOV_MAX: usize = 1024;
+
+framework::pod_struct! {
+    /// `struct iovec` (`man 3type iovec`).
+    #[derive(Debug, Default)]
+    pub struct Iovec {
+        /// Address of the buffer.
+        pub base: u64,
+        /// Its length in bytes.
+        pub len: u64,
+    }
+}
+
+const _: () = assert!(size_of::<Iovec>() == 16);
+
+/// Flags of preadv2(2): polled, data on the medium, all on the medium.
+pub mod rwf {
+    /// `RWF_HIPRI`.
+    pub const HIPRI: u32 = 1;
+    /// `RWF_DSYNC`.
+    pub const DSYNC: u32 = 2;
+    /// `RWF_SYNC`.
+    pub const SYNC: u32 = 4;
+}
+
+/// The last advice of posix_fadvise(2), `POSIX_FADV_NOREUSE`; the first is 0.
+pub const POSIX_FADV_LAST: i32 = 5;
+
+/// Where the name starts in `struct linux_dirent64` (`man 2 getdents64`): after inode
+/// number (8 bytes), place of the next entry (8), length of the record (2) and `DT_*` (1).
+pub const DIRENT64_NAME: usize = 19;
+/// Where the name starts in `struct linux_dirent` (`man 2 getdents`): after inode number
+/// (8 bytes), place of the next entry (8) and length (2). `DT_*` is the record's last byte.
+pub const DIRENT_NAME: usize = 18;

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What stat, statx and statfs report.
+//!
+//! Spec: stat(2), statx(2), statfs(2), inode(7).
+
+use core::mem::offset_of;
+
+use crate::time::Timespec;
+
+bitflags::bitflags! {
+    /// Fields that statx(2) is asked for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct StatxMask: u32 {
+        /// What `stat` gives.
+        const STATX_BASIC_STATS = 0x7ff;
+        /// The creation time.
+        const STATX_BTIME = 0x800;
+        /// The mount's number.
+        const STATX_MNT_ID = 0x1000;
+        /// Reserved by Linux: refused.
+        const STATX__RESERVED = 0x8000_0000;
+    }
+}
+
+framework::pod_struct! {
+    /// `struct stat` (`man 3type stat`).
+    #[derive(Debug, Default)]
+    pub struct Stat {
+        /// Device of the file.
+        pub dev: u64,
+        /// Inode number.
+        pub ino: u64,
+        /// Hard links.
+        pub nlink: u64,
+        /// Type and permissions.
+        pub mode: u32,
+        /// Owner.
+        pub uid: u32,
+        /// Group.
+        pub gid: u32,
+        /// Zero.
+        pub pad: u32,
+        /// Device that a special file stands for.
+        pub rdev: u64,
+        /// Bytes.
+        pub size: i64,
+        /// Preferred transfer size.
+        pub blksize: i64,
+        /// Blocks of 512 bytes.
+        pub blocks: i64,
+        /// Last access.
+        pub atime: Timespec,
+        /// Last change of the content.
+        pub mtime: Timespec,
+        /// Last change of the inode.
+        pub ctime: Timespec,
+        /// Zero.
+        pub reserved: [i64; 3],
+    }
+
+    /// `struct statx_timestamp` (`man 2 statx`).
+    #[derive(Debug, Default)]
+    pub struct StatxTime {
+        /// Seconds.
+        pub sec: i64,
+        /// Nanoseconds.
+        pub nsec: u32,
+        /// Zero.
+        pub pad: i32,
+    }
+
+    /// `struct statx` (`man 2 statx`).
+    #[derive(Debug, Default)]
+    pub struct Statx {
+        /// Which fields are filled in.
+        pub mask: u32,
+        /// Preferred transfer size.
+        pub blksize: u32,
+        /// Extra attributes.
+        pub attributes: u64,
+        /// Hard links.
+        pub nlink: u32,
+        /// Owner.
+        pub uid: u32,
+        /// Group.
+        pub gid: u32,
+        /// Type and permissions.
+        pub mode: u16,
+        /// Zero.
+        pub pad: u16,
+        /// Inode number.
+        pub ino: u64,
+        /// Bytes.
+        pub size: u64,
+        /// Blocks of 512 bytes.
+        pub blocks: u64,
+        /// Which extra attributes are supported.
+        pub attributes_mask: u64,
+        /// Last access.
+        pub atime: StatxTime,
+        /// Creation.
+        pub btime: StatxTime,
+        /// Last change of the inode.
+        pub ctime: StatxTime,
+        /// Last change of the content.
+        pub mtime: StatxTime,
+        /// Major number of the device that a special file stands for.
+        pub rdev_major: u32,
+        /// Its minor number.
+        pub rdev_minor: u32,
+        /// Major number of the device of the file.
+        pub dev_major: u32,
+        /// Its minor number.
+        pub dev_minor: u32,
+        /// The mount.
+        pub mnt_id: u64,
+        /// Zero.
+        pub reserved: [u64; 13],
+    }
+
+    /// `struct statfs` (`man 2 statfs`).
+    #[derive(Debug, Default)]
+    pub struct Statfs {
+        /// Magic number of the file-system type.
+        pub kind: i64,
+        /// Preferred transfer size.
+        pub bsize: i64,
+        /// Blocks in all.
+        pub blocks: u64,
+        /// Free blocks.
+        pub bfree: u64,
+        /// Free blocks for unprivileged users.
+        pub bavail: u64,
+        /// Inodes in all.
+        pub files: u64,
+        /// Free inodes.
+        pub ffree: u64,
+        /// Number of the file system.
+        pub fsid: [i32; 2],
+        /// Longest name.
+        pub namelen: i64,
+        /// Size of a block.
+        pub frsize: i64,
+        /// Mount flags.
+        pub flags: i64,
+        /// Zero.
+        pub spare: [i64; 4],
+    }
+}
+
+const _: () = assert!(size_of::<Stat>() == 144);
+const _: () = assert!(size_of::<StatxTime>() == 16);
+const _: () = assert!(size_of::<Statx>() == 256);
+const _: () = assert!(size_of::<Statfs>() == 120);
+
+const _: () = assert!(offset_of!(Stat, rdev) == 40);
+const _: () = assert!(offset_of!(Stat, atime) == 72);
+const _: () = assert!(offset_of!(Statx, ino) == 32);
+const _: () = assert!(offset_of!(Statx, atime) == 64);
+const _: () = assert!(offset_of!(Statx, rdev_major) == 128);
+const _: () = assert!(offset_of!(Statx, mnt_id) == 144);
+const _: () = assert!(offset_of!(Statfs, fsid) == 56);
+
+/// `f_flags` of [`Statfs`]: what is mounted how (`man 2 statfs`).
+pub mod st {
+    /// Read only.
+    pub const RDONLY: i64 = 1;
+    /// Set-id bits do not count.
+    pub const NOSUID: i64 = 2;
+    /// Device nodes do not open.
+    pub const NODEV: i64 = 4;
+    /// Programs do not start.
+    pub const NOEXEC: i64 = 8;
+    /// The field means something; programs never see it from libc.
+    pub const VALID: i64 = 0x20;
+    /// Access times never change.
+    pub const NOATIME: i64 = 0x400;
+    /// Access times of directories never change.
+    pub const NODIRATIME: i64 = 0x800;
+    /// Access times change rarely.
+    pub const RELATIME: i64 = 0x1000;
+}
