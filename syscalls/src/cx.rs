@@ -12,7 +12,7 @@ use abi::{Result, err};
 use alloc::sync::Arc;
 use cred::{Caps, Cred};
 use framework::mm::VmSpace;
-use framework::user::UserContext;
+use framework::user::{UserContext, UserException};
 use mm::AddressSpace;
 use task::rlimit::Resource;
 use task::{Process, Thread};
@@ -97,6 +97,12 @@ impl Context {
     /// `EPERM` unless the caller has these capabilities.
     pub fn require(&self, caps: Caps) -> Result<()> {
         if self.cred().capable(caps) { Ok(()) } else { err!(EPERM, "capability missing") }
+    }
+
+    /// Serves an exception of the program.
+    #[inline]
+    pub(crate) fn serve_exception(&mut self, what: &UserException) {
+        task::fault::exception(&self.thread, &self.mm, &mut self.user, what);
     }
 
     /// Takes over what `execve` or `unshare` has put in place.

@@ -34,7 +34,7 @@ pub fn user_entry(thread: Arc<Thread>, user: UserContext) {
                 interrupted => deliver(&cx.thread, &mut cx.user, interrupted),
             },
             ReturnReason::Exception(exception) => {
-                task::fault::exception(&cx.thread, &mut cx.user, &exception);
+                cx.serve_exception(&exception);
                 continue;
             }
             ReturnReason::Event => deliver(&cx.thread, &mut cx.user, None),

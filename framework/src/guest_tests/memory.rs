@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use super::{CODE, DATA, program};
-use crate::mm::{Frame, Perms, VmSpace};
+use crate::mm::{Frame, NoMemory, Perms, VmSpace, WriteOutcome};
 use crate::task::{Task, TaskBuilder};
 use crate::user::{ReturnReason, UserContext, UserException};
 use crate::{check, cpu, time};
@@ -66,7 +66,8 @@ crate::kernel_test! {
         check!(child.read(DATA, &mut seen).is_ok() && &seen == b"parent");
         // Without a fault handler nobody breaks the sharing.
         check!(parent.write(DATA, b"x").is_err());
-        check!(parent.break_cow(DATA).is_ok());
+        let broken = parent.write_fault(DATA, Perms::READ | Perms::WRITE, || Err(NoMemory));
+        check!(broken == Ok(WriteOutcome::Copied));
         check!(parent.write(DATA, b"PARENT").is_ok());
         check!(child.read(DATA, &mut seen).is_ok() && &seen == b"parent");
         Task::set_vm_space(None);

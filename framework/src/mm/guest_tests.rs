@@ -43,11 +43,9 @@ impl FaultHandler for Demand {
         if addr >= self.end {
             return Err(UserFault);
         }
-        if access == Access::Write
-            && let Ok(CowOutcome::Copied | CowOutcome::Reused | CowOutcome::Writable) =
-                space.break_cow(addr)
-        {
-            return Ok(());
+        if access == Access::Write {
+            let served = space.write_fault(addr, RW, Frame::zeroed);
+            return served.map(drop).map_err(|_| UserFault);
         }
         let frame = Frame::zeroed().map_err(|_| UserFault)?;
         space.map(addr, frame, RW, Cow::No).map(drop).map_err(|_| UserFault)

@@ -55,7 +55,7 @@ pub use self::io::{Reader, Writer};
 pub(crate) use self::phys::Pfn;
 pub use self::pod::Pod;
 pub use self::range::{MAX_REGIONS, MemoryMap, PhysRange, TooMany};
-pub use self::space::{Access, Cow, CowOutcome, FaultHandler, Mapping, Perms, Sharing, VmSpace};
+pub use self::space::{Access, Cow, FaultHandler, Mapping, Perms, Sharing, VmSpace, WriteOutcome};
 pub use crate::pod_struct;
 
 #[cfg(target_os = "none")]

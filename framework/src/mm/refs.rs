@@ -143,7 +143,7 @@ mod loom_tests {
         });
     }
 
-    /// `break_cow` writes the page in place when it sees one reference.
+    /// `VmSpace::write_fault` writes the page in place when it sees one reference.
     #[test]
     fn loom_a_single_reference_may_write() {
         loom::model(|| {

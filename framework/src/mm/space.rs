@@ -12,7 +12,7 @@
 //! Nothing sleeps under it. TLB shootdowns are acknowledged with it held.
 
 use alloc::sync::{Arc, Weak};
-use core::ops::Range;
+use core::ops::{Deref, Range};
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::frames;
@@ -67,19 +67,19 @@ pub enum Sharing {
     Shared,
 }
 
-/// What [`VmSpace::break_cow`] did.
+/// What [`VmSpace::write_fault`] did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum CowOutcome {
+pub enum WriteOutcome {
+    /// Nothing was mapped: the new page is.
+    Filled,
     /// The page was shared: it has a copy of its own now.
     Copied,
     /// Nobody else had the page any more: it was made writable.
     Reused,
-    /// It is writable already (another thread was faster): just retry.
-    Writable,
-    /// The mapping does not permit writes.
-    ReadOnly,
-    /// No page is there.
-    NotMapped,
+    /// Another thread was faster: the page is writable already, or gone.
+    Retry,
+    /// The mapping does not permit writes, or this is no user address.
+    Refused,
 }
 
 /// A page that is mapped.
@@ -106,12 +106,27 @@ pub trait FaultHandler: Send + Sync {
 
 /// An address space: the page tables of a process.
 pub struct VmSpace {
-    tables: SpinLock<Tables>,
-    #[cfg(target_os = "none")]
-    root: super::Pfn,
+    tables: Tables,
+    lock: SpinLock<()>,
+    /// Pages mapped; changed with the lock held.
     pages: AtomicUsize,
     pub(super) cpus: ActiveCpus,
     handler: Once<Weak<dyn FaultHandler>>,
+}
+
+/// The tables of a space whose lock is held.
+pub(super) struct Locked<'a> {
+    tables: &'a Tables,
+    _guard: SpinLockGuard<'a, ()>,
+}
+
+impl Deref for Locked<'_> {
+    type Target = Tables;
+
+    #[inline]
+    fn deref(&self) -> &Tables {
+        self.tables
+    }
 }
 
 impl VmSpace {
@@ -121,11 +136,9 @@ impl VmSpace {
     /// [`NoMemory`] when there is none for its first table.
     pub fn new() -> Result<Arc<Self>, NoMemory> {
         frames::admit()?;
-        let tables = Tables::new()?;
         Ok(Arc::new(Self {
-            #[cfg(target_os = "none")]
-            root: tables.root(),
-            tables: SpinLock::new(tables),
+            tables: Tables::new()?,
+            lock: SpinLock::new(()),
             pages: AtomicUsize::new(0),
             cpus: ActiveCpus::new(),
             handler: Once::new(),
@@ -145,13 +158,16 @@ impl VmSpace {
 
     /// The top page table.
     #[cfg(target_os = "none")]
+    #[inline]
     pub(super) fn root(&self) -> super::Pfn {
-        self.root
+        self.tables.root()
     }
 
+    /// The tables, with their lock held.
     #[inline]
-    pub(super) fn lock(&self) -> SpinLockGuard<'_, Tables> {
-        self.tables.lock()
+    pub(super) fn lock(&self) -> Locked<'_> {
+        let guard = self.lock.lock();
+        Locked { tables: &self.tables, _guard: guard }
     }
 
     /// Maps `frame` at the page of `addr`. `false`: something was mapped there
@@ -164,44 +180,81 @@ impl VmSpace {
         if !(USER_MIN..USER_MAX).contains(&addr) {
             return Ok(false);
         }
-        let mut tables = self.lock();
-        let entry = tables.make_leaf(addr)?;
-        if Pte(entry.load(Ordering::Relaxed)).is_page() {
-            return Ok(false);
-        }
+        let tables = self.lock();
         let shared = cow == Cow::Yes && frame.refs() > 1;
-        let pte = Pte::user_page(frame.into_pfn(), perms, shared);
-        entry.store(pte.0, Ordering::Release);
-        self.count(&mut tables, 1);
-        Ok(true)
+        Ok(self.fill(&tables, tables.make_leaf(addr)?, frame, perms, shared))
     }
 
-    /// Resolves a write to a present page that is not writable.
+    /// Serves a program's write to the page of `addr`, which it may make: copies
+    /// the page if it is shared copy-on-write, or maps the frame that `fill`
+    /// makes if none is there.
+    ///
+    /// `fill` is called without a lock and may sleep.
     ///
     /// # Errors
-    /// [`NoMemory`] when a copy is needed and there is none.
-    pub fn break_cow(&self, addr: usize) -> Result<CowOutcome, NoMemory> {
+    /// That of `fill`; [`NoMemory`] when a copy or a page table is needed and
+    /// there is none.
+    #[inline]
+    pub fn write_fault<E: From<NoMemory>>(
+        &self,
+        addr: usize,
+        perms: Perms,
+        fill: impl FnOnce() -> Result<Frame, E>,
+    ) -> Result<WriteOutcome, E> {
         if !(USER_MIN..USER_MAX).contains(&addr) {
-            return Ok(CowOutcome::NotMapped);
+            return Ok(WriteOutcome::Refused);
         }
+        let leaf = self.tables.find(addr);
+        if let Some(leaf) = leaf
+            && Pte(leaf.entry().load(Ordering::Relaxed)).is_page()
+        {
+            return Ok(self.break_cow(addr, leaf.entry())?);
+        }
+        let frame = fill()?;
         let tables = self.lock();
-        let Some(entry) = tables.leaf(addr) else { return Ok(CowOutcome::NotMapped) };
-        let pte = Pte(entry.load(Ordering::Relaxed));
-        let Some(pfn) = pte.pfn().filter(|_| pte.is_page()) else {
-            return Ok(CowOutcome::NotMapped);
+        let entry = match leaf {
+            Some(leaf) => leaf.for_use(),
+            None => tables.make_leaf(addr)?,
         };
-        if pte.is_writable() {
-            return Ok(CowOutcome::Writable);
+        let is_filled = self.fill(&tables, entry, frame, perms, false);
+        Ok(if is_filled { WriteOutcome::Filled } else { WriteOutcome::Retry })
+    }
+
+    /// Puts `frame` in a leaf entry, unless something is there already.
+    #[inline]
+    fn fill(
+        &self,
+        tables: &Locked<'_>,
+        entry: &AtomicU64,
+        frame: Frame,
+        perms: Perms,
+        cow: bool,
+    ) -> bool {
+        if Pte(entry.load(Ordering::Relaxed)).is_page() {
+            return false;
         }
+        let pte = Pte::user_page(frame.into_pfn(), perms, cow);
+        entry.store(pte.0, Ordering::Release);
+        self.count(tables, 1);
+        true
+    }
+
+    /// Resolves a write to the page in `entry`, that of `addr`.
+    fn break_cow(&self, addr: usize, entry: &AtomicU64) -> Result<WriteOutcome, NoMemory> {
+        let tables = self.lock();
+        let pte = Pte(entry.load(Ordering::Relaxed));
+        let Some(pfn) = pte.pfn().filter(|_| pte.is_page() && !pte.is_writable()) else {
+            return Ok(WriteOutcome::Retry);
+        };
         if !pte.is_cow() || !pte.perms().contains(Perms::WRITE) {
-            return Ok(CowOutcome::ReadOnly);
+            return Ok(WriteOutcome::Refused);
         }
         if meta::of(pfn).refs() == 1 {
             // The entry has the only reference. A wider right needs no flush:
             // a stale entry faults once more, which drops it.
             let accessed = Pte::touched_bits(false);
             entry.store(pte.into_private(pfn).0 | accessed, Ordering::Release);
-            return Ok(CowOutcome::Reused);
+            return Ok(WriteOutcome::Reused);
         }
         // SAFETY: the entry owned the reference, and is overwritten below; on
         // failure the reference is put back by `into_pfn`.
@@ -218,13 +271,13 @@ impl VmSpace {
         tlb::flush(self, page..page + PAGE_SIZE);
         drop(tables);
         drop(old);
-        Ok(CowOutcome::Copied)
+        Ok(WriteOutcome::Copied)
     }
 
     /// Removes all pages of a range (widened to whole pages); how many it held.
     pub fn unmap(&self, range: Range<usize>) -> usize {
         let range = user_pages(range);
-        let mut tables = self.lock();
+        let tables = self.lock();
         let mut gather = Gather::new(self);
         let mut removed = 0;
         tables.visit(range.clone(), |start, run| {
@@ -244,7 +297,7 @@ impl VmSpace {
         drop(gather);
         if removed > 0 {
             tables.forget(range);
-            self.count(&mut tables, -removed);
+            self.count(&tables, -removed);
         }
         removed.unsigned_abs()
     }
@@ -288,7 +341,7 @@ impl VmSpace {
         {
             return Ok(());
         }
-        let mut tables = self.lock();
+        let tables = self.lock();
         let mut result = Ok(());
         tables.visit(from.clone(), |start, run| {
             // Only where there is something to move.
@@ -320,7 +373,7 @@ impl VmSpace {
             }
         });
         drop(gather);
-        self.count(&mut tables, -replaced);
+        self.count(&tables, -replaced);
         Ok(())
     }
 
@@ -364,7 +417,7 @@ impl VmSpace {
         if core::ptr::eq(self, child) {
             return Ok(());
         }
-        let (own, mut theirs) = lock_both(self, child);
+        let (own, theirs) = lock_both(self, child);
         let mut protected = None;
         let mut copied = 0;
         let mut result = Ok(());
@@ -400,7 +453,7 @@ impl VmSpace {
                 copied += 1;
             }
         });
-        child.count(&mut theirs, copied);
+        child.count(&theirs, copied);
         // Flushed before the lock is free: no thread may copy a page while
         // another still writes it through a stale entry.
         if let Some(range) = protected {
@@ -409,9 +462,11 @@ impl VmSpace {
         result
     }
 
-    fn count(&self, tables: &mut Tables, change: isize) {
-        tables.pages = tables.pages.saturating_add_signed(change);
-        self.pages.store(tables.pages, Ordering::Relaxed);
+    /// Counts pages that came or went.
+    #[inline]
+    fn count(&self, _: &Locked<'_>, change: isize) {
+        let pages = self.pages.load(Ordering::Relaxed).saturating_add_signed(change);
+        self.pages.store(pages, Ordering::Relaxed);
     }
 }
 
@@ -429,10 +484,7 @@ fn make_cow(entry: &AtomicU64, pte: Pte) -> Pte {
 }
 
 /// Locks two spaces in the order of their addresses.
-fn lock_both<'a>(
-    a: &'a VmSpace,
-    b: &'a VmSpace,
-) -> (SpinLockGuard<'a, Tables>, SpinLockGuard<'a, Tables>) {
+fn lock_both<'a>(a: &'a VmSpace, b: &'a VmSpace) -> (Locked<'a>, Locked<'a>) {
     if core::ptr::from_ref(a) < core::ptr::from_ref(b) {
         let a = a.lock();
         (a, b.lock())

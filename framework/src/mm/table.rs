@@ -93,12 +93,35 @@ fn groups_of(first: usize, count: usize) -> u32 {
     (u32::MAX >> (31 - last / GROUP)) & (u32::MAX << (first / GROUP))
 }
 
+/// The place of a leaf entry. It stays as long as the tree; what the entry holds
+/// changes unless the tree's lock is held.
+#[derive(Clone, Copy)]
+pub(super) struct Leaf<'a> {
+    table: Table<'a>,
+    index: usize,
+}
+
+impl<'a> Leaf<'a> {
+    /// The entry.
+    #[inline]
+    pub(super) fn entry(self) -> &'a AtomicU64 {
+        self.table.entry(self.index)
+    }
+
+    /// The entry, to be filled. The tree's lock is held.
+    #[inline]
+    pub(super) fn for_use(self) -> &'a AtomicU64 {
+        self.table.note(1 << (self.index / GROUP));
+        self.entry()
+    }
+}
+
 /// The page tables of an address space: a tree that owns its tables and a
 /// reference to each frame that is mapped. Tables stay until the tree dies.
+///
+/// The owner holds a lock for all but [`Tables::find`].
 pub(super) struct Tables {
     root: Pfn,
-    /// Pages mapped.
-    pub(super) pages: usize,
 }
 
 impl Tables {
@@ -113,11 +136,12 @@ impl Tables {
                 root
             }
         };
-        Ok(Self { root, pages: 0 })
+        Ok(Self { root })
     }
 
     /// The top table's frame.
     #[cfg(any(target_os = "none", test))]
+    #[inline]
     pub(super) fn root(&self) -> Pfn {
         self.root
     }
@@ -135,10 +159,16 @@ impl Tables {
         second.child(index(addr, 2)).ok_or(2)
     }
 
+    /// Where the leaf entry for `addr` is, if there is a leaf table; also without the lock.
+    #[inline]
+    pub(super) fn find(&self, addr: usize) -> Option<Leaf<'_>> {
+        self.leaf_table(addr).ok().map(|table| Leaf { table, index: index(addr, 1) })
+    }
+
     /// The leaf entry for `addr`, if there is a leaf table.
     #[inline]
     pub(super) fn leaf(&self, addr: usize) -> Option<&AtomicU64> {
-        self.leaf_table(addr).ok().map(|table| table.entry(index(addr, 1)))
+        self.find(addr).map(Leaf::entry)
     }
 
     /// The leaf entry for `addr`, making tables on the way.
@@ -150,9 +180,7 @@ impl Tables {
             Ok(table) => table,
             Err(_) => self.make_leaf_table(addr)?,
         };
-        let index = index(addr, 1);
-        table.note(1 << (index / GROUP));
-        Ok(table.entry(index))
+        Ok(Leaf { table, index: index(addr, 1) }.for_use())
     }
 
     /// The `count` leaf entries from that of `addr` on, all in one table, making

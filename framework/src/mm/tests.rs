@@ -34,6 +34,11 @@ fn byte_at(space: &VmSpace, addr: usize) -> u8 {
     space.read_val::<u8>(addr).unwrap()
 }
 
+/// A write to a page that is there, or an error.
+fn break_cow(space: &VmSpace, addr: usize) -> Result<WriteOutcome, NoMemory> {
+    space.write_fault(addr, RW, || Err(NoMemory))
+}
+
 /// A handler that maps zero pages on demand and breaks copy-on-write.
 struct Demand {
     space: Weak<VmSpace>,
@@ -48,10 +53,11 @@ impl FaultHandler for Demand {
         if addr >= self.end {
             return Err(UserFault);
         }
-        if access == Access::Write
-            && !matches!(space.break_cow(addr), Ok(CowOutcome::NotMapped | CowOutcome::ReadOnly))
-        {
-            return Ok(());
+        if access == Access::Write {
+            return match space.write_fault(addr, RW, Frame::zeroed) {
+                Ok(WriteOutcome::Refused) | Err(NoMemory) => Err(UserFault),
+                Ok(_) => Ok(()),
+            };
         }
         let frame = Frame::zeroed().map_err(|_| UserFault)?;
         match space.map(addr, frame, RW, Cow::No) {
@@ -138,18 +144,21 @@ fn fork_private_copies_on_write() {
     parent.fork_range(&child, page(0)..page(2), Sharing::Private).unwrap();
     assert_eq!(child.rss_pages(), 2);
     assert_eq!(parent.write(page(0), &[5]), Err(UserFault));
-    assert_eq!(parent.break_cow(page(0)), Ok(CowOutcome::Copied));
+    assert_eq!(break_cow(&parent, page(0)), Ok(WriteOutcome::Copied));
     parent.write(page(0), &[5]).unwrap();
     assert_eq!((byte_at(&parent, page(0)), byte_at(&child, page(0))), (5, 1));
     assert_eq!(byte_at(&parent, page(0) + 1), 1);
     // The child has the last reference to the old page now.
-    assert_eq!(child.break_cow(page(0)), Ok(CowOutcome::Reused));
-    assert_eq!(child.break_cow(page(0)), Ok(CowOutcome::Writable));
+    assert_eq!(break_cow(&child, page(0)), Ok(WriteOutcome::Reused));
+    assert_eq!(break_cow(&child, page(0)), Ok(WriteOutcome::Retry));
     child.write(page(0), &[6]).unwrap();
     assert_eq!((byte_at(&parent, page(0)), byte_at(&child, page(0))), (5, 6));
-    assert_eq!(child.break_cow(page(9)), Ok(CowOutcome::NotMapped));
+    assert_eq!(break_cow(&child, page(9)), Err(NoMemory));
+    assert_eq!(break_cow(&child, USER_MAX), Ok(WriteOutcome::Refused));
+    assert_eq!(child.write_fault(page(9), RW, Frame::zeroed), Ok(WriteOutcome::Filled));
+    assert_eq!((byte_at(&child, page(9)), child.rss_pages()), (0, 3));
     drop(parent);
-    assert_eq!(child.break_cow(page(1)), Ok(CowOutcome::Reused));
+    assert_eq!(break_cow(&child, page(1)), Ok(WriteOutcome::Reused));
 }
 
 #[test]
@@ -169,10 +178,10 @@ fn read_only_private_page_is_copied_after_mprotect() {
     parent.protect(page(0)..page(1), Perms::READ);
     let child = VmSpace::new().unwrap();
     parent.fork_range(&child, page(0)..page(1), Sharing::Private).unwrap();
-    assert_eq!(child.break_cow(page(0)), Ok(CowOutcome::ReadOnly));
+    assert_eq!(break_cow(&child, page(0)), Ok(WriteOutcome::Refused));
     child.protect(page(0)..page(1), RW);
     assert_eq!(child.write(page(0), &[2]), Err(UserFault));
-    assert_eq!(child.break_cow(page(0)), Ok(CowOutcome::Copied));
+    assert_eq!(break_cow(&child, page(0)), Ok(WriteOutcome::Copied));
     child.write(page(0), &[2]).unwrap();
     assert_eq!(byte_at(&parent, page(0)), 1);
 }
@@ -185,7 +194,7 @@ fn cow_mapping_of_an_unshared_frame_is_writable_at_once() {
     space.map(page(1), filled(2), RW, Cow::Yes).unwrap();
     assert!(space.query(page(0)).unwrap().cow);
     assert!(!space.query(page(1)).unwrap().cow);
-    assert_eq!(space.break_cow(page(0)), Ok(CowOutcome::Copied));
+    assert_eq!(break_cow(&space, page(0)), Ok(WriteOutcome::Copied));
     assert_eq!(cached.refs(), 1);
 }
 

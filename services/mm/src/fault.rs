@@ -9,7 +9,7 @@ use core::ops::Range;
 use core::sync::atomic::Ordering::Relaxed;
 
 use abi::Errno;
-use framework::mm::{Access, Cow, CowOutcome, FaultHandler, Frame, NoMemory, PAGE_SIZE, UserFault};
+use framework::mm::{Access, Cow, FaultHandler, Frame, NoMemory, PAGE_SIZE, UserFault};
 use framework::sync::Once;
 use vfs::Pager;
 
@@ -142,9 +142,7 @@ impl AddressSpace {
             return Ok(());
         }
         area.has_private.store(true, Relaxed);
-        if self.vm.break_cow(page)? == CowOutcome::NotMapped {
-            self.vm.map(page, Frame::zeroed()?, area.prot.perms(), Cow::No)?;
-        }
+        self.vm.write_fault(page, area.prot.perms(), || Ok::<_, FaultError>(Frame::zeroed()?))?;
         Ok(())
     }
 
@@ -159,10 +157,10 @@ impl AddressSpace {
             return self.fault_around(area, pager, page, Cow::Yes);
         }
         area.has_private.store(true, Relaxed);
-        if self.vm.break_cow(page)? == CowOutcome::NotMapped {
+        self.vm.write_fault(page, area.prot.perms(), || {
             let source = page_of(pager, area.page_index(page), Access::Read)?;
-            self.vm.map(page, Frame::copy_of(&source)?, area.prot.perms(), Cow::No)?;
-        }
+            Ok::<_, FaultError>(Frame::copy_of(&source)?)
+        })?;
         Ok(())
     }
 

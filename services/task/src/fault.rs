@@ -9,7 +9,7 @@ use framework::{
     mm::Access,
     user::{UserContext, UserException},
 };
-use mm::FaultError;
+use mm::{AddressSpace, FaultError};
 
 use crate::{
     signal::{
@@ -32,10 +32,16 @@ const WRITE: u32 = 1 << 1;
 const USER: u32 = 1 << 2;
 const FETCH: u32 = 1 << 4;
 
-/// Serves an exception that `user` raised: resolves it or raises a signal.
-pub fn exception(thread: &Arc<Thread>, user: &mut UserContext, what: &UserException) {
+/// Serves an exception that `user`, running in `mm`, raised: resolves it or
+/// raises a signal.
+pub fn exception(
+    thread: &Arc<Thread>,
+    mm: &AddressSpace,
+    user: &mut UserContext,
+    what: &UserException,
+) {
     if what.vector == PAGE_FAULT {
-        page_fault(thread, what);
+        page_fault(thread, mm, what);
         return;
     }
     let (signal, code) = signal_for(what.vector, user);
@@ -55,13 +61,12 @@ fn note(thread: &Thread, what: &UserException) {
     });
 }
 
-fn page_fault(thread: &Arc<Thread>, what: &UserException) {
+fn page_fault(thread: &Arc<Thread>, mm: &AddressSpace, what: &UserException) {
     let access = match what.code {
         code if code & FETCH != 0 => Access::Exec,
         code if code & WRITE != 0 => Access::Write,
         _ => Access::Read,
     };
-    let Some(mm) = thread.process().mm() else { return };
     thread.count_minor_fault();
     if what.code & USER == 0 {
         // The CPU itself reached for memory on the program's behalf (a far
