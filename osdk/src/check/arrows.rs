@@ -13,9 +13,10 @@ const SYSCALLS: u32 = 200;
 const ASSEMBLY: u32 = 300;
 
 /// The services, as a stack; those of one height do not use one another.
-const SERVICES: [(&str, u32); 11] = [
+const SERVICES: [(&str, u32); 12] = [
     ("cred", 101),
     ("vfs", 102),
+    ("fs/pseudofs", 103),
     ("block", 103),
     ("mm", 103),
     ("sched", 104),
@@ -87,7 +88,10 @@ fn height(package: &Package) -> Option<u32> {
         Some("syscalls") => Some(SYSCALLS),
         Some("services") => {
             let name = parts.next()?;
-            SERVICES.iter().find(|(known, _)| name == *known).map(|(_, height)| *height)
+            let known = |name: &str| SERVICES.iter().find(|(known, _)| name == *known);
+            // A file system may have a height of its own.
+            let own = parts.next().and_then(|part| known(&format!("{name}/{part}")));
+            own.or_else(|| known(name)).map(|(_, height)| *height)
         }
         Some(_) => None,
     }

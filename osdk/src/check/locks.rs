@@ -15,14 +15,12 @@ use crate::workspace::Workspace;
 const LOCKS: [&str; 4] = ["SpinLock", "IrqLock", "Mutex", "RwLock"];
 
 /// Crates that are still to be gone through.
-const NOT_YET: [&str; 13] = [
+const NOT_YET: [&str; 11] = [
     "drivers/pci",
     "drivers/virtio",
     "framework",
     "services/block",
-    "services/fs/configfs",
     "services/fs/procfs",
-    "services/fs/sysfs",
     "services/mm",
     "services/sched",
     "services/task",

@@ -66,7 +66,7 @@ pub use path::{Path, d_path, getcwd};
 pub use poll::PollEvents;
 pub use remove::{rmdir, unlink};
 pub use rename::rename;
-pub use seek::{Seeking, seek_to, seek_with};
+pub use seek::{Seeking, seek_to, seek_unsized, seek_with};
 pub use types::{
     Attr, DeviceId, FileKind, May, Metadata, NAME_MAX, Owner, PATH_MAX, S_IFMT, S_ISGID, S_ISUID,
     S_ISVTX, SetAttr, StatFs, Timestamp,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! lseek(2) for files with a length.
+//! lseek(2) for files with a length, and for those whose length nobody knows.
 
 use abi::{Result, err, error};
 
@@ -51,6 +51,24 @@ pub fn seek_with(
     };
     let Ok(wanted) = u64::try_from(wanted) else {
         return err!(EINVAL, "seek before the start");
+    };
+    *offset = wanted;
+    Ok(wanted)
+}
+
+/// Moves the offset of a file without a known end: a directory, a text of /proc.
+///
+/// # Errors
+/// `EINVAL` if the result is no offset, or `to` counts from the end.
+pub fn seek_unsized(file: &File, to: SeekFrom) -> Result<u64> {
+    let mut offset = file.lock_offset();
+    let wanted = match to {
+        SeekFrom::Start(at) => Some(at),
+        SeekFrom::Current(by) => i64::try_from(*offset).ok().and_then(|at| at.checked_add(by)),
+        SeekFrom::End(_) | SeekFrom::Data(_) | SeekFrom::Hole(_) => None,
+    };
+    let Some(wanted) = wanted.and_then(|at| u64::try_from(at).ok()) else {
+        return err!(EINVAL, "no such offset");
     };
     *offset = wanted;
     Ok(wanted)

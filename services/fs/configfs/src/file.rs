@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Open files of configfs.
+//! The files of an item.
 //!
 //! Text is made once for an open file, and again after a write. Binary content is made at
 //! the first read; what is written is gathered, and handed over when the file is closed. An
 //! open binary file is either read or written, never both.
+//!
+//! Locks: the offset of an open file > its `state` (sleeping) > the item's own.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -11,61 +13,46 @@ use alloc::vec::Vec;
 use abi::{Result, err, error};
 use framework::mm::{Reader, Writer};
 use framework::sync::Mutex;
-use vfs::{File, FileOps, SeekFrom};
+use pseudofs::{OpenFile, Text, TextFile, check_bits, check_present, copy_out};
+use vfs::{File, FileOps, Opening, SeekFrom};
 
-use crate::inode::ConfigInode;
+use crate::{Attribute, Form, Item};
 
-/// The most that one write of a text may bring.
-const MAX_TEXT: usize = 4096;
-
-fn inode(file: &File) -> Result<&ConfigInode> {
-    let inode: &dyn core::any::Any = &**file.inode();
-    inode.downcast_ref().ok_or(error!(EIO, "not an inode of configfs"))
+/// An attribute of an item.
+pub(crate) struct ItemFile {
+    pub(crate) item: Arc<dyn Item>,
+    pub(crate) attribute: &'static Attribute,
 }
 
-fn show(file: &File) -> Result<Arc<[u8]>> {
-    let (item, attribute) = inode(file)?.attribute()?;
-    item.show(attribute.name)
+impl TextFile for ItemFile {
+    fn show(&self, out: &mut Text) -> Result<()> {
+        out.push(&self.item.show(self.attribute.name)?);
+        Ok(())
+    }
+
+    fn store(&self, data: &[u8]) -> Result<()> {
+        self.item.store(self.attribute.name, data)
+    }
+
+    fn check_open(&self, _perm: u32, opening: &Opening<'_>) -> Result<()> {
+        check_bits(self.attribute.perm, opening.flags)
+    }
 }
 
-fn copy_out(content: &[u8], offset: u64, dst: &mut Writer<'_>) -> Result<usize> {
-    let rest = usize::try_from(offset).ok().and_then(|at| content.get(at..)).unwrap_or_default();
-    Ok(dst.write(rest)?)
-}
-
-/// The operations of an open text file.
-#[derive(Default)]
-pub(crate) struct TextFile {
-    shown: Mutex<Option<Arc<[u8]>>>,
-}
-
-impl FileOps for TextFile {
-    fn read_at(&self, file: &File, offset: u64, dst: &mut Writer<'_>) -> Result<usize> {
-        let mut shown = self.shown.lock();
-        let text = match &*shown {
-            Some(text) => text.clone(),
-            None => shown.insert(show(file)?).clone(),
+impl OpenFile for ItemFile {
+    fn open(self: Arc<Self>, _perm: u32, opening: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
+        check_bits(self.attribute.perm, opening.flags)?;
+        let most = match self.attribute.form {
+            Form::Text => 0,
+            Form::Binary(most) => most,
         };
-        copy_out(&text, offset, dst)
-    }
-
-    fn write_at(&self, file: &File, offset: u64, src: &mut Reader<'_>) -> Result<(usize, u64)> {
-        let mut buffer = [0; MAX_TEXT];
-        let count = src.read(&mut buffer)?;
-        let mut shown = self.shown.lock();
-        let (item, attribute) = inode(file)?.attribute()?;
-        item.store(attribute.name, buffer.get(..count).unwrap_or_default())?;
-        *shown = None;
-        Ok((count, offset + count as u64))
-    }
-
-    fn seek(&self, file: &File, to: SeekFrom) -> Result<u64> {
-        vfs::seek_to(file, to, file.metadata().size)
+        Ok(Arc::new(BinaryFile { file: self, most, state: Mutex::new(State::Fresh) }))
     }
 }
 
 /// The operations of an open binary file.
-pub(crate) struct BinaryFile {
+struct BinaryFile {
+    file: Arc<ItemFile>,
     most: usize,
     state: Mutex<State>,
 }
@@ -76,12 +63,6 @@ enum State {
     Writing(Vec<u8>),
 }
 
-impl BinaryFile {
-    pub(crate) fn new(most: usize) -> Self {
-        Self { most, state: Mutex::new(State::Fresh) }
-    }
-}
-
 impl FileOps for BinaryFile {
     fn read_at(&self, file: &File, offset: u64, dst: &mut Writer<'_>) -> Result<usize> {
         let mut state = self.state.lock();
@@ -90,7 +71,8 @@ impl FileOps for BinaryFile {
             State::Reading(Some(content)) => content.clone(),
             State::Fresh | State::Reading(None) => {
                 *state = State::Reading(None);
-                let content = show(file)?;
+                check_present(file)?;
+                let content = self.file.item.show(self.file.attribute.name)?;
                 if content.len() > self.most {
                     return err!(EFBIG, "more than the file may hold");
                 }
@@ -132,9 +114,9 @@ impl FileOps for BinaryFile {
     fn release(&self, file: &File) {
         let state = self.state.lock();
         if let State::Writing(gathered) = &*state
-            && let Ok((item, attribute)) = inode(file).and_then(ConfigInode::attribute)
+            && check_present(file).is_ok()
         {
-            let _ = item.store(attribute.name, gathered);
+            let _ = self.file.item.store(self.file.attribute.name, gathered);
         }
     }
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! configfs: objects that programs make with mkdir(2) and set up through files.
 //!
-//! Owns directories, open files and their rules; what an object does is the business of
-//! the crate that registers a [`Group`] with [`register`]. mkdir in a group asks it for an
-//! [`Item`], whose attributes become the files of the new directory; rmdir lets it go.
+//! Owns making and removing, and files that are handed over when closed; the tree is
+//! `pseudofs`'s. What an object does is the business of the crate that registers a
+//! [`Group`] with [`register`]. mkdir in a group asks it for an [`Item`], whose attributes
+//! become the files of the new directory; rmdir lets it go.
 //!
 //! Spec: Documentation/filesystems/configfs.rst of Linux 6.12.
 
@@ -15,9 +16,9 @@ extern crate alloc;
 extern crate std;
 
 mod file;
-mod inode;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 use alloc::sync::Arc;
 
@@ -26,7 +27,7 @@ use vfs::FsType;
 
 /// Makes the file-system type `configfs` known to mount(2). Called once at boot.
 pub fn init() {
-    vfs::register_fs(FsType { name: "configfs", mount: |_source, _options| Ok(inode::root()) });
+    vfs::register_fs(FsType { name: "configfs", mount: |_source, _options| Ok(tree::root()) });
 }
 
 /// What is written to or read from a file.
@@ -85,5 +86,5 @@ pub trait Group: Send + Sync {
 /// # Errors
 /// `EEXIST` if it is there.
 pub fn register(subsystem: &str, group_name: &str, group: Arc<dyn Group>) -> Result<()> {
-    inode::register(subsystem, group_name, group)
+    tree::register(subsystem, group_name, group)
 }

@@ -51,7 +51,7 @@ impl Group for Things {
 fn context() -> FsContext {
     static REGISTERED: Once<()> = Once::new();
     REGISTERED.call_once(|| crate::register("sub", "group", Arc::new(Things)).unwrap());
-    let mount = Mount::new(crate::inode::root(), b"configfs", MountFlags::RELATIME);
+    let mount = Mount::new(crate::tree::root(), b"configfs", MountFlags::RELATIME);
     FsContext::new(Path::root_of(mount))
 }
 

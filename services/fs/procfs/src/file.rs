@@ -9,7 +9,7 @@ use framework::sync::Mutex;
 use vfs::{File, FileOps, SeekFrom};
 
 use crate::inode::{Node, ProcInode};
-use crate::text::Text;
+use pseudofs::Text;
 
 /// The most that one write may bring: a page, as on Linux.
 const MAX_WRITE: usize = 4096;

@@ -12,8 +12,8 @@ use crate::format::meminfo::MemInfo;
 use crate::format::system::{CpuTime, SystemStat};
 use crate::process;
 use crate::sysctl;
-use crate::text::{Text, put};
 use crate::tree::{GlobalFile, Item};
+use pseudofs::{Text, put};
 
 /// The compiler, for /proc/version.
 const BUILT_BY: &str = "(nacre) (rustc 1.95.0)";

@@ -18,8 +18,8 @@ use vfs::{
 use crate::file::ProcFile;
 use crate::process::{self, Access, PlaceLink, ProcessFile, Target, fd};
 use crate::root::{self, SelfLink};
-use crate::text::Text;
 use crate::tree::{self, GlobalFile, Item};
+use pseudofs::Text;
 
 /// Magic number of procfs, for statfs(2).
 const PROC_SUPER_MAGIC: u64 = 0x9fa0;

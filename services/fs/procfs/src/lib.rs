@@ -23,7 +23,6 @@ mod root;
 mod sysctl;
 #[cfg(test)]
 mod tests;
-mod text;
 mod tree;
 
 use vfs::FsType;

@@ -13,8 +13,8 @@ use task::uts;
 
 use crate::format::system::uuid;
 use crate::process::parse_i64;
-use crate::text::{Text, put};
 use crate::tree::{GlobalFile, Item, ReadFn, WriteFn};
+use pseudofs::{Text, put};
 
 /// A fact.
 const fn fact(name: &'static str, read: ReadFn) -> Item {

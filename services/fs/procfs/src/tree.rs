@@ -5,7 +5,7 @@ use abi::{Result, err, error};
 use vfs::{DirSink, Opening};
 
 use crate::inode::{Node, emit};
-use crate::text::Text;
+use pseudofs::Text;
 
 /// Makes a file's text.
 pub(crate) type ReadFn = fn(&mut Text) -> Result<()>;

@@ -3,9 +3,9 @@
 
 use alloc::format;
 use alloc::string::String;
-use core::fmt::Write;
 
 use abi::Result;
+use pseudofs::put;
 use vfs::DeviceId;
 
 use crate::tree::{link, readable};
@@ -54,11 +54,11 @@ pub fn device(device: &Device<'_>) -> Result<String> {
     };
     let line = format!("{number}\n");
     readable(&format!("{folder}/dev"), move |out| {
-        out.push_str(&line);
+        out.push(line.as_bytes());
         Ok(())
     })?;
     readable(&format!("{folder}/uevent"), move |out| {
-        out.push_str(&event);
+        out.push(event.as_bytes());
         Ok(())
     })?;
     link(&format!("{folder}/subsystem"), &format!("class/{class}"))?;
@@ -116,8 +116,7 @@ fn add_volume(volume: &block::Info) -> Result<()> {
     let folder = device(&Device { parent: &parent, class: "block", name, dev, numbering })?;
     let number = |file: &str, value: u64| {
         readable(&format!("{folder}/{file}"), move |out| {
-            // Writing to a String cannot fail.
-            let _ = writeln!(out, "{value}");
+            put!(out, "{value}\n");
             Ok(())
         })
     };

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! /sys: one tree of directories, attribute files and links, filled by other crates.
 //!
-//! Owns the tree and Linux's access rules for it; what an attribute says is the business
-//! of the crate that registers it with [`text`] or [`binary`]. There is one tree, however
-//! often it is mounted. [`init`] adds what libc and busybox look for.
+//! Owns Linux's rules for /sys, and how devices show there; the tree is `pseudofs`'s, and
+//! what an attribute says is the business of the crate that registers it with [`text`] or
+//! [`binary`]. [`init`] adds what libc and busybox look for.
 //!
 //! Spec: sysfs(5), and Documentation/ABI of Linux.
 
@@ -15,16 +15,14 @@ extern crate alloc;
 extern crate std;
 
 mod device;
-mod file;
-mod inode;
 mod system;
 #[cfg(test)]
 mod tests;
 mod tree;
 
 pub use device::{Device, Numbering, add_devices, device};
-pub use file::{Binary, Show, Store, Text};
-pub use tree::{binary, directory, link, readable, remove, text};
+pub use pseudofs::{Binary, Text};
+pub use tree::{Attribute, Show, Store, binary, directory, link, readable, remove, text};
 
 use vfs::FsType;
 

@@ -2,10 +2,10 @@
 //! What is there on every machine: CPUs, empty classes, kernel settings that libc reads.
 
 use alloc::format;
-use core::fmt::Write;
 
 use abi::Result;
 use framework::cpu;
+use pseudofs::{Text, put};
 
 use crate::tree::{directory, readable};
 
@@ -48,20 +48,20 @@ fn try_fill() -> Result<()> {
     }
     let fixed = |path: &str, text: &'static str| {
         readable(path, move |out| {
-            out.push_str(text);
+            out.push(text.as_bytes());
             Ok(())
         })
     };
     fixed("devices/system/cpu/offline", "\n")?;
     fixed("devices/system/cpu/isolated", "\n")?;
     readable("devices/system/cpu/kernel_max", |out| {
-        let _ = writeln!(out, "{}", cpu::MAX_CPUS - 1);
+        put!(out, "{}\n", cpu::MAX_CPUS - 1);
         Ok(())
     })?;
     for number in 0..count {
         let folder = format!("devices/system/cpu/cpu{number}/topology");
         readable(&format!("{folder}/core_id"), move |out| {
-            let _ = writeln!(out, "{number}");
+            put!(out, "{number}\n");
             Ok(())
         })?;
         fixed(&format!("{folder}/physical_package_id"), "0\n")?;
@@ -72,10 +72,9 @@ fn try_fill() -> Result<()> {
 }
 
 /// A list of CPUs from 0, as `0-3`.
-fn list(out: &mut alloc::string::String, count: usize) {
-    // Writing to a String cannot fail.
-    let _ = match count {
-        0 | 1 => out.write_str("0\n"),
-        _ => writeln!(out, "0-{}", count - 1),
-    };
+fn list(out: &mut Text, count: usize) {
+    match count {
+        0 | 1 => put!(out, "0\n"),
+        _ => put!(out, "0-{}\n", count - 1),
+    }
 }

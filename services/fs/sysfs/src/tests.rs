@@ -12,7 +12,7 @@ use framework::mm::{Reader, Writer};
 use framework::sync::SpinLock;
 use vfs::{DeviceId, File, Follow, FsContext, Mount, MountFlags, OpenFlags, Path, Resolver};
 
-use crate::{Binary, Device, Numbering, Text};
+use crate::{Attribute, Binary, Device, Numbering, Text};
 
 fn context() -> FsContext {
     let mount = Mount::new(crate::tree::root(), b"sysfs", MountFlags::RELATIME);
@@ -66,8 +66,8 @@ fn cpus_are_listed() {
 #[test]
 fn texts_are_shown_and_stored() {
     static LAST: SpinLock<Vec<u8>> = SpinLock::new(Vec::new());
-    let show = |out: &mut String| {
-        out.push_str("a text of more than ten bytes\n");
+    let show = |out: &mut Text| {
+        out.push(b"a text of more than ten bytes\n");
         Ok(())
     };
     let store = |data: &[u8]| {
@@ -77,7 +77,7 @@ fn texts_are_shown_and_stored() {
         *LAST.lock() = data.to_vec();
         Ok(())
     };
-    let text = Text { show: Some(Box::new(show)), store: Some(Box::new(store)) };
+    let text = Attribute { show: Some(Box::new(show)), store: Some(Box::new(store)) };
     crate::text("t1/both", 0o644, text).unwrap();
     crate::readable("t1/only", |_| Ok(())).unwrap();
     assert_eq!(read("/t1/both"), b"a text of more than ten bytes\n");

@@ -8,23 +8,69 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 
-use abi::{Result, err, error};
+use abi::{Result, err};
 use framework::sync::Once;
-use vfs::Inode;
+use pseudofs::{
+    Binary, BinaryFile, Content, Directory, FixedLink, LinkCount, Refusal, Remake, Rules, Text,
+    TextFile, Tree, check_bits,
+};
+use vfs::{Inode, Opening};
 
-use crate::file::{Binary, Text};
-use crate::inode::{Content, SysInode};
+static RULES: Rules = Rules {
+    type_name: "sysfs",
+    magic: 0x6265_6572,
+    block_size: 4096,
+    text_size: 4096,
+    directory_perm: 0o755,
+    remake: Remake::AtStart,
+    refusal: Refusal::Denied,
+};
 
-static ROOT: Once<Arc<SysInode>> = Once::new();
+static TREE: Once<Tree> = Once::new();
 
-/// The root of the tree as the file system knows it.
-fn top() -> Arc<SysInode> {
-    ROOT.call_once(SysInode::new_root).clone()
+fn tree() -> &'static Tree {
+    TREE.call_once(|| Tree::new(&RULES, 0o555, Directory::new(LinkCount::Counted)))
 }
 
 /// The root directory.
 pub(crate) fn root() -> Arc<dyn Inode> {
-    top()
+    tree().root()
+}
+
+/// Makes an attribute's text.
+pub type Show = Box<dyn Fn(&mut Text) -> Result<()> + Send + Sync>;
+/// Obeys what was written to an attribute in one write.
+pub type Store = Box<dyn Fn(&[u8]) -> Result<()> + Send + Sync>;
+
+/// A text attribute.
+pub struct Attribute {
+    /// Makes the text.
+    pub show: Option<Show>,
+    /// Obeys a write.
+    pub store: Option<Store>,
+}
+
+impl TextFile for Attribute {
+    fn show(&self, out: &mut Text) -> Result<()> {
+        match &self.show {
+            Some(show) => show(out),
+            None => err!(EIO, "cannot be read"),
+        }
+    }
+
+    fn store(&self, data: &[u8]) -> Result<()> {
+        match &self.store {
+            Some(store) => store(data),
+            None => err!(EIO, "cannot be written"),
+        }
+    }
+
+    /// Mode bits bind root too, and so does what is missing.
+    fn check_open(&self, perm: u32, opening: &Opening<'_>) -> Result<()> {
+        let readable = if self.show.is_some() { perm & 0o444 } else { 0 };
+        let writable = if self.store.is_some() { perm & 0o222 } else { 0 };
+        check_bits(readable | writable, opening.flags)
+    }
 }
 
 /// Makes a directory and those above it.
@@ -32,41 +78,47 @@ pub(crate) fn root() -> Arc<dyn Inode> {
 /// # Errors
 /// `ENOTDIR` if a part of the path is no directory.
 pub fn directory(path: &str) -> Result<()> {
-    walk(path).map(drop)
+    tree().directory(path).map(drop)
 }
 
 /// Makes a text attribute with these permission bits; a write is for those with a store.
 ///
 /// # Errors
-/// `ENOTDIR` if a part of the path is no directory.
-pub fn text(path: &str, perm: u32, text: Text) -> Result<()> {
-    put(path, perm, Content::Text(text))
+/// `ENOTDIR` if a part of the path is no directory, `EEXIST` if a directory is there.
+pub fn text(path: &str, perm: u32, text: Attribute) -> Result<()> {
+    tree().replace(path, perm, Content::Text(Arc::new(text)))
 }
 
 /// Makes a text attribute for everybody to read.
 ///
 /// # Errors
-/// `ENOTDIR` if a part of the path is no directory.
+/// As [`text`].
 pub fn readable(
     path: &str,
-    show: impl Fn(&mut String) -> Result<()> + Send + Sync + 'static,
+    show: impl Fn(&mut Text) -> Result<()> + Send + Sync + 'static,
 ) -> Result<()> {
-    text(path, 0o444, Text { show: Some(Box::new(show)), store: None })
+    text(path, 0o444, Attribute { show: Some(Box::new(show)), store: None })
 }
 
 /// Makes a binary attribute.
 ///
 /// # Errors
-/// `ENOTDIR` if a part of the path is no directory.
+/// As [`text`].
 pub fn binary(path: &str, perm: u32, content: Arc<dyn Binary>) -> Result<()> {
-    put(path, perm, Content::Binary(content))
+    tree().replace(path, perm, Content::File(Arc::new(BinaryFile(content))))
 }
 
 /// Makes a symbolic link to a path below /sys; its text is relative, as on Linux.
 ///
 /// # Errors
-/// `ENOTDIR` if a part of the path is no directory.
+/// As [`text`].
 pub fn link(path: &str, target: &str) -> Result<()> {
+    let text = relative(path, target).into_bytes();
+    tree().replace(path, 0o777, Content::Link(Box::new(FixedLink(text.into()))))
+}
+
+/// The way from the link at `path` to `target`.
+fn relative(path: &str, target: &str) -> String {
     let ups = path.split('/').count() - 1;
     let mut text = String::new();
     for _ in 0..ups {
@@ -82,42 +134,10 @@ pub fn link(path: &str, target: &str) -> Result<()> {
         text.drain(..3);
     }
     text.push_str(rest.1);
-    put(path, 0o777, Content::Link(text.into_bytes().into()))
+    text
 }
 
 /// Removes what is at a path, with all below it.
 pub fn remove(path: &str) {
-    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-    if let Some(dir) = find(folder) {
-        dir.remove(name.as_bytes());
-    }
-}
-
-fn find(path: &str) -> Option<Arc<SysInode>> {
-    let mut parts = path.split('/').filter(|part| !part.is_empty());
-    parts.try_fold(top(), |dir, name| dir.child(name.as_bytes()))
-}
-
-fn put(path: &str, perm: u32, content: Content) -> Result<()> {
-    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-    let dir = walk(folder)?;
-    dir.insert(name.as_bytes(), SysInode::new(perm, content))
-}
-
-fn walk(path: &str) -> Result<Arc<SysInode>> {
-    let mut dir = top();
-    for name in path.split('/').filter(|part| !part.is_empty()) {
-        let next = match dir.child(name.as_bytes()) {
-            Some(child) => child,
-            None => {
-                dir.insert(name.as_bytes(), SysInode::new_directory())?;
-                dir.child(name.as_bytes()).ok_or(error!(ENOENT, "removed meanwhile"))?
-            }
-        };
-        if !next.is_directory() {
-            return err!(ENOTDIR, "not a directory");
-        }
-        dir = next;
-    }
-    Ok(dir)
+    tree().remove(path);
 }

@@ -7,7 +7,7 @@
 use framework::cpu::CpuInfo;
 
 use super::cpu_flags;
-use crate::text::{Text, put};
+use pseudofs::{Text, put};
 
 /// The section of one CPU, with the blank line behind it.
 pub(crate) fn processor(out: &mut Text, info: &CpuInfo, number: usize, count: usize, khz: u64) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! /proc/PID/limits.
 
-use crate::text::{Text, put};
+use pseudofs::{Text, put};
 
 /// Names and units, in the order of the resources' numbers.
 const ROWS: [(&str, &str); 16] = [

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! /proc/meminfo.
 
-use crate::text::{Text, put};
+use pseudofs::{Text, put};
 
 /// The figures that are not always zero, in KiB.
 #[derive(Default)]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! /proc/PID/mounts, mountinfo and mountstats: one line for each mount.
 
-use crate::text::{Text, put};
+use pseudofs::{Text, put};
 
 /// Bytes that would break a line's fields.
 const SPECIAL: &[u8] = b" \t\n\\#";

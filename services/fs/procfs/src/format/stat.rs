@@ -3,7 +3,7 @@
 //!
 //! Spec: proc_pid_stat(5), proc_pid_statm(5).
 
-use crate::text::{Text, put};
+use pseudofs::{Text, put};
 
 /// The fields of /proc/PID/stat that can differ from zero here.
 #[derive(Clone, Default)]

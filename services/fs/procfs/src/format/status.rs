@@ -3,7 +3,7 @@
 //!
 //! Spec: proc_pid_status(5).
 
-use crate::text::{Text, put};
+use pseudofs::{Text, put};
 
 /// What /proc/PID/status shows.
 #[derive(Default)]

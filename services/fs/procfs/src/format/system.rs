@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The small files of the whole system: uptime, loadavg, stat, interrupts.
 
-use crate::text::{Text, put};
+use pseudofs::{Text, put};
 
 /// Nanoseconds in a hundredth of a second.
 pub(crate) const CENTISECOND_NS: u64 = 10_000_000;

@@ -9,7 +9,7 @@ use abi::{Result, error};
 use vfs::{CloseOnExec, DirEntry, DirSink, File, FileKind, OpenFlags};
 
 use super::{Target, parse_number};
-use crate::text::{Text, put};
+use pseudofs::{Text, put};
 
 /// Entries taken from the descriptor table at once.
 const BATCH: usize = 64;

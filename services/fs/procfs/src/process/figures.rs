@@ -15,7 +15,7 @@ use crate::format;
 use crate::format::stat::{MemoryStat, ProcessStat};
 use crate::format::status::{MemoryStatus, Status};
 use crate::format::system::CENTISECOND_NS;
-use crate::text::{Text, put};
+use pseudofs::{Text, put};
 
 /// PF_RANDOMIZE, which programs see in the flags of every process.
 const FLAGS: u32 = 0x40_0000;

@@ -11,7 +11,7 @@ use abi::{Result, err};
 use mm::AddressSpace;
 
 use super::Target;
-use crate::text::Text;
+use pseudofs::Text;
 
 /// Bytes copied out of a process at once.
 const CHUNK: usize = 1024;

@@ -19,7 +19,7 @@ use task::{Pid, Process, Thread, table};
 use vfs::DirSink;
 
 use crate::inode::{Node, emit};
-use crate::text::Text;
+use pseudofs::Text;
 
 pub(crate) use place::PlaceLink;
 pub(crate) use settings::parse_i64;

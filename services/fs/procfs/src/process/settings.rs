@@ -10,7 +10,7 @@ use task::Process;
 use super::Target;
 use crate::format;
 use crate::format::mounts::MountLine;
-use crate::text::{Text, put};
+use pseudofs::{Text, put};
 
 /// A decimal number as programs write one: spaces around it, maybe a sign.
 pub(crate) fn parse_i64(data: &[u8]) -> Result<i64> {

@@ -9,26 +9,27 @@ use abi::{Result, err};
 /// Room for a line with a path in it.
 const LINE_ROOM: usize = 8192;
 
-/// Text that grows by what fits into memory; running out is remembered and
-/// reported by [`Text::finish`].
+/// The longest text; it is far beyond the list of areas of any program that is known.
+const MOST: usize = 64 << 20;
+
+/// Text that grows by what fits into memory, up to 64 MiB; running out is remembered
+/// and reported by [`Text::finish`].
 #[derive(Default)]
-pub(crate) struct Text {
+pub struct Text {
     bytes: Vec<u8>,
     is_out_of_memory: bool,
 }
 
 impl Text {
     /// Appends bytes as they are.
-    pub(crate) fn push(&mut self, bytes: &[u8]) {
-        if self.bytes.try_reserve(bytes.len()).is_ok() {
+    pub fn push(&mut self, bytes: &[u8]) {
+        if self.has_room(bytes.len()) {
             self.bytes.extend_from_slice(bytes);
-        } else {
-            self.is_out_of_memory = true;
         }
     }
 
     /// Appends bytes with those of `special` as `\ooo`, as seq_file escapes.
-    pub(crate) fn push_escaped(&mut self, bytes: &[u8], special: &[u8]) {
+    pub fn push_escaped(&mut self, bytes: &[u8], special: &[u8]) {
         for byte in bytes {
             if special.contains(byte) {
                 self.put(format_args!("\\{byte:03o}"));
@@ -39,30 +40,39 @@ impl Text {
     }
 
     /// Appends formatted text: what `write!` calls, without a result to look at.
-    pub(crate) fn put(&mut self, arguments: fmt::Arguments<'_>) {
+    pub fn put(&mut self, arguments: fmt::Arguments<'_>) {
         // Running out of memory is remembered.
         let _ = fmt::Write::write_fmt(self, arguments);
     }
 
     /// Lets `fill` append up to about [`LINE_ROOM`] bytes to the plain vector;
     /// false if there is no memory for that.
-    pub(crate) fn with(&mut self, fill: impl FnOnce(&mut Vec<u8>)) -> bool {
-        if self.bytes.try_reserve(LINE_ROOM).is_err() {
-            self.is_out_of_memory = true;
-            return false;
+    pub fn with(&mut self, fill: impl FnOnce(&mut Vec<u8>)) -> bool {
+        let has_room = self.has_room(LINE_ROOM);
+        if has_room {
+            fill(&mut self.bytes);
         }
-        fill(&mut self.bytes);
-        true
+        has_room
     }
 
-    /// The bytes so far.
-    #[cfg(test)]
-    pub(crate) fn as_str(&self) -> &str {
-        core::str::from_utf8(&self.bytes).unwrap_or("not UTF-8")
+    /// Whether `more` bytes fit; notes it if not.
+    fn has_room(&mut self, more: usize) -> bool {
+        let fits = more <= MOST.saturating_sub(self.bytes.len());
+        let has_room = fits && self.bytes.try_reserve(more).is_ok();
+        self.is_out_of_memory |= !has_room;
+        has_room
     }
 
-    /// The finished text; `ENOMEM` if a part is missing.
-    pub(crate) fn finish(self) -> Result<Vec<u8>> {
+    /// What there is so far, up to the first byte that is not UTF-8.
+    pub fn as_str(&self) -> &str {
+        self.bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid())
+    }
+
+    /// The finished text.
+    ///
+    /// # Errors
+    /// `ENOMEM` if a part is missing.
+    pub fn finish(self) -> Result<Vec<u8>> {
         if self.is_out_of_memory {
             return err!(ENOMEM, "no memory for the text");
         }
@@ -78,10 +88,9 @@ impl fmt::Write for Text {
 }
 
 /// `put!(text, "…", …)`: appends formatted text to a [`Text`].
+#[macro_export]
 macro_rules! put {
     ($text:expr, $($arguments:tt)*) => {
         $text.put(format_args!($($arguments)*))
     };
 }
-
-pub(crate) use put;

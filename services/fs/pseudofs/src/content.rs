@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! What stands behind an inode: the traits that owners of files implement.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use abi::{Result, err, error};
+use cred::Cred;
+use vfs::{DirSink, FileKind, FileOps, LinkTarget, OpenFlags, Opening, Owner};
+
+use crate::directory::Directory;
+use crate::inode::PseudoInode;
+use crate::text::Text;
+
+/// What an inode is.
+pub enum Content {
+    /// A directory.
+    Directory(Directory),
+    /// A file of text.
+    Text(Arc<dyn TextFile>),
+    /// A file with operations of its own.
+    File(Arc<dyn OpenFile>),
+    /// A symbolic link.
+    Link(Box<dyn Link>),
+}
+
+impl Content {
+    pub(crate) fn kind(&self) -> FileKind {
+        match self {
+            Self::Directory(_) => FileKind::Directory,
+            Self::Text(_) | Self::File(_) => FileKind::Regular,
+            Self::Link(_) => FileKind::Symlink,
+        }
+    }
+}
+
+/// A file of text, made when it is read from its start.
+pub trait TextFile: Send + Sync {
+    /// Makes the text. No lock of this crate is held.
+    ///
+    /// # Errors
+    /// What the file says; `EINVAL` if it cannot be read.
+    fn show(&self, _out: &mut Text) -> Result<()> {
+        err!(EINVAL, "cannot be read")
+    }
+
+    /// Obeys what one write brought: at most 4096 bytes.
+    ///
+    /// # Errors
+    /// What the file says; `EINVAL` if it cannot be written.
+    fn store(&self, _data: &[u8]) -> Result<()> {
+        err!(EINVAL, "cannot be written")
+    }
+
+    /// Refuses an open(2) that the permission bits `perm` allow, to root at least.
+    ///
+    /// # Errors
+    /// What the file says.
+    fn check_open(&self, _perm: u32, _opening: &Opening<'_>) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A file that brings its own operations.
+pub trait OpenFile: Send + Sync {
+    /// Its length in bytes, for stat(2).
+    fn size(&self) -> u64 {
+        0
+    }
+
+    /// Opens it; `perm` are its permission bits.
+    ///
+    /// # Errors
+    /// What the file says.
+    fn open(self: Arc<Self>, perm: u32, opening: &Opening<'_>) -> Result<Arc<dyn FileOps>>;
+}
+
+/// A file of bytes with a length.
+pub trait Binary: Send + Sync {
+    /// Its length; offsets are below it.
+    fn size(&self) -> u64;
+
+    /// Reads at `offset` into `out`, which ends where the file does; returns the count.
+    ///
+    /// # Errors
+    /// What the file says.
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<usize>;
+
+    /// Obeys a write of `data` at `offset`; all of it counts as written.
+    ///
+    /// # Errors
+    /// What the file says; `EIO` if it cannot be written.
+    fn write(&self, _offset: u64, _data: &[u8]) -> Result<()> {
+        err!(EIO, "cannot be written")
+    }
+}
+
+/// A [`Binary`] as content of an inode. Permission bits bind root too.
+pub struct BinaryFile(pub Arc<dyn Binary>);
+
+impl OpenFile for BinaryFile {
+    fn size(&self) -> u64 {
+        self.0.size()
+    }
+
+    fn open(self: Arc<Self>, perm: u32, opening: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
+        check_bits(perm, opening.flags)?;
+        Ok(self)
+    }
+}
+
+/// A symbolic link.
+pub trait Link: Send + Sync {
+    /// The text that readlink(2) gives.
+    ///
+    /// # Errors
+    /// What the link says; `ENOENT` where it leads nowhere now.
+    fn text(&self) -> Result<Vec<u8>>;
+
+    /// Where it leads who follows it; `cred` is who that is.
+    ///
+    /// # Errors
+    /// What the link says; `ENOENT` where it leads nowhere now.
+    fn follow(&self, _cred: &Cred) -> Result<LinkTarget> {
+        Ok(LinkTarget::Text(self.text()?))
+    }
+
+    /// The length that stat(2) reports.
+    fn size(&self) -> u64 {
+        0
+    }
+}
+
+/// A link whose text never changes.
+pub struct FixedLink(pub Box<[u8]>);
+
+impl Link for FixedLink {
+    fn text(&self) -> Result<Vec<u8>> {
+        let mut copy = Vec::new();
+        copy.try_reserve_exact(self.0.len()).map_err(|_| error!(ENOMEM))?;
+        copy.extend_from_slice(&self.0);
+        Ok(copy)
+    }
+}
+
+/// What a directory does beyond its registered entries.
+pub trait DirectoryOps: Send + Sync {
+    /// Finds an entry that is not registered.
+    ///
+    /// # Errors
+    /// `ENOENT` if there is none.
+    fn lookup(&self, _name: &[u8]) -> Result<Arc<PseudoInode>> {
+        err!(ENOENT, "no such entry")
+    }
+
+    /// Reports the entries that are not registered, from `cookie` on. Cookies are its own:
+    /// the first call has 0, and [`vfs::DirEntry::next`] says where the next goes on.
+    ///
+    /// # Errors
+    /// `ENOENT` if what the directory shows has gone.
+    fn list(&self, _cookie: u64, _sink: &mut DirSink<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// How many directories are among the entries that are not registered.
+    fn subdirectories(&self) -> u32 {
+        0
+    }
+
+    /// The length that stat(2) reports.
+    fn size(&self) -> u64 {
+        0
+    }
+
+    /// mkdir(2): makes what becomes an entry of this directory.
+    ///
+    /// # Errors
+    /// What the directory says; `EPERM` if nothing can be made in it.
+    fn mkdir(&self, _name: &[u8]) -> Result<Arc<PseudoInode>> {
+        err!(EPERM, "nothing can be made here")
+    }
+
+    /// Whether rmdir(2) may remove this directory, with all that is in it.
+    ///
+    /// # Errors
+    /// `EPERM` if not.
+    fn check_rmdir(&self) -> Result<()> {
+        err!(EPERM, "the kernel's own directory")
+    }
+}
+
+/// What an inode shows if that can go by itself: a process, an open file.
+pub trait Subject: Send + Sync {
+    /// Permission bits and owner as of now; `None` once it has gone. Asked at each use of
+    /// the name.
+    fn owner(&self) -> Option<Owner>;
+}
+
+/// Permission bits that bind root too.
+///
+/// # Errors
+/// `EACCES` if nobody may do what `flags` ask for.
+pub fn check_bits(perm: u32, flags: OpenFlags) -> Result<()> {
+    if flags.can_write() && perm & 0o222 == 0 {
+        return err!(EACCES, "not even root may write");
+    }
+    if flags.can_read() && perm & 0o444 == 0 {
+        return err!(EACCES, "not even root may read");
+    }
+    Ok(())
+}

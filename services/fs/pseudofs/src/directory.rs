@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Directories: registered entries by name and by cookie.
+//!
+//! The cookie of an entry is its number in the order of registration, from 2 on; it is
+//! never given to another entry, so readdir goes on where it was whatever is removed.
+//!
+//! Locks: `entries` is a leaf. It is not held while entries are reported, because the sink
+//! may touch user memory.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+
+use abi::{Result, err};
+use framework::sync::SpinLock;
+
+use crate::content::DirectoryOps;
+use crate::inode::PseudoInode;
+
+/// How many links stat(2) reports of a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkCount {
+    /// Two, and one for each directory in it.
+    Counted,
+    /// One, which says that nobody counted (/proc/sys).
+    One,
+}
+
+/// A directory.
+pub struct Directory {
+    entries: SpinLock<Entries>,
+    pub(crate) ops: Box<dyn DirectoryOps>,
+    pub(crate) link_count: LinkCount,
+}
+
+/// The registered entries.
+struct Entries {
+    by_name: BTreeMap<Arc<[u8]>, u64>,
+    by_cookie: BTreeMap<u64, (Arc<[u8]>, Arc<PseudoInode>)>,
+    next: u64,
+}
+
+/// A directory of nothing but registered entries.
+struct Plain;
+
+impl DirectoryOps for Plain {}
+
+impl Directory {
+    /// An empty directory whose entries are all registered.
+    pub fn new(link_count: LinkCount) -> Self {
+        Self { link_count, ..Self::with_ops(Plain) }
+    }
+
+    /// An empty directory that does more.
+    pub fn with_ops(ops: impl DirectoryOps + 'static) -> Self {
+        let entries = Entries { by_name: BTreeMap::new(), by_cookie: BTreeMap::new(), next: 2 };
+        let link_count = LinkCount::Counted;
+        Self { entries: SpinLock::new(entries), ops: Box::new(ops), link_count }
+    }
+
+    /// The registered entry of a name.
+    pub(crate) fn child(&self, name: &[u8]) -> Option<Arc<PseudoInode>> {
+        let entries = self.entries.lock();
+        let cookie = entries.by_name.get(name)?;
+        entries.by_cookie.get(cookie).map(|(_, inode)| inode.clone())
+    }
+
+    /// The first entry with a cookie of at least `from`: where to go on, name and inode.
+    pub(crate) fn after(&self, from: u64) -> Option<(u64, Arc<[u8]>, Arc<PseudoInode>)> {
+        let entries = self.entries.lock();
+        let (cookie, (name, inode)) = entries.by_cookie.range(from..).next()?;
+        Some((cookie + 1, name.clone(), inode.clone()))
+    }
+
+    /// Adds an entry; `EEXIST` if the name is taken.
+    pub(crate) fn insert(&self, name: &[u8], inode: Arc<PseudoInode>) -> Result<()> {
+        let name: Arc<[u8]> = name.into();
+        let mut entries = self.entries.lock();
+        if entries.by_name.contains_key(&name) {
+            return err!(EEXIST, "the name exists");
+        }
+        let cookie = entries.next;
+        entries.next += 1;
+        entries.by_name.insert(name.clone(), cookie);
+        entries.by_cookie.insert(cookie, (name, inode));
+        Ok(())
+    }
+
+    /// Removes an entry with all below it.
+    pub(crate) fn remove(&self, name: &[u8]) {
+        let mut entries = self.entries.lock();
+        let Some(cookie) = entries.by_name.remove(name) else { return };
+        let old = entries.by_cookie.remove(&cookie);
+        drop(entries);
+        if let Some((_, old)) = old {
+            old.mark_removed();
+        }
+    }
+
+    /// How many directories are in it.
+    pub(crate) fn subdirectories(&self) -> u32 {
+        let entries = self.entries.lock();
+        let registered = entries.by_cookie.values().filter(|(_, inode)| inode.is_dir()).count();
+        drop(entries);
+        self.ops.subdirectories().saturating_add(registered as u32)
+    }
+}
