@@ -2,6 +2,7 @@
 //! `cargo osdk check`: what must hold of the source before it is built or run.
 
 mod arrows;
+mod assembly;
 mod errors;
 mod inputs;
 mod locks;
@@ -29,13 +30,14 @@ type Check = (&'static str, fn(&Workspace) -> Result<Vec<String>>);
 pub(crate) const REFERENCE: &str = "regression/reference/virtio-reference/Cargo.toml";
 
 /// Every check: a name and a function that returns what is wrong.
-const CHECKS: [Check; 15] = [
+const CHECKS: &[Check] = &[
     ("formatting", |workspace| {
         let mut problems = cargo(workspace, &["fmt", "--all", "--check"])?;
         problems.extend(cargo(workspace, &["fmt", "--manifest-path", REFERENCE, "--check"])?);
         Ok(problems)
     }),
     ("crate arrows", |workspace| Ok(arrows::broken(&Graph::load(workspace)?))),
+    ("assembly in arch and cvm", assembly::elsewhere),
     ("forbid(unsafe_code) in crate roots", rules::unsafe_roots),
     ("file sizes", rules::file_sizes),
     ("licence lines", rules::licence_lines),

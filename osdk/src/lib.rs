@@ -25,6 +25,7 @@ pub mod initramfs;
 pub mod kernel;
 pub mod machine;
 pub mod metadata;
+pub mod modules;
 pub mod percent;
 pub mod reproducible;
 pub mod run;

@@ -9,6 +9,14 @@ mod x86;
 #[cfg(target_os = "none")]
 pub(crate) use x86::*;
 
+/// Hosted, page tables have the machine's format and lie in simulated memory.
+#[cfg(not(target_os = "none"))]
+mod x86 {
+    pub(super) mod mm {
+        pub(crate) mod paging;
+    }
+}
+
 #[cfg(not(target_os = "none"))]
 mod hosted;
 #[cfg(not(target_os = "none"))]

@@ -78,7 +78,7 @@ mod machine {
     use super::pvh::{self, BootMemory};
     use super::{COMMAND_LINE, INITRAMFS, Initramfs};
     use crate::mm::PhysRange;
-    use crate::{cvm, mm};
+    use crate::{arch, cvm, mm};
 
     struct Text(UnsafeCell<[u8; pvh::MAX_COMMAND_LINE]>);
 
@@ -136,7 +136,7 @@ mod machine {
             copy.resize(len, 0);
             // host input: the firmware's event log
             // SAFETY: 1. mapped for `len` bytes, for ever. 2. `copy` has as many.
-            unsafe { mm::bytes::load(copy.as_mut_ptr(), from, len) };
+            unsafe { arch::bytes::load(copy.as_mut_ptr(), from, len) };
             cvm::measure::set_firmware_log(table.to_vec(), copy);
         }
     }

@@ -12,7 +12,8 @@ use buddy_system_allocator::FrameAllocator;
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 use super::Untrusted;
-use crate::mm::{NoMemory, bytes};
+use crate::arch::bytes;
+use crate::mm::NoMemory;
 use crate::sync::{IrqLock, Once};
 
 /// Pieces are multiples of this, so that no two owners share a cache line.

@@ -13,7 +13,7 @@ use std::cell::RefCell;
 use std::vec;
 
 use super::arena;
-use crate::mm::bytes;
+use crate::arch::bytes;
 
 /// What stands behind a window of registers.
 pub trait DeviceModel: Send + Sync {

@@ -10,12 +10,11 @@
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use super::paging::Pte;
 use super::pod::{Pod, with_buffer};
 use super::space::{Access, Perms, VmSpace};
-#[cfg(target_os = "none")]
-use super::usercopy;
-use super::{PAGE_SIZE, USER_MAX, UserFault, bytes};
+use super::{PAGE_SIZE, USER_MAX, UserFault};
+use crate::arch::paging::Pte;
+use crate::arch::{self, bytes, usercopy};
 
 /// Faults in a row at one address before an access gives up: the handler said
 /// that the page is there, but another thread took it away again each time.
@@ -97,8 +96,8 @@ impl VmSpace {
     #[inline]
     pub fn read(&self, addr: usize, out: &mut [u8]) -> Result<(), UserFault> {
         check_range(addr, out.len())?;
-        #[cfg(target_os = "none")]
-        if let (Ok(out), true) = (<&mut [u8; 8]>::try_from(&mut *out), self.is_current()) {
+        if let (Ok(out), true) = (<&mut [u8; 8]>::try_from(&mut *out), arch::is_active_space(self))
+        {
             let from = core::ptr::with_exposed_provenance(addr);
             // SAFETY: the range was checked.
             if let Some(word) = unsafe { usercopy::load_u64(from) } {
@@ -117,8 +116,7 @@ impl VmSpace {
     #[inline]
     pub fn write(&self, addr: usize, data: &[u8]) -> Result<(), UserFault> {
         check_range(addr, data.len())?;
-        #[cfg(target_os = "none")]
-        if let (Ok(word), true) = (<[u8; 8]>::try_from(data), self.is_current()) {
+        if let (Ok(word), true) = (<[u8; 8]>::try_from(data), arch::is_active_space(self)) {
             let to = core::ptr::with_exposed_provenance_mut(addr);
             // SAFETY: the range was checked.
             if unsafe { usercopy::store_u64(to, u64::from_ne_bytes(word)) } {
@@ -238,8 +236,7 @@ impl VmSpace {
         kernel: *mut u8,
         len: usize,
     ) -> (usize, Result<(), UserFault>) {
-        #[cfg(target_os = "none")]
-        if self.is_current() {
+        if arch::is_active_space(self) {
             // SAFETY: the caller's duties are the same.
             return unsafe { self.transfer_direct(copy, addr, kernel, len) };
         }
@@ -260,18 +257,10 @@ impl VmSpace {
         (len, Ok(()))
     }
 
-    /// Does the current task run in this space? Then its addresses are these.
-    #[cfg(target_os = "none")]
-    #[inline]
-    fn is_current(&self) -> bool {
-        crate::task::is_current_space(self)
-    }
-
     /// [`VmSpace::transfer`] in the current space: the CPU looks the pages up.
     ///
     /// # Safety
     /// As for [`VmSpace::transfer`].
-    #[cfg(target_os = "none")]
     unsafe fn transfer_direct(
         &self,
         copy: Copy,

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Memory before there is an allocator: one region, from its start on.
 
+use super::PAGE_SIZE;
 use super::phys::{self, Pfn};
 use super::range::{MemoryMap, PhysRange};
-use super::{PAGE_SIZE, bytes};
+use crate::arch::bytes;
 use crate::cvm::{self, accept::UNIT};
 
 /// The end of what the boot page tables show.

@@ -10,7 +10,8 @@ use core::ops::Range;
 use super::frames::{self, Class};
 use super::meta::{self, Kind};
 use super::phys::Pfn;
-use super::{NoMemory, PAGE_SIZE, bytes};
+use super::{NoMemory, PAGE_SIZE};
+use crate::arch::bytes;
 
 /// A reference to a 4 KiB page of untyped memory; the last one frees it.
 ///

@@ -284,12 +284,9 @@ fn costs() -> TestResult {
     const N: usize = 1024;
     fn ticks<R>(what: &str, count: usize, mut f: impl FnMut() -> R) {
         f();
-        // SAFETY: reading the time-stamp counter has no effect on memory.
-        let start = unsafe { core::arch::x86_64::_rdtsc() };
+        let start = crate::arch::ticks();
         f();
-        // SAFETY: as above.
-        let end = unsafe { core::arch::x86_64::_rdtsc() };
-        log::info!("cost: {what}: {}", (end - start) / count as u64);
+        log::info!("cost: {what}: {}", (crate::arch::ticks() - start) / count as u64);
     }
     in_space(|space| {
         let _handler = demand(space, 2 * N);

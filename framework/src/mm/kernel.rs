@@ -15,12 +15,13 @@ use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use super::early::Early;
 use super::frames::{self, Class};
 use super::meta::{Kind, Meta};
-use super::paging::{KernelPage, Pte, index, span};
 use super::phys::{self, Pfn};
 use super::pool::{CHUNK, Chunk};
 use super::range::{MemoryMap, PhysRange, TooMany};
 use super::table::Table;
-use super::{NoMemory, PAGE_SIZE, Perms, bytes, pending, tlb};
+use super::{NoMemory, PAGE_SIZE, Perms, pending, tlb};
+use crate::arch::bytes;
+use crate::arch::paging::{KernelPage, Pte, index, span};
 use crate::cvm::accept::UNIT;
 use crate::sync::IrqLock;
 
@@ -375,7 +376,7 @@ fn is_mapped(addr: usize) -> bool {
 #[cfg(feature = "ktest")]
 pub(super) fn count_rights() -> (usize, usize) {
     fn below(table: Table<'_>, first: usize, level: usize, count: &mut (usize, usize)) {
-        for i in first..super::paging::ENTRIES {
+        for i in first..crate::arch::paging::ENTRIES {
             let pte = Pte(table.entry(i).load(Ordering::Relaxed));
             if !pte.is_present() {
                 continue;
@@ -392,7 +393,7 @@ pub(super) fn count_rights() -> (usize, usize) {
     }
     let mut count = (0, 0);
     if let Some(top) = top() {
-        below(top, super::paging::USER_ENTRIES, 4, &mut count);
+        below(top, crate::arch::paging::USER_ENTRIES, 4, &mut count);
     }
     count
 }

@@ -11,7 +11,6 @@
 //! Locks: a space's tables, then the frame pool.
 
 mod access;
-pub(crate) mod bytes;
 #[cfg(target_os = "none")]
 mod early;
 mod frame;
@@ -28,8 +27,6 @@ mod io;
 mod kernel;
 mod local;
 mod meta;
-#[path = "../arch/x86/mm/paging.rs"]
-mod paging;
 #[cfg(target_os = "none")]
 mod pending;
 mod phys;
@@ -44,9 +41,6 @@ mod space;
 mod stack;
 mod table;
 mod tlb;
-#[cfg(target_os = "none")]
-#[path = "../arch/x86/mm/usercopy.rs"]
-mod usercopy;
 
 pub use self::access::CStrError;
 pub use self::frame::Frame;
@@ -65,8 +59,7 @@ pub(crate) use self::{
         release_boot_range, release_low_page,
     },
     stack::{KernelStack, is_guard},
-    tlb::{activate_kernel, flush_local},
-    usercopy::fixup as usercopy_fixup,
+    tlb::activate_kernel,
 };
 
 /// Bytes in a page and in a frame.

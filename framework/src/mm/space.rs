@@ -18,10 +18,10 @@ use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use super::frames;
 use super::gather::Gather;
 use super::meta;
-use super::paging::Pte;
 use super::table::Tables;
 use super::tlb::{self, ActiveCpus};
 use super::{Frame, NoMemory, PAGE_SIZE, USER_MAX, USER_MIN, UserFault};
+use crate::arch::paging::Pte;
 use crate::sync::{Once, SpinLock, SpinLockGuard};
 
 bitflags::bitflags! {

@@ -11,8 +11,8 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use super::frames::{self, Class};
 use super::kernel::{self, STACKS};
 use super::meta::Kind;
-use super::paging::{KernelPage, Pte};
 use super::{NoMemory, PAGE_SIZE, Perms, tlb};
+use crate::arch::paging::{KernelPage, Pte};
 use crate::sync::IrqLock;
 
 /// Bytes of a stack.

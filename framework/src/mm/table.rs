@@ -11,9 +11,9 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use super::frames::{self, Batch, Class, Frames};
 use super::local::CpuCell;
 use super::meta::{self, Kind};
-use super::paging::{ENTRIES, Pte, USER_ENTRIES, index, span};
 use super::phys::Pfn;
 use super::{Frame, NoMemory, PAGE_SIZE};
+use crate::arch::paging::{ENTRIES, Pte, USER_ENTRIES, index, span};
 
 /// The level of the top table; leaves are level 1.
 const TOP: usize = 4;

@@ -36,23 +36,20 @@ pub(super) fn flush(space: &VmSpace, _: Range<usize>) {
 }
 
 #[cfg(target_os = "none")]
-pub(crate) use machine::{activate_kernel, flush_local};
+pub(crate) use machine::activate_kernel;
 #[cfg(target_os = "none")]
 pub(super) use machine::{flush, flush_kernel, load_kernel_tables};
 
 #[cfg(target_os = "none")]
 mod machine {
     use alloc::sync::Arc;
-    use core::arch::asm;
     use core::sync::atomic::fence;
 
     use super::*;
+    use crate::arch;
     use crate::cpu::{self, CpuId, CpuSet};
+    use crate::mm::kernel;
     use crate::mm::local::{CpuCell, Initial};
-    use crate::mm::{PAGE_SIZE, Pfn, USER_MAX, kernel};
-
-    /// Above so many pages, forgetting everything is cheaper.
-    const FULL: usize = 32;
 
     /// Returns when no CPU can use an old translation of the pages in `range`.
     ///
@@ -65,10 +62,10 @@ mod machine {
         let cpus = space.cpus.0.load(Ordering::SeqCst);
         let me = CpuSet::of(cpu::current()).bits();
         if cpus & me != 0 {
-            flush_local(range.clone());
+            arch::flush_local(range.clone());
         }
         if cpus & !me != 0 {
-            crate::arch::flush_tlb_others(CpuSet::from_bits(cpus & !me), range);
+            arch::flush_tlb_others(CpuSet::from_bits(cpus & !me), range);
         }
     }
 
@@ -76,44 +73,10 @@ mod machine {
     pub(in crate::mm) fn flush_kernel(range: Range<usize>) {
         let all = cpu::all().fold(0, |set, cpu: CpuId| set | CpuSet::of(cpu).bits());
         let me = CpuSet::of(cpu::current()).bits();
-        flush_local(range.clone());
+        arch::flush_local(range.clone());
         if all & !me != 0 {
-            crate::arch::flush_tlb_others(CpuSet::from_bits(all & !me), range);
+            arch::flush_tlb_others(CpuSet::from_bits(all & !me), range);
         }
-    }
-
-    /// Makes this CPU forget the pages of `range` (and perhaps more).
-    pub(crate) fn flush_local(range: Range<usize>) {
-        if range.len() <= FULL * PAGE_SIZE {
-            for page in range.step_by(PAGE_SIZE) {
-                // SAFETY: forgetting a translation is always allowed.
-                unsafe { asm!("invlpg [{}]", in(reg) page, options(nostack, preserves_flags)) };
-            }
-        } else if range.start < USER_MAX {
-            // SAFETY: reloading the current tables only forgets translations.
-            unsafe {
-                asm!("mov {old}, cr3", "mov cr3, {old}", old = out(reg) _,
-                    options(nostack, preserves_flags));
-            }
-        } else {
-            // SAFETY: switching global pages (bit 7) off and on again only
-            // forgets translations, those of the kernel too.
-            unsafe {
-                asm!("mov {old}, cr4", "mov {new}, {old}", "xor {new}, 0x80",
-                    "mov cr4, {new}", "mov cr4, {old}",
-                    old = out(reg) _, new = out(reg) _, options(nostack));
-            }
-        }
-    }
-
-    /// Loads a top table.
-    ///
-    /// # Safety
-    /// `root` has the kernel's half, and lives until another one is loaded.
-    pub(in crate::mm) unsafe fn load(root: Pfn) {
-        // SAFETY: the kernel's half is in the tables (caller), so the kernel
-        // runs on as before.
-        unsafe { asm!("mov cr3, {}", in(reg) root.addr(), options(nostack, preserves_flags)) };
     }
 
     /// The space whose tables a CPU has loaded.
@@ -138,7 +101,7 @@ mod machine {
                 next.cpus.0.fetch_or(me, Ordering::SeqCst);
                 // SAFETY: `Tables::new` put the kernel's half in, and `active`
                 // keeps the space alive until another one is loaded.
-                unsafe { load(next.root()) };
+                unsafe { arch::load_tables(next.root()) };
                 let before = active.0.replace(next.clone());
                 before.inspect(|before| before.leave(me))
             })
@@ -163,7 +126,7 @@ mod machine {
     pub(in crate::mm) fn load_kernel_tables() {
         if let Some(root) = kernel::root() {
             // SAFETY: the kernel's own tables live for ever.
-            unsafe { load(root) };
+            unsafe { arch::load_tables(root) };
         }
     }
 }

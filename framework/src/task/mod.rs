@@ -53,7 +53,7 @@ pub struct Task {
     ext: SpinLock<Option<Arc<dyn Any + Send + Sync>>>,
     vm_space: SpinLock<Option<Arc<VmSpace>>>,
     /// Where `vm_space` is, for comparing without the lock.
-    vm_ptr: AtomicPtr<VmSpace>,
+    pub(crate) vm_ptr: AtomicPtr<VmSpace>,
     pub(crate) entry: SpinLock<Option<Entry>>,
     pub(crate) machine: arch::TaskState,
 }
@@ -202,14 +202,6 @@ impl Task {
 
 fn space_ptr(space: Option<&Arc<VmSpace>>) -> *mut VmSpace {
     space.map_or(core::ptr::null_mut(), |space| Arc::as_ptr(space).cast_mut())
-}
-
-/// Whether the current task's address space is `space`.
-#[cfg(target_os = "none")]
-#[inline]
-pub(crate) fn is_current_space(space: &VmSpace) -> bool {
-    let ptr = arch::with_current(|me| me.vm_ptr.load(Ordering::Relaxed));
-    ptr.is_some_and(|ptr| core::ptr::eq(ptr, space))
 }
 
 /// Calls `f` with what the current task was given as extension, if it is a `T`.

@@ -3,7 +3,9 @@
 //!
 //! Every thread counts as running on CPU 0; interrupts do not exist.
 
+pub(crate) mod bytes;
 mod task;
+pub(crate) mod usercopy;
 
 use std::sync::OnceLock;
 use std::time::{Instant, SystemTime};
@@ -13,6 +15,7 @@ use alloc::sync::Arc;
 use crate::cpu::{CpuId, CpuInfo, CpuTimes};
 use crate::irq::{IrqError, IrqHandler, MsiVector};
 
+pub(crate) use crate::arch::x86::mm::paging;
 pub(crate) use task::*;
 
 /// Interrupts do not exist here, so their state is nothing.

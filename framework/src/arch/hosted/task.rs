@@ -114,6 +114,11 @@ pub(crate) fn is_on_cpu(task: &Task) -> bool {
 
 pub(crate) fn activate_vm_space(_: Option<&Arc<VmSpace>>) {}
 
+/// No space's addresses are the kernel's here: all go through the tables.
+pub(crate) fn is_active_space(_: &VmSpace) -> bool {
+    false
+}
+
 #[cfg(debug_assertions)]
 pub(crate) fn with_held<R>(f: impl FnOnce(&mut crate::task::held::Held) -> R) -> Option<R> {
     use crate::task::held::Held;

@@ -29,14 +29,18 @@ pub(crate) use io::serial::{Control, early_console_write};
 pub(crate) use irq::apic::{x2apic_read, x2apic_write};
 pub(crate) use irq::interrupt::{irq_register, msi_register, unexpected_interrupts};
 pub(crate) use mm::shootdown::flush_tlb_others;
+pub(crate) use mm::tlb::{flush_local, load_tables};
+pub(crate) use mm::{bytes, paging, usercopy};
 pub(crate) use task::context::{TaskState, is_on_cpu};
 pub(crate) use task::fpu::{UserState, fpu_features, fpu_size};
 pub(crate) use task::sched::{
-    activate_vm_space, exit_task, kick, make_runnable, park, resched, yield_now,
+    activate_vm_space, exit_task, is_active_space, kick, make_runnable, park, resched, yield_now,
 };
 #[cfg(feature = "ktest")]
 pub(crate) use tests::{
     interrupt_self, interrupt_self_soon, nmi_self, nmis, run_kernel_tests, want_switch,
 };
+#[cfg(feature = "ktest")]
+pub(crate) use time::tsc::ticks;
 pub(crate) use time::tsc::{hardware_seed, monotonic_ns, tsc_khz};
 pub(crate) use trap::user::run_user;

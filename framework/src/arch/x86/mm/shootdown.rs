@@ -7,10 +7,10 @@
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use super::tlb;
 use crate::arch::x86::cpu::percpu;
 use crate::arch::x86::irq::apic;
 use crate::cpu::{self, CpuSet};
-use crate::mm;
 use crate::sync::SpinLock;
 
 struct Request {
@@ -63,7 +63,7 @@ fn serve_slowly(pending: u64) {
     let me = 1 << crate::arch::cpu_id();
     if pending & me != 0 && REQUEST.pending.load(Ordering::Acquire) & me != 0 {
         let range = REQUEST.start.load(Ordering::Relaxed)..REQUEST.end.load(Ordering::Relaxed);
-        mm::flush_local(range);
+        tlb::flush_local(range);
         REQUEST.pending.fetch_and(!me, Ordering::AcqRel);
     }
     crate::arch::irq_restore(irq);

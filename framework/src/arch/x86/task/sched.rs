@@ -274,6 +274,13 @@ pub(crate) fn activate_vm_space(space: Option<&Arc<VmSpace>>) {
     drop(left);
 }
 
+/// Whether user addresses are those of `space` now: the current task runs in it.
+#[inline]
+pub(crate) fn is_active_space(space: &VmSpace) -> bool {
+    let active = percpu::with_current(|me| me.vm_ptr.load(Ordering::Relaxed));
+    active.is_some_and(|active| core::ptr::eq(active, space))
+}
+
 /// How long a CPU of a CVM looks around before it halts: a fifth of a millisecond,
 /// and a bound that does not rest on the clock.
 const LOOKS_PER_MS: u64 = 5;

@@ -7,6 +7,7 @@ use super::{gdt, user};
 use crate::arch::x86::boot::stop;
 use crate::arch::x86::cpu::percpu;
 use crate::arch::x86::irq::interrupt;
+use crate::arch::x86::mm::usercopy;
 use crate::arch::x86::task::sched;
 use crate::user::UserRegs;
 use crate::{cvm, mm};
@@ -88,7 +89,7 @@ extern "C" fn trap_from_kernel(frame: &mut UserRegs) {
     }
     let addr = fault_address();
     if matches!(frame.vector, 13 | 14)
-        && let Some(fixup) = mm::usercopy_fixup(frame.rip)
+        && let Some(fixup) = usercopy::fixup(frame.rip)
     {
         frame.rip = fixup;
         return;
