@@ -9,6 +9,7 @@
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 
+use abi::signal::Signal;
 use abi::{Result, err, error};
 use cred::Caps;
 use framework::{
@@ -24,7 +25,7 @@ use crate::{
     process::{NewProcess, Process},
     rlimit::Resource,
     run,
-    signal::{Sighand, Signal},
+    signal::Sighand,
     table,
     thread::{NewThread, Thread},
     tree::INIT,

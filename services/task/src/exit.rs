@@ -17,11 +17,12 @@ use crate::{
     pid::Pid,
     process::Process,
     rlimit::Resource,
-    signal::{GroupSignals, SigInfo, Signal, StopState, send, stop},
+    signal::{GroupSignals, StopState, send, stop},
     table::{self, Table},
     thread::Thread,
     tree::INIT,
 };
+use abi::signal::{SigInfo, Signal};
 
 /// Called with the wait status of the first process when it has ended.
 static INIT_EXIT: framework::sync::Once<fn(i32)> = framework::sync::Once::new();

@@ -3,6 +3,10 @@
 //!
 //! Spec: Intel SDM vol. 3, ch. 7; siginfo codes in sigaction(2).
 
+use abi::signal::{
+    BUS_ADRALN, BUS_ADRERR, FPE_FLTDIV, FPE_FLTINV, FPE_FLTOVF, FPE_FLTRES, FPE_FLTUND, FPE_INTDIV,
+    ILL_ILLOPN, SEGV_ACCERR, SEGV_MAPERR, SI_KERNEL, SigInfo, Signal, TRAP_BRKPT, TRAP_TRACE,
+};
 use alloc::sync::Arc;
 
 use framework::{
@@ -11,13 +15,7 @@ use framework::{
 };
 use mm::{AddressSpace, FaultError};
 
-use crate::{
-    signal::{
-        BUS_ADRALN, BUS_ADRERR, ILL_ILLOPN, SEGV_ACCERR, SEGV_MAPERR, SI_KERNEL, SigInfo, Signal,
-        TRAP_BRKPT, TRAP_TRACE,
-    },
-    thread::Thread,
-};
+use crate::thread::Thread;
 
 /// What the last fault was, for the signal frame.
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
@@ -93,7 +91,7 @@ fn page_fault(thread: &Arc<Thread>, mm: &AddressSpace, what: &UserException) {
 /// The signal and code for an exception other than a page fault.
 fn signal_for(vector: u8, user: &mut UserContext) -> (Signal, i32) {
     match vector {
-        0 => (Signal::FPE, 1), // FPE_INTDIV
+        0 => (Signal::FPE, FPE_INTDIV),
         1 => (Signal::TRAP, TRAP_TRACE),
         3 => (Signal::TRAP, SI_KERNEL),
         6 => (Signal::ILL, ILL_ILLOPN),
@@ -130,11 +128,11 @@ fn simd_code(user: &mut UserContext) -> i32 {
 /// The `FPE_` code of the unmasked exceptions in `flags`.
 const fn fpe_code(flags: u16) -> i32 {
     match () {
-        () if flags & 0x01 != 0 => 7, // FPE_FLTINV
-        () if flags & 0x04 != 0 => 3, // FPE_FLTDIV
-        () if flags & 0x08 != 0 => 4, // FPE_FLTOVF
-        () if flags & 0x12 != 0 => 5, // FPE_FLTUND, denormal too
-        () if flags & 0x20 != 0 => 6, // FPE_FLTRES
+        () if flags & 0x01 != 0 => FPE_FLTINV,
+        () if flags & 0x04 != 0 => FPE_FLTDIV,
+        () if flags & 0x08 != 0 => FPE_FLTOVF,
+        () if flags & 0x12 != 0 => FPE_FLTUND, // Denormal too.
+        () if flags & 0x20 != 0 => FPE_FLTRES,
         () => 0,
     }
 }

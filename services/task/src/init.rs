@@ -4,6 +4,7 @@
 use alloc::sync::Arc;
 
 use abi::Result;
+use abi::signal::{SigInfo, Signal};
 use cred::Cred;
 use framework::{
     mm::{Frame, stats},
@@ -19,7 +20,7 @@ use crate::{
     rlimit::{Resource, Rlimits},
     run,
     session::Session,
-    signal::{SigActions, SigInfo, Sighand, Signal, ThreadSignals, send},
+    signal::{SigActions, Sighand, ThreadSignals, send},
     table,
     thread::{NewThread, Thread},
     tree::INIT,

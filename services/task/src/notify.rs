@@ -3,12 +3,13 @@
 
 use crate::{
     process::Process,
-    signal::{
-        CLD_CONTINUED, CLD_DUMPED, CLD_EXITED, CLD_KILLED, CLD_STOPPED, SigInfo, Signal, send,
-    },
+    signal::send,
     table,
     usage::NS_PER_TICK,
     wait::{self, Ending},
+};
+use abi::signal::{
+    CLD_CONTINUED, CLD_DUMPED, CLD_EXITED, CLD_KILLED, CLD_STOPPED, SigInfo, Signal,
 };
 
 /// What became of a child.

@@ -20,10 +20,11 @@ use crate::{
     pid::Pid,
     rlimit::{Resource, Rlimit, Rlimits},
     session::Session,
-    signal::{GroupSignals, Sighand, Signal},
+    signal::{GroupSignals, Sighand},
     thread::{COMM_LEN, Thread},
     usage::Usage,
 };
+use abi::signal::Signal;
 
 /// Something of another service that lives and dies with a process: its timers.
 pub trait Companion: Send + Sync + core::any::Any {

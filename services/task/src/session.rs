@@ -6,15 +6,11 @@
 
 use alloc::sync::Arc;
 
+use abi::signal::Signal;
 use abi::{Result, err, error};
 use framework::sync::SpinLock;
 
-use crate::{
-    pid::Pid,
-    process::Process,
-    signal::{Signal, send},
-    table,
-};
+use crate::{pid::Pid, process::Process, signal::send, table};
 
 /// What a session needs of its controlling terminal.
 pub trait Terminal: Send + Sync + core::any::Any {

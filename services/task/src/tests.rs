@@ -13,6 +13,7 @@ use core::{
 use std::{sync::Mutex, sync::mpsc, thread as host};
 
 use abi::Errno;
+use abi::signal::{SIG_IGN, SaFlags, SigInfo, SigSet, Signal};
 use cred::Cred;
 use framework::user::UserContext;
 use mm::{AddressSpace, Aslr, Limits, MapRequest, Prot};
@@ -26,8 +27,7 @@ use crate::{
     rlimit::{Privilege, Resource, Rlimit, Rlimits},
     session::Session,
     signal::{
-        self, Flow, Interrupted, MaskChange, SIG_IGN, SaFlags, SigAction, SigActions, SigInfo,
-        SigSet, Sighand, Signal, ThreadSignals, deliver,
+        self, Flow, Interrupted, MaskChange, SigAction, SigActions, Sighand, ThreadSignals, deliver,
     },
     table,
     thread::NewThread,
@@ -174,7 +174,7 @@ fn exits(thread: &Arc<Thread>) {
     let peek = WaitOptions::EXITED | WaitOptions::NOWAIT;
     for _ in 0..2 {
         let found = wait(thread, which, peek).unwrap().unwrap();
-        assert_eq!((found.info.pid(), found.info.code), (pid, signal::CLD_EXITED));
+        assert_eq!((found.info.pid(), found.info.code), (pid, abi::signal::CLD_EXITED));
         assert_eq!(found.info.words[1] as i32, 0xff);
     }
     assert_eq!(wait_status(thread, pid), 0xff << 8);
@@ -220,7 +220,7 @@ fn stops(thread: &Arc<Thread>) {
     assert!(wait4(thread, pid, 3).unwrap().is_none());
     signal::kill(thread, pid, Some(Signal::CONT)).unwrap();
     let found = wait4(thread, pid, 8).unwrap().unwrap();
-    assert_eq!((found.status, found.info.code), (0xffff, signal::CLD_CONTINUED));
+    assert_eq!((found.status, found.info.code), (0xffff, abi::signal::CLD_CONTINUED));
     // Killed while stopped.
     signal::kill(thread, pid, Some(Signal::STOP)).unwrap();
     eventually("stopped", || process.stopped_by().is_some());

@@ -5,6 +5,7 @@
 
 use alloc::sync::Arc;
 
+use abi::signal::{CLD_CONTINUED, CLD_STOPPED, SigInfo, Signal};
 use abi::{Errno, Error, Result, err};
 use framework::sync::{Wait, WaitError};
 
@@ -12,7 +13,6 @@ use crate::{
     notify,
     pid::Pid,
     process::Process,
-    signal::{CLD_CONTINUED, CLD_STOPPED, SigInfo, Signal},
     table::{self, Table},
     thread::Thread,
     tree::Node,

@@ -5,10 +5,11 @@
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use abi::signal::{SigInfo, Signal};
 use task::{
     Process,
     rlimit::{RLIM_INFINITY, Resource},
-    signal::{SigInfo, Signal, send_to_process},
+    signal::send_to_process,
     table,
 };
 

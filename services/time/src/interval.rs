@@ -3,8 +3,9 @@
 //!
 //! Spec: setitimer(2), alarm(2).
 
+use abi::signal::Signal;
 use abi::{Result, err, error};
-use task::{Thread, signal::Signal};
+use task::Thread;
 
 use crate::{
     expiry::Expiry,

@@ -3,8 +3,9 @@
 //!
 //! Spec: timer_create(2), timer_settime(2), timer_getoverrun(2), sigevent(3).
 
+use abi::signal::Signal;
 use abi::{Result, err, error};
-use task::{Thread, rlimit::Resource, signal::Signal};
+use task::{Thread, rlimit::Resource};
 
 use crate::{
     ClockId, Itimer,

@@ -8,10 +8,11 @@ use alloc::{
 };
 use core::any::Any;
 
+use abi::signal::{SigInfo, Signal};
 use framework::{sync::SpinLock, time::monotonic_ns};
 use task::{
     Companion, Process,
-    signal::{SigInfo, Signal, bump_timer_signal, send_to_process, send_to_thread},
+    signal::{bump_timer_signal, send_to_process, send_to_thread},
 };
 
 use crate::{

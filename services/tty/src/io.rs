@@ -4,12 +4,12 @@
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 
+use abi::signal::Signal;
 use abi::{Result, err, error};
 use framework::mm::{Reader, Writer};
 use framework::sync::{Mutex, MutexGuard, Wait, WaitError, Waiter};
 use framework::task::Task;
 use framework::time::monotonic_ns;
-use task::signal::Signal;
 use vfs::PollEvents;
 
 use crate::ldisc::{OutputBuffer, Reading};

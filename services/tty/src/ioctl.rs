@@ -5,9 +5,9 @@
 
 use alloc::sync::Arc;
 
+use abi::signal::Signal;
 use abi::{Result, err, error};
 use cred::Caps;
-use task::signal::Signal;
 use vfs::{File, IoctlContext};
 
 use crate::ldisc::BUFFER_SIZE;

@@ -9,10 +9,10 @@
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 
+use abi::signal::Signal;
 use abi::{Result, err};
 use cred::Caps;
 use task::session::{self, Session, Terminal};
-use task::signal::Signal;
 use task::{Pid, Process, Thread, table};
 
 use crate::ioctl::WindowSize;

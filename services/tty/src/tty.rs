@@ -12,11 +12,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use abi::signal::Signal;
 use abi::{Result, error};
 use class::Console;
 use framework::sync::{Mutex, SpinLock, WaitQueue};
 use framework::task::TaskBuilder;
-use task::signal::Signal;
 use vfs::DeviceId;
 
 use crate::input::{Device, InputQueue};

@@ -5,8 +5,8 @@ use super::{FromArg, Regs};
 use crate::trace::Line;
 use abi::Result;
 use abi::fcntl::AT_FDCWD;
+use abi::signal::Signal;
 use core::fmt::Write;
-use task::signal::Signal;
 
 /// Integers: `int` and `unsigned` see the low 32 bits, `long` and `size_t` all.
 macro_rules! integer_arg {

@@ -5,6 +5,7 @@ use crate::arg::{Fd, UserPtr};
 use crate::calls::deadline::{self, Duration, remaining};
 use crate::cx::Context;
 use abi::poll::{NFDBITS, PollFd, SigsetArg};
+use abi::signal::SigSet;
 use abi::time::{Timespec, Timeval};
 use abi::{Errno, Result, err, error, nr};
 use alloc::sync::Arc;
@@ -12,7 +13,6 @@ use alloc::vec::Vec;
 use framework::mm::Pod;
 use framework::sync::{Wait, WaitError, Waiter};
 use task::RestartBlock;
-use task::signal::SigSet;
 use vfs::{File, PollEvents};
 
 const NS_PER_MS: u64 = 1_000_000;

@@ -5,10 +5,10 @@ use crate::arg::{Addr, UserPtr};
 use crate::calls::caps::capability;
 use crate::cx::Context;
 use abi::prctl::*;
+use abi::signal::Signal;
 use abi::{Result, err, error};
 use alloc::sync::Arc;
 use cred::{Caps, Cred};
-use task::signal::Signal;
 
 /// What a timer may be late if nobody says otherwise.
 const DEFAULT_SLACK_NS: u64 = 50_000;

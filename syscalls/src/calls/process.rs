@@ -6,10 +6,10 @@ use crate::calls::group::encode;
 use crate::cx::Context;
 use abi::futex::RobustListHead;
 use abi::process::PERSONALITY_QUERY;
+use abi::signal::Signal;
 use abi::{Result, err, error, process};
 use framework::mm::PAGE_SIZE;
 
-use task::signal::Signal;
 use task::{CloneArgs, CloneFlags, clone};
 
 /// fork(2).

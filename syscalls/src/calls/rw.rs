@@ -4,9 +4,9 @@
 use crate::arg::{Fd, IovIn, IovOut, UserIn, UserOut};
 use crate::cx::Context;
 use abi::fs::{POSIX_FADV_LAST, rwf};
+use abi::signal::{SigInfo, Signal};
 use abi::{Errno, Result, err, error};
 use framework::mm::{Reader, Writer};
-use task::signal::{SigInfo, Signal};
 use vfs::{FileKind, SeekFrom};
 
 /// Flags of `preadv2` and `pwritev2` that change nothing here.

@@ -5,14 +5,10 @@ use crate::arg::{Pid, SigNum, UserPtr};
 use crate::calls::deadline;
 use crate::cx::Context;
 use crate::row::Outcome;
+use abi::signal::{RawAltStack, RawSigAction, SIGSET_SIZE, SigInfo, SigSet, Signal};
 use abi::time::Timespec;
 use abi::{Errno, Result, err, error};
-use task::signal::{
-    self, MaskChange, RawAltStack, RawSigAction, SigAction, SigInfo, SigSet, Signal,
-};
-
-/// The size of `sigset_t` as the kernel sees it.
-const SIGSET_SIZE: usize = 8;
+use task::signal::{self, MaskChange, SigAction};
 
 fn check_size(size: usize) -> Result<()> {
     if size == SIGSET_SIZE { Ok(()) } else { err!(EINVAL, "size of the signal set") }

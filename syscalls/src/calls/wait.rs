@@ -7,7 +7,7 @@ use crate::calls::limits;
 use crate::cx::Context;
 use abi::Result;
 use abi::resource::Rusage;
-use task::signal::SigInfo;
+use abi::signal::SigInfo;
 use task::{WaitOptions, Which, wait};
 
 /// How much of a `siginfo_t` waitid fills in: up to `si_status`.

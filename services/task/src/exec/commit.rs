@@ -4,18 +4,13 @@
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 
+use abi::signal::Signal;
 use abi::{Result, err};
 use framework::{task::Task, user::UserContext};
 use mm::AddressSpace;
 
 use super::{ADDR_NO_RANDOMIZE, Image};
-use crate::{
-    exit, futex,
-    process::Process,
-    signal::{Sighand, Signal},
-    table,
-    thread::Thread,
-};
+use crate::{exit, futex, process::Process, signal::Sighand, table, thread::Thread};
 
 /// personality(2) bits that a set-id program does not inherit.
 const PER_CLEAR_ON_SETID: u32 = ADDR_NO_RANDOMIZE | 0x0010_0000 | 0x0020_0000 | 0x0040_0000;

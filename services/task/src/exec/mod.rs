@@ -18,6 +18,7 @@ mod strings;
 
 use alloc::{sync::Arc, vec::Vec};
 
+use abi::signal::Signal;
 use abi::{Errno, Result, err, error};
 use cred::{ExecFile, ExecOutcome};
 use framework::{mm::PAGE_SIZE, user::UserContext};
@@ -26,13 +27,7 @@ use vfs::{File, Follow, MountFlags, Resolver};
 
 pub use strings::{Budget, Strings};
 
-use crate::{
-    exit,
-    process::Process,
-    rlimit::Resource,
-    signal::{Signal, min_stack_size},
-    thread::Thread,
-};
+use crate::{exit, process::Process, rlimit::Resource, signal::min_stack_size, thread::Thread};
 use load::{Elf, LoadError};
 
 /// Scripts may name scripts this often.

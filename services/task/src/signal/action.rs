@@ -1,55 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What a program wants done with each signal: `sigaction` and its table.
+//! What a program wants done with each signal: its actions, and what follows.
 //!
-//! Spec: sigaction(2); the kernel's `struct sigaction` on x86-64 is handler,
-//! flags, restorer, mask: 32 bytes.
+//! Spec: sigaction(2).
 
-use crate::signal::{DefaultAction, SigSet, Signal};
-
-/// The default action.
-pub const SIG_DFL: u64 = 0;
-/// Ignore it.
-pub const SIG_IGN: u64 = 1;
-
-bitflags::bitflags! {
-    /// `sa_flags`.
-    #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-    pub struct SaFlags: u64 {
-        /// No SIGCHLD when a child stops or continues.
-        const NOCLDSTOP = 1;
-        /// Children leave no zombies.
-        const NOCLDWAIT = 2;
-        /// The handler takes three arguments.
-        const SIGINFO = 4;
-        /// A restorer is given; x86-64 needs it.
-        const RESTORER = 0x0400_0000;
-        /// Run on the alternate stack.
-        const ONSTACK = 0x0800_0000;
-        /// Restart interrupted calls.
-        const RESTART = 0x1000_0000;
-        /// Do not block the signal while its handler runs.
-        const NODEFER = 0x4000_0000;
-        /// Back to the default once the handler starts.
-        const RESETHAND = 0x8000_0000;
-        /// Whatever else a program set is kept and given back.
-        const _ = !0;
-    }
-}
-
-framework::pod_struct! {
-    /// `struct sigaction` as the kernel takes it.
-    #[derive(PartialEq, Eq, Debug, Default)]
-    pub struct RawSigAction {
-        /// `sa_handler` or `sa_sigaction`.
-        pub handler: u64,
-        /// `sa_flags`.
-        pub flags: u64,
-        /// `sa_restorer`.
-        pub restorer: u64,
-        /// `sa_mask`.
-        pub mask: u64,
-    }
-}
+use abi::signal::{DefaultAction, RawSigAction, SIG_DFL, SIG_IGN, SaFlags, SigSet, Signal};
 
 /// One signal's action.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -75,15 +29,12 @@ pub enum Disposition {
     Handle,
 }
 
-/// Flags Linux knows; it clears the rest, so programs can probe for support.
-const KNOWN_FLAGS: u64 = 1 | 2 | 4 | 0x800 | 0x0400_0000 | 0x0800_0000 | 0x1000_0000 | 0xC000_0000;
-
 impl SigAction {
     /// The action that `raw` asks for.
     pub fn from_raw(raw: &RawSigAction) -> Self {
         Self {
             handler: raw.handler,
-            flags: SaFlags::from_bits_retain(raw.flags & KNOWN_FLAGS),
+            flags: SaFlags::from_bits_retain(raw.flags & SaFlags::KNOWN),
             restorer: raw.restorer,
             mask: SigSet::mask_from_bits(raw.mask),
         }
@@ -195,8 +146,7 @@ mod tests {
         let raw = RawSigAction { handler: 5, flags: u64::MAX, restorer: 6, mask: u64::MAX };
         let action = SigAction::from_raw(&raw);
         assert!(!action.mask.contains(Signal::KILL));
-        assert_eq!(action.to_raw().flags, KNOWN_FLAGS);
-        assert_eq!(size_of::<RawSigAction>(), 32);
+        assert_eq!(action.to_raw().flags, SaFlags::KNOWN);
     }
 
     #[test]

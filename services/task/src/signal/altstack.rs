@@ -3,30 +3,10 @@
 //!
 //! Spec: sigaltstack(2).
 
+use abi::signal::{MINSIGSTKSZ, RawAltStack, SS_AUTODISARM, SS_DISABLE, SS_ONSTACK};
 use abi::{Result, err};
 
 use crate::thread::Thread;
-
-const SS_ONSTACK: i32 = 1;
-const SS_DISABLE: i32 = 2;
-const SS_AUTODISARM: i32 = i32::MIN;
-/// The least size that the kernel takes.
-const MIN_SIZE: u64 = 2048;
-
-framework::pod_struct! {
-    /// `stack_t`.
-    #[derive(PartialEq, Eq, Debug, Default)]
-    pub struct RawAltStack {
-        /// `ss_sp`.
-        pub sp: u64,
-        /// `ss_flags`.
-        pub flags: i32,
-        /// Padding.
-        pub pad: i32,
-        /// `ss_size`.
-        pub size: u64,
-    }
-}
 
 /// A thread's alternate stack; size 0 means none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -67,7 +47,7 @@ impl AltStack {
     fn from_raw(raw: &RawAltStack) -> Result<Self> {
         match raw.flags & !SS_AUTODISARM {
             SS_DISABLE => Ok(Self::default()),
-            0 | SS_ONSTACK if raw.size < MIN_SIZE => err!(ENOMEM, "signal stack too small"),
+            0 | SS_ONSTACK if raw.size < MINSIGSTKSZ => err!(ENOMEM, "signal stack too small"),
             0 | SS_ONSTACK => {
                 Ok(Self { sp: raw.sp, size: raw.size, auto_disarm: raw.flags & SS_AUTODISARM != 0 })
             }
@@ -140,6 +120,5 @@ mod tests {
         assert!(!stack.contains(0x1800));
         assert_eq!(stack.disarmed(), AltStack::default());
         assert_eq!(stack.to_raw(0).flags, SS_AUTODISARM);
-        assert_eq!(size_of::<RawAltStack>(), 24);
     }
 }

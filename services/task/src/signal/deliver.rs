@@ -8,13 +8,11 @@ use framework::user::UserContext;
 
 use crate::{
     exit,
-    signal::{
-        DefaultAction, Disposition, SaFlags, SigAction, SigInfo, SigSet, Signal, StopState, frame,
-        stop,
-    },
+    signal::{Disposition, SigAction, StopState, frame, stop},
     thread::{Restart, Thread},
     tree::INIT,
 };
+use abi::signal::{DefaultAction, SaFlags, SigInfo, SigSet, Signal};
 
 /// The number of restart_syscall(2).
 const NR_RESTART_SYSCALL: u64 = 219;

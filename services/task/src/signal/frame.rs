@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The x86-64 signal frame: Linux's `struct rt_sigframe`, byte for byte.
+//! Pushing a signal frame: where it goes and what is in it.
 //!
 //! From low to high: return address, ucontext, siginfo; above it, aligned to 64,
 //! the XSAVE image with Linux's marks in its software-reserved bytes.
@@ -9,88 +9,19 @@
 
 use alloc::{sync::Arc, vec::Vec};
 
+use abi::signal::frame::{
+    FP_XSTATE_MAGIC1, FP_XSTATE_MAGIC2, FP_XSTATE_MAGIC2_SIZE, FXSAVE_SIZE, FpxSwBytes, RED_ZONE,
+    SW_RESERVED, SigContext, SigFrame, UC_FP_XSTATE, UC_SIGCONTEXT_SS, UC_STRICT_RESTORE_SS,
+    UContext, USER_CS, USER_SS,
+};
+use abi::signal::{SaFlags, SigInfo, SigSet, Signal};
 use abi::{Result, err, error};
-use framework::user::UserContext;
+use framework::{mm::Pod, user::UserContext};
 
 use crate::{
-    signal::{AltStack, RawAltStack, SaFlags, SigAction, SigInfo, SigSet, Signal},
+    signal::{AltStack, SigAction},
     thread::Thread,
 };
-
-framework::pod_struct! {
-    /// `struct sigcontext`: the registers.
-    #[derive(PartialEq, Eq, Debug, Default)]
-    pub(crate) struct SigContext {
-        pub(crate) r8: u64,
-        pub(crate) r9: u64,
-        pub(crate) r10: u64,
-        pub(crate) r11: u64,
-        pub(crate) r12: u64,
-        pub(crate) r13: u64,
-        pub(crate) r14: u64,
-        pub(crate) r15: u64,
-        pub(crate) rdi: u64,
-        pub(crate) rsi: u64,
-        pub(crate) rbp: u64,
-        pub(crate) rbx: u64,
-        pub(crate) rdx: u64,
-        pub(crate) rax: u64,
-        pub(crate) rcx: u64,
-        pub(crate) rsp: u64,
-        pub(crate) rip: u64,
-        pub(crate) eflags: u64,
-        pub(crate) cs: u16,
-        pub(crate) gs: u16,
-        pub(crate) fs: u16,
-        pub(crate) ss: u16,
-        pub(crate) err: u64,
-        pub(crate) trapno: u64,
-        pub(crate) oldmask: u64,
-        pub(crate) cr2: u64,
-        pub(crate) fpstate: u64,
-        pub(crate) reserved: [u64; 8],
-    }
-}
-
-framework::pod_struct! {
-    /// `struct ucontext`.
-    #[derive(PartialEq, Eq, Debug, Default)]
-    pub(crate) struct UContext {
-        pub(crate) flags: u64,
-        pub(crate) link: u64,
-        pub(crate) stack: RawAltStack,
-        pub(crate) mcontext: SigContext,
-        pub(crate) sigmask: u64,
-    }
-}
-
-framework::pod_struct! {
-    /// `struct rt_sigframe`.
-    #[derive(PartialEq, Eq, Debug)]
-    pub(crate) struct SigFrame {
-        pub(crate) return_address: u64,
-        pub(crate) context: UContext,
-        pub(crate) info: SigInfo,
-    }
-}
-
-/// Bytes below the stack pointer that a program may use (System V ABI).
-const RED_ZONE: u64 = 128;
-
-pub(crate) const USER_CS: u16 = 0x33;
-pub(crate) const USER_SS: u16 = 0x2b;
-
-const UC_FP_XSTATE: u64 = 1;
-const UC_SIGCONTEXT_SS: u64 = 2;
-pub(crate) const UC_STRICT_RESTORE_SS: u64 = 4;
-
-/// Where the FXSAVE area leaves room for software: `struct _fpx_sw_bytes`.
-pub(crate) const SW_RESERVED: usize = 464;
-pub(crate) const MAGIC1: u32 = 0x4650_5853;
-pub(crate) const MAGIC2: u32 = 0x4650_5845;
-pub(crate) const MAGIC2_LEN: usize = 4;
-/// The FXSAVE area alone.
-pub(crate) const LEGACY_LEN: usize = 512;
 
 const FLAG_TF: u64 = 1 << 8;
 const FLAG_DF: u64 = 1 << 10;
@@ -115,7 +46,7 @@ struct Place {
 /// AT_MINSIGSTKSZ: the most that a frame takes.
 pub fn min_stack_size() -> usize {
     let frame = size_of::<SigFrame>() + RED_ZONE as usize;
-    (frame + UserContext::fpu_size() + MAGIC2_LEN + 64 + 16).next_multiple_of(16)
+    (frame + UserContext::fpu_size() + FP_XSTATE_MAGIC2_SIZE + 64 + 16).next_multiple_of(16)
 }
 
 /// Finds room for a frame below `rsp` or on the alternate stack.
@@ -210,13 +141,13 @@ fn save_registers(
 /// The FPU state as a program finds it: the XSAVE image with Linux's marks.
 fn fpu_image(user: &mut UserContext) -> Result<Vec<u8>> {
     let size = UserContext::fpu_size();
-    let len = size + MAGIC2_LEN;
+    let len = size + FP_XSTATE_MAGIC2_SIZE;
     let mut image = Vec::new();
     image.try_reserve_exact(len).map_err(|_| error!(ENOMEM))?;
     image.resize(len, 0);
     let area = image.get_mut(..size).ok_or(error!(EFAULT))?;
     user.save_fpu(area);
-    if size > LEGACY_LEN {
+    if size > FXSAVE_SIZE {
         mark(&mut image, size);
     } else {
         image.truncate(size);
@@ -226,40 +157,24 @@ fn fpu_image(user: &mut UserContext) -> Result<Vec<u8>> {
 
 /// Writes the marks into an image of `size` bytes of XSAVE state.
 fn mark(image: &mut [u8], size: usize) {
-    let mut put = |at: usize, bytes: &[u8]| {
-        if let Some(room) = image.get_mut(at..at + bytes.len()) {
-            room.copy_from_slice(bytes);
-        }
+    let marks = FpxSwBytes {
+        magic1: FP_XSTATE_MAGIC1,
+        extended_size: (size + FP_XSTATE_MAGIC2_SIZE) as u32,
+        features: UserContext::fpu_features(),
+        xstate_size: size as u32,
+        ..FpxSwBytes::default()
     };
-    put(SW_RESERVED, &MAGIC1.to_le_bytes());
-    put(SW_RESERVED + 4, &((size + MAGIC2_LEN) as u32).to_le_bytes());
-    put(SW_RESERVED + 8, &UserContext::fpu_features().to_le_bytes());
-    put(SW_RESERVED + 16, &(size as u32).to_le_bytes());
-    put(size, &MAGIC2.to_le_bytes());
+    if let Some(room) = image.get_mut(SW_RESERVED..FXSAVE_SIZE) {
+        marks.to_bytes(room);
+    }
+    if let Some(room) = image.get_mut(size..) {
+        FP_XSTATE_MAGIC2.to_bytes(room);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use core::mem::offset_of;
-
-    #[test]
-    fn layout_is_linux() {
-        assert_eq!(size_of::<SigContext>(), 256);
-        assert_eq!(size_of::<UContext>(), 304);
-        assert_eq!(size_of::<SigFrame>(), 440);
-        assert_eq!(offset_of!(SigFrame, context), 8);
-        assert_eq!(offset_of!(SigFrame, info), 312);
-        assert_eq!(offset_of!(UContext, mcontext), 40);
-        assert_eq!(offset_of!(UContext, sigmask), 296);
-        assert_eq!(offset_of!(SigContext, rsp), 120);
-        assert_eq!(offset_of!(SigContext, rip), 128);
-        assert_eq!(offset_of!(SigContext, eflags), 136);
-        assert_eq!(offset_of!(SigContext, cs), 144);
-        assert_eq!(offset_of!(SigContext, err), 152);
-        assert_eq!(offset_of!(SigContext, cr2), 176);
-        assert_eq!(offset_of!(SigContext, fpstate), 184);
-    }
 
     #[test]
     fn placing_on_the_current_stack() {
@@ -278,9 +193,9 @@ mod tests {
     fn marks() {
         let mut image = alloc::vec![0_u8; 832 + 4];
         mark(&mut image, 832);
-        assert_eq!(image[464..468], MAGIC1.to_le_bytes());
+        assert_eq!(image[464..468], FP_XSTATE_MAGIC1.to_le_bytes());
         assert_eq!(image[468..472], 836_u32.to_le_bytes());
         assert_eq!(image[480..484], 832_u32.to_le_bytes());
-        assert_eq!(image[832..], MAGIC2.to_le_bytes());
+        assert_eq!(image[832..], FP_XSTATE_MAGIC2.to_le_bytes());
     }
 }

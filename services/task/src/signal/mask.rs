@@ -4,11 +4,12 @@
 //! Spec: sigprocmask(2), sigaction(2), sigpending(2), sigsuspend(2),
 //! sigtimedwait(2).
 
+use abi::signal::{SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SigInfo, SigSet, Signal};
 use abi::{Result, err};
 use framework::sync::{Wait, WaitError};
 
 use crate::{
-    signal::{Disposition, SigAction, SigInfo, SigSet, Signal},
+    signal::{Disposition, SigAction},
     thread::Thread,
 };
 
@@ -27,9 +28,9 @@ impl MaskChange {
     /// From the number a program gave.
     pub fn from_number(how: i32) -> Result<Self> {
         match how {
-            0 => Ok(Self::Block),
-            1 => Ok(Self::Unblock),
-            2 => Ok(Self::Set),
+            SIG_BLOCK => Ok(Self::Block),
+            SIG_UNBLOCK => Ok(Self::Unblock),
+            SIG_SETMASK => Ok(Self::Set),
             _ => err!(EINVAL, "unknown mask change"),
         }
     }

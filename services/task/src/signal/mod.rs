@@ -12,22 +12,18 @@ mod action;
 mod altstack;
 mod deliver;
 mod frame;
-mod info;
 mod mask;
-mod number;
 mod queue;
 pub(crate) mod send;
 mod sigreturn;
 mod state;
 pub(crate) mod stop;
 
-pub use action::{Disposition, RawSigAction, SIG_DFL, SIG_IGN, SaFlags, SigAction, SigActions};
-pub use altstack::{AltStack, RawAltStack};
+pub use action::{Disposition, SigAction, SigActions};
+pub use altstack::AltStack;
 pub use deliver::{Flow, Interrupted, deliver};
 pub use frame::min_stack_size;
-pub use info::*;
 pub use mask::MaskChange;
-pub use number::{DefaultAction, SigSet, Signal};
 pub use send::{
     bump_timer_signal, kill, kill_all, kill_group, queue_to_process, queue_to_thread,
     send_to_process, send_to_thread, signal_session, tgkill, tkill,

@@ -7,12 +7,10 @@
 
 use alloc::{sync::Arc, vec::Vec};
 
+use abi::signal::{SI_USER, SigInfo, SigSet, Signal};
 use abi::{Result, err};
 
-use crate::{
-    signal::{SI_USER, SigInfo, SigSet, Signal},
-    user_count::UserCount,
-};
+use crate::user_count::UserCount;
 
 /// A queued signal's place in its sender's RLIMIT_SIGPENDING.
 struct Charge(Arc<UserCount>);
@@ -33,6 +31,15 @@ struct Queued {
 pub(crate) struct SigQueue {
     set: SigSet,
     queue: Vec<Queued>,
+}
+
+/// What the CPU raises in the middle of an instruction; these go first.
+const SYNCHRONOUS: SigSet =
+    SigSet::of(&[Signal::SEGV, Signal::BUS, Signal::ILL, Signal::TRAP, Signal::FPE, Signal::SYS]);
+
+/// The member to deliver next: synchronous ones first, then the lowest.
+fn next_to_deliver(set: SigSet) -> Option<Signal> {
+    set.intersection(SYNCHRONOUS).first().or(set.first())
 }
 
 /// Who pays for a queue entry, and how many it may have.
@@ -93,7 +100,7 @@ impl SigQueue {
 
     /// Takes the next signal among `wanted`.
     pub(crate) fn take_any(&mut self, wanted: SigSet) -> Option<(Signal, SigInfo)> {
-        let signal = self.set.intersection(wanted).next_to_deliver()?;
+        let signal = next_to_deliver(self.set.intersection(wanted))?;
         self.take(signal).map(|info| (signal, info))
     }
 
@@ -112,7 +119,7 @@ impl SigQueue {
     pub(crate) fn bump_timer(&mut self, signal: Signal, id: i32, overrun: i32) -> bool {
         let waiting = self.queue.iter_mut().find(|q| {
             q.info.signo == signal.number()
-                && q.info.code == crate::signal::SI_TIMER
+                && q.info.code == abi::signal::SI_TIMER
                 && q.info.timer_id() == id
         });
         match waiting {
@@ -128,7 +135,15 @@ impl SigQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::signal::SI_QUEUE;
+    use abi::signal::SI_QUEUE;
+
+    #[test]
+    fn synchronous_signals_go_first() {
+        let mut set = SigSet::of(&[Signal::HUP, Signal::SEGV]);
+        assert_eq!(next_to_deliver(set), Some(Signal::SEGV));
+        set.remove(Signal::SEGV);
+        assert_eq!(next_to_deliver(set), Some(Signal::HUP));
+    }
 
     fn queued(signal: Signal, value: u64) -> SigInfo {
         let mut info = SigInfo::user(signal, 1, 0);

@@ -5,9 +5,10 @@
 //! receiving process held. What must wait until the lock is dropped (nothing
 //! so far) would go through its result.
 
+use abi::signal::{SI_TKILL, SIG_DFL, SIG_IGN, SaFlags, SigInfo, SigSet, Signal};
+use abi::{Errno, Result, err, error};
 use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
 
-use abi::{Errno, Result, err, error};
 use cred::{Caps, Cred};
 
 use crate::{
@@ -15,10 +16,7 @@ use crate::{
     pid::Pid,
     process::Process,
     rlimit::Resource,
-    signal::{
-        Disposition, GroupSignals, Payer, SIG_DFL, SaFlags, SigAction, SigInfo, SigQueue, SigSet,
-        Signal, StopState,
-    },
+    signal::{Disposition, GroupSignals, Payer, SigAction, SigQueue, StopState},
     table,
     thread::Thread,
     tree::INIT,
@@ -349,7 +347,7 @@ pub fn tgkill(sender: &Thread, pid: Pid, tid: Pid, signal: Option<Signal>) -> Re
 /// Refuses what a program may not claim: to be the kernel or tkill(2), unless
 /// it only fools itself.
 fn check_claim(sender: &Thread, target: Pid, info: &SigInfo) -> Result<()> {
-    if (info.code >= 0 || info.code == super::SI_TKILL) && sender.pid() != target {
+    if (info.code >= 0 || info.code == SI_TKILL) && sender.pid() != target {
         return err!(EPERM, "may not pretend to be the kernel");
     }
     Ok(())
@@ -403,7 +401,7 @@ pub(crate) struct ChildPolicy {
 /// What `parent` wants of SIGCHLD.
 pub(crate) fn child_policy(parent: &Process) -> ChildPolicy {
     let action = parent.sighand().actions.lock().get(Signal::CHLD);
-    let ignores = action.handler == super::SIG_IGN;
+    let ignores = action.handler == SIG_IGN;
     ChildPolicy {
         wants_stops: !ignores && !action.flags.contains(SaFlags::NOCLDSTOP),
         auto_reaps: ignores || action.flags.contains(SaFlags::NOCLDWAIT),

@@ -6,22 +6,18 @@
 
 use alloc::{sync::Arc, vec::Vec};
 
+use abi::signal::SigSet;
+use abi::signal::frame::{
+    FP_XSTATE_MAGIC1, FP_XSTATE_MAGIC2, FP_XSTATE_MAGIC2_SIZE, FXSAVE_SIZE, FpxSwBytes,
+    SW_RESERVED, SigContext, SigFrame, UC_STRICT_RESTORE_SS, USER_CS, USER_SS,
+};
 use abi::{Result, err, error};
 use framework::{
-    mm::VmSpace,
+    mm::{Pod, VmSpace},
     user::{INITIAL_RFLAGS, UserContext, is_user_address},
 };
 
-use crate::{
-    signal::{
-        MaskChange, SigSet,
-        frame::{
-            LEGACY_LEN, MAGIC1, MAGIC2, MAGIC2_LEN, SW_RESERVED, SigContext, SigFrame,
-            UC_STRICT_RESTORE_SS, USER_CS, USER_SS,
-        },
-    },
-    thread::Thread,
-};
+use crate::{signal::MaskChange, thread::Thread};
 
 /// Flags that sigreturn takes from the frame: CF PF AF ZF SF TF DF OF RF AC.
 const RESTORED_FLAGS: u64 =
@@ -95,7 +91,7 @@ fn restore_fpu(vm: &VmSpace, user: &mut UserContext, at: u64) -> Result<()> {
         return err!(EFAULT, "FPU image is not aligned");
     }
     let addr = at as usize;
-    let mut legacy = [0_u8; LEGACY_LEN];
+    let mut legacy = [0_u8; FXSAVE_SIZE];
     vm.read(addr, &mut legacy)?;
     let size = UserContext::fpu_size();
     if !has_full_image(vm, addr, &legacy, size) {
@@ -114,20 +110,17 @@ fn load(user: &mut UserContext, image: &[u8]) -> Result<()> {
 
 /// Whether the marks say that the whole XSAVE area is there.
 fn has_full_image(vm: &VmSpace, addr: usize, legacy: &[u8], size: usize) -> bool {
-    let word = |at: usize| {
-        let bytes = legacy.get(at..at + 4).and_then(|b| b.try_into().ok());
-        bytes.map_or(0, u32::from_le_bytes)
-    };
-    let is_marked = word(SW_RESERVED) == MAGIC1
-        && word(SW_RESERVED + 4) as usize == size + MAGIC2_LEN
-        && word(SW_RESERVED + 16) as usize == size;
-    is_marked && size > LEGACY_LEN && vm.read_val::<u32>(addr + size) == Ok(MAGIC2)
+    let marks = FpxSwBytes::from_bytes(legacy.get(SW_RESERVED..).unwrap_or_default());
+    let is_marked = marks.magic1 == FP_XSTATE_MAGIC1
+        && marks.extended_size as usize == size + FP_XSTATE_MAGIC2_SIZE
+        && marks.xstate_size as usize == size;
+    is_marked && size > FXSAVE_SIZE && vm.read_val::<u32>(addr + size) == Ok(FP_XSTATE_MAGIC2)
 }
 
 /// The initial FPU state, by loading an image of it: `reset` would take the
 /// general registers along.
 fn reset_fpu(user: &mut UserContext) {
-    let mut initial = [0_u8; LEGACY_LEN];
+    let mut initial = [0_u8; FXSAVE_SIZE];
     if let Some(control) = initial.get_mut(..2) {
         control.copy_from_slice(&0x37f_u16.to_le_bytes());
     }

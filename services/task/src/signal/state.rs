@@ -8,9 +8,10 @@ use framework::sync::SpinLock;
 use crate::{
     pid::Pid,
     process::Process,
-    signal::{AltStack, SigActions, SigQueue, SigSet, Signal},
+    signal::{AltStack, SigActions, SigQueue},
     thread::Thread,
 };
+use abi::signal::{SigSet, Signal};
 
 /// The action table, shared by CLONE_SIGHAND.
 pub(crate) struct Sighand {

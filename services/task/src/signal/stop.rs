@@ -10,10 +10,11 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use crate::{
     notify::{self, ChildEvent},
-    signal::{Signal, StopState},
+    signal::StopState,
     table,
     thread::Thread,
 };
+use abi::signal::Signal;
 
 /// Starts a stop by `signal`, which the thread has just taken from its queue.
 pub(super) fn start(thread: &Arc<Thread>, signal: Signal) {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Signal numbers, sets of them, and what each does by default.
+//! Signal numbers, and what each does by default.
 //!
 //! Spec: signal(7).
 
-use abi::{Result, error};
+use crate::{Result, error};
 
 /// A valid signal number, 1 to 64.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Signal(u8);
+pub struct Signal(pub(super) u8);
 
 /// What a signal does to a process that did not ask otherwise.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -89,7 +89,10 @@ impl Signal {
     /// The first real-time signal as the kernel counts.
     pub const RTMIN: Signal = Signal(32);
 
-    /// A signal from a number a program chose; 0 and beyond 64 are EINVAL.
+    /// A signal from a number a program chose.
+    ///
+    /// # Errors
+    /// `EINVAL` for 0 and beyond 64.
     pub fn new(number: i32) -> Result<Self> {
         match u8::try_from(number) {
             Ok(n @ 1..=64) => Ok(Self(n)),
@@ -98,6 +101,9 @@ impl Signal {
     }
 
     /// A signal number that may be 0: "only check", as kill(2) has it.
+    ///
+    /// # Errors
+    /// `EINVAL` beyond 64.
     pub fn new_or_probe(number: i32) -> Result<Option<Self>> {
         if number == 0 { Ok(None) } else { Self::new(number).map(Some) }
     }
@@ -133,122 +139,6 @@ impl core::fmt::Debug for Signal {
     }
 }
 
-/// A set of signals: bit n-1 is signal n, as in `sigset_t`.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub struct SigSet(u64);
-
-impl SigSet {
-    /// No signal.
-    pub const EMPTY: SigSet = SigSet(0);
-    /// All 64.
-    pub const ALL: SigSet = SigSet(u64::MAX);
-    /// KILL and STOP.
-    pub const UNBLOCKABLE: SigSet = SigSet::of(&[Signal::KILL, Signal::STOP]);
-    /// What stops a process by default.
-    pub const STOPPING: SigSet =
-        SigSet::of(&[Signal::STOP, Signal::TSTP, Signal::TTIN, Signal::TTOU]);
-    /// What the CPU raises in the middle of an instruction; these go first.
-    pub const SYNCHRONOUS: SigSet = SigSet::of(&[
-        Signal::SEGV,
-        Signal::BUS,
-        Signal::ILL,
-        Signal::TRAP,
-        Signal::FPE,
-        Signal::SYS,
-    ]);
-
-    /// A set from its members.
-    pub const fn of(mut signals: &[Signal]) -> Self {
-        let mut bits = 0;
-        while let [first, rest @ ..] = signals {
-            bits |= 1 << first.index();
-            signals = rest;
-        }
-        Self(bits)
-    }
-
-    /// A set from the bits a program gave.
-    pub const fn from_bits(bits: u64) -> Self {
-        Self(bits)
-    }
-
-    /// A mask from the bits a program gave, without KILL and STOP.
-    pub const fn mask_from_bits(bits: u64) -> Self {
-        Self(bits & !Self::UNBLOCKABLE.0)
-    }
-
-    /// The bits as a program sees them.
-    pub const fn bits(self) -> u64 {
-        self.0
-    }
-
-    /// Whether there is none.
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// Whether `signal` is a member.
-    pub const fn contains(self, signal: Signal) -> bool {
-        self.0 & (1 << signal.index()) != 0
-    }
-
-    /// Makes `signal` a member.
-    pub fn insert(&mut self, signal: Signal) {
-        self.0 |= 1 << signal.index();
-    }
-
-    /// Takes `signal` out.
-    pub fn remove(&mut self, signal: Signal) {
-        self.0 &= !(1 << signal.index());
-    }
-
-    /// Members of either.
-    #[must_use]
-    pub const fn union(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// Members of both.
-    #[must_use]
-    pub const fn intersection(self, other: Self) -> Self {
-        Self(self.0 & other.0)
-    }
-
-    /// Members of this set that `other` has not.
-    #[must_use]
-    pub const fn without(self, other: Self) -> Self {
-        Self(self.0 & !other.0)
-    }
-
-    /// The lowest member.
-    pub const fn first(self) -> Option<Signal> {
-        match self.0 {
-            0 => None,
-            bits => Some(Signal(bits.trailing_zeros() as u8 + 1)),
-        }
-    }
-
-    /// The member to deliver next: synchronous ones first, then the lowest.
-    pub const fn next_to_deliver(self) -> Option<Signal> {
-        match self.intersection(Self::SYNCHRONOUS).first() {
-            Some(signal) => Some(signal),
-            None => self.first(),
-        }
-    }
-}
-
-impl core::fmt::Debug for SigSet {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let mut rest = *self;
-        let members = core::iter::from_fn(|| {
-            let signal = rest.first()?;
-            rest.remove(signal);
-            Some(signal)
-        });
-        f.debug_set().entries(members).finish()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -271,19 +161,5 @@ mod tests {
         assert_eq!(Signal::CONT.default_action(), DefaultAction::Continue);
         assert_eq!(Signal::TTOU.default_action(), DefaultAction::Stop);
         assert_eq!(Signal::new(40).map(Signal::default_action), Ok(DefaultAction::Terminate));
-    }
-
-    #[test]
-    fn set_algebra() {
-        let mut set = SigSet::of(&[Signal::HUP, Signal::SEGV]);
-        assert_eq!(set.bits(), 1 | 1 << 10);
-        assert_eq!(set.first(), Some(Signal::HUP));
-        assert_eq!(set.next_to_deliver(), Some(Signal::SEGV));
-        set.remove(Signal::SEGV);
-        assert_eq!(set.next_to_deliver(), Some(Signal::HUP));
-        set.insert(Signal::KILL);
-        assert_eq!(SigSet::mask_from_bits(set.bits()), SigSet::of(&[Signal::HUP]));
-        assert_eq!(SigSet::ALL.without(SigSet::ALL), SigSet::EMPTY);
-        assert!(SigSet::ALL.contains(Signal(64)));
     }
 }

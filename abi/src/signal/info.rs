@@ -3,7 +3,7 @@
 //!
 //! Spec: sigaction(2); x86-64 `siginfo_t` is 128 bytes, its union at offset 16.
 
-use crate::{Pid, signal::Signal};
+use super::Signal;
 
 /// Sent by kill(2).
 pub const SI_USER: i32 = 0;
@@ -27,6 +27,19 @@ pub const CLD_STOPPED: i32 = 5;
 /// Child continued.
 pub const CLD_CONTINUED: i32 = 6;
 
+/// SIGFPE: integer division by zero.
+pub const FPE_INTDIV: i32 = 1;
+/// SIGFPE: division by zero.
+pub const FPE_FLTDIV: i32 = 3;
+/// SIGFPE: overflow.
+pub const FPE_FLTOVF: i32 = 4;
+/// SIGFPE: underflow.
+pub const FPE_FLTUND: i32 = 5;
+/// SIGFPE: inexact result.
+pub const FPE_FLTRES: i32 = 6;
+/// SIGFPE: invalid operation.
+pub const FPE_FLTINV: i32 = 7;
+
 /// SIGSEGV: nothing is mapped there.
 pub const SEGV_MAPERR: i32 = 1;
 /// SIGSEGV: what is mapped there does not allow it.
@@ -43,7 +56,7 @@ pub const TRAP_BRKPT: i32 = 1;
 pub const TRAP_TRACE: i32 = 2;
 
 framework::pod_struct! {
-    /// A `siginfo_t`. The words are the union from offset 16 on.
+    /// A `siginfo_t` (`man 2 sigaction`). The words are the union from offset 16 on.
     #[derive(PartialEq, Eq, Debug)]
     pub struct SigInfo {
         /// `si_signo`.
@@ -58,6 +71,8 @@ framework::pod_struct! {
         pub words: [u64; 14],
     }
 }
+
+const _: () = assert!(size_of::<SigInfo>() == 128);
 
 const fn pair(low: i32, high: u32) -> u64 {
     low as u32 as u64 | (high as u64) << 32
@@ -78,12 +93,12 @@ impl SigInfo {
     }
 
     /// From the program `pid` of user `uid`, by kill(2).
-    pub fn user(signal: Signal, pid: Pid, uid: u32) -> Self {
+    pub fn user(signal: Signal, pid: i32, uid: u32) -> Self {
         Self::with(signal, SI_USER, &[pair(pid, uid)])
     }
 
     /// From the program `pid` of user `uid`, by tkill(2).
-    pub fn tkill(signal: Signal, pid: Pid, uid: u32) -> Self {
+    pub fn tkill(signal: Signal, pid: i32, uid: u32) -> Self {
         Self::with(signal, SI_TKILL, &[pair(pid, uid)])
     }
 
@@ -96,7 +111,7 @@ impl SigInfo {
     pub fn child(
         signal: Signal,
         code: i32,
-        pid: Pid,
+        pid: i32,
         uid: u32,
         status: i32,
         ticks: (u64, u64),
@@ -115,7 +130,7 @@ impl SigInfo {
     }
 
     /// `si_pid`, where the code has one.
-    pub fn pid(&self) -> Pid {
+    pub fn pid(&self) -> i32 {
         self.words.first().map_or(0, |w| *w as i32)
     }
 
@@ -150,8 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn layout_is_siginfo() {
-        assert_eq!(size_of::<SigInfo>(), 128);
+    fn the_union_is_filled() {
         let info = SigInfo::child(Signal::CHLD, CLD_EXITED, 77, 1000, 3, (5, 6));
         assert_eq!(info.pid(), 77);
         assert_eq!(info.uid(), 1000);
