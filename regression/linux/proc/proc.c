@@ -246,6 +246,24 @@ TEST(fdinfo_shows_position) {
     EXPECT_EQ(strtol(field(text, "flags"), NULL, 8) & (O_APPEND | O_ACCMODE), O_APPEND | O_RDWR);
 }
 
+/* Reading holds the offset that the text tells. */
+TEST(fdinfo_of_itself) {
+    int fd = OK(open("/dev/null", O_RDONLY));
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
+    int info = OK(open(path, O_RDONLY));
+    OK(dup2(info, fd));
+    char text[256] = "";
+    OK(read(fd, text, sizeof text - 1));
+    EXPECT_EQ(atoi(field(text, "pos")), 0);
+    long first = (long)strlen(text);
+    OK(lseek(fd, 0, SEEK_SET));
+    OK(read(fd, text, 4));
+    OK(pread(fd, text, sizeof text - 1, 0));
+    EXPECT_EQ(atoi(field(text, "pos")), 4);
+    EXPECT_EQ((long)strlen(text), first);
+}
+
 TEST(maps_lines) {
     char *p = mmap((void *)0x20000000000, 8192, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(p != MAP_FAILED);

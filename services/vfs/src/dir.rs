@@ -42,28 +42,28 @@ impl FileOps for DirOps {
     }
 
     fn readdir(&self, file: &File, sink: &mut DirSink<'_>) -> Result<()> {
-        let mut offset = file.lock_offset();
+        let offset = file.lock_offset();
         if file.path().dentry().is_unlinked() {
             return err!(ENOENT, "the directory was removed");
         }
         file.path().mount().touch_accessed(file.inode());
-        if *offset == 0 {
+        if offset.get() == 0 {
             let ino = file.inode().base().ino();
             if dot(sink, b".", ino, 1).is_break() {
                 return Ok(());
             }
-            *offset = 1;
+            offset.set(1);
         }
-        if *offset == 1 {
+        if offset.get() == 1 {
             if dot(sink, b"..", parent_ino(file), 2).is_break() {
                 return Ok(());
             }
-            *offset = 2;
+            offset.set(2);
         }
-        let start = *offset;
+        let start = offset.get();
         file.inode().readdir(start, &mut |entry| {
             sink(entry)?;
-            *offset = entry.next;
+            offset.set(entry.next);
             ControlFlow::Continue(())
         })
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Open file descriptions: what open(2) makes and dup(2) shares.
 //!
-//! Locks: the offset is outermost; operations take their own below it.
+//! Locks: the offset is outermost; operations take their own below it. Looking at the
+//! offset takes no lock.
 
 use alloc::sync::Arc;
 use core::any::Any;
@@ -25,7 +26,9 @@ pub struct File {
     access: Access,
     /// Status flags, access mode included.
     flags: AtomicU32,
-    offset: Mutex<u64>,
+    /// Moved with `moving` held.
+    offset: AtomicU64,
+    moving: Mutex<()>,
     id: u64,
 }
 
@@ -52,6 +55,26 @@ impl Access {
     };
 }
 
+/// The offset of a file while nobody else can move it.
+pub struct OffsetGuard<'a> {
+    _moving: MutexGuard<'a, ()>,
+    offset: &'a AtomicU64,
+}
+
+impl OffsetGuard<'_> {
+    /// Where it is.
+    #[inline]
+    pub fn get(&self) -> u64 {
+        self.offset.load(Ordering::Relaxed)
+    }
+
+    /// Moves it.
+    #[inline]
+    pub fn set(&self, to: u64) {
+        self.offset.store(to, Ordering::Relaxed);
+    }
+}
+
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 impl File {
@@ -64,7 +87,8 @@ impl File {
     ) -> Arc<Self> {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         let flags = AtomicU32::new(flags.difference(OpenFlags::TRANSIENT).bits());
-        Arc::new(Self { ops, path, inode, access, flags, offset: Mutex::new(0), id })
+        let (offset, moving) = (AtomicU64::new(0), Mutex::new(()));
+        Arc::new(Self { ops, path, inode, access, flags, offset, moving, id })
     }
 
     /// A file that was never looked up: a pipe end, an eventfd. `inode` is what
@@ -174,8 +198,13 @@ impl File {
 
     /// The offset, locked; operations use it for reading and moving in one step.
     #[inline]
-    pub fn lock_offset(&self) -> MutexGuard<'_, u64> {
-        self.offset.lock()
+    pub fn lock_offset(&self) -> OffsetGuard<'_> {
+        OffsetGuard { _moving: self.moving.lock(), offset: &self.offset }
+    }
+
+    /// The offset as of now; an operation that runs may be about to move it.
+    pub fn offset(&self) -> u64 {
+        self.offset.load(Ordering::Relaxed)
     }
 
     /// `EBADF` for a file opened with O_PATH.

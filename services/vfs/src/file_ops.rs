@@ -70,17 +70,17 @@ bitflags::bitflags! {
 pub trait FileOps: Any + Send + Sync {
     /// Reads at the file's own offset. A file with offsets leaves this alone.
     fn read(&self, file: &File, dst: &mut Writer<'_>) -> Result<usize> {
-        let mut offset = file.lock_offset();
-        let count = self.read_at(file, *offset, dst)?;
-        *offset += count as u64;
+        let offset = file.lock_offset();
+        let count = self.read_at(file, offset.get(), dst)?;
+        offset.set(offset.get() + count as u64);
         Ok(count)
     }
 
     /// Writes at the file's own offset, or at the end with O_APPEND.
     fn write(&self, file: &File, src: &mut Reader<'_>) -> Result<usize> {
-        let mut offset = file.lock_offset();
-        let (count, end) = self.write_at(file, *offset, src)?;
-        *offset = end;
+        let offset = file.lock_offset();
+        let (count, end) = self.write_at(file, offset.get(), src)?;
+        offset.set(end);
         Ok(count)
     }
 

@@ -48,7 +48,7 @@ pub use device::{
     CharDevice, DeviceNode, register_blkdev, register_block_node, register_chrdev, register_node,
 };
 pub use fd_table::{CloseOnExec, FdTable, NR_OPEN};
-pub use file::File;
+pub use file::{File, OffsetGuard};
 pub use file_ops::{FallocateMode, FileOps, IoctlContext, MapSource, Pager};
 pub use flags::{MountFlags, OpenFlags, RenameFlags, SeekFrom};
 pub use fs_context::FsContext;

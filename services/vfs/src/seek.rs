@@ -30,7 +30,7 @@ pub fn seek_with(
     size: u64,
     find: impl FnOnce(u64, Seeking) -> Option<u64>,
 ) -> Result<u64> {
-    let mut offset = file.lock_offset();
+    let offset = file.lock_offset();
     let inside = |at: i64| match u64::try_from(at) {
         Ok(at) if at < size => Ok(at),
         _ => err!(ENXIO, "seek beyond the end"),
@@ -41,7 +41,7 @@ pub fn seek_with(
     };
     let wanted = match to {
         SeekFrom::Start(at) => at,
-        SeekFrom::Current(by) => relative(*offset, by)?,
+        SeekFrom::Current(by) => relative(offset.get(), by)?,
         SeekFrom::End(by) => relative(size, by)?,
         SeekFrom::Data(at) => {
             let found = find(inside(at)?, Seeking::Data).filter(|&found| found < size);
@@ -52,7 +52,7 @@ pub fn seek_with(
     let Ok(wanted) = u64::try_from(wanted) else {
         return err!(EINVAL, "seek before the start");
     };
-    *offset = wanted;
+    offset.set(wanted);
     Ok(wanted)
 }
 
@@ -61,15 +61,15 @@ pub fn seek_with(
 /// # Errors
 /// `EINVAL` if the result is no offset, or `to` counts from the end.
 pub fn seek_unsized(file: &File, to: SeekFrom) -> Result<u64> {
-    let mut offset = file.lock_offset();
+    let offset = file.lock_offset();
     let wanted = match to {
         SeekFrom::Start(at) => Some(at),
-        SeekFrom::Current(by) => i64::try_from(*offset).ok().and_then(|at| at.checked_add(by)),
+        SeekFrom::Current(by) => i64::try_from(offset.get()).ok().and_then(|at| at.checked_add(by)),
         SeekFrom::End(_) | SeekFrom::Data(_) | SeekFrom::Hole(_) => None,
     };
     let Some(wanted) = wanted.and_then(|at| u64::try_from(at).ok()) else {
         return err!(EINVAL, "no such offset");
     };
-    *offset = wanted;
+    offset.set(wanted);
     Ok(wanted)
 }

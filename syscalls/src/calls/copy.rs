@@ -109,7 +109,7 @@ struct Position<'a> {
 
 impl<'a> Position<'a> {
     fn new(file: &'a File, start: Option<u64>) -> Self {
-        let offset = start.unwrap_or_else(|| *file.lock_offset());
+        let offset = start.unwrap_or_else(|| file.offset());
         Self { file, offset, is_own: start.is_none() }
     }
 
@@ -120,7 +120,7 @@ impl<'a> Position<'a> {
     fn advance(&mut self, done: usize) {
         self.offset = self.offset.saturating_add(done as u64);
         if self.is_own {
-            *self.file.lock_offset() = self.offset;
+            self.file.lock_offset().set(self.offset);
         }
     }
 }

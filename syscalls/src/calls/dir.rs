@@ -58,7 +58,7 @@ fn read_entries(
     let mut batch = Vec::new();
     batch.try_reserve_exact(room.min(FIRST_BATCH)).map_err(|_| error!(ENOMEM))?;
     let mut is_full = false;
-    let start = *file.lock_offset();
+    let start = file.offset();
     file.readdir(&mut |entry| {
         let longest = (DIRENT64_NAME + entry.name.len() + 1).next_multiple_of(8);
         if batch.len() + longest > room || batch.try_reserve(longest).is_err() {
@@ -75,7 +75,7 @@ fn read_entries(
     }
     if let Err(fault) = cx.vm().write(out.addr(), &batch) {
         // Nothing arrived: the next call starts where this one did.
-        *file.lock_offset() = start;
+        file.lock_offset().set(start);
         return Err(fault.into());
     }
     Ok(batch.len())

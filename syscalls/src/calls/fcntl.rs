@@ -66,7 +66,7 @@ fn duplicate(cx: &Context, fd: Fd, min: u64, on_exec: CloseOnExec) -> Result<usi
 fn lock_range(file: &File, flock: &Flock) -> Result<LockRange> {
     let base = match flock.whence as u32 {
         SEEK_SET => 0,
-        SEEK_CUR => *file.lock_offset() as i64,
+        SEEK_CUR => file.offset() as i64,
         SEEK_END => file.metadata().size as i64,
         _ => return err!(EINVAL, "whence"),
     };

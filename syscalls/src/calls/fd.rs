@@ -86,7 +86,7 @@ pub(crate) fn sys_ioctl(cx: &mut Context, fd: Fd, request: u32, arg: usize) -> R
         FIONBIO => switch(cx, &file, arg, OpenFlags::NONBLOCK)?,
         FIOASYNC => switch(cx, &file, arg, OpenFlags::ASYNC)?,
         FIONREAD if file.kind() == FileKind::Regular => {
-            let rest = file.metadata().size as i64 - *file.lock_offset() as i64;
+            let rest = file.metadata().size as i64 - file.offset() as i64;
             UserPtr::<i32>::new(arg).write(cx.vm(), &(rest as i32))?;
         }
         FIGETBSZ if matches!(file.kind(), FileKind::Regular | FileKind::Directory) => {

@@ -70,11 +70,11 @@ fn next_record(file: &File, seq: u64) -> Result<log::Record> {
 
 impl FileOps for Kmsg {
     fn read(&self, file: &File, dst: &mut Writer<'_>) -> Result<usize> {
-        let mut offset = file.lock_offset();
-        let record = next_record(file, *offset)?;
-        if record.seq > *offset {
-            let was_started = *offset != 0;
-            *offset = record.seq;
+        let offset = file.lock_offset();
+        let record = next_record(file, offset.get())?;
+        if record.seq > offset.get() {
+            let was_started = offset.get() != 0;
+            offset.set(record.seq);
             if was_started {
                 return err!(EPIPE, "records were overwritten");
             }
@@ -83,7 +83,7 @@ impl FileOps for Kmsg {
         if text.len() > dst.remaining() {
             return err!(EINVAL, "the buffer is too small for the record");
         }
-        *offset = record.seq + 1;
+        offset.set(record.seq + 1);
         Ok(dst.write(text.as_bytes())?)
     }
 
@@ -108,15 +108,15 @@ impl FileOps for Kmsg {
 
     fn seek(&self, file: &File, to: SeekFrom) -> Result<u64> {
         let (first, next) = log::bounds();
-        let mut offset = file.lock_offset();
-        *offset = match to {
+        let offset = file.lock_offset();
+        offset.set(match to {
             SeekFrom::Start(0) | SeekFrom::Data(0) => first,
             SeekFrom::End(0) => next,
             SeekFrom::Start(_) | SeekFrom::End(_) | SeekFrom::Data(_) => {
                 return err!(ESPIPE, "kmsg seeks to its ends only");
             }
             SeekFrom::Current(_) | SeekFrom::Hole(_) => return err!(EINVAL, "seek in kmsg"),
-        };
+        });
         Ok(0)
     }
 
@@ -125,7 +125,7 @@ impl FileOps for Kmsg {
             NEVER.enlist(waiter);
         }
         let (_, next) = log::bounds();
-        if *file.lock_offset() < next { PollEvents::ALWAYS } else { PollEvents::WRITABLE }
+        if file.offset() < next { PollEvents::ALWAYS } else { PollEvents::WRITABLE }
     }
 }
 

@@ -54,7 +54,7 @@ pub(crate) fn random() -> Arc<dyn FileOps> {
 
 /// Every seek ends at 0.
 fn rewind(file: &File) -> Result<u64> {
-    *file.lock_offset() = 0;
+    file.lock_offset().set(0);
     Ok(0)
 }
 

@@ -50,16 +50,18 @@ impl FileOps for ProcFile {
     }
 
     fn seek(&self, file: &File, to: SeekFrom) -> Result<u64> {
-        let mut offset = file.lock_offset();
+        let offset = file.lock_offset();
         let wanted = match to {
             SeekFrom::Start(at) => Some(at),
-            SeekFrom::Current(by) => i64::try_from(*offset).ok().and_then(|at| at.checked_add(by)),
+            SeekFrom::Current(by) => {
+                i64::try_from(offset.get()).ok().and_then(|at| at.checked_add(by))
+            }
             SeekFrom::End(_) | SeekFrom::Data(_) | SeekFrom::Hole(_) => None,
         };
         let Some(wanted) = wanted.and_then(|at| u64::try_from(at).ok()) else {
             return err!(EINVAL, "no such offset");
         };
-        *offset = wanted;
+        offset.set(wanted);
         Ok(wanted)
     }
 }

@@ -89,7 +89,7 @@ pub(crate) fn info(target: &Target, number: i32, out: &mut Text) -> Result<()> {
     if files.on_exec(number).is_ok_and(|on_exec| on_exec == CloseOnExec::Yes) {
         flags |= OpenFlags::CLOEXEC.bits();
     }
-    let offset = if file.ops().is_seekable() { *file.lock_offset() } else { 0 };
+    let offset = if file.ops().is_seekable() { file.offset() } else { 0 };
     put!(out, "pos:\t{offset}\nflags:\t0{flags:o}\n");
     put!(out, "mnt_id:\t{}\nino:\t{}\n", file.path().mount().id(), file.inode().base().ino());
     Ok(())
