@@ -97,7 +97,11 @@ impl Dentry {
         self.inode.as_ref()
     }
 
-    /// The inode; `ENOENT` for a negative entry.
+    /// The inode.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` for a negative entry.
     #[inline]
     pub fn positive(&self) -> Result<&Arc<dyn Inode>> {
         self.inode.as_ref().ok_or(error!(ENOENT, "no such file"))

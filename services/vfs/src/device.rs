@@ -4,6 +4,8 @@
 //! Services register their devices before devfs is made; a device node of any
 //! file system opens through here. Also hands out numbers for file systems
 //! without a device.
+//!
+//! Locks: `REGISTRY` is a leaf (preemption off); a device is opened outside of it.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -18,6 +20,10 @@ use crate::{DeviceId, FileOps, Opening};
 /// Opens devices of one driver.
 pub trait CharDevice: Send + Sync {
     /// Opens `dev`, one of the registered numbers.
+    ///
+    /// # Errors
+    ///
+    /// What the driver finds, such as `ENXIO` for a device that is not there, or `EBUSY`.
     fn open(&self, dev: DeviceId, opening: &Opening<'_>) -> Result<Arc<dyn FileOps>>;
 }
 

@@ -67,6 +67,10 @@ impl FdTable {
     }
 
     /// A copy for a forked process: the same files under the same numbers.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM` without memory for the copy.
     pub fn fork(&self) -> Result<Self> {
         let mut slots = Vec::new();
         let inner = self.inner.lock();
@@ -83,7 +87,11 @@ impl FdTable {
         LockOwner::Table(self.id)
     }
 
-    /// The file of a descriptor; `EBADF` if there is none.
+    /// The file of a descriptor.
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` if the number is not open.
     #[inline]
     pub fn get(&self, fd: i32) -> Result<Arc<File>> {
         let inner = self.inner.lock();
@@ -94,6 +102,10 @@ impl FdTable {
     }
 
     /// As [`Self::get`], refusing files opened with O_PATH.
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` if the number is not open, or was opened with O_PATH.
     #[inline]
     pub fn get_io(&self, fd: i32) -> Result<Arc<File>> {
         let file = self.get(fd)?;
@@ -101,12 +113,20 @@ impl FdTable {
         Ok(file)
     }
 
-    /// Puts a file at the lowest free number; `EMFILE` at the limit.
+    /// Puts a file at the lowest free number.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE` if none is free below `limit`, `ENOMEM` if the table cannot grow.
     pub fn insert(&self, file: Arc<File>, on_exec: CloseOnExec, limit: usize) -> Result<i32> {
         self.insert_from(0, file, on_exec, limit)
     }
 
-    /// As [`Self::insert`], not below `min` (F_DUPFD). `EINVAL` if `min` is beyond the limit.
+    /// As [`Self::insert`], not below `min` (F_DUPFD).
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if `min` is not below `limit`; those of [`Self::insert`].
     pub fn insert_from(
         &self,
         min: usize,
@@ -128,6 +148,10 @@ impl FdTable {
     }
 
     /// Puts two files at the two lowest free numbers, both or none (pipe).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::insert`]; then neither is in the table.
     pub fn insert_pair(
         &self,
         files: [Arc<File>; 2],
@@ -146,6 +170,11 @@ impl FdTable {
     }
 
     /// dup2(2) and dup3(2) onto another number: closes what was at `new`.
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` if `old` is not open or `new` not below `limit`, `ENOMEM` if the table
+    /// cannot grow. What closing the file at `new` says is dropped, as on Linux.
     pub fn replace(&self, old: i32, new: i32, on_exec: CloseOnExec, limit: usize) -> Result<i32> {
         let index = usize::try_from(new).ok().filter(|&index| index < limit.min(NR_OPEN));
         let Some(index) = index else {
@@ -162,7 +191,12 @@ impl FdTable {
         Ok(new)
     }
 
-    /// close(2). An error of the file's flush is reported though it is closed.
+    /// close(2).
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` if the number is not open; what the file's
+    /// [`FileOps::flush`](crate::FileOps::flush) says, though it is closed.
     pub fn close(&self, fd: i32) -> Result<()> {
         match self.take(fd) {
             Some(file) => self.finish_close(file),
@@ -195,6 +229,10 @@ impl FdTable {
     }
 
     /// F_GETFD: whether exec closes the descriptor.
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` if the number is not open.
     pub fn on_exec(&self, fd: i32) -> Result<CloseOnExec> {
         let inner = self.inner.lock();
         match inner.slots.get(fd as u32 as usize) {
@@ -204,6 +242,10 @@ impl FdTable {
     }
 
     /// F_SETFD.
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` if the number is not open.
     pub fn set_on_exec(&self, fd: i32, on_exec: CloseOnExec) -> Result<()> {
         let mut inner = self.inner.lock();
         match inner.slots.get_mut(fd as u32 as usize) {

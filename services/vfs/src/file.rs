@@ -162,6 +162,10 @@ impl File {
     }
 
     /// fcntl(F_SETFL): changes those flags that can change.
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` for a file opened with O_PATH; what [`FileOps::flags_changed`] says.
     pub fn set_flags(&self, flags: OpenFlags) -> Result<()> {
         self.not_path()?;
         let keep = self.flags().difference(OpenFlags::SETTABLE);
@@ -207,7 +211,11 @@ impl File {
         self.offset.load(Ordering::Relaxed)
     }
 
-    /// `EBADF` for a file opened with O_PATH.
+    /// Whether the file can be used for more than its place.
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` if it was opened with O_PATH.
     #[inline]
     pub fn not_path(&self) -> Result<()> {
         if self.access.is_path { err!(EBADF, "opened with O_PATH") } else { Ok(()) }
@@ -224,13 +232,22 @@ impl File {
     }
 
     /// read(2).
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` if not open for reading; what [`FileOps::read`] says.
     #[inline]
     pub fn read(&self, dst: &mut Writer<'_>) -> Result<usize> {
         self.readable()?;
         self.ops.read(self, dst)
     }
 
-    /// write(2). `EPIPE` asks the caller to raise SIGPIPE.
+    /// write(2).
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` if not open for writing; what [`FileOps::write`] says. `EPIPE` asks the
+    /// caller to raise SIGPIPE.
     #[inline]
     pub fn write(&self, src: &mut Reader<'_>) -> Result<usize> {
         self.writable()?;
@@ -238,6 +255,11 @@ impl File {
     }
 
     /// pread(2).
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` if not open for reading, `ESPIPE` where there are no offsets; what
+    /// [`FileOps::read_at`] says.
     pub fn read_at(&self, offset: u64, dst: &mut Writer<'_>) -> Result<usize> {
         self.seekable()?;
         self.readable()?;
@@ -245,6 +267,11 @@ impl File {
     }
 
     /// pwrite(2); with O_APPEND it appends, as Linux does.
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` if not open for writing, `ESPIPE` where there are no offsets; what
+    /// [`FileOps::write_at`] says.
     pub fn write_at(&self, offset: u64, src: &mut Reader<'_>) -> Result<usize> {
         self.seekable()?;
         self.writable()?;
@@ -252,6 +279,10 @@ impl File {
     }
 
     /// Reads into kernel memory at an offset until full or at the end (exec, tests).
+    ///
+    /// # Errors
+    ///
+    /// What [`FileOps::read_at`] says; what was read before is lost then.
     pub fn read_kernel(&self, offset: u64, buf: &mut [u8]) -> Result<usize> {
         let mut done = 0;
         while let Some(rest) = buf.get_mut(done..).filter(|rest| !rest.is_empty()) {
@@ -270,18 +301,30 @@ impl File {
     }
 
     /// lseek(2).
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` for a file opened with O_PATH; what [`FileOps::seek`] says.
     pub fn seek(&self, to: SeekFrom) -> Result<u64> {
         self.not_path()?;
         self.ops.seek(self, to)
     }
 
     /// getdents64(2): reports entries from the offset on and moves it.
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` for a file opened with O_PATH; what [`FileOps::readdir`] says.
     pub fn readdir(&self, sink: &mut DirSink<'_>) -> Result<()> {
         self.not_path()?;
         self.ops.readdir(self, sink)
     }
 
     /// ioctl(2), after the generic ones (FIONBIO, FIOCLEX) were served.
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` for a file opened with O_PATH; what [`FileOps::ioctl`] says.
     pub fn ioctl(&self, cmd: u32, context: &IoctlContext<'_>) -> Result<usize> {
         self.not_path()?;
         self.ops.ioctl(self, cmd, context)
@@ -297,18 +340,33 @@ impl File {
 
     /// What mmap(2) of this file maps. The caller checks the access mode against
     /// protection and sharing.
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` for a file opened with O_PATH; what [`FileOps::mmap`] says.
     pub fn mmap(&self) -> Result<MapSource> {
         self.not_path()?;
         self.ops.mmap(self)
     }
 
     /// fsync(2).
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` for a file opened with O_PATH; what [`FileOps::fsync`] says.
     pub fn fsync(&self) -> Result<()> {
         self.not_path()?;
         self.ops.fsync(self)
     }
 
     /// fallocate(2).
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for a negative or empty range, `EOPNOTSUPP` for an unknown mode, `EBADF` if
+    /// not open for writing, `ESPIPE` for a FIFO, `EISDIR` for a directory, `ENODEV` for
+    /// what else has no length, `EFBIG` if the range ends beyond the largest offset; what
+    /// [`FileOps::fallocate`] says.
     pub fn fallocate(&self, mode: FallocateMode, offset: i64, len: i64) -> Result<()> {
         let (Ok(offset), Ok(length)) = (u64::try_from(offset), u64::try_from(len)) else {
             return err!(EINVAL, "negative range");
@@ -340,6 +398,12 @@ impl File {
     }
 
     /// ftruncate(2).
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` for a file opened with O_PATH; `EINVAL` for a negative length, a file that
+    /// is not regular or not open for writing; `EFBIG` (and SIGXFSZ) beyond the process's
+    /// limit; what [`Inode::truncate`] says.
     pub fn truncate(&self, size: i64) -> Result<()> {
         let Ok(size) = u64::try_from(size) else {
             return err!(EINVAL, "negative length");

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Root, working directory and umask of a process.
+//!
+//! Locks: `inner` is a leaf (preemption off); paths that leave are dropped outside of it.
 
 use abi::{Result, err};
 use cred::{Caps, Cred};
@@ -53,6 +55,11 @@ impl FsContext {
     }
 
     /// chdir(2) and fchdir(2).
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if the place has no inode, `ENOTDIR` if it is no directory, `EACCES` if
+    /// `cred` may not search it.
     pub fn chdir(&self, path: Path, cred: &Cred) -> Result<()> {
         check_dir(&path, cred)?;
         let old = core::mem::replace(&mut self.inner.lock().cwd, path);
@@ -61,6 +68,10 @@ impl FsContext {
     }
 
     /// chroot(2).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::chdir`], then `EPERM` without CAP_SYS_CHROOT.
     pub fn chroot(&self, path: Path, cred: &Cred) -> Result<()> {
         check_dir(&path, cred)?;
         if !cred.capable(Caps::SYS_CHROOT) {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The registry of file-system types: what mount(2) can make.
+//!
+//! Locks: `TYPES` is a leaf (preemption off); a file system is made outside of it.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -36,7 +38,12 @@ pub fn fs_types() -> Vec<FsType> {
     TYPES.lock().clone()
 }
 
-/// Makes a file system of a type; `ENODEV` if it is unknown.
+/// Makes a file system of a type.
+///
+/// # Errors
+///
+/// `ENODEV` for an unknown type; what the type says of source and options, mostly `EINVAL`
+/// or `ENOMEM`.
 pub fn new_fs(name: &[u8], source: &[u8], options: &[u8]) -> Result<Arc<dyn Inode>> {
     let found = TYPES.lock().iter().find(|fs| fs.name.as_bytes() == name).copied();
     (found.ok_or(error!(ENODEV, "unknown file-system type"))?.mount)(source, options)

@@ -61,7 +61,12 @@ pub fn mappings() -> Option<&'static dyn Mappings> {
 pub const MAX_FILE_SIZE: u64 = i64::MAX as u64;
 
 /// How many of `len` bytes may be written at `offset`: fewer at the process's
-/// limit, `EFBIG` (and SIGXFSZ) beyond it.
+/// limit.
+///
+/// # Errors
+///
+/// `EFBIG` at or beyond the limit if there is anything to write; below the largest length
+/// of all the process gets SIGXFSZ too.
 #[inline]
 pub fn write_room(offset: u64, len: usize) -> Result<usize> {
     let limit = PROCESS.get().map_or(MAX_FILE_SIZE, |hooks| hooks.file_size_limit());
@@ -74,7 +79,11 @@ pub fn write_room(offset: u64, len: usize) -> Result<usize> {
     Ok(len.min(usize::try_from(room).unwrap_or(usize::MAX)))
 }
 
-/// `EFBIG` (and SIGXFSZ) if a file may not have this length.
+/// Whether the current process may give a file this length.
+///
+/// # Errors
+///
+/// `EFBIG` beyond its limit; it gets SIGXFSZ too.
 pub fn check_length(size: u64) -> Result<()> {
     let limit = PROCESS.get().map_or(MAX_FILE_SIZE, |hooks| hooks.file_size_limit());
     if size > limit {

@@ -5,6 +5,9 @@
 //! attributes, so that the defaults of [`Inode`] serve most of them. Callers are
 //! the path functions of this crate, which check permissions and names and hold
 //! the directory lock around every change; an inode never checks credentials.
+//!
+//! Locks: `dir` (sleeping) of the parent, then of the child; `attr` (preemption off)
+//! innermost. What a file system locks inside of its own calls lies between the two.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -33,6 +36,10 @@ pub trait SuperBlock: Any + Send + Sync {
     /// Own options for /proc/mounts, such as `size=1024k`; with a leading comma each.
     fn show_options(&self, _out: &mut Vec<u8>) {}
     /// Writes what is dirty to its medium.
+    ///
+    /// # Errors
+    ///
+    /// `EIO` if the medium fails.
     fn sync(&self) -> Result<()> {
         Ok(())
     }
@@ -181,53 +188,96 @@ pub trait Inode: Any + Send + Sync {
     }
 
     /// Changes attributes. The vfs functions checked the permission.
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` or `EOPNOTSUPP` where attributes are fixed; what the medium finds.
     fn set_attr(&self, change: &SetAttr) -> Result<()> {
         self.base().apply(change);
         Ok(())
     }
 
     /// Sets the length of a regular file.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if it has no length to set, `ENOSPC`, `EIO`, `ENOMEM`.
     fn truncate(&self, _size: u64) -> Result<()> {
         err!(EINVAL, "not a file with a length")
     }
 
-    /// Finds a name in a directory; `ENOENT` if there is none.
+    /// Finds a name in a directory.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if there is none: that becomes a negative dentry. Any other error ends the
+    /// walk: `EIO`, `ENOMEM`.
     fn lookup(&self, _name: &[u8]) -> Result<Arc<dyn Inode>> {
         err!(ENOENT, "no such entry")
     }
 
     /// Creates an entry that [`Inode::lookup`] did not find.
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` if the file system makes no such files, `ENOSPC`, `EIO`, `ENOMEM`.
     fn create(&self, _name: &[u8], _new: &NewInode<'_>) -> Result<Arc<dyn Inode>> {
         err!(EPERM, "the file system cannot create files")
     }
 
     /// Creates a regular file without a name (O_TMPFILE); its link count is 0.
+    ///
+    /// # Errors
+    ///
+    /// `EOPNOTSUPP` if the file system has none, `ENOSPC`, `EIO`, `ENOMEM`.
     fn create_unnamed(&self, _new: &NewInode<'_>) -> Result<Arc<dyn Inode>> {
         err!(EOPNOTSUPP, "the file system has no unnamed files")
     }
 
     /// Adds a name for an inode of the same file system.
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` if the file system has no hard links, `EMLINK` if the inode has too many,
+    /// `ENOSPC`, `EIO`, `ENOMEM`.
     fn link(&self, _name: &[u8], _target: &Arc<dyn Inode>) -> Result<()> {
         err!(EPERM, "the file system has no hard links")
     }
 
     /// Removes the name of something that is no directory.
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` if the file system removes nothing, `EIO`.
     fn unlink(&self, _name: &[u8], _target: &Arc<dyn Inode>) -> Result<()> {
         err!(EPERM, "the file system cannot remove files")
     }
 
-    /// Removes an empty directory; `ENOTEMPTY` if it is not.
+    /// Removes an empty directory.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTEMPTY` if it is not empty, `EPERM` if the file system removes nothing, `EIO`.
     fn rmdir(&self, _name: &[u8], _target: &Arc<dyn Inode>) -> Result<()> {
         err!(EPERM, "the file system cannot remove directories")
     }
 
-    /// Moves an entry of this directory; `ENOTEMPTY` if it would replace a filled one.
+    /// Moves an entry of this directory.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTEMPTY` if a directory with entries would be replaced, `EPERM` if the file
+    /// system cannot, `ENOSPC`, `EIO`, `ENOMEM`.
     fn rename(&self, _rename: &Rename<'_>) -> Result<()> {
         err!(EPERM, "the file system cannot rename")
     }
 
     /// Reports the entries from `cookie` on, without `.` and `..`. Cookies of
     /// entries are 2 and above; 2 starts.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTDIR` if it is none, `EIO`, `ENOMEM`.
     fn readdir(&self, _cookie: u64, _sink: &mut DirSink<'_>) -> Result<()> {
         err!(ENOTDIR, "not a directory")
     }
@@ -239,17 +289,30 @@ pub trait Inode: Any + Send + Sync {
     }
 
     /// The text of a symbolic link.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if it is none, `EIO`, `ENOMEM`.
     fn readlink(&self) -> Result<Vec<u8>> {
         err!(EINVAL, "not a symbolic link")
     }
 
     /// Where a symbolic link leads; `cred` is who follows.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::readlink`]; for a magic link `ENOENT` if its object is gone and
+    /// `EACCES` if `cred` may not look.
     fn follow(&self, _cred: &Cred) -> Result<LinkTarget> {
         Ok(LinkTarget::Text(self.readlink()?))
     }
 
     /// Opens a regular file. Directories, devices and FIFOs are opened by the vfs
     /// itself unless [`Inode::opens_itself`].
+    ///
+    /// # Errors
+    ///
+    /// `ENXIO` if there is nothing to open; what the file system says.
     fn open(self: Arc<Self>, _opening: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
         err!(ENXIO, "cannot be opened")
     }
@@ -260,6 +323,10 @@ pub trait Inode: Any + Send + Sync {
     }
 
     /// Reads an extended attribute.
+    ///
+    /// # Errors
+    ///
+    /// `EOPNOTSUPP` if there are none, `ENODATA` if there is none of this name.
     fn get_xattr(&self, _name: &[u8]) -> Result<Vec<u8>> {
         err!(EOPNOTSUPP, "no extended attributes")
     }
@@ -409,7 +476,11 @@ impl InodeBase {
         }
     }
 
-    /// Counts one more writer; `ETXTBSY` while the file is executed.
+    /// Counts one more writer.
+    ///
+    /// # Errors
+    ///
+    /// `ETXTBSY` while the file is executed.
     pub fn get_write(&self) -> Result<()> {
         self.count(1, |count| count >= 0)
     }
@@ -419,7 +490,11 @@ impl InodeBase {
         self.writers.fetch_sub(1, Ordering::AcqRel);
     }
 
-    /// Denies writing while a program runs from the file; `ETXTBSY` while it is written.
+    /// Denies writing while a program runs from the file.
+    ///
+    /// # Errors
+    ///
+    /// `ETXTBSY` while the file is open for writing.
     pub fn deny_write(&self) -> Result<()> {
         self.count(-1, |count| count <= 0)
     }

@@ -4,6 +4,8 @@
 //! Each inode has one [`LockTable`]. flock and record locks do not see each other;
 //! POSIX and OFD locks are one kind with different owners.
 //!
+//! Locks: `held` is a leaf (preemption off); waiters are woken outside of it.
+//!
 //! Spec: flock(2), fcntl(2).
 
 use alloc::vec::Vec;
@@ -52,6 +54,11 @@ impl LockRange {
     pub const ALL: Self = Self { start: 0, end: u64::MAX };
 
     /// From `l_start` (made absolute) and `l_len` of struct flock.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for a range that begins before the start of the file, `EOVERFLOW` for one
+    /// that ends beyond the largest offset.
     pub fn new(start: i64, len: i64) -> Result<Self> {
         let (start, end) = match len {
             0 => (start, i64::MAX),
@@ -110,6 +117,11 @@ impl LockTable {
     }
 
     /// flock(2) with LOCK_SH or LOCK_EX. Changing the kind is not atomic, as on Linux.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN` on a conflict if it is not waited out, `EINTR` if a signal ends the wait;
+    /// the owner's old lock is gone in both cases.
     pub fn flock(&self, owner: LockOwner, kind: LockKind, block: Block) -> Result<()> {
         if self.held.lock().flocks.contains(&(owner, kind)) {
             return Ok(());
@@ -140,6 +152,11 @@ impl LockTable {
     }
 
     /// fcntl(F_SETLK, F_SETLKW and their OFD forms) with F_RDLCK or F_WRLCK.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN` on a conflict if it is not waited out, `EINTR` if a signal ends the wait,
+    /// `ENOLCK` if the file has too many locks or memory is short.
     pub fn lock(&self, lock: RecordLock, block: Block) -> Result<()> {
         let result = self.retry(block, || {
             let mut held = self.held.lock();
@@ -160,6 +177,10 @@ impl LockTable {
     }
 
     /// fcntl with F_UNLCK.
+    ///
+    /// # Errors
+    ///
+    /// `ENOLCK` without memory to split a lock in two; nothing changed then.
     pub fn unlock(&self, owner: LockOwner, range: LockRange) -> Result<()> {
         {
             let mut held = self.held.lock();

@@ -98,7 +98,18 @@ impl<'a> Resolver<'a> {
         &self.start
     }
 
-    /// Finds what a path names. `ENOENT` for an empty path.
+    /// Finds what a path names.
+    ///
+    /// # Errors
+    ///
+    /// - `ENOENT` if a component does not exist, or the path or a link's text is empty;
+    /// - `ENOTDIR` if a component before the last is no directory, or the last with a slash
+    ///   behind it;
+    /// - `EACCES` if a directory on the way may not be searched;
+    /// - `ELOOP` after 40 symbolic links;
+    /// - `ENAMETOOLONG` for a path of [`PATH_MAX`] bytes or a name longer than
+    ///   [`NAME_MAX`];
+    /// - `ENOMEM`, and what a file system's [`Inode::lookup`] or [`Inode::follow`] says.
     pub fn lookup(&self, path: &[u8], follow: Follow) -> Result<Path> {
         let mut walk = Walk::new(self);
         let parent = walk.walk_to_parent(path)?;

@@ -20,6 +20,20 @@ use crate::{
 };
 
 /// Opens what a path names, creating it if the flags say so.
+///
+/// # Errors
+///
+/// Those of [`Resolver::lookup`], and:
+///
+/// - `EINVAL` for flags that contradict one another;
+/// - `EEXIST` if the file exists and O_EXCL forbids it, `EISDIR` for writing to or creating
+///   a directory, `ENOTDIR` if it is none and O_DIRECTORY asks for one, `ELOOP` for a
+///   symbolic link with O_NOFOLLOW;
+/// - `EACCES` without permission, or for a device on a mount without devices, `EPERM` for
+///   O_NOATIME by someone else than the owner, `EROFS` on a read-only mount, `ETXTBSY` for
+///   writing to a running program;
+/// - `ENXIO` for a socket, a device that nobody registered, or a FIFO without a reader;
+///   what the file system or device says.
 pub fn open(
     resolver: &Resolver<'_>,
     path: &[u8],
@@ -35,18 +49,32 @@ pub fn open(
 }
 
 /// Opens an inode that is already found (magic links, exec), by the same checks.
+///
+/// # Errors
+///
+/// Those of [`open`] but the ones of the walk.
 pub fn open_path(place: &Path, cred: &Cred, flags: OpenFlags) -> Result<Arc<File>> {
     open_found(place.clone(), cred, effective_flags(flags)?, Origin::Found)
 }
 
 /// Opens a program for execve(2): readable by the kernel and denied to writers until
 /// [`crate::InodeBase::allow_write`].
+///
+/// # Errors
+///
+/// Those of [`Resolver::lookup`] and of [`open_exec_path`].
 pub fn open_exec(resolver: &Resolver<'_>, path: &[u8], follow: crate::Follow) -> Result<Arc<File>> {
     let place = resolver.lookup(path, follow)?;
     open_exec_path(place, resolver.cred)
 }
 
 /// As [`open_exec`], for a place that is already found (fexecve).
+///
+/// # Errors
+///
+/// `ENOENT` if the place has no inode, `ELOOP` for a symbolic link, `EACCES` for what else
+/// is not a regular file, without permission to execute, or on a mount without programs;
+/// `ETXTBSY` while the file is open for writing; what the file system says.
 pub fn open_exec_path(place: Path, cred: &Cred) -> Result<Arc<File>> {
     let inode = place.inode()?.clone();
     match inode.base().kind() {

@@ -39,13 +39,21 @@ impl Path {
         &self.dentry
     }
 
-    /// The inode; `ENOENT` where there is none.
+    /// The inode.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` where there is none.
     #[inline]
     pub fn inode(&self) -> Result<&Arc<dyn Inode>> {
         self.dentry.positive()
     }
 
     /// What stat(2) reports.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` where there is no inode.
     pub fn metadata(&self) -> Result<Metadata> {
         Ok(self.inode()?.metadata())
     }
@@ -91,8 +99,11 @@ pub fn d_path(path: &Path, root: &Path) -> Vec<u8> {
     text
 }
 
-/// What getcwd(2) returns: `ENOENT` if the directory was removed, `(unreachable)`
-/// before it if it is outside of the root.
+/// What getcwd(2) returns; `(unreachable)` before it if the directory is outside of the root.
+///
+/// # Errors
+///
+/// `ENOENT` if the directory was removed.
 pub fn getcwd(cwd: &Path, root: &Path) -> Result<Vec<u8>> {
     if cwd.dentry.is_unlinked() {
         return err!(ENOENT, "the working directory was removed");

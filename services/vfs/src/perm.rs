@@ -13,7 +13,11 @@ use crate::{FileKind, Inode, May, NewInode, NewKind, Owner, Path, S_ISGID, S_ISV
 const S_IXGRP: u32 = 0o010;
 const ANY_EXEC: u32 = 0o111;
 
-/// `EACCES` unless `cred` may access the inode in all ways of `may`.
+/// Whether `cred` may access the inode in all ways of `may`.
+///
+/// # Errors
+///
+/// `EACCES` if it may not.
 #[inline]
 pub fn check(inode: &Arc<dyn Inode>, cred: &Cred, may: May) -> Result<()> {
     let base = inode.base();
@@ -24,7 +28,12 @@ pub fn check(inode: &Arc<dyn Inode>, cred: &Cred, may: May) -> Result<()> {
     err!(EACCES, "permission denied")
 }
 
-/// As [`check`], and `EROFS` for writing to files of a read-only mount.
+/// As [`check`], with the mount in mind.
+///
+/// # Errors
+///
+/// `ENOENT` if there is no inode; `EROFS` for writing to a file, directory or link of a
+/// read-only mount, devices and FIFOs excepted; `EACCES` as [`check`] says.
 pub fn check_path(path: &Path, cred: &Cred, may: May) -> Result<()> {
     let inode = path.inode()?;
     if may.contains(May::WRITE) {

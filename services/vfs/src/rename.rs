@@ -13,6 +13,20 @@ use crate::perm::{self, Victim};
 use crate::{Dentry, Inode, May, Rename, RenameFlags, RenameMode, Resolver};
 
 /// renameat2(2).
+///
+/// # Errors
+///
+/// Those of [`Resolver::lookup`] for both paths, and:
+///
+/// - `EINVAL` for WHITEOUT or contradicting flags, or to move a directory below itself;
+/// - `EXDEV` across mounts, `EROFS` on a read-only one, `EBUSY` for a mount point, `.`,
+///   `..` or the root;
+/// - `EEXIST` if the new name exists and NOREPLACE forbids it;
+/// - `ENOTDIR` if a directory would replace a file, or a slash stands behind the name of
+///   one, `EISDIR` if a file would replace a directory, `ENOTEMPTY` onto an ancestor;
+/// - `EACCES` without permission to change both directories, or a moved directory's `..`,
+///   `EPERM` in a sticky one unless `cred` owns file or directory;
+/// - what the file system's [`Inode::rename`] says.
 pub fn rename(
     old_resolver: &Resolver<'_>,
     old_path: &[u8],
