@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The scan of the root bus.
+//!
+//! Locks: `next` is a leaf (preemption off).
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! A function: its capabilities, its register windows, its interrupts.
+//!
+//! Locks: `windows` (preemption off), then the bus's next address, then the framework's
+//! list of claimed windows.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;

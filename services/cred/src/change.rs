@@ -13,6 +13,11 @@ use crate::{Caps, Cred, Gid, NGROUPS_MAX, SecureBits, UNCHANGED, Uid};
 
 impl Cred {
     /// setuid(2).
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for id -1; `EPERM` without CAP_SETUID for any id but the real and the saved
+    /// one.
     pub fn setuid(&self, uid: Uid) -> Result<Self> {
         if uid == UNCHANGED {
             return err!(EINVAL, "user id -1");
@@ -31,6 +36,11 @@ impl Cred {
     }
 
     /// setreuid(2); [`UNCHANGED`] leaves an id.
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` without CAP_SETUID for a real id that is neither the real nor the effective
+    /// one, or an effective id that is not the real, effective or saved one.
     pub fn setreuid(&self, ruid: Uid, euid: Uid) -> Result<Self> {
         let privileged = self.capable(Caps::SETUID);
         let mut new = self.clone();
@@ -55,6 +65,10 @@ impl Cred {
     }
 
     /// setresuid(2); [`UNCHANGED`] leaves an id.
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` without CAP_SETUID for an id that is not the real, effective or saved one.
     pub fn setresuid(&self, ruid: Uid, euid: Uid, suid: Uid) -> Result<Self> {
         let own = [self.uid, self.euid, self.suid, UNCHANGED];
         let foreign = [ruid, euid, suid].iter().any(|id| !own.contains(id));
@@ -90,6 +104,11 @@ impl Cred {
     }
 
     /// setgid(2).
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for id -1; `EPERM` without CAP_SETGID for any id but the real and the saved
+    /// one.
     pub fn setgid(&self, gid: Gid) -> Result<Self> {
         if gid == UNCHANGED {
             return err!(EINVAL, "group id -1");
@@ -107,6 +126,11 @@ impl Cred {
     }
 
     /// setregid(2); [`UNCHANGED`] leaves an id.
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` without CAP_SETGID for a real id that is neither the real nor the effective
+    /// one, or an effective id that is not the real, effective or saved one.
     pub fn setregid(&self, rgid: Gid, egid: Gid) -> Result<Self> {
         let privileged = self.capable(Caps::SETGID);
         let mut new = self.clone();
@@ -130,6 +154,10 @@ impl Cred {
     }
 
     /// setresgid(2); [`UNCHANGED`] leaves an id.
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` without CAP_SETGID for an id that is not the real, effective or saved one.
     pub fn setresgid(&self, rgid: Gid, egid: Gid, sgid: Gid) -> Result<Self> {
         let own = [self.gid, self.egid, self.sgid, UNCHANGED];
         let foreign = [rgid, egid, sgid].iter().any(|id| !own.contains(id));
@@ -156,6 +184,11 @@ impl Cred {
     }
 
     /// setgroups(2); the caller reserved `groups` fallibly.
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` without CAP_SETGID; `EINVAL` for more than [`NGROUPS_MAX`] groups or group
+    /// -1.
     pub fn setgroups(&self, mut groups: Vec<Gid>) -> Result<Self> {
         if !self.capable(Caps::SETGID) {
             return err!(EPERM, "setgroups needs CAP_SETGID");
@@ -170,6 +203,12 @@ impl Cred {
     }
 
     /// capset(2).
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` for a permitted set beyond the old one, an effective set beyond the new
+    /// permitted one, or an inheritable set beyond the old inheritable and bounding ones;
+    /// without CAP_SETPCAP also for one beyond the old inheritable and permitted ones.
     pub fn capset(&self, effective: Caps, permitted: Caps, inheritable: Caps) -> Result<Self> {
         let old = &self.caps;
         if !self.capable(Caps::SETPCAP) && !(old.inheritable | old.permitted).contains(inheritable)
@@ -191,6 +230,10 @@ impl Cred {
     }
 
     /// prctl(PR_CAPBSET_DROP).
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` without CAP_SETPCAP.
     pub fn drop_bounding(&self, cap: Caps) -> Result<Self> {
         if !self.capable(Caps::SETPCAP) {
             return err!(EPERM, "dropping from the bounding set needs CAP_SETPCAP");
@@ -201,6 +244,10 @@ impl Cred {
     }
 
     /// prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE).
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` unless it is permitted and inheritable, or if the securebits forbid it.
     pub fn raise_ambient(&self, cap: Caps) -> Result<Self> {
         if !(self.caps.permitted & self.caps.inheritable).contains(cap)
             || self.securebits.contains(SecureBits::NO_CAP_AMBIENT_RAISE)
@@ -220,6 +267,10 @@ impl Cred {
     }
 
     /// prctl(PR_SET_KEEPCAPS).
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` if the securebits lock the switch.
     pub fn set_keep_caps(&self, keep: bool) -> Result<Self> {
         if self.securebits.contains(SecureBits::KEEP_CAPS_LOCKED) {
             return err!(EPERM, "KEEP_CAPS is locked");
@@ -230,6 +281,11 @@ impl Cred {
     }
 
     /// prctl(PR_SET_SECUREBITS).
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` for unknown bits, a change to a locked one, the removal of a lock, or
+    /// without CAP_SETPCAP.
     pub fn set_securebits(&self, bits: u32) -> Result<Self> {
         const LOCKS: u32 = 0xaa;
         let old = self.securebits.bits();

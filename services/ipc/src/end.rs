@@ -71,7 +71,11 @@ pub fn is_pipe(file: &File) -> bool {
     file.ops_as::<End>().is_some()
 }
 
-/// fcntl(F_GETPIPE_SZ); `EBADF` for anything but pipes.
+/// fcntl(F_GETPIPE_SZ): the capacity in bytes.
+///
+/// # Errors
+///
+/// `EBADF` for anything but a pipe or FIFO.
 pub fn pipe_size(file: &File) -> Result<usize> {
     match file.ops_as::<End>() {
         Some(end) => Ok(end.pipe.capacity()),
@@ -79,7 +83,13 @@ pub fn pipe_size(file: &File) -> Result<usize> {
     }
 }
 
-/// fcntl(F_SETPIPE_SZ): sets the capacity to at least `size` and returns it.
+/// fcntl(F_SETPIPE_SZ): sets the capacity to at least `size` bytes and returns it.
+///
+/// # Errors
+///
+/// `EBADF` for anything but a pipe or FIFO, `EINVAL` beyond 2 GiB, `EPERM` for growing
+/// beyond 1 MiB without CAP_SYS_RESOURCE, `EBUSY` if what is in it would not fit, `ENOMEM`
+/// without memory.
 pub fn set_pipe_size(file: &File, size: usize, cred: &Cred) -> Result<usize> {
     let Some(end) = file.ops_as::<End>() else {
         return err!(EBADF, "not a pipe");

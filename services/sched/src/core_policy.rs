@@ -4,6 +4,9 @@
 //! [`CorePolicy`] is generic over its tasks and is told the time, so the tests
 //! drive it through simulated seconds; [`crate::scheduler`] connects it to the
 //! framework. CPUs are plain indices below [`CorePolicy::cpu_count`].
+//!
+//! Locks: the `queue` of a CPU (interrupts off); no two at once, and nothing is locked
+//! inside of it.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;

@@ -4,6 +4,8 @@
 //! Linux's figures: an exponential average of the runnable tasks over 1, 5 and 15
 //! minutes, sampled every 5 s in 11-bit fixed point. Nothing samples while every
 //! CPU is idle; the samples missed then count as no load.
+//!
+//! Locks: `state` is a leaf (interrupts off), taken under no queue's lock.
 
 use core::fmt;
 

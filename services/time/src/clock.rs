@@ -49,7 +49,11 @@ const CPU_CLOCK_THREAD: i32 = 4;
 const CPU_CLOCK_KIND: i32 = 3;
 
 impl ClockId {
-    /// From the number a program gave; EINVAL if there is no such clock.
+    /// From the number a program gave.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there is no such clock.
     pub fn from_number(number: i32) -> Result<Self> {
         Ok(match number {
             0 => Self::Realtime,
@@ -75,6 +79,11 @@ impl ClockId {
     }
 
     /// What it shows, to `thread`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if the other process or thread is gone, or the thread is of another
+    /// process.
     pub fn now(self, thread: &Thread) -> Result<u64> {
         Ok(match self {
             Self::Realtime | Self::RealtimeAlarm | Self::Tai => realtime_ns(),
@@ -90,7 +99,12 @@ impl ClockId {
         })
     }
 
-    /// How finely it counts.
+    /// How finely it counts, in nanoseconds.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if the other process or thread is gone, or the thread is of another
+    /// process.
     pub fn resolution_ns(self, thread: &Thread) -> Result<u64> {
         match self {
             Self::RealtimeCoarse | Self::MonotonicCoarse => return Ok(TICK_NS),
@@ -102,6 +116,11 @@ impl ClockId {
     }
 
     /// clock_settime(2): only the real time can be set, and only by root.
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` for a clock of CPU time or without CAP_SYS_TIME, `EINVAL` for any other
+    /// clock than the real time.
     pub fn set(self, ns: u64, cred: &Cred) -> Result<()> {
         match self {
             Self::Realtime => {}

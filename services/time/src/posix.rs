@@ -35,6 +35,10 @@ pub struct SigEvent {
 
 impl SigEvent {
     /// From the fields a program gave.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for an unknown kind of notification or a bad signal.
     pub fn from_fields(notify: i32, signo: i32, tid: task::Pid, value: u64) -> Result<Self> {
         let notify = match notify {
             1 => Notify::Nothing,
@@ -75,6 +79,12 @@ fn timer_clock(thread: &Thread, clock: ClockId) -> Result<TimerClock> {
 }
 
 /// timer_create(2). Without an event: SIGALRM with the timer's number.
+///
+/// # Errors
+///
+/// `EOPNOTSUPP` for a clock without timers, `EINVAL` for a thread to notify that is not of
+/// the caller's process, `EAGAIN` at RLIMIT_SIGPENDING timers, `ENOMEM` if the process
+/// cannot have timers.
 pub fn timer_create(thread: &Thread, clock: ClockId, event: Option<SigEvent>) -> Result<i32> {
     let clock = timer_clock(thread, clock)?;
     if let Some(SigEvent { notify: Notify::Thread(_, tid), .. }) = event {
@@ -120,6 +130,10 @@ fn find(thread: &Thread, id: i32) -> Result<(alloc::sync::Arc<ProcessTimers>, Ti
 }
 
 /// timer_settime(2): value 0 stops it. Returns what it was.
+///
+/// # Errors
+///
+/// `EINVAL` if there is no such timer.
 pub fn timer_settime(thread: &Thread, id: i32, mode: TimerMode, new: Itimer) -> Result<Itimer> {
     let (timers, clock) = find(thread, id)?;
     let now = read_clock(clock, thread.process());
@@ -136,6 +150,10 @@ pub fn timer_settime(thread: &Thread, id: i32, mode: TimerMode, new: Itimer) -> 
 }
 
 /// timer_gettime(2).
+///
+/// # Errors
+///
+/// `EINVAL` if there is no such timer.
 pub fn timer_gettime(thread: &Thread, id: i32) -> Result<Itimer> {
     let (timers, clock) = find(thread, id)?;
     let now = read_clock(clock, thread.process());
@@ -145,6 +163,10 @@ pub fn timer_gettime(thread: &Thread, id: i32) -> Result<Itimer> {
 }
 
 /// timer_getoverrun(2).
+///
+/// # Errors
+///
+/// `EINVAL` if there is no such timer.
 pub fn timer_getoverrun(thread: &Thread, id: i32) -> Result<i32> {
     let (timers, _) = find(thread, id)?;
     let state = timers.state.lock();
@@ -153,6 +175,10 @@ pub fn timer_getoverrun(thread: &Thread, id: i32) -> Result<i32> {
 }
 
 /// timer_delete(2).
+///
+/// # Errors
+///
+/// `EINVAL` if there is no such timer.
 pub fn timer_delete(thread: &Thread, id: i32) -> Result<()> {
     let (timers, _) = find(thread, id)?;
     let mut state = timers.state.lock();

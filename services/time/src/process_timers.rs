@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! All timers of one process, attached to it.
+//!
+//! Locks: `state` (preemption off), then the queue of due times or the process's signals;
+//! signals are sent outside of it.
 
 use alloc::{
     collections::BTreeMap,

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The queue of due times and the kernel task that serves it.
+//!
+//! Locks: `QUEUE` (preemption off) is a leaf; timers are looked at, and dropped, outside of
+//! it.
 
 use alloc::{collections::BTreeMap, sync::Weak};
 
@@ -37,6 +40,10 @@ static QUEUE: SpinLock<Queue> = SpinLock::new(Queue { entries: BTreeMap::new(), 
 static CHANGED: WaitQueue = WaitQueue::new();
 
 /// Starts the kernel task that serves timers.
+///
+/// # Errors
+///
+/// `ENOMEM` without memory for the task.
 pub fn init() -> Result<()> {
     TaskBuilder::new("timers", serve).spawn()?;
     Ok(())

@@ -22,8 +22,13 @@ pub(crate) fn realtime_was_set() {
     REALTIME.wake_all();
 }
 
-/// Sleeps until `clock` shows `until_ns`. EINTR if a signal comes first; what
-/// remains is then `until_ns` less `clock.now()`.
+/// Sleeps until `clock` shows `until_ns`.
+///
+/// # Errors
+///
+/// `EINTR` if a signal comes first; what remains is then `until_ns` less `clock.now()`.
+/// `EINVAL` for the thread's own CPU clock or one of somebody who is gone, `EOPNOTSUPP` for
+/// raw and coarse clocks.
 pub fn sleep_until(thread: &Thread, clock: ClockId, until_ns: u64) -> Result<()> {
     clock.check_sleepable(thread)?;
     loop {

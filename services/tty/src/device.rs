@@ -3,6 +3,8 @@
 //!
 //! Opening one by a session leader without a terminal makes it the controlling
 //! one, unless O_NOCTTY forbids or it was opened as /dev/console.
+//!
+//! Locks: `TERMINALS` is a leaf (preemption off).
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;

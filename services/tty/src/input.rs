@@ -6,6 +6,8 @@
 //! a slow reader.
 //!
 //! Trust: the bytes are the host's.
+//!
+//! Locks: `ring` is a leaf (interrupts off); readers are woken outside of it.
 
 use alloc::boxed::Box;
 

@@ -109,6 +109,11 @@ impl Tty {
 
     /// Becomes the controlling terminal of the process's session, if the process
     /// leads it and neither has another.
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` if the process leads no session, the terminal belongs to another one, or the
+    /// session has a terminal already.
     pub fn acquire(self: &Arc<Self>, process: &Process) -> Result<()> {
         if !process.leads_session() {
             return err!(EPERM, "not a session leader");

@@ -35,6 +35,10 @@ pub use tty::Tty;
 
 /// Makes `consoles` the terminals ttyS0, ttyS1, … and hvc0. The system console is
 /// the one that `preferred` names, else the first. Called once, before devfs is made.
+///
+/// # Errors
+///
+/// `ENOMEM` without memory for the terminals or their tasks.
 pub fn init(consoles: &[Arc<dyn Console>], preferred: Option<&str>) -> Result<()> {
     let mut terminals = Vec::new();
     terminals.try_reserve_exact(consoles.len()).map_err(|_| error!(ENOMEM))?;

@@ -27,6 +27,11 @@ pub use tree::Summary;
 
 /// Unpacks archives that follow one another, each plain or gzip, with zeros
 /// between them, below `root`. Later entries replace earlier ones.
+///
+/// # Errors
+///
+/// A [`Refusal`]: where the archive is bad and why, or what the file system said. What came
+/// before it stays unpacked.
 pub fn unpack(archive: &[u8], root: &Path) -> Result<Summary, Refusal> {
     cpio::unpack_all(archive, root)
 }

@@ -30,7 +30,11 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Reads the comma-separated option text of mount(2); `EINVAL` for unknown ones.
+    /// Reads the comma-separated option text of mount(2).
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for text that is no UTF-8, an unknown option, or a bad number.
     pub fn parse(text: &[u8]) -> Result<Self> {
         let mut options = Self::default();
         let text = core::str::from_utf8(text).map_err(|_| error!(EINVAL, "mount options"))?;

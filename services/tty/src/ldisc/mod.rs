@@ -87,6 +87,10 @@ pub struct LineDiscipline {
 
 impl LineDiscipline {
     /// A terminal with default settings.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM` without memory for a full buffer.
     pub fn new() -> Result<Self> {
         let mut slots = VecDeque::new();
         slots.try_reserve_exact(BUFFER_SIZE).map_err(|_| error!(ENOMEM))?;
