@@ -72,6 +72,9 @@ impl Context {
     }
 
     /// The open file behind a descriptor.
+    ///
+    /// # Errors
+    /// `EBADF` if the number is not open.
     #[inline]
     pub fn file(&self, fd: crate::arg::Fd) -> Result<Arc<File>> {
         self.files.get(fd.0)
@@ -94,7 +97,10 @@ impl Context {
         self.thread.cred()
     }
 
-    /// `EPERM` unless the caller has these capabilities.
+    /// Whether the caller has these capabilities.
+    ///
+    /// # Errors
+    /// `EPERM` if one is missing.
     pub fn require(&self, caps: Caps) -> Result<()> {
         if self.cred().capable(caps) { Ok(()) } else { err!(EPERM, "capability missing") }
     }

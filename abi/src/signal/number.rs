@@ -92,7 +92,7 @@ impl Signal {
     /// A signal from a number a program chose.
     ///
     /// # Errors
-    /// `EINVAL` for 0 and beyond 64.
+    /// `EINVAL` for 0, negative numbers and those beyond 64.
     pub fn new(number: i32) -> Result<Self> {
         match u8::try_from(number) {
             Ok(n @ 1..=64) => Ok(Self(n)),
@@ -103,7 +103,7 @@ impl Signal {
     /// A signal number that may be 0: "only check", as kill(2) has it.
     ///
     /// # Errors
-    /// `EINVAL` beyond 64.
+    /// `EINVAL` for negative numbers and those beyond 64.
     pub fn new_or_probe(number: i32) -> Result<Option<Self>> {
         if number == 0 { Ok(None) } else { Self::new(number).map(Some) }
     }

@@ -15,7 +15,6 @@ impl Cred {
     /// setuid(2).
     ///
     /// # Errors
-    ///
     /// `EINVAL` for id -1; `EPERM` without CAP_SETUID for any id but the real and the saved
     /// one.
     pub fn setuid(&self, uid: Uid) -> Result<Self> {
@@ -38,7 +37,6 @@ impl Cred {
     /// setreuid(2); [`UNCHANGED`] leaves an id.
     ///
     /// # Errors
-    ///
     /// `EPERM` without CAP_SETUID for a real id that is neither the real nor the effective
     /// one, or an effective id that is not the real, effective or saved one.
     pub fn setreuid(&self, ruid: Uid, euid: Uid) -> Result<Self> {
@@ -67,7 +65,6 @@ impl Cred {
     /// setresuid(2); [`UNCHANGED`] leaves an id.
     ///
     /// # Errors
-    ///
     /// `EPERM` without CAP_SETUID for an id that is not the real, effective or saved one.
     pub fn setresuid(&self, ruid: Uid, euid: Uid, suid: Uid) -> Result<Self> {
         let own = [self.uid, self.euid, self.suid, UNCHANGED];
@@ -106,7 +103,6 @@ impl Cred {
     /// setgid(2).
     ///
     /// # Errors
-    ///
     /// `EINVAL` for id -1; `EPERM` without CAP_SETGID for any id but the real and the saved
     /// one.
     pub fn setgid(&self, gid: Gid) -> Result<Self> {
@@ -128,7 +124,6 @@ impl Cred {
     /// setregid(2); [`UNCHANGED`] leaves an id.
     ///
     /// # Errors
-    ///
     /// `EPERM` without CAP_SETGID for a real id that is neither the real nor the effective
     /// one, or an effective id that is not the real, effective or saved one.
     pub fn setregid(&self, rgid: Gid, egid: Gid) -> Result<Self> {
@@ -156,7 +151,6 @@ impl Cred {
     /// setresgid(2); [`UNCHANGED`] leaves an id.
     ///
     /// # Errors
-    ///
     /// `EPERM` without CAP_SETGID for an id that is not the real, effective or saved one.
     pub fn setresgid(&self, rgid: Gid, egid: Gid, sgid: Gid) -> Result<Self> {
         let own = [self.gid, self.egid, self.sgid, UNCHANGED];
@@ -186,7 +180,6 @@ impl Cred {
     /// setgroups(2); the caller reserved `groups` fallibly.
     ///
     /// # Errors
-    ///
     /// `EPERM` without CAP_SETGID; `EINVAL` for more than [`NGROUPS_MAX`] groups or group
     /// -1.
     pub fn setgroups(&self, mut groups: Vec<Gid>) -> Result<Self> {
@@ -205,7 +198,6 @@ impl Cred {
     /// capset(2).
     ///
     /// # Errors
-    ///
     /// `EPERM` for a permitted set beyond the old one, an effective set beyond the new
     /// permitted one, or an inheritable set beyond the old inheritable and bounding ones;
     /// without CAP_SETPCAP also for one beyond the old inheritable and permitted ones.
@@ -232,7 +224,6 @@ impl Cred {
     /// prctl(PR_CAPBSET_DROP).
     ///
     /// # Errors
-    ///
     /// `EPERM` without CAP_SETPCAP.
     pub fn drop_bounding(&self, cap: Caps) -> Result<Self> {
         if !self.capable(Caps::SETPCAP) {
@@ -246,7 +237,6 @@ impl Cred {
     /// prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE).
     ///
     /// # Errors
-    ///
     /// `EPERM` unless it is permitted and inheritable, or if the securebits forbid it.
     pub fn raise_ambient(&self, cap: Caps) -> Result<Self> {
         if !(self.caps.permitted & self.caps.inheritable).contains(cap)
@@ -269,7 +259,6 @@ impl Cred {
     /// prctl(PR_SET_KEEPCAPS).
     ///
     /// # Errors
-    ///
     /// `EPERM` if the securebits lock the switch.
     pub fn set_keep_caps(&self, keep: bool) -> Result<Self> {
         if self.securebits.contains(SecureBits::KEEP_CAPS_LOCKED) {
@@ -283,7 +272,6 @@ impl Cred {
     /// prctl(PR_SET_SECUREBITS).
     ///
     /// # Errors
-    ///
     /// `EPERM` for unknown bits, a change to a locked one, the removal of a lock, or
     /// without CAP_SETPCAP.
     pub fn set_securebits(&self, bits: u32) -> Result<Self> {

@@ -84,7 +84,6 @@ impl Inode for PipeInode {
 /// pipe2(2): the reading and the writing end. `flags` may be O_NONBLOCK and O_DIRECT.
 ///
 /// # Errors
-///
 /// `ENOMEM` without memory for its ring.
 pub fn pipe(flags: OpenFlags, cred: &Cred) -> Result<[Arc<File>; 2]> {
     framework::mm::admit()?;

@@ -74,7 +74,6 @@ pub fn is_pipe(file: &File) -> bool {
 /// fcntl(F_GETPIPE_SZ): the capacity in bytes.
 ///
 /// # Errors
-///
 /// `EBADF` for anything but a pipe or FIFO.
 pub fn pipe_size(file: &File) -> Result<usize> {
     match file.ops_as::<End>() {
@@ -86,7 +85,6 @@ pub fn pipe_size(file: &File) -> Result<usize> {
 /// fcntl(F_SETPIPE_SZ): sets the capacity to at least `size` bytes and returns it.
 ///
 /// # Errors
-///
 /// `EBADF` for anything but a pipe or FIFO, `EINVAL` beyond 2 GiB, `EPERM` for growing
 /// beyond 1 MiB without CAP_SYS_RESOURCE, `EBUSY` if what is in it would not fit, `ENOMEM`
 /// without memory.

@@ -134,7 +134,15 @@ impl Hole {
 }
 
 impl AddressSpace {
-    /// madvise(2). Gaps make it fail with `ENOMEM` after the rest was done.
+    /// madvise(2).
+    ///
+    /// # Errors
+    /// - `EINVAL` for an address inside of a page, a range that wraps, or advice that does
+    ///   not fit the area (dropping locked pages, freeing or wiping what is not anonymous);
+    /// - `ENOMEM` for a gap, after the rest was done, and where areas cannot be cut;
+    /// - `EACCES` for MADV_REMOVE of what is no shared writable mapping, and what the
+    ///   file's fallocate says;
+    /// - `EFAULT` past the end of a file that is to be filled.
     pub fn madvise(&self, addr: usize, len: usize, advice: Advice) -> Result<()> {
         if !is_aligned(addr) {
             return err!(EINVAL, "address not page-aligned");
@@ -236,6 +244,10 @@ impl AddressSpace {
     }
 
     /// msync(2). All files live in memory, so there is nothing to wait for.
+    ///
+    /// # Errors
+    /// `EINVAL` for unknown or contradicting flags or an address inside of a page, `EBUSY`
+    /// for invalidating locked memory, `ENOMEM` for a range that wraps or has a gap.
     pub fn msync(&self, addr: usize, len: usize, flags: SyncFlags) -> Result<()> {
         if !SyncFlags::all().contains(flags)
             || !is_aligned(addr)
@@ -259,6 +271,10 @@ impl AddressSpace {
 
     /// mincore(2): hands one byte per page (1: in memory) to `out`, in chunks. `out`
     /// runs without locks, so it may touch user memory.
+    ///
+    /// # Errors
+    /// `EINVAL` for an address inside of a page, `ENOMEM` for a range past the end of user
+    /// addresses or with a gap; what `out` says.
     pub fn mincore(
         &self,
         addr: usize,

@@ -13,6 +13,9 @@ use framework::mm::PAGE_SIZE;
 impl AddressSpace {
     /// Starts the heap after the program's data, which ends at `data_end`, moved
     /// by the layout's random offset.
+    ///
+    /// # Errors
+    /// `ENOMEM` if there are no user addresses behind the data.
     pub fn start_heap(&self, data_end: usize) -> Result<()> {
         let mut inner = self.write();
         let start = page_up(data_end).and_then(|end| end.checked_add(inner.layout.brk_offset));

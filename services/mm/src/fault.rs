@@ -79,6 +79,9 @@ impl FaultHandler for AddressSpace {
 
 impl AddressSpace {
     /// Serves a fault at `addr`; on success the access can be tried again.
+    ///
+    /// # Errors
+    /// A [`FaultError`], which names the signal it deserves.
     pub fn fault(&self, addr: usize, access: Access) -> Result<(), FaultError> {
         loop {
             match self.try_fault(addr, access) {

@@ -16,6 +16,9 @@ impl AddressSpace {
     /// A copy for a child: private pages are shared copy-on-write, areas marked
     /// `MADV_DONTFORK` are left out, those marked `MADV_WIPEONFORK` are empty.
     /// Memory locks are not inherited.
+    ///
+    /// # Errors
+    /// `ENOMEM` without memory for the tables.
     pub fn fork(&self) -> Result<Arc<Self>> {
         // Writing: no fault may add a private page while tables are copied.
         let inner = self.write();

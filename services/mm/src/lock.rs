@@ -36,6 +36,10 @@ bitflags! {
 
 impl AddressSpace {
     /// mlock(2) and mlock2(2).
+    ///
+    /// # Errors
+    /// `EPERM` if the limit is 0, `EINVAL` for a range that wraps, `ENOMEM` beyond the
+    /// limit or for a gap, `EAGAIN` if the pages cannot be had.
     pub fn mlock(&self, addr: usize, len: usize, mode: LockMode) -> Result<()> {
         let range = {
             let mut inner = self.write();
@@ -71,12 +75,19 @@ impl AddressSpace {
     }
 
     /// munlock(2).
+    ///
+    /// # Errors
+    /// `EINVAL` for a range that wraps, `ENOMEM` for a gap or where areas cannot be cut.
     pub fn munlock(&self, addr: usize, len: usize) -> Result<()> {
         let range = page_range(addr, len)?;
         self.write().set_locked(range, false)
     }
 
     /// mlockall(2).
+    ///
+    /// # Errors
+    /// `EINVAL` for no flags, unknown ones or ONFAULT alone; `EPERM` if the limit is 0,
+    /// `ENOMEM` if what is mapped exceeds it.
     pub fn mlockall(&self, flags: LockAll) -> Result<()> {
         if flags.is_empty() || !LockAll::all().contains(flags) || flags == LockAll::ONFAULT {
             return err!(EINVAL, "flags");
@@ -108,6 +119,9 @@ impl AddressSpace {
     }
 
     /// munlockall(2).
+    ///
+    /// # Errors
+    /// `ENOMEM` where areas cannot be cut, which does not happen as none is.
     pub fn munlockall(&self) -> Result<()> {
         let mut inner = self.write();
         inner.lock_future = false;

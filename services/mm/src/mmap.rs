@@ -78,6 +78,18 @@ struct Plan {
 
 impl AddressSpace {
     /// mmap(2): returns the start of the new mapping.
+    ///
+    /// # Errors
+    /// - `EINVAL` for an empty mapping, an offset or fixed address inside of a page, an
+    ///   unknown type, or a stack that is shared or in a file;
+    /// - `ENOMEM` if there is no gap, or beyond a limit on size, data or number of areas;
+    /// - `EEXIST` if the range is used and FIXED_NOREPLACE forbids that, `EPERM` below the
+    ///   lowest address, for locking without a limit, or a program from a mount without
+    ///   programs;
+    /// - `EAGAIN` beyond the limit on locked memory;
+    /// - `EBADF` without a file, `EACCES` if it is not open for reading, or for writing
+    ///   where that is asked for; `EOVERFLOW` beyond the largest offset, `EOPNOTSUPP` for
+    ///   flags that MAP_SHARED_VALIDATE does not know; what [`File::mmap`] says.
     pub fn mmap(&self, request: &MapRequest) -> Result<usize> {
         if !request.offset.is_multiple_of(PAGE_SIZE as u64) {
             return err!(EINVAL, "offset not page-aligned");
@@ -136,6 +148,10 @@ impl AddressSpace {
     }
 
     /// munmap(2).
+    ///
+    /// # Errors
+    /// `EINVAL` for an empty range, one beyond user addresses or an address inside of a
+    /// page; `ENOMEM` if there would be too many areas.
     pub fn munmap(&self, addr: usize, len: usize) -> Result<()> {
         if !is_aligned(addr) || addr > TASK_SIZE || len > TASK_SIZE - addr {
             return err!(EINVAL, "bad range");

@@ -23,6 +23,14 @@ struct Remap {
 
 impl AddressSpace {
     /// mremap(2): returns the start of the mapping afterwards.
+    ///
+    /// # Errors
+    /// - `EINVAL` for unknown or contradicting flags, an address inside of a page, an empty
+    ///   result, ranges that overlap or wrap, or the doubling of a private mapping;
+    /// - `EFAULT` if nothing is mapped at `old`, or the range leaves the area;
+    /// - `ENOMEM` if it cannot grow, beyond a limit on size, data or number of areas, or
+    ///   without memory;
+    /// - `EAGAIN` beyond the limit on locked memory, `EPERM` below the lowest address.
     pub fn mremap(
         &self,
         old: usize,

@@ -17,6 +17,11 @@ use crate::space::{AddressSpace, Inner, exceeds};
 impl AddressSpace {
     /// mprotect(2). Like Linux it stops at the first gap or refusal and leaves
     /// what it changed before.
+    ///
+    /// # Errors
+    /// `EINVAL` for an address inside of a page, unknown bits, or growth bits that do not
+    /// fit the area; `ENOMEM` for a gap, beyond the limit on data, or if there would be too
+    /// many areas; `EACCES` for more than the file allows.
     pub fn mprotect(&self, addr: usize, len: usize, prot: Prot) -> Result<()> {
         if prot.contains(Prot::GROWSDOWN | Prot::GROWSUP) {
             return err!(EINVAL, "both growth flags");

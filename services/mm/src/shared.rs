@@ -4,6 +4,9 @@
 //! [`SharedPages`] is the object behind `MAP_SHARED | MAP_ANONYMOUS`: frames by
 //! index, made on first use, kept until the last mapping goes. On Linux it is a
 //! file on a hidden tmpfs, and `/proc/pid/maps` shows it as one.
+//!
+//! Locks: `frames` (sleeping), inside of the address space's lock; released before mappings
+//! are told.
 
 use alloc::sync::Arc;
 use core::ops::Range;

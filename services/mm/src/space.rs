@@ -4,6 +4,9 @@
 //! [`AddressSpace`] pairs the areas with the page table and is the framework's
 //! fault handler for it. Threads of a process share it by `Arc`; exec makes a
 //! new one, [`AddressSpace::fork`] a copy.
+//!
+//! Locks: `inner` (sleeping), then a pager's locks, then the page table's. Files of areas
+//! that went are closed outside of it.
 
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
@@ -123,6 +126,9 @@ pub struct AddressSpace {
 
 impl AddressSpace {
     /// An empty address space with a fresh layout, for exec.
+    ///
+    /// # Errors
+    /// `ENOMEM` without memory for a page table.
     pub fn new(limits: Limits, aslr: Aslr) -> Result<Arc<Self>> {
         Self::from_inner(Inner {
             areas: AreaMap::default(),

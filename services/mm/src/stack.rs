@@ -16,6 +16,10 @@ use crate::{Result, STACK_GUARD_PAGES};
 impl AddressSpace {
     /// Creates the program's stack: `len` bytes (whole pages) below the layout's
     /// stack top, growing down on demand. Returns its range.
+    ///
+    /// # Errors
+    /// `ENOMEM` for an empty or too large stack, beyond a limit on size or data, or if the
+    /// range is used.
     pub fn map_stack(&self, len: usize, prot: Prot) -> Result<Range<usize>> {
         let mut inner = self.write();
         let top = inner.layout.stack_top;

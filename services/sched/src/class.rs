@@ -108,7 +108,6 @@ pub const fn priority_range(policy: Policy) -> RangeInclusive<i32> {
 /// Decodes the arguments of sched_setscheduler(2).
 ///
 /// # Errors
-///
 /// `EINVAL` for an unknown policy, or a priority outside of [`priority_range`].
 pub fn check_params(raw_policy: i32, priority: i32) -> Result<Params> {
     let Some(policy) = Policy::from_raw(raw_policy & !RESET_ON_FORK) else {
@@ -139,7 +138,6 @@ pub struct Caller {
 /// Linux's permission rules for changing from `old` to `new`.
 ///
 /// # Errors
-///
 /// `EPERM` without CAP_SYS_NICE for somebody else's task, for a real-time policy or a
 /// higher priority beyond RLIMIT_RTPRIO, to leave the idle policy with a nice value beyond
 /// RLIMIT_NICE, or to clear reset-on-fork.

@@ -99,7 +99,6 @@ pub fn set_params(task: &Task, params: Params) {
 /// Changes the CPUs that a task may run on; those that do not exist are ignored.
 ///
 /// # Errors
-///
 /// `EINVAL` if no CPU of `affinity` exists.
 pub fn set_affinity(task: &Task, affinity: CpuSet) -> Result<()> {
     let mut online = CpuSet::EMPTY;

@@ -61,6 +61,9 @@ impl CloneArgs {
     }
 
     /// From the first argument of clone(2), whose low byte is the signal.
+    ///
+    /// # Errors
+    /// `EINVAL` for a signal that does not exist.
     pub fn from_flags_word(word: u64) -> Result<Self> {
         let flags = CloneFlags::from_bits_truncate(word & 0xffff_ff00);
         let exit_signal = match word & 0xff {
@@ -98,6 +101,12 @@ fn validate(args: &CloneArgs) -> Result<()> {
 
 /// clone(2): makes a child of `parent` that continues with a copy of `user`.
 /// With CLONE_VFORK returns only once the child has left the memory.
+///
+/// # Errors
+/// `EINVAL` for flags that exclude one another, a namespace or pidfd, or a sibling of the
+/// first process; `EAGAIN` at the user's limit of threads, without a free number, or for a
+/// thread of a process that ends; `EINTR` for a child of one that ends; `EPERM` for a TLS
+/// address that is none of the user's; `ENOMEM`.
 pub fn clone(parent: &Arc<Thread>, user: &UserContext, args: &CloneArgs) -> Result<Pid> {
     validate(args)?;
     framework::mm::admit()?;

@@ -6,6 +6,9 @@
 //! buckets, in the order they came; who is woken is taken out of its bucket by
 //! the waker.
 //!
+//! Locks: a bucket (preemption off), then the key of a waiter in it; never two buckets.
+//! Waiters are woken outside of both.
+//!
 //! Spec: futex(2), get_robust_list(2).
 
 use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
@@ -98,7 +101,11 @@ fn is_shared_at(mm: &AddressSpace, addr: usize) -> bool {
 }
 
 /// FUTEX_WAIT and FUTEX_WAIT_BITSET: sleeps if the word at `addr` is `expected`.
-/// EAGAIN if it is not, ETIMEDOUT at the deadline, EINTR.
+///
+/// # Errors
+/// `EAGAIN` if it is not, `ETIMEDOUT` at the deadline, `EINTR` if a signal comes first;
+/// `EINVAL` for an address that is not aligned or no bits, `EFAULT` if the word cannot be
+/// read.
 pub fn wait(
     thread: &Thread,
     addr: usize,
@@ -157,6 +164,10 @@ fn remove(waiter: &Arc<Waiter>) -> bool {
 }
 
 /// FUTEX_WAKE and FUTEX_WAKE_BITSET: wakes up to `count`; returns how many.
+///
+/// # Errors
+/// `EINVAL` for an address that is not aligned or no bits, `EFAULT` if the word cannot be
+/// read.
 pub fn wake(thread: &Thread, addr: usize, scope: Scope, count: usize, bits: u32) -> Result<usize> {
     if bits == 0 {
         return err!(EINVAL, "no bits to wake");
@@ -189,8 +200,11 @@ fn wake_key(key: &Key, count: usize, bits: u32) -> usize {
 }
 
 /// FUTEX_REQUEUE and FUTEX_CMP_REQUEUE: wakes up to `wake`, moves up to `limit`
-/// others to the futex at `target`; returns how many of both. With `expected`,
-/// EAGAIN unless the word has that value.
+/// others to the futex at `target`; returns how many of both.
+///
+/// # Errors
+/// `EAGAIN` if a value is `expected` and the word has another; `EINVAL` for an address that
+/// is not aligned, `EFAULT` if a word cannot be read.
 pub fn requeue(
     thread: &Thread,
     from: (usize, Scope),

@@ -77,6 +77,10 @@ pub fn max_threads() -> u64 {
 /// Starts the first process: program `path` with its arguments and environment,
 /// the root user, `fs` and the open `files`. `before` sees it before it runs, to
 /// give it a terminal.
+///
+/// # Errors
+/// Those of [`exec::open`] and [`exec::execve`]; `ENOEXEC` for a program that cannot be
+/// loaded.
 pub fn start(
     path: &[u8],
     argv: Strings,

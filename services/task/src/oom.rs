@@ -5,6 +5,8 @@
 //! oom_score_adj, and of several that hold about as much the youngest; the first
 //! process and those at -1000 are spared. While a victim is on its way out
 //! nobody else is chosen.
+//!
+//! Locks: `VICTIM` is a leaf (preemption off).
 
 use alloc::{
     sync::{Arc, Weak},

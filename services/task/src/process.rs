@@ -229,6 +229,9 @@ impl Process {
     }
 
     /// Replaces a limit by the rules of setrlimit(2); returns the old one.
+    ///
+    /// # Errors
+    /// Those of [`Rlimits::set`](crate::rlimit::Rlimits::set).
     pub fn set_rlimit(
         &self,
         resource: Resource,

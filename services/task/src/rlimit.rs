@@ -64,6 +64,9 @@ impl Resource {
     ];
 
     /// The resource a program named by number.
+    ///
+    /// # Errors
+    /// `EINVAL` if there is no such resource.
     pub fn from_number(number: u32) -> Result<Self> {
         Self::ALL.get(number as usize).copied().ok_or(error!(EINVAL, "no such resource"))
     }
@@ -104,6 +107,10 @@ impl Rlimits {
     }
 
     /// Replaces a limit; `privileged` is CAP_SYS_RESOURCE.
+    ///
+    /// # Errors
+    /// `EINVAL` if the soft limit exceeds the hard one; `EPERM` for a hard limit above the
+    /// old one without privilege, or more open files than [`NR_OPEN`].
     pub fn set(&mut self, resource: Resource, new: Rlimit, privileged: Privilege) -> Result<()> {
         if new.cur > new.max {
             return err!(EINVAL, "the soft limit exceeds the hard one");

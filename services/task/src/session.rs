@@ -3,6 +3,8 @@
 //!
 //! The terminal itself is another service's: it installs a [`Terminal`] with
 //! [`Session::set_terminal`] when a leader acquires it.
+//!
+//! Locks: `terminal` is a leaf (preemption off); the terminal is told outside of it.
 
 use alloc::sync::Arc;
 
@@ -72,6 +74,10 @@ impl Session {
 
 impl Process {
     /// setsid(2): a new session that this process leads.
+    ///
+    /// # Errors
+    /// `EPERM` if the process leads a group already, `ENOMEM` without memory for the list
+    /// of its group.
     pub fn start_session(&self) -> Result<Pid> {
         let pid = self.pid();
         let mut table = table::lock();
@@ -82,6 +88,12 @@ impl Process {
     }
 
     /// setpgid(2) by this process; zeros stand for the caller and for `pid`.
+    ///
+    /// # Errors
+    /// `EINVAL` for a negative group; `ESRCH` if `pid` is neither the caller nor its child,
+    /// `EACCES` for a child that has called execve, `EPERM` for a session's leader, a child
+    /// in another session or a group that is not in this one; `ENOMEM` without memory for
+    /// the list of the group.
     pub fn set_group(&self, pid: Pid, group: Pid) -> Result<()> {
         if group < 0 {
             return err!(EINVAL, "negative group");
@@ -115,6 +127,9 @@ impl Process {
 }
 
 /// getpgid(2) and getsid(2) of another process: its group and session.
+///
+/// # Errors
+/// `ESRCH` if there is no such process.
 pub fn relations(pid: Pid) -> Result<(Pid, Pid)> {
     let process = table::process(pid).ok_or(error!(ESRCH, "no such process"))?;
     Ok((process.group_id(), process.session_id()))

@@ -2,6 +2,8 @@
 //! What each real user has of limited things: threads and queued signals.
 //!
 //! RLIMIT_NPROC and RLIMIT_SIGPENDING are limits of a user, not of a process.
+//!
+//! Locks: `USERS` is a leaf (preemption off).
 
 use alloc::{collections::BTreeMap, sync::Arc};
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The system's names, as uname(2) and /proc/sys/kernel show them.
+//!
+//! Locks: `HOST` and `DOMAIN` are leaves (preemption off).
 
 use alloc::vec::Vec;
 
@@ -62,11 +64,17 @@ pub fn domainname() -> Vec<u8> {
 }
 
 /// sethostname(2), after the check for CAP_SYS_ADMIN.
+///
+/// # Errors
+/// `EINVAL` for more than [`NAME_MAX`] bytes.
 pub fn set_hostname(name: &[u8]) -> Result<()> {
     HOST.lock().set(name)
 }
 
 /// setdomainname(2), after the check for CAP_SYS_ADMIN.
+///
+/// # Errors
+/// `EINVAL` for more than [`NAME_MAX`] bytes.
 pub fn set_domainname(name: &[u8]) -> Result<()> {
     DOMAIN.lock().set(name)
 }

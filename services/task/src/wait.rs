@@ -88,6 +88,9 @@ pub struct Waited {
 
 impl Which {
     /// From the `pid` argument of wait4, for a caller in group `own_group`.
+    ///
+    /// # Errors
+    /// `ESRCH` for the number whose negative does not exist.
     pub fn from_pid(pid: Pid, own_group: Pid) -> Result<Self> {
         match pid {
             i32::MIN => err!(ESRCH, "no such group"),
@@ -99,6 +102,9 @@ impl Which {
     }
 
     /// From the first arguments of waitid, for a caller in group `own_group`.
+    ///
+    /// # Errors
+    /// `EINVAL` for an unknown kind of id, or an id that its kind does not have.
     pub fn from_id(kind: i32, id: Pid, own_group: Pid) -> Result<Self> {
         match kind {
             0 => Ok(Self::Any),
@@ -120,6 +126,9 @@ impl Which {
 
 impl WaitOptions {
     /// The options of wait4(2), checked.
+    ///
+    /// # Errors
+    /// `EINVAL` for an unknown option.
     pub fn for_wait4(bits: u32) -> Result<Self> {
         let allowed = Self::NOHANG
             | Self::STOPPED
@@ -134,6 +143,9 @@ impl WaitOptions {
     }
 
     /// The options of waitid(2), checked.
+    ///
+    /// # Errors
+    /// `EINVAL` for an unknown option, or nothing to wait for.
     pub fn for_waitid(bits: u32) -> Result<Self> {
         let any = Self::EXITED | Self::STOPPED | Self::CONTINUED;
         match Self::from_bits(bits) {
@@ -152,6 +164,9 @@ impl WaitOptions {
 }
 
 /// Waits for a child; None if none has changed and `options` has NOHANG.
+///
+/// # Errors
+/// `ECHILD` if there is no such child, `EINTR` if a signal comes first.
 pub fn wait(thread: &Thread, which: Which, options: WaitOptions) -> Result<Option<Waited>> {
     let process = thread.process();
     let step = || match look(process, which, options) {

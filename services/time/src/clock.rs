@@ -52,7 +52,6 @@ impl ClockId {
     /// From the number a program gave.
     ///
     /// # Errors
-    ///
     /// `EINVAL` if there is no such clock.
     pub fn from_number(number: i32) -> Result<Self> {
         Ok(match number {
@@ -81,7 +80,6 @@ impl ClockId {
     /// What it shows, to `thread`.
     ///
     /// # Errors
-    ///
     /// `EINVAL` if the other process or thread is gone, or the thread is of another
     /// process.
     pub fn now(self, thread: &Thread) -> Result<u64> {
@@ -102,7 +100,6 @@ impl ClockId {
     /// How finely it counts, in nanoseconds.
     ///
     /// # Errors
-    ///
     /// `EINVAL` if the other process or thread is gone, or the thread is of another
     /// process.
     pub fn resolution_ns(self, thread: &Thread) -> Result<u64> {
@@ -118,7 +115,6 @@ impl ClockId {
     /// clock_settime(2): only the real time can be set, and only by root.
     ///
     /// # Errors
-    ///
     /// `EPERM` for a clock of CPU time or without CAP_SYS_TIME, `EINVAL` for any other
     /// clock than the real time.
     pub fn set(self, ns: u64, cred: &Cred) -> Result<()> {

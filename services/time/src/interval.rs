@@ -28,7 +28,6 @@ impl WhichTimer {
     /// From the number a program gave.
     ///
     /// # Errors
-    ///
     /// `EINVAL` if there is no such timer.
     pub fn from_number(number: i32) -> Result<Self> {
         match number {
@@ -87,7 +86,6 @@ pub fn get_itimer(thread: &Thread, which: WhichTimer) -> Itimer {
 /// setitimer(2): value 0 stops the timer. Returns what it was.
 ///
 /// # Errors
-///
 /// `ENOMEM` if the process cannot have timers.
 pub fn set_itimer(thread: &Thread, which: WhichTimer, new: Itimer) -> Result<Itimer> {
     if new.value_ns == 0 && ProcessTimers::existing(thread.process()).is_none() {
@@ -107,7 +105,6 @@ pub fn set_itimer(thread: &Thread, which: WhichTimer, new: Itimer) -> Result<Iti
 /// alarm(2): returns the seconds that were left, rounded, at least 1 if any.
 ///
 /// # Errors
-///
 /// Those of [`set_itimer`].
 pub fn alarm(thread: &Thread, seconds: u32) -> Result<u32> {
     const SECOND: u64 = 1_000_000_000;

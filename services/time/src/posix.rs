@@ -37,7 +37,6 @@ impl SigEvent {
     /// From the fields a program gave.
     ///
     /// # Errors
-    ///
     /// `EINVAL` for an unknown kind of notification or a bad signal.
     pub fn from_fields(notify: i32, signo: i32, tid: task::Pid, value: u64) -> Result<Self> {
         let notify = match notify {
@@ -81,7 +80,6 @@ fn timer_clock(thread: &Thread, clock: ClockId) -> Result<TimerClock> {
 /// timer_create(2). Without an event: SIGALRM with the timer's number.
 ///
 /// # Errors
-///
 /// `EOPNOTSUPP` for a clock without timers, `EINVAL` for a thread to notify that is not of
 /// the caller's process, `EAGAIN` at RLIMIT_SIGPENDING timers, `ENOMEM` if the process
 /// cannot have timers.
@@ -132,7 +130,6 @@ fn find(thread: &Thread, id: i32) -> Result<(alloc::sync::Arc<ProcessTimers>, Ti
 /// timer_settime(2): value 0 stops it. Returns what it was.
 ///
 /// # Errors
-///
 /// `EINVAL` if there is no such timer.
 pub fn timer_settime(thread: &Thread, id: i32, mode: TimerMode, new: Itimer) -> Result<Itimer> {
     let (timers, clock) = find(thread, id)?;
@@ -152,7 +149,6 @@ pub fn timer_settime(thread: &Thread, id: i32, mode: TimerMode, new: Itimer) -> 
 /// timer_gettime(2).
 ///
 /// # Errors
-///
 /// `EINVAL` if there is no such timer.
 pub fn timer_gettime(thread: &Thread, id: i32) -> Result<Itimer> {
     let (timers, clock) = find(thread, id)?;
@@ -165,7 +161,6 @@ pub fn timer_gettime(thread: &Thread, id: i32) -> Result<Itimer> {
 /// timer_getoverrun(2).
 ///
 /// # Errors
-///
 /// `EINVAL` if there is no such timer.
 pub fn timer_getoverrun(thread: &Thread, id: i32) -> Result<i32> {
     let (timers, _) = find(thread, id)?;
@@ -177,7 +172,6 @@ pub fn timer_getoverrun(thread: &Thread, id: i32) -> Result<i32> {
 /// timer_delete(2).
 ///
 /// # Errors
-///
 /// `EINVAL` if there is no such timer.
 pub fn timer_delete(thread: &Thread, id: i32) -> Result<()> {
     let (timers, _) = find(thread, id)?;

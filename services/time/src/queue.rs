@@ -42,7 +42,6 @@ static CHANGED: WaitQueue = WaitQueue::new();
 /// Starts the kernel task that serves timers.
 ///
 /// # Errors
-///
 /// `ENOMEM` without memory for the task.
 pub fn init() -> Result<()> {
     TaskBuilder::new("timers", serve).spawn()?;

@@ -25,7 +25,6 @@ pub(crate) fn realtime_was_set() {
 /// Sleeps until `clock` shows `until_ns`.
 ///
 /// # Errors
-///
 /// `EINTR` if a signal comes first; what remains is then `until_ns` less `clock.now()`.
 /// `EINVAL` for the thread's own CPU clock or one of somebody who is gone, `EOPNOTSUPP` for
 /// raw and coarse clocks.

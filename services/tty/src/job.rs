@@ -111,7 +111,6 @@ impl Tty {
     /// leads it and neither has another.
     ///
     /// # Errors
-    ///
     /// `EPERM` if the process leads no session, the terminal belongs to another one, or the
     /// session has a terminal already.
     pub fn acquire(self: &Arc<Self>, process: &Process) -> Result<()> {

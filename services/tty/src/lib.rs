@@ -37,7 +37,6 @@ pub use tty::Tty;
 /// the one that `preferred` names, else the first. Called once, before devfs is made.
 ///
 /// # Errors
-///
 /// `ENOMEM` without memory for the terminals or their tasks.
 pub fn init(consoles: &[Arc<dyn Console>], preferred: Option<&str>) -> Result<()> {
     let mut terminals = Vec::new();

@@ -139,7 +139,6 @@ impl Tty {
     /// A terminal on `console`, receiving, with its input task running.
     ///
     /// # Errors
-    ///
     /// `ENOMEM` without memory for its buffers or its task.
     pub fn start(dev: DeviceId, console: Arc<dyn Console>) -> Result<Arc<Self>> {
         let tty = Self::new(dev, console)?;

@@ -15,7 +15,6 @@ const S_IXGRP: u32 = 0o010;
 /// chmod(2).
 ///
 /// # Errors
-///
 /// `EROFS` on a read-only mount, `EOPNOTSUPP` for a symbolic link, `EPERM` unless `cred`
 /// owns the file or has CAP_FOWNER; what the file system's [`Inode::set_attr`] says.
 pub fn chmod(path: &Path, cred: &Cred, mode: u32) -> Result<()> {
@@ -38,7 +37,6 @@ pub fn chmod(path: &Path, cred: &Cred, mode: u32) -> Result<()> {
 /// chown(2); `None` leaves an id.
 ///
 /// # Errors
-///
 /// `EROFS` on a read-only mount; `EPERM` without CAP_CHOWN, unless the owner keeps
 /// the file and gives it a group of his own; what the file system's [`Inode::set_attr`] says.
 pub fn chown(path: &Path, cred: &Cred, uid: Option<Uid>, gid: Option<Gid>) -> Result<()> {
@@ -79,7 +77,6 @@ pub enum NewTime {
 /// utimensat(2): access and modification time.
 ///
 /// # Errors
-///
 /// `EROFS` on a read-only mount, `EPERM` for any other time than now by someone who neither
 /// owns the file nor has CAP_FOWNER, `EACCES` if he may not write to it either; what the
 /// file system's [`Inode::set_attr`] says.
@@ -108,7 +105,6 @@ pub fn set_times(path: &Path, cred: &Cred, atime: NewTime, mtime: NewTime) -> Re
 /// truncate(2).
 ///
 /// # Errors
-///
 /// `EINVAL` for a negative length or a special file, `EISDIR` for a directory, `EROFS` on a
 /// read-only mount, `EACCES` without write permission, `EFBIG` (and SIGXFSZ) beyond the
 /// process's limit, `ETXTBSY` while the file is executed; what the file system's
@@ -138,7 +134,6 @@ pub fn truncate(path: &Path, cred: &Cred, size: i64) -> Result<()> {
 /// without AT_EACCESS, [`Cred::with_real_ids`]). An empty `may` asks for existence.
 ///
 /// # Errors
-///
 /// `EACCES` if one of the accesses is not allowed, or for executing on a mount without
 /// programs; `EROFS` for writing on a read-only mount.
 pub fn access(path: &Path, cred: &Cred, may: May) -> Result<()> {

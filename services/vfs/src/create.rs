@@ -14,7 +14,6 @@ use crate::{DeviceId, FileKind, Inode, NewKind, PATH_MAX, Path, Resolver, S_ISVT
 /// mkdir(2).
 ///
 /// # Errors
-///
 /// Those of [`Resolver::lookup`] on the way to the parent. `EEXIST` if the name exists;
 /// `EROFS` on a read-only mount, `ENOENT` in a directory that was removed, `EACCES` without
 /// permission to write and search there; what the file system's [`Inode::create`] says.
@@ -25,7 +24,6 @@ pub fn mkdir(resolver: &Resolver<'_>, path: &[u8], mode: u32) -> Result<Path> {
 /// mknod(2); `mode` carries the type, none meaning a regular file.
 ///
 /// # Errors
-///
 /// Those of [`mkdir`]. Also `EPERM` for a directory, and for a device without CAP_MKNOD,
 /// `EINVAL` for any other unknown type, `ENOENT` for a name with a slash behind it.
 pub fn mknod(resolver: &Resolver<'_>, path: &[u8], mode: u32, dev: DeviceId) -> Result<Path> {
@@ -47,7 +45,6 @@ pub fn mknod(resolver: &Resolver<'_>, path: &[u8], mode: u32, dev: DeviceId) -> 
 /// symlink(2).
 ///
 /// # Errors
-///
 /// Those of [`mkdir`]. Also `ENOENT` for an empty target or a slash behind the new name,
 /// `ENAMETOOLONG` for a target of [`PATH_MAX`] bytes or more.
 pub fn symlink(resolver: &Resolver<'_>, target: &[u8], path: &[u8]) -> Result<Path> {
@@ -102,7 +99,6 @@ fn add(
 /// link(2): a new name at `path` for what is at `old`.
 ///
 /// # Errors
-///
 /// Those of [`mkdir`]. Also `EXDEV` across mounts or file systems, `EPERM` for a directory,
 /// `ENOENT` for a file without a name unless O_TMPFILE allowed it one, or a slash behind
 /// the new name; what the file system's [`Inode::link`] says.

@@ -100,7 +100,6 @@ impl Dentry {
     /// The inode.
     ///
     /// # Errors
-    ///
     /// `ENOENT` for a negative entry.
     #[inline]
     pub fn positive(&self) -> Result<&Arc<dyn Inode>> {

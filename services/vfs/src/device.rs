@@ -22,7 +22,6 @@ pub trait CharDevice: Send + Sync {
     /// Opens `dev`, one of the registered numbers.
     ///
     /// # Errors
-    ///
     /// What the driver finds, such as `ENXIO` for a device that is not there, or `EBUSY`.
     fn open(&self, dev: DeviceId, opening: &Opening<'_>) -> Result<Arc<dyn FileOps>>;
 }

@@ -69,7 +69,6 @@ impl FdTable {
     /// A copy for a forked process: the same files under the same numbers.
     ///
     /// # Errors
-    ///
     /// `ENOMEM` without memory for the copy.
     pub fn fork(&self) -> Result<Self> {
         let mut slots = Vec::new();
@@ -90,7 +89,6 @@ impl FdTable {
     /// The file of a descriptor.
     ///
     /// # Errors
-    ///
     /// `EBADF` if the number is not open.
     #[inline]
     pub fn get(&self, fd: i32) -> Result<Arc<File>> {
@@ -104,7 +102,6 @@ impl FdTable {
     /// As [`Self::get`], refusing files opened with O_PATH.
     ///
     /// # Errors
-    ///
     /// `EBADF` if the number is not open, or was opened with O_PATH.
     #[inline]
     pub fn get_io(&self, fd: i32) -> Result<Arc<File>> {
@@ -116,7 +113,6 @@ impl FdTable {
     /// Puts a file at the lowest free number.
     ///
     /// # Errors
-    ///
     /// `EMFILE` if none is free below `limit`, `ENOMEM` if the table cannot grow.
     pub fn insert(&self, file: Arc<File>, on_exec: CloseOnExec, limit: usize) -> Result<i32> {
         self.insert_from(0, file, on_exec, limit)
@@ -125,7 +121,6 @@ impl FdTable {
     /// As [`Self::insert`], not below `min` (F_DUPFD).
     ///
     /// # Errors
-    ///
     /// `EINVAL` if `min` is not below `limit`; those of [`Self::insert`].
     pub fn insert_from(
         &self,
@@ -150,7 +145,6 @@ impl FdTable {
     /// Puts two files at the two lowest free numbers, both or none (pipe).
     ///
     /// # Errors
-    ///
     /// Those of [`Self::insert`]; then neither is in the table.
     pub fn insert_pair(
         &self,
@@ -172,7 +166,6 @@ impl FdTable {
     /// dup2(2) and dup3(2) onto another number: closes what was at `new`.
     ///
     /// # Errors
-    ///
     /// `EBADF` if `old` is not open or `new` not below `limit`, `ENOMEM` if the table
     /// cannot grow. What closing the file at `new` says is dropped, as on Linux.
     pub fn replace(&self, old: i32, new: i32, on_exec: CloseOnExec, limit: usize) -> Result<i32> {
@@ -194,7 +187,6 @@ impl FdTable {
     /// close(2).
     ///
     /// # Errors
-    ///
     /// `EBADF` if the number is not open; what the file's
     /// [`FileOps::flush`](crate::FileOps::flush) says, though it is closed.
     pub fn close(&self, fd: i32) -> Result<()> {
@@ -231,7 +223,6 @@ impl FdTable {
     /// F_GETFD: whether exec closes the descriptor.
     ///
     /// # Errors
-    ///
     /// `EBADF` if the number is not open.
     pub fn on_exec(&self, fd: i32) -> Result<CloseOnExec> {
         let inner = self.inner.lock();
@@ -244,7 +235,6 @@ impl FdTable {
     /// F_SETFD.
     ///
     /// # Errors
-    ///
     /// `EBADF` if the number is not open.
     pub fn set_on_exec(&self, fd: i32, on_exec: CloseOnExec) -> Result<()> {
         let mut inner = self.inner.lock();

@@ -164,7 +164,6 @@ impl File {
     /// fcntl(F_SETFL): changes those flags that can change.
     ///
     /// # Errors
-    ///
     /// `EBADF` for a file opened with O_PATH; what [`FileOps::flags_changed`] says.
     pub fn set_flags(&self, flags: OpenFlags) -> Result<()> {
         self.not_path()?;
@@ -214,7 +213,6 @@ impl File {
     /// Whether the file can be used for more than its place.
     ///
     /// # Errors
-    ///
     /// `EBADF` if it was opened with O_PATH.
     #[inline]
     pub fn not_path(&self) -> Result<()> {
@@ -234,7 +232,6 @@ impl File {
     /// read(2).
     ///
     /// # Errors
-    ///
     /// `EBADF` if not open for reading; what [`FileOps::read`] says.
     #[inline]
     pub fn read(&self, dst: &mut Writer<'_>) -> Result<usize> {
@@ -245,7 +242,6 @@ impl File {
     /// write(2).
     ///
     /// # Errors
-    ///
     /// `EBADF` if not open for writing; what [`FileOps::write`] says. `EPIPE` asks the
     /// caller to raise SIGPIPE.
     #[inline]
@@ -257,7 +253,6 @@ impl File {
     /// pread(2).
     ///
     /// # Errors
-    ///
     /// `EBADF` if not open for reading, `ESPIPE` where there are no offsets; what
     /// [`FileOps::read_at`] says.
     pub fn read_at(&self, offset: u64, dst: &mut Writer<'_>) -> Result<usize> {
@@ -269,7 +264,6 @@ impl File {
     /// pwrite(2); with O_APPEND it appends, as Linux does.
     ///
     /// # Errors
-    ///
     /// `EBADF` if not open for writing, `ESPIPE` where there are no offsets; what
     /// [`FileOps::write_at`] says.
     pub fn write_at(&self, offset: u64, src: &mut Reader<'_>) -> Result<usize> {
@@ -281,7 +275,6 @@ impl File {
     /// Reads into kernel memory at an offset until full or at the end (exec, tests).
     ///
     /// # Errors
-    ///
     /// What [`FileOps::read_at`] says; what was read before is lost then.
     pub fn read_kernel(&self, offset: u64, buf: &mut [u8]) -> Result<usize> {
         let mut done = 0;
@@ -303,7 +296,6 @@ impl File {
     /// lseek(2).
     ///
     /// # Errors
-    ///
     /// `EBADF` for a file opened with O_PATH; what [`FileOps::seek`] says.
     pub fn seek(&self, to: SeekFrom) -> Result<u64> {
         self.not_path()?;
@@ -313,7 +305,6 @@ impl File {
     /// getdents64(2): reports entries from the offset on and moves it.
     ///
     /// # Errors
-    ///
     /// `EBADF` for a file opened with O_PATH; what [`FileOps::readdir`] says.
     pub fn readdir(&self, sink: &mut DirSink<'_>) -> Result<()> {
         self.not_path()?;
@@ -323,7 +314,6 @@ impl File {
     /// ioctl(2), after the generic ones (FIONBIO, FIOCLEX) were served.
     ///
     /// # Errors
-    ///
     /// `EBADF` for a file opened with O_PATH; what [`FileOps::ioctl`] says.
     pub fn ioctl(&self, cmd: u32, context: &IoctlContext<'_>) -> Result<usize> {
         self.not_path()?;
@@ -342,7 +332,6 @@ impl File {
     /// protection and sharing.
     ///
     /// # Errors
-    ///
     /// `EBADF` for a file opened with O_PATH; what [`FileOps::mmap`] says.
     pub fn mmap(&self) -> Result<MapSource> {
         self.not_path()?;
@@ -352,7 +341,6 @@ impl File {
     /// fsync(2).
     ///
     /// # Errors
-    ///
     /// `EBADF` for a file opened with O_PATH; what [`FileOps::fsync`] says.
     pub fn fsync(&self) -> Result<()> {
         self.not_path()?;
@@ -362,7 +350,6 @@ impl File {
     /// fallocate(2).
     ///
     /// # Errors
-    ///
     /// `EINVAL` for a negative or empty range, `EOPNOTSUPP` for an unknown mode, `EBADF` if
     /// not open for writing, `ESPIPE` for a FIFO, `EISDIR` for a directory, `ENODEV` for
     /// what else has no length, `EFBIG` if the range ends beyond the largest offset; what
@@ -400,7 +387,6 @@ impl File {
     /// ftruncate(2).
     ///
     /// # Errors
-    ///
     /// `EBADF` for a file opened with O_PATH; `EINVAL` for a negative length, a file that
     /// is not regular or not open for writing; `EFBIG` (and SIGXFSZ) beyond the process's
     /// limit; what [`Inode::truncate`] says.

@@ -21,7 +21,6 @@ pub trait Pager: Any + Send + Sync {
     /// made if need be. With [`Access::Write`] it counts as modified.
     ///
     /// # Errors
-    ///
     /// `ENXIO` beyond the end of the file, `ENOSPC` without room on the file system, `EIO`
     /// if the medium fails: a SIGBUS for who touched the mapping. `ENOMEM` without memory.
     fn page(&self, index: u64, access: Access) -> Result<Frame>;
@@ -75,7 +74,6 @@ pub trait FileOps: Any + Send + Sync {
     /// Reads at the file's own offset. A file with offsets leaves this alone.
     ///
     /// # Errors
-    ///
     /// Those of [`Self::read_at`]; `EAGAIN` where a stream has nothing yet and must not
     /// wait, `EINTR` if a signal came first.
     fn read(&self, file: &File, dst: &mut Writer<'_>) -> Result<usize> {
@@ -88,7 +86,6 @@ pub trait FileOps: Any + Send + Sync {
     /// Writes at the file's own offset, or at the end with O_APPEND.
     ///
     /// # Errors
-    ///
     /// Those of [`Self::write_at`]; `EAGAIN` where a stream has no room and must not wait,
     /// `EINTR` if a signal came first, `EPIPE` if nobody reads.
     fn write(&self, file: &File, src: &mut Reader<'_>) -> Result<usize> {
@@ -101,7 +98,6 @@ pub trait FileOps: Any + Send + Sync {
     /// Reads at `offset` (pread).
     ///
     /// # Errors
-    ///
     /// `ESPIPE` where there are no offsets, `EISDIR` for a directory, `EFAULT` if `dst`
     /// cannot be written, `EIO` if the medium fails, `ENOMEM`.
     fn read_at(&self, _file: &File, _offset: u64, _dst: &mut Writer<'_>) -> Result<usize> {
@@ -112,7 +108,6 @@ pub trait FileOps: Any + Send + Sync {
     /// count and the offset behind the last byte.
     ///
     /// # Errors
-    ///
     /// `ESPIPE` where there are no offsets, `EFBIG` beyond the file's limit, `ENOSPC`
     /// without room, `EFAULT` if `src` cannot be read, `EIO` if the medium fails, `ENOMEM`.
     fn write_at(&self, _file: &File, _offset: u64, _src: &mut Reader<'_>) -> Result<(usize, u64)> {
@@ -122,7 +117,6 @@ pub trait FileOps: Any + Send + Sync {
     /// Moves the offset (lseek).
     ///
     /// # Errors
-    ///
     /// `ESPIPE` where there are no offsets, `EINVAL` before the start, `ENXIO` where there
     /// is no such data or hole, `EOVERFLOW` beyond the largest offset.
     fn seek(&self, _file: &File, _to: SeekFrom) -> Result<u64> {
@@ -137,7 +131,6 @@ pub trait FileOps: Any + Send + Sync {
     /// Reports directory entries, `.` and `..` included, from the file's offset on.
     ///
     /// # Errors
-    ///
     /// `ENOTDIR` if it is none, `ENOENT` if it was removed; what the file system finds.
     fn readdir(&self, _file: &File, _sink: &mut DirSink<'_>) -> Result<()> {
         err!(ENOTDIR, "not a directory")
@@ -146,7 +139,6 @@ pub trait FileOps: Any + Send + Sync {
     /// Device control.
     ///
     /// # Errors
-    ///
     /// `ENOTTY` for an unknown number; what the device says of its own.
     fn ioctl(&self, _file: &File, _cmd: u32, _context: &IoctlContext<'_>) -> Result<usize> {
         err!(ENOTTY, "no such control")
@@ -161,7 +153,6 @@ pub trait FileOps: Any + Send + Sync {
     /// What a mapping of this file maps.
     ///
     /// # Errors
-    ///
     /// `ENODEV` if it cannot be mapped.
     fn mmap(&self, _file: &File) -> Result<MapSource> {
         err!(ENODEV, "cannot be mapped")
@@ -170,7 +161,6 @@ pub trait FileOps: Any + Send + Sync {
     /// Writes the file's data to its medium.
     ///
     /// # Errors
-    ///
     /// `EINVAL` where there is nothing to write to, `EIO` if the medium fails.
     fn fsync(&self, _file: &File) -> Result<()> {
         err!(EINVAL, "cannot be synced")
@@ -179,7 +169,6 @@ pub trait FileOps: Any + Send + Sync {
     /// Manipulates the space of a file.
     ///
     /// # Errors
-    ///
     /// `ENODEV` where there is no space to manage, `EOPNOTSUPP` for a mode it lacks,
     /// `ENOSPC` without room, `ENOMEM`.
     fn fallocate(&self, _file: &File, _mode: FallocateMode, _at: u64, _len: u64) -> Result<()> {
@@ -189,7 +178,6 @@ pub trait FileOps: Any + Send + Sync {
     /// A descriptor is being closed, maybe not the last one.
     ///
     /// # Errors
-    ///
     /// What a late write finds; the descriptor is closed all the same.
     fn flush(&self, _file: &File) -> Result<()> {
         Ok(())
@@ -201,7 +189,6 @@ pub trait FileOps: Any + Send + Sync {
     /// The flags of fcntl(F_SETFL) changed.
     ///
     /// # Errors
-    ///
     /// `EINVAL` for a combination that the file cannot serve.
     fn flags_changed(&self, _file: &File) -> Result<()> {
         Ok(())

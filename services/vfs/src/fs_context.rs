@@ -57,7 +57,6 @@ impl FsContext {
     /// chdir(2) and fchdir(2).
     ///
     /// # Errors
-    ///
     /// `ENOENT` if the place has no inode, `ENOTDIR` if it is no directory, `EACCES` if
     /// `cred` may not search it.
     pub fn chdir(&self, path: Path, cred: &Cred) -> Result<()> {
@@ -70,7 +69,6 @@ impl FsContext {
     /// chroot(2).
     ///
     /// # Errors
-    ///
     /// Those of [`Self::chdir`], then `EPERM` without CAP_SYS_CHROOT.
     pub fn chroot(&self, path: Path, cred: &Cred) -> Result<()> {
         check_dir(&path, cred)?;

@@ -41,7 +41,6 @@ pub fn fs_types() -> Vec<FsType> {
 /// Makes a file system of a type.
 ///
 /// # Errors
-///
 /// `ENODEV` for an unknown type; what the type says of source and options, mostly `EINVAL`
 /// or `ENOMEM`.
 pub fn new_fs(name: &[u8], source: &[u8], options: &[u8]) -> Result<Arc<dyn Inode>> {

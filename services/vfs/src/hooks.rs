@@ -64,7 +64,6 @@ pub const MAX_FILE_SIZE: u64 = i64::MAX as u64;
 /// limit.
 ///
 /// # Errors
-///
 /// `EFBIG` at or beyond the limit if there is anything to write; below the largest length
 /// of all the process gets SIGXFSZ too.
 #[inline]
@@ -82,7 +81,6 @@ pub fn write_room(offset: u64, len: usize) -> Result<usize> {
 /// Whether the current process may give a file this length.
 ///
 /// # Errors
-///
 /// `EFBIG` beyond its limit; it gets SIGXFSZ too.
 pub fn check_length(size: u64) -> Result<()> {
     let limit = PROCESS.get().map_or(MAX_FILE_SIZE, |hooks| hooks.file_size_limit());

@@ -38,7 +38,6 @@ pub trait SuperBlock: Any + Send + Sync {
     /// Writes what is dirty to its medium.
     ///
     /// # Errors
-    ///
     /// `EIO` if the medium fails.
     fn sync(&self) -> Result<()> {
         Ok(())
@@ -190,7 +189,6 @@ pub trait Inode: Any + Send + Sync {
     /// Changes attributes. The vfs functions checked the permission.
     ///
     /// # Errors
-    ///
     /// `EPERM` or `EOPNOTSUPP` where attributes are fixed; what the medium finds.
     fn set_attr(&self, change: &SetAttr) -> Result<()> {
         self.base().apply(change);
@@ -200,7 +198,6 @@ pub trait Inode: Any + Send + Sync {
     /// Sets the length of a regular file.
     ///
     /// # Errors
-    ///
     /// `EINVAL` if it has no length to set, `ENOSPC`, `EIO`, `ENOMEM`.
     fn truncate(&self, _size: u64) -> Result<()> {
         err!(EINVAL, "not a file with a length")
@@ -209,7 +206,6 @@ pub trait Inode: Any + Send + Sync {
     /// Finds a name in a directory.
     ///
     /// # Errors
-    ///
     /// `ENOENT` if there is none: that becomes a negative dentry. Any other error ends the
     /// walk: `EIO`, `ENOMEM`.
     fn lookup(&self, _name: &[u8]) -> Result<Arc<dyn Inode>> {
@@ -219,7 +215,6 @@ pub trait Inode: Any + Send + Sync {
     /// Creates an entry that [`Inode::lookup`] did not find.
     ///
     /// # Errors
-    ///
     /// `EPERM` if the file system makes no such files, `ENOSPC`, `EIO`, `ENOMEM`.
     fn create(&self, _name: &[u8], _new: &NewInode<'_>) -> Result<Arc<dyn Inode>> {
         err!(EPERM, "the file system cannot create files")
@@ -228,7 +223,6 @@ pub trait Inode: Any + Send + Sync {
     /// Creates a regular file without a name (O_TMPFILE); its link count is 0.
     ///
     /// # Errors
-    ///
     /// `EOPNOTSUPP` if the file system has none, `ENOSPC`, `EIO`, `ENOMEM`.
     fn create_unnamed(&self, _new: &NewInode<'_>) -> Result<Arc<dyn Inode>> {
         err!(EOPNOTSUPP, "the file system has no unnamed files")
@@ -237,7 +231,6 @@ pub trait Inode: Any + Send + Sync {
     /// Adds a name for an inode of the same file system.
     ///
     /// # Errors
-    ///
     /// `EPERM` if the file system has no hard links, `EMLINK` if the inode has too many,
     /// `ENOSPC`, `EIO`, `ENOMEM`.
     fn link(&self, _name: &[u8], _target: &Arc<dyn Inode>) -> Result<()> {
@@ -247,7 +240,6 @@ pub trait Inode: Any + Send + Sync {
     /// Removes the name of something that is no directory.
     ///
     /// # Errors
-    ///
     /// `EPERM` if the file system removes nothing, `EIO`.
     fn unlink(&self, _name: &[u8], _target: &Arc<dyn Inode>) -> Result<()> {
         err!(EPERM, "the file system cannot remove files")
@@ -256,7 +248,6 @@ pub trait Inode: Any + Send + Sync {
     /// Removes an empty directory.
     ///
     /// # Errors
-    ///
     /// `ENOTEMPTY` if it is not empty, `EPERM` if the file system removes nothing, `EIO`.
     fn rmdir(&self, _name: &[u8], _target: &Arc<dyn Inode>) -> Result<()> {
         err!(EPERM, "the file system cannot remove directories")
@@ -265,7 +256,6 @@ pub trait Inode: Any + Send + Sync {
     /// Moves an entry of this directory.
     ///
     /// # Errors
-    ///
     /// `ENOTEMPTY` if a directory with entries would be replaced, `EPERM` if the file
     /// system cannot, `ENOSPC`, `EIO`, `ENOMEM`.
     fn rename(&self, _rename: &Rename<'_>) -> Result<()> {
@@ -276,7 +266,6 @@ pub trait Inode: Any + Send + Sync {
     /// entries are 2 and above; 2 starts.
     ///
     /// # Errors
-    ///
     /// `ENOTDIR` if it is none, `EIO`, `ENOMEM`.
     fn readdir(&self, _cookie: u64, _sink: &mut DirSink<'_>) -> Result<()> {
         err!(ENOTDIR, "not a directory")
@@ -291,7 +280,6 @@ pub trait Inode: Any + Send + Sync {
     /// The text of a symbolic link.
     ///
     /// # Errors
-    ///
     /// `EINVAL` if it is none, `EIO`, `ENOMEM`.
     fn readlink(&self) -> Result<Vec<u8>> {
         err!(EINVAL, "not a symbolic link")
@@ -300,7 +288,6 @@ pub trait Inode: Any + Send + Sync {
     /// Where a symbolic link leads; `cred` is who follows.
     ///
     /// # Errors
-    ///
     /// Those of [`Self::readlink`]; for a magic link `ENOENT` if its object is gone and
     /// `EACCES` if `cred` may not look.
     fn follow(&self, _cred: &Cred) -> Result<LinkTarget> {
@@ -311,7 +298,6 @@ pub trait Inode: Any + Send + Sync {
     /// itself unless [`Inode::opens_itself`].
     ///
     /// # Errors
-    ///
     /// `ENXIO` if there is nothing to open; what the file system says.
     fn open(self: Arc<Self>, _opening: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
         err!(ENXIO, "cannot be opened")
@@ -325,7 +311,6 @@ pub trait Inode: Any + Send + Sync {
     /// Reads an extended attribute.
     ///
     /// # Errors
-    ///
     /// `EOPNOTSUPP` if there are none, `ENODATA` if there is none of this name.
     fn get_xattr(&self, _name: &[u8]) -> Result<Vec<u8>> {
         err!(EOPNOTSUPP, "no extended attributes")
@@ -479,7 +464,6 @@ impl InodeBase {
     /// Counts one more writer.
     ///
     /// # Errors
-    ///
     /// `ETXTBSY` while the file is executed.
     pub fn get_write(&self) -> Result<()> {
         self.count(1, |count| count >= 0)
@@ -493,7 +477,6 @@ impl InodeBase {
     /// Denies writing while a program runs from the file.
     ///
     /// # Errors
-    ///
     /// `ETXTBSY` while the file is open for writing.
     pub fn deny_write(&self) -> Result<()> {
         self.count(-1, |count| count <= 0)

@@ -56,7 +56,6 @@ impl LockRange {
     /// From `l_start` (made absolute) and `l_len` of struct flock.
     ///
     /// # Errors
-    ///
     /// `EINVAL` for a range that begins before the start of the file, `EOVERFLOW` for one
     /// that ends beyond the largest offset.
     pub fn new(start: i64, len: i64) -> Result<Self> {
@@ -119,7 +118,6 @@ impl LockTable {
     /// flock(2) with LOCK_SH or LOCK_EX. Changing the kind is not atomic, as on Linux.
     ///
     /// # Errors
-    ///
     /// `EAGAIN` on a conflict if it is not waited out, `EINTR` if a signal ends the wait;
     /// the owner's old lock is gone in both cases.
     pub fn flock(&self, owner: LockOwner, kind: LockKind, block: Block) -> Result<()> {
@@ -154,7 +152,6 @@ impl LockTable {
     /// fcntl(F_SETLK, F_SETLKW and their OFD forms) with F_RDLCK or F_WRLCK.
     ///
     /// # Errors
-    ///
     /// `EAGAIN` on a conflict if it is not waited out, `EINTR` if a signal ends the wait,
     /// `ENOLCK` if the file has too many locks or memory is short.
     pub fn lock(&self, lock: RecordLock, block: Block) -> Result<()> {
@@ -179,7 +176,6 @@ impl LockTable {
     /// fcntl with F_UNLCK.
     ///
     /// # Errors
-    ///
     /// `ENOLCK` without memory to split a lock in two; nothing changed then.
     pub fn unlock(&self, owner: LockOwner, range: LockRange) -> Result<()> {
         {

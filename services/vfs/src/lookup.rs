@@ -101,7 +101,6 @@ impl<'a> Resolver<'a> {
     /// Finds what a path names.
     ///
     /// # Errors
-    ///
     /// - `ENOENT` if a component does not exist, or the path or a link's text is empty;
     /// - `ENOTDIR` if a component before the last is no directory, or the last with a slash
     ///   behind it;

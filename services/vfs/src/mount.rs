@@ -104,7 +104,6 @@ impl Mount {
     /// Whether anything may change through this mount.
     ///
     /// # Errors
-    ///
     /// `EROFS` if it is read-only.
     #[inline]
     pub fn check_writable(&self) -> Result<()> {
@@ -183,7 +182,6 @@ impl Mount {
 /// Mounts a file system on the directory `at`, where something else may be mounted.
 ///
 /// # Errors
-///
 /// `ENOENT` if `at` has no inode or was removed, `ENOTDIR` if only one of `at` and `root`
 /// is a directory.
 pub fn mount(at: &Path, root: Arc<dyn Inode>, source: &[u8], flags: MountFlags) -> Result<Path> {
@@ -199,7 +197,6 @@ pub fn mount(at: &Path, root: Arc<dyn Inode>, source: &[u8], flags: MountFlags) 
 /// Shows what is at `from` also at `at` (MS_BIND).
 ///
 /// # Errors
-///
 /// `ENOENT` if a place has no inode or `at` was removed; `ENOTDIR` if only one of the two
 /// is a directory, or for an anonymous file.
 pub fn bind(from: &Path, at: &Path) -> Result<Path> {
@@ -217,7 +214,6 @@ pub fn bind(from: &Path, at: &Path) -> Result<Path> {
 /// Changes the options of the mount at `at` (MS_REMOUNT).
 ///
 /// # Errors
-///
 /// `EINVAL` if `at` is not the root of a mount.
 pub fn remount(at: &Path, flags: MountFlags) -> Result<()> {
     let _changes = CHANGES.lock();
@@ -231,7 +227,6 @@ pub fn remount(at: &Path, flags: MountFlags) -> Result<()> {
 /// Moves the mount at `from` to `to` (MS_MOVE).
 ///
 /// # Errors
-///
 /// `EINVAL` if `from` is not the root of a mount or the mount is nowhere, `ENOTDIR` if only
 /// one of the two is a directory, `ELOOP` if `to` is below the mount, `ENOENT` if `to` was
 /// removed.
@@ -268,7 +263,6 @@ pub enum Unmount {
 /// Unmounts the mount whose root is `at`.
 ///
 /// # Errors
-///
 /// `EINVAL` if `at` is not the root of a mount, or of the tree; `EBUSY` with
 /// [`Unmount::IfUnused`] while other mounts are on it or a file or directory of it is in
 /// use.

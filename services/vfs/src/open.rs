@@ -22,7 +22,6 @@ use crate::{
 /// Opens what a path names, creating it if the flags say so.
 ///
 /// # Errors
-///
 /// Those of [`Resolver::lookup`], and:
 ///
 /// - `EINVAL` for flags that contradict one another;
@@ -51,7 +50,6 @@ pub fn open(
 /// Opens an inode that is already found (magic links, exec), by the same checks.
 ///
 /// # Errors
-///
 /// Those of [`open`] but the ones of the walk.
 pub fn open_path(place: &Path, cred: &Cred, flags: OpenFlags) -> Result<Arc<File>> {
     open_found(place.clone(), cred, effective_flags(flags)?, Origin::Found)
@@ -61,7 +59,6 @@ pub fn open_path(place: &Path, cred: &Cred, flags: OpenFlags) -> Result<Arc<File
 /// [`crate::InodeBase::allow_write`].
 ///
 /// # Errors
-///
 /// Those of [`Resolver::lookup`] and of [`open_exec_path`].
 pub fn open_exec(resolver: &Resolver<'_>, path: &[u8], follow: crate::Follow) -> Result<Arc<File>> {
     let place = resolver.lookup(path, follow)?;
@@ -71,7 +68,6 @@ pub fn open_exec(resolver: &Resolver<'_>, path: &[u8], follow: crate::Follow) ->
 /// As [`open_exec`], for a place that is already found (fexecve).
 ///
 /// # Errors
-///
 /// `ENOENT` if the place has no inode, `ELOOP` for a symbolic link, `EACCES` for what else
 /// is not a regular file, without permission to execute, or on a mount without programs;
 /// `ETXTBSY` while the file is open for writing; what the file system says.

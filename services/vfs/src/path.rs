@@ -42,7 +42,6 @@ impl Path {
     /// The inode.
     ///
     /// # Errors
-    ///
     /// `ENOENT` where there is none.
     #[inline]
     pub fn inode(&self) -> Result<&Arc<dyn Inode>> {
@@ -52,7 +51,6 @@ impl Path {
     /// What stat(2) reports.
     ///
     /// # Errors
-    ///
     /// `ENOENT` where there is no inode.
     pub fn metadata(&self) -> Result<Metadata> {
         Ok(self.inode()?.metadata())
@@ -102,7 +100,6 @@ pub fn d_path(path: &Path, root: &Path) -> Vec<u8> {
 /// What getcwd(2) returns; `(unreachable)` before it if the directory is outside of the root.
 ///
 /// # Errors
-///
 /// `ENOENT` if the directory was removed.
 pub fn getcwd(cwd: &Path, root: &Path) -> Result<Vec<u8>> {
     if cwd.dentry.is_unlinked() {

@@ -16,7 +16,6 @@ const ANY_EXEC: u32 = 0o111;
 /// Whether `cred` may access the inode in all ways of `may`.
 ///
 /// # Errors
-///
 /// `EACCES` if it may not.
 #[inline]
 pub fn check(inode: &Arc<dyn Inode>, cred: &Cred, may: May) -> Result<()> {
@@ -31,7 +30,6 @@ pub fn check(inode: &Arc<dyn Inode>, cred: &Cred, may: May) -> Result<()> {
 /// As [`check`], with the mount in mind.
 ///
 /// # Errors
-///
 /// `ENOENT` if there is no inode; `EROFS` for writing to a file, directory or link of a
 /// read-only mount, devices and FIFOs excepted; `EACCES` as [`check`] says.
 pub fn check_path(path: &Path, cred: &Cred, may: May) -> Result<()> {

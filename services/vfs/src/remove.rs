@@ -12,7 +12,6 @@ use crate::{Inode, Resolver};
 /// unlink(2).
 ///
 /// # Errors
-///
 /// Those of [`Resolver::lookup`]. `EISDIR` for a directory, `ENOTDIR` for a slash behind
 /// anything else, `EROFS` on a read-only mount, `EACCES` without permission to change the
 /// directory, `EPERM` in a sticky one unless `cred` owns file or directory, `EBUSY` for a
@@ -28,7 +27,6 @@ pub fn unlink(resolver: &Resolver<'_>, path: &[u8]) -> Result<()> {
 /// rmdir(2).
 ///
 /// # Errors
-///
 /// Those of [`Resolver::lookup`]. `EINVAL` for `.`, `ENOTEMPTY` for `..`, `EBUSY` for the
 /// root or a mount point, `ENOTDIR` for what is no directory, `EROFS`, `EACCES` and `EPERM`
 /// as in [`unlink`]; what the file system's [`Inode::rmdir`] says, which is `ENOTEMPTY` for

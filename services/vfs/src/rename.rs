@@ -15,7 +15,6 @@ use crate::{Dentry, Inode, May, Rename, RenameFlags, RenameMode, Resolver};
 /// renameat2(2).
 ///
 /// # Errors
-///
 /// Those of [`Resolver::lookup`] for both paths, and:
 ///
 /// - `EINVAL` for WHITEOUT or contradicting flags, or to move a directory below itself;

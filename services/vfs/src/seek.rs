@@ -17,7 +17,6 @@ pub enum Seeking {
 /// Moves the offset of a file of `size` bytes without holes.
 ///
 /// # Errors
-///
 /// Those of [`seek_with`].
 pub fn seek_to(file: &File, to: SeekFrom, size: u64) -> Result<u64> {
     seek_with(file, to, size, |from, what| match what {
@@ -30,7 +29,6 @@ pub fn seek_to(file: &File, to: SeekFrom, size: u64) -> Result<u64> {
 /// or hole at or after an offset below `size` is.
 ///
 /// # Errors
-///
 /// `EINVAL` before the start, `EOVERFLOW` beyond the largest offset, `ENXIO` if data or a
 /// hole is looked for from beyond the end, or there is no data behind.
 pub fn seek_with(

@@ -83,6 +83,9 @@ impl<F: bitflags::Flags<Bits = u32> + FromArg> FromArg for Strict<F> {
 }
 
 /// Refuses flags that this call does not take.
+///
+/// # Errors
+/// `EINVAL` if there is another one than those in `allowed`.
 pub fn only(flags: AtFlags, allowed: AtFlags) -> Result<()> {
     if allowed.contains(flags) { Ok(()) } else { Err(error!(EINVAL, "flag of another call")) }
 }

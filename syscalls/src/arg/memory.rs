@@ -42,18 +42,27 @@ impl<T> UserPtr<T> {
 
 impl<T: Pod> UserPtr<T> {
     /// Copies the value in.
+    ///
+    /// # Errors
+    /// `EFAULT` if it cannot be read.
     #[inline]
     pub fn read(self, vm: &VmSpace) -> Result<T> {
         Ok(vm.read_val(self.addr)?)
     }
 
     /// Copies the value out.
+    ///
+    /// # Errors
+    /// `EFAULT` if it cannot be written.
     #[inline]
     pub fn write(self, vm: &VmSpace, value: &T) -> Result<()> {
         Ok(vm.write_val(self.addr, *value)?)
     }
 
     /// The pointer to element `index` of an array that starts here.
+    ///
+    /// # Errors
+    /// `EFAULT` if the element would lie beyond all addresses.
     pub fn at(self, index: usize) -> Result<Self> {
         index
             .checked_mul(size_of::<T>())
@@ -93,11 +102,17 @@ pub struct UserPath(pub usize);
 
 impl UserPath {
     /// Copies the path in; it may be empty, which most calls refuse later.
+    ///
+    /// # Errors
+    /// `EFAULT` if it cannot be read, `ENAMETOOLONG` at [`PATH_MAX`] bytes, `ENOMEM`.
     pub fn read(self, vm: &VmSpace) -> Result<Vec<u8>> {
         read_string(vm, self.0, PATH_MAX, Errno::ENAMETOOLONG)
     }
 
     /// Copies a string in that must be shorter than `max`, NUL included.
+    ///
+    /// # Errors
+    /// `EFAULT` if it cannot be read, `too_long` at `max` bytes, `ENOMEM`.
     pub fn read_max(self, vm: &VmSpace, max: usize, too_long: Errno) -> Result<Vec<u8>> {
         read_string(vm, self.0, max, too_long)
     }
@@ -159,6 +174,9 @@ impl UserIn {
     }
 
     /// The bytes as a source of at most [`MAX_RW_COUNT`] bytes.
+    ///
+    /// # Errors
+    /// `EFAULT` for a range that wraps or reaches the upper half of the addresses.
     #[inline]
     pub fn reader(self, vm: &VmSpace) -> Result<Reader<'_>> {
         Ok(Reader::user(vm, self.addr, transfer_len(self.addr, self.len)?)?)
@@ -201,6 +219,9 @@ impl UserOut {
     }
 
     /// The room as a sink of at most [`MAX_RW_COUNT`] bytes.
+    ///
+    /// # Errors
+    /// `EFAULT` for a range that wraps or reaches the upper half of the addresses.
     #[inline]
     pub fn writer(self, vm: &VmSpace) -> Result<Writer<'_>> {
         Ok(Writer::user(vm, self.addr, transfer_len(self.addr, self.len)?)?)
@@ -250,6 +271,10 @@ struct Iov {
 
 impl IovIn {
     /// The buffers, checked and capped.
+    ///
+    /// # Errors
+    /// `EINVAL` for more than 1024 buffers or a length that is negative, `EFAULT` if the
+    /// array or a buffer lies outside of user addresses, `ENOMEM`.
     pub fn load(self, vm: &VmSpace) -> Result<Vec<(usize, usize)>> {
         self.0.load(vm)
     }
@@ -257,6 +282,9 @@ impl IovIn {
 
 impl IovOut {
     /// The buffers, checked and capped.
+    ///
+    /// # Errors
+    /// Those of [`IovIn::load`].
     pub fn load(self, vm: &VmSpace) -> Result<Vec<(usize, usize)>> {
         self.0.load(vm)
     }

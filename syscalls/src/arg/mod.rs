@@ -52,7 +52,11 @@ pub trait FromArg: Sized {
     /// Whether the trace shows the argument only when the call is over.
     const SHOWN_AFTER: bool = false;
 
-    /// Takes the registers it needs; refuses what Linux refuses before it looks further.
+    /// Takes the registers it needs.
+    ///
+    /// # Errors
+    /// `EINVAL` for a value that is none of the type's, such as an unknown flag: what Linux
+    /// refuses before it looks further.
     fn from_regs(regs: &mut Regs) -> Result<Self>;
 
     /// Prints the argument as strace would.

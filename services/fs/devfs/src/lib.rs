@@ -57,7 +57,6 @@ pub fn init() {
 /// Makes a file system with a node for each registered device; returns its root.
 ///
 /// # Errors
-///
 /// `ENODEV` before tmpfs is known, `ENOMEM` without memory for the nodes.
 pub fn new() -> Result<Arc<dyn Inode>> {
     let root = vfs::new_fs(b"tmpfs", b"devtmpfs", b"mode=0755,fstype=devtmpfs")?;

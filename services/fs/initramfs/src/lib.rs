@@ -29,7 +29,6 @@ pub use tree::Summary;
 /// between them, below `root`. Later entries replace earlier ones.
 ///
 /// # Errors
-///
 /// A [`Refusal`]: where the archive is bad and why, or what the file system said. What came
 /// before it stays unpacked.
 pub fn unpack(archive: &[u8], root: &Path) -> Result<Summary, Refusal> {

@@ -34,7 +34,6 @@ pub fn init() {
 /// Makes a file system and returns its root directory.
 ///
 /// # Errors
-///
 /// `ENOMEM` without memory for the root directory.
 pub fn new(options: &Options) -> Result<Arc<dyn Inode>> {
     Ok(inode::TmpInode::new_root(options)?)

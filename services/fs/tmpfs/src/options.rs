@@ -33,7 +33,6 @@ impl Options {
     /// Reads the comma-separated option text of mount(2).
     ///
     /// # Errors
-    ///
     /// `EINVAL` for text that is no UTF-8, an unknown option, or a bad number.
     pub fn parse(text: &[u8]) -> Result<Self> {
         let mut options = Self::default();

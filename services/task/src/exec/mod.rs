@@ -71,6 +71,9 @@ impl Drop for Program {
 }
 
 /// Opens the program at `path` as `thread` sees it.
+///
+/// # Errors
+/// Those of [`vfs::open_exec`].
 pub fn open(thread: &Thread, path: &[u8]) -> Result<Program> {
     let (fs, cred) = (thread.fs(), thread.cred());
     let file = vfs::open_exec(&Resolver::new(&fs, &cred), path, Follow::Yes)?;
@@ -89,6 +92,13 @@ struct Image {
 
 /// execve(2): `user` continues in the new program. On an error the old one goes
 /// on as if nothing had happened.
+///
+/// # Errors
+/// `ENOEXEC` for a file in no known form, `ELOOP` for scripts of scripts without end,
+/// `E2BIG` for too long arguments, `ELIBBAD` or `EIO` for a broken interpreter, those of
+/// [`open`] for a script's or program's interpreter, `EINVAL` for segments that cannot be,
+/// `EAGAIN` if the process ends, `ENOMEM`. What is wrong later ends the process by SIGSEGV,
+/// as on Linux.
 pub fn execve(thread: &Arc<Thread>, user: &mut UserContext, request: Request) -> Result<()> {
     framework::mm::admit()?;
     match prepare(thread, request) {

@@ -47,6 +47,10 @@ impl Budget {
 
 impl Strings {
     /// Copies a null-terminated array of string pointers; a null array is empty.
+    ///
+    /// # Errors
+    /// `EFAULT` for an array or string that cannot be read, `E2BIG` for a string over the
+    /// limit or all of them over the budget, `ENOMEM`.
     pub fn from_user(vm: &VmSpace, array: usize, budget: &mut Budget) -> Result<Self> {
         let mut strings = Self::default();
         if array == 0 {
@@ -70,6 +74,9 @@ impl Strings {
     }
 
     /// From strings of the kernel's own.
+    ///
+    /// # Errors
+    /// `ENOMEM` without memory for the copy.
     pub fn from_slices(from: &[&[u8]]) -> Result<Self> {
         let mut strings = Self::default();
         for string in from {
@@ -79,6 +86,9 @@ impl Strings {
     }
 
     /// Adds a string, given without its zero.
+    ///
+    /// # Errors
+    /// `ENOMEM` without memory for it.
     pub fn push(&mut self, string: &[u8]) -> Result<()> {
         self.bytes.try_reserve(string.len() + 1).map_err(|_| error!(ENOMEM))?;
         self.bytes.extend_from_slice(string);

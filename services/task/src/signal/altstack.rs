@@ -64,6 +64,10 @@ impl AltStack {
 impl Thread {
     /// sigaltstack(2): installs `new` if given, with the stack pointer at `sp`;
     /// returns the old one.
+    ///
+    /// # Errors
+    /// `EPERM` while the thread runs on the old one, `EINVAL` for unknown flags, `ENOMEM`
+    /// for one that is too small.
     pub fn sigaltstack(&self, new: Option<&RawAltStack>, sp: u64) -> Result<RawAltStack> {
         let mut own = self.signals.lock();
         let old = own.alt_stack.to_raw(sp);

@@ -26,6 +26,9 @@ pub enum MaskChange {
 
 impl MaskChange {
     /// From the number a program gave.
+    ///
+    /// # Errors
+    /// `EINVAL` for an unknown number.
     pub fn from_number(how: i32) -> Result<Self> {
         match how {
             SIG_BLOCK => Ok(Self::Block),
@@ -97,6 +100,9 @@ impl Thread {
 
     /// Replaces the action of `signal`; returns the old one. One that ignores
     /// the signal drops what waits of it.
+    ///
+    /// # Errors
+    /// `EINVAL` for SIGKILL and SIGSTOP.
     pub fn set_action(&self, signal: Signal, action: SigAction) -> Result<SigAction> {
         if signal.is_unblockable() {
             return err!(EINVAL, "cannot be caught or ignored");
@@ -121,8 +127,10 @@ impl Thread {
             || self.action(signal).disposition(signal) == Disposition::Ignore
     }
 
-    /// sigsuspend(2): sleeps with `mask` until a signal is delivered. Always
-    /// EINTR; the call must end with [`crate::Restart::NoHand`].
+    /// sigsuspend(2): sleeps with `mask` until a signal is delivered. The call must end with [`crate::Restart::NoHand`].
+    ///
+    /// # Errors
+    /// `EINTR` always.
     pub fn sigsuspend(&self, mask: SigSet) -> Result<()> {
         self.set_temporary_mask(mask);
         loop {
@@ -133,7 +141,10 @@ impl Thread {
         }
     }
 
-    /// pause(2): sleeps until a signal is delivered. Always EINTR.
+    /// pause(2): sleeps until a signal is delivered.
+    ///
+    /// # Errors
+    /// `EINTR` always.
     pub fn pause(&self) -> Result<()> {
         let never = || None::<()>;
         let _ = self.park.wait(Wait::interruptible(), never);
@@ -141,7 +152,10 @@ impl Thread {
     }
 
     /// sigtimedwait(2): takes a signal of `set`, waiting for one until the
-    /// deadline. EAGAIN at the deadline, EINTR if another is to be handled.
+    /// deadline.
+    ///
+    /// # Errors
+    /// `EAGAIN` at the deadline, `EINTR` if another signal is to be handled.
     pub fn sigtimedwait(&self, set: SigSet, deadline_ns: Option<u64>) -> Result<SigInfo> {
         let set = set.without(SigSet::UNBLOCKABLE);
         let take = || {

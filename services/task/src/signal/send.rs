@@ -131,14 +131,20 @@ pub(crate) fn to_process(process: &Process, signal: Signal, info: SigInfo) -> Re
     queue_locked(process, &mut group, None, info, Force::No)
 }
 
-/// Sends to a process without any check: for timers and drivers. EAGAIN when
-/// a real-time signal exceeds the limit on queued ones.
+/// Sends to a process without any check: for timers and drivers.
+///
+/// # Errors
+/// `EAGAIN` for a real-time signal beyond the user's limit on queued ones, `EINVAL` for a
+/// number that is no signal.
 pub fn send_to_process(process: &Process, info: SigInfo) -> Result<()> {
     let mut group = process.signals.lock();
     queue_locked(process, &mut group, None, info, Force::No)
 }
 
 /// Sends to one thread without any check.
+///
+/// # Errors
+/// Those of [`send_to_process`].
 pub fn send_to_thread(thread: &Arc<Thread>, info: SigInfo) -> Result<()> {
     let mut group = thread.process().signals.lock();
     queue_locked(thread.process(), &mut group, Some(thread), info, Force::No)
@@ -238,12 +244,20 @@ fn send_checked(sender: &Thread, target: &Process, signal: Option<Signal>) -> Re
 }
 
 /// kill(2) of one process; without a signal it only checks.
+///
+/// # Errors
+/// `ESRCH` if there is no such process, `EPERM` if the sender may not; those of
+/// [`send_to_process`].
 pub fn kill(sender: &Thread, pid: Pid, signal: Option<Signal>) -> Result<()> {
     let target = find_process(pid)?;
     send_checked(sender, &target, signal)
 }
 
 /// kill(2) and kill(0) of a process group: enough if one may be signalled.
+///
+/// # Errors
+/// `ESRCH` if the group has no members; if none could be signalled, what the last one said,
+/// as in [`kill`].
 pub fn kill_group(sender: &Thread, group: Pid, signal: Option<Signal>) -> Result<()> {
     let mut outcome = err!(ESRCH, "no such process group");
     let mut any = false;
@@ -259,6 +273,10 @@ pub fn kill_group(sender: &Thread, group: Pid, signal: Option<Signal>) -> Result
 }
 
 /// kill(-1): all processes but the first and the caller's own.
+///
+/// # Errors
+/// `ESRCH` if there is nobody else, else what the last one said; not being allowed is no
+/// error.
 pub fn kill_all(sender: &Thread, signal: Option<Signal>) -> Result<()> {
     let mut outcome = Ok(());
     let mut any = false;
@@ -335,11 +353,18 @@ fn thread_kill(
 }
 
 /// tkill(2).
+///
+/// # Errors
+/// `EINVAL` for a number below 1, `ESRCH` if there is no such thread, `EPERM` if the sender
+/// may not; those of [`send_to_process`].
 pub fn tkill(sender: &Thread, tid: Pid, signal: Option<Signal>) -> Result<()> {
     thread_kill(sender, None, tid, signal)
 }
 
 /// tgkill(2).
+///
+/// # Errors
+/// Those of [`tkill`]; also `ESRCH` for a thread of another process.
 pub fn tgkill(sender: &Thread, pid: Pid, tid: Pid, signal: Option<Signal>) -> Result<()> {
     thread_kill(sender, Some(pid), tid, signal)
 }
@@ -354,6 +379,10 @@ fn check_claim(sender: &Thread, target: Pid, info: &SigInfo) -> Result<()> {
 }
 
 /// rt_sigqueueinfo(2).
+///
+/// # Errors
+/// Those of [`kill`]; `EPERM` also for another process and a code that only the kernel or
+/// tkill(2) may use.
 pub fn queue_to_process(
     sender: &Thread,
     pid: Pid,
@@ -369,6 +398,10 @@ pub fn queue_to_process(
 }
 
 /// rt_tgsigqueueinfo(2).
+///
+/// # Errors
+/// Those of [`tgkill`]; `EPERM` also for another process and a code that only the kernel or
+/// tkill(2) may use.
 pub fn queue_to_thread(
     sender: &Thread,
     pid: Pid,

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The signal state of processes and threads.
+//!
+//! Locks: process table > a process's signals > which `Sighand` it has > its `actions` > a
+//! thread's signals (all preemption off).
 
 use alloc::{sync::Arc, vec::Vec};
 

@@ -89,7 +89,6 @@ impl LineDiscipline {
     /// A terminal with default settings.
     ///
     /// # Errors
-    ///
     /// `ENOMEM` without memory for a full buffer.
     pub fn new() -> Result<Self> {
         let mut slots = VecDeque::new();
