@@ -3,6 +3,8 @@
 //!
 //! The channel is QEMU's debug console. It carries no input, and nothing depends
 //! on anybody listening.
+//!
+//! Locks: `CHANNEL` is a leaf (interrupts off).
 
 use core::fmt::Write;
 

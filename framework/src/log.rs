@@ -3,6 +3,8 @@
 //!
 //! Records go to the ring ([`read`] serves /dev/kmsg and `syslog`), and to the
 //! console when their level is at or below the console level.
+//!
+//! Locks: `RING` is a leaf (interrupts off); the console is written outside of it.
 
 use alloc::boxed::Box;
 use alloc::string::String;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Ends: power-off, restart.
+//!
+//! Locks: `HOOKS` is a leaf (preemption off); hooks run outside of it.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

@@ -5,6 +5,8 @@
 //! with every block of output and erases what it has handed out, so that a later
 //! leak of its state says nothing about earlier output; it seeds itself again
 //! after [`RESEED_BYTES`].
+//!
+//! Locks: `GENERATOR` (interrupts off), then the health tests'.
 
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};

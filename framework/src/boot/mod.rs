@@ -5,6 +5,8 @@
 //! copied to private memory once, then checked; what does not fit stops the
 //! machine with a reason.
 //!
+//! Locks: `INITRAMFS` is a leaf (preemption off).
+//!
 //! Spec: Xen's PVH boot protocol (start info version 1).
 
 #[cfg_attr(not(target_os = "none"), allow(dead_code))]

@@ -4,6 +4,8 @@
 //! The repetition count test runs over words, the adaptive proportion test over
 //! bytes. In a CVM a generator that fails ends the machine: there is no other
 //! source that the host cannot watch.
+//! Locks: `HEALTH` is a leaf (interrupts off), inside of the random generator's.
+//!
 //! Spec: NIST SP 800-90B, section 4.4, for a false alarm every 2^30 windows.
 
 use crate::sync::IrqLock;

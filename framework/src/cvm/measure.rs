@@ -7,6 +7,8 @@
 //!
 //! Trust: the firmware's log is a claim, kept as it is; its replay shows what it is worth.
 //! Only where it ends is looked at here.
+//! Locks: `LOG` is a leaf (preemption off); registers are extended outside of it.
+//!
 //! Spec: TCG PC Client Platform Firmware Profile, crypto-agile log; UEFI 2.10, 38.4.
 
 use alloc::vec::Vec;

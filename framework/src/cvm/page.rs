@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! A private page at a known physical address, for what the hardware reads and
 //! writes itself. It works before there is an allocator.
+//!
+//! Locks: `LOCK` is a leaf (interrupts off), held while the hardware uses the page.
 
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicU64, Ordering};

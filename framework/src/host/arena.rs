@@ -7,6 +7,8 @@
 //!
 //! Trust: the host may change every byte at any time. Read a byte once, then
 //! check the copy.
+//!
+//! Locks: `free` is a leaf (interrupts off).
 
 use buddy_system_allocator::FrameAllocator;
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};

@@ -6,6 +6,8 @@
 //! maps it but calls the host.
 //!
 //! Trust: every value read is the host's.
+//!
+//! Locks: `CLAIMED` (preemption off), then the kernel's page tables.
 
 use alloc::vec::Vec;
 

@@ -5,6 +5,8 @@
 //! below can make a device write memory, so safe crates may drive them.
 //!
 //! Trust: every value read is the host's.
+//!
+//! Locks: `OWNERS` is a leaf (preemption off).
 
 use super::Untrusted;
 use crate::cvm;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! RAM of a CVM that was not accepted yet, and its way to the allocator.
+//!
+//! Locks: `PENDING` is a leaf (interrupts off); memory is accepted outside of it.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 

@@ -4,6 +4,8 @@
 //! Each has a slot of the stack area, of which the upper half is mapped. Stacks
 //! of tasks that ended are kept for the next ones; when too many are kept, a
 //! batch of them is unmapped with one TLB shootdown.
+//!
+//! Locks: `POOL` (interrupts off), then the frame pool and the TLB shootdown.
 
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, Ordering};

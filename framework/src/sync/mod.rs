@@ -8,6 +8,8 @@
 //! Debug builds check the order in which locks are taken (see `order`).
 //!
 //! Locks: a sleeping lock is never taken while a spinning one is held.
+//! The heap's and the frame pool's own locks come last: memory may be had under any other
+//! lock, so a lock is called a leaf that has nothing but these below it.
 
 mod mutex;
 mod once;

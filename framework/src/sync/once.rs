@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Cells that are written once and read for ever.
+//!
+//! Locks: `make` is a leaf (preemption off); values are made outside of it.
 
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
@@ -69,7 +71,10 @@ impl<T> Once<T> {
         }
     }
 
-    /// Puts `value` in an empty cell; gives it back if the cell was not empty.
+    /// Puts `value` in an empty cell.
+    ///
+    /// # Errors
+    /// The value itself, if the cell was not empty.
     pub fn set(&self, value: T) -> Result<(), T> {
         let mut value = Some(value);
         self.call_once(|| match value.take() {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Wait queues: sleep until a condition holds.
+//!
+//! Locks: `sleepers` (interrupts off), then what waking takes: the run queue of a CPU.
+//! Conditions are looked at outside of it.
 
 use alloc::collections::VecDeque;
 use alloc::sync::{Arc, Weak};

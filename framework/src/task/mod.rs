@@ -5,6 +5,8 @@
 //! task whose closure loops over [`crate::user::UserContext::run`]. This module
 //! owns starting, parking, waking and ending tasks; which runnable task runs
 //! where is the business of the installed [`Scheduler`].
+//!
+//! Locks: `ext`, `vm_space` and `entry` are leaves (preemption off).
 
 mod builder;
 #[cfg(debug_assertions)]

@@ -3,6 +3,9 @@
 //!
 //! One request at a time: the lock's waiters serve requests while they spin, so
 //! two CPUs that want each other to flush cannot block each other.
+//!
+//! Locks: `ONE_AT_A_TIME` (preemption off), inside of the locks of whoever changed the
+//! tables; innermost of all.
 
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Deadlines of sleeping tasks and the scheduling tick, on one APIC timer a CPU.
+//!
+//! Locks: a CPU's `queue` is a leaf (interrupts off); tasks are woken and dropped outside
+//! of it.
 
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
