@@ -8,15 +8,19 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use framework::host::{HostFault, Mmio, Untrusted};
+use framework::host::{DeviceError, HostFault, Mmio, MmioError, Untrusted};
 use framework::irq::{self, IrqHandler};
 use framework::sync::SpinLock;
 
 use crate::bus::Bus;
 use crate::wire::{
     self, BARS, Bar, CAPABILITIES, COMMAND, COMMAND_ON, Id, MOST_CAPABILITIES, MSIX, MSIX_ENTRY,
-    MSIX_ON, Msix, lie,
+    MSIX_ON, Msix, NAME, lie,
 };
+
+const NO_ADDRESSES: DeviceError =
+    DeviceError::Exhausted { device: NAME, what: "addresses for registers" };
+const NO_VECTORS: DeviceError = DeviceError::Exhausted { device: NAME, what: "interrupt vectors" };
 
 /// A capability: what it is and where its words are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,8 +79,9 @@ impl Function {
     /// Puts the window of BAR `index` at an address of ours; returns its registers.
     ///
     /// # Errors
-    /// A BAR that is none, or does not stay where it was put.
-    pub fn window(&self, index: u8) -> Result<Arc<Mmio>, HostFault> {
+    /// A BAR that is none, or does not stay where it was put; no addresses or no memory
+    /// for it.
+    pub fn window(&self, index: u8) -> Result<Arc<Mmio>, DeviceError> {
         let mut windows = self.windows.lock();
         let slot = windows.get_mut(usize::from(index)).ok_or(lie("there is no such BAR"))?;
         if let Some(window) = slot {
@@ -94,7 +99,7 @@ impl Function {
             Untrusted::new(!0)
         };
         let bar = Bar::parse(index, answer, above)?;
-        let start = self.bus.place(bar.size).ok_or(lie("no room for the BARs"))?;
+        let start = self.bus.place(bar.size).ok_or(NO_ADDRESSES)?;
         let (start_low, start_high) = (start as u32, (start >> 32) as u32);
         self.write_u32(low, start_low);
         let mut place = self.read_u32(low).map(|word| u64::from(word & !0xf));
@@ -106,8 +111,12 @@ impl Function {
         place.check(|at| {
             if *at == start { Ok(()) } else { Err(lie("a BAR is not where it was put")) }
         })?;
-        let window = self.bus.windows.claim(start, bar.size);
-        let window = Arc::new(window.map_err(|_| lie("a BAR over other memory"))?);
+        // The place is this kernel's choice: what is wrong with it is no lie.
+        let window = self.bus.windows.claim(start, bar.size).map_err(|error| match error {
+            MmioError::NoMemory => DeviceError::NoMemory(NAME),
+            MmioError::Overflow | MmioError::NotDevice | MmioError::Owned => NO_ADDRESSES,
+        })?;
+        let window = Arc::new(window);
         *slot = Some(window.clone());
         Ok(window)
     }
@@ -125,12 +134,12 @@ impl Function {
     /// Gives each handler a vector: MSI-X entry n belongs to `handlers[n]`.
     ///
     /// # Errors
-    /// No MSI-X capability, or a table that is not where it says.
+    /// No MSI-X capability, or a table that is not where it says; or no vector left.
     pub fn enable_msix(
         &self,
         capabilities: &[Capability],
         handlers: &[Arc<dyn IrqHandler>],
-    ) -> Result<(), HostFault> {
+    ) -> Result<(), DeviceError> {
         let found = capabilities.iter().find(|capability| capability.id == MSIX);
         let capability = found.ok_or(lie("no MSI-X capability"))?;
         let table = self.capability_word(capability, 1);
@@ -139,8 +148,7 @@ impl Function {
         msix.check(window.len(), handlers.len())?;
         self.enable();
         for (entry, handler) in (0u64..).zip(handlers) {
-            let vector =
-                irq::msi(handler.clone()).map_err(|_| lie("more vectors than the CPU has"))?;
+            let vector = irq::msi(handler.clone()).map_err(|_| NO_VECTORS)?;
             let at = u64::from(msix.offset) + entry * MSIX_ENTRY;
             window.write_u32(at, vector.address as u32);
             window.write_u32(at + 4, (vector.address >> 32) as u32);

@@ -7,7 +7,7 @@ use std::vec;
 use std::vec::Vec;
 
 use framework::host::hosted::DeviceModel;
-use framework::host::{HostFault, Mmio, MmioError};
+use framework::host::{DeviceError, Mmio, MmioError};
 use framework::irq::IrqHandler;
 use framework::mm::PhysRange;
 
@@ -64,7 +64,7 @@ impl DeviceModel for Bus {
 struct Addresses {
     claimed: Mutex<Vec<(u64, u64)>>,
     writes: Arc<Registers>,
-    is_ram: bool,
+    refusal: Option<MmioError>,
 }
 
 #[derive(Default)]
@@ -84,8 +84,8 @@ impl Windows for Addresses {
         PhysRange { start: 0xc000_0800, end: 0xc001_0000 }
     }
     fn claim(&self, start: u64, len: u64) -> Result<Mmio, MmioError> {
-        if self.is_ram {
-            return Err(MmioError::NotDevice);
+        if let Some(refusal) = self.refusal {
+            return Err(refusal);
         }
         self.claimed.lock().unwrap().push((start, len));
         Ok(Mmio::model(len, self.writes.clone()))
@@ -102,8 +102,11 @@ fn scan(bus: Bus, windows: &Arc<Addresses>) -> Vec<Function> {
     enumerate(Mmio::model(1 << 20, Arc::new(bus)), windows.clone(), |id| id.vendor == 0x1af4)
 }
 
-fn lie<T>(result: Result<T, HostFault>) -> &'static str {
-    result.err().expect("a lie").lie
+fn lie<T>(result: Result<T, impl Into<DeviceError>>) -> &'static str {
+    match result.err().map(Into::into) {
+        Some(DeviceError::Fault(fault)) => fault.lie,
+        other => unreachable!("a lie, not {other:?}"),
+    }
 }
 
 #[test]
@@ -154,10 +157,17 @@ fn lies_are_named() {
 
     let moving = Bus { sticks: false, ..Bus::new() };
     assert!(lie(scan(moving, &windows).remove(0).window(1)).contains("where it was put"));
-    let ram = Arc::new(Addresses { is_ram: true, ..Addresses::default() });
-    assert!(lie(scan(Bus::new(), &ram).remove(0).window(1)).contains("other memory"));
-    let many = scan(Bus::new(), &windows).remove(0);
-    let _ = many.window(4);
+}
+
+#[test]
+fn what_the_kernel_lacks_is_no_lie() {
+    let window = |refusal| {
+        let windows = Arc::new(Addresses { refusal, ..Addresses::default() });
+        scan(Bus::new(), &windows).remove(0).window(1).err().expect("no window")
+    };
+    assert_eq!(window(Some(MmioError::NoMemory)), DeviceError::NoMemory("pci"));
+    let addresses = DeviceError::Exhausted { device: "pci", what: "addresses for registers" };
+    assert_eq!(window(Some(MmioError::NotDevice)), addresses);
 }
 
 #[test]

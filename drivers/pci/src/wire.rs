@@ -25,9 +25,12 @@ pub const MOST_CAPABILITIES: usize = 48;
 /// The largest register window that is accepted.
 pub(crate) const LARGEST_BAR: u64 = 16 << 20;
 
+/// Who the log says that it was.
+pub(crate) const NAME: &str = "pci";
+
 /// A lie in configuration space.
 pub(crate) const fn lie(lie: &'static str) -> HostFault {
-    HostFault::new("pci", lie)
+    HostFault::new(NAME, lie)
 }
 
 /// Who made a function, and which kind it is.

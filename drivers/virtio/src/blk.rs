@@ -18,8 +18,9 @@ use core::ops::Range;
 
 use abi::{Error, Result, err, error};
 use class::{BlockDevice, Sector};
-use framework::host::{HostFault, SharedBuf};
+use framework::host::{DeviceError, HostFault, SharedBuf};
 use framework::irq::IrqHandler;
+use framework::mm::NoMemory;
 use framework::sync::{IrqLock, Once, Wait, WaitQueue};
 use framework::time;
 
@@ -148,8 +149,8 @@ impl Disk {
         features: u64,
         vector: Option<u16>,
         timeout_ns: u64,
-    ) -> core::result::Result<Arc<Self>, HostFault> {
-        let no_memory = |_| transport.lie("no memory for its buffers");
+    ) -> core::result::Result<Arc<Self>, DeviceError> {
+        let no_memory = |NoMemory| transport.no_memory();
         let geometry = Geometry::read(&transport, features)?;
         let queue = transport.queue(0, 4 * SLOTS as u16, vector)?;
         let headers = SharedBuf::new(SLOTS * HEADER).map_err(no_memory)?;
@@ -163,7 +164,7 @@ impl Disk {
             }
         }
         if data.is_empty() {
-            return Err(transport.lie("a queue too short for a request"));
+            return Err(transport.lie("a queue too short for a request").into());
         }
         transport.start();
         let state = IrqLock::new(State { queue, slots: [Slot::Free; SLOTS] });

@@ -13,8 +13,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use class::{Console, Receiver};
-use framework::host::{HostFault, SharedBuf};
+use framework::host::{DeviceError, SharedBuf};
 use framework::irq::IrqHandler;
+use framework::mm::NoMemory;
 use framework::sync::{IrqLock, Once};
 use framework::time;
 
@@ -81,8 +82,8 @@ impl HostConsole {
     ///
     /// # Errors
     /// Queues that cannot be, or no memory.
-    pub fn new(transport: Transport, vector: Option<u16>) -> Result<Arc<Self>, HostFault> {
-        let no_memory = |_| transport.lie("no memory for its buffers");
+    pub fn new(transport: Transport, vector: Option<u16>) -> Result<Arc<Self>, DeviceError> {
+        let no_memory = |NoMemory| transport.no_memory();
         let receive = transport.queue(RECEIVE, RECEIVES as u16, vector)?;
         let send = transport.queue(SEND, SENDS as u16, None)?;
         send.want_no_interrupts();

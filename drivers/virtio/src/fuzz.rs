@@ -10,7 +10,7 @@ use std::vec::Vec;
 
 use class::{BlockDevice, Sector};
 use framework::host::hosted::{DeviceModel, device_write};
-use framework::host::{Mmio, Untrusted};
+use framework::host::{DeviceError, Mmio, Untrusted};
 
 use crate::blk::{Disk, FEATURES};
 use crate::queue::{Direction, Segment, SplitQueue};
@@ -147,6 +147,7 @@ pub fn disk(data: &[u8]) -> u64 {
             assert!(result.is_err() && sector == [0xaa; Sector::SIZE], "no data without an answer");
             1
         }
-        Err(fault) => (fault.lie.len() as u64) << 8,
+        Err(DeviceError::Fault(fault)) => (fault.lie.len() as u64) << 8,
+        Err(error) => unreachable!("{error}"),
     }
 }

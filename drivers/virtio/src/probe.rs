@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use framework::boot;
-use framework::host::{HostFault, Mmio};
+use framework::host::{DeviceError, Mmio};
 use framework::irq::IrqHandler;
 use pci::wire::Id;
 use pci::{Function, Windows};
@@ -63,22 +63,22 @@ impl Kind {
     }
 }
 
-/// Finds the virtio devices of the root bus and starts them. One that lies is left
-/// out, with a line in the log.
+/// Finds the virtio devices of the root bus and starts them. One that lies, or for
+/// which there is no memory, is left out, with a line in the log.
 pub fn probe(ecam: Mmio, windows: Arc<dyn Windows>) -> Devices {
     let mut devices = Devices::default();
     let functions = pci::enumerate(ecam, windows, |id| Kind::of(id).is_some());
     for function in functions.into_iter().take(MOST) {
         let Some(kind) = Kind::of(function.id()) else { continue };
-        if let Err(fault) = start(kind, &function, &mut devices) {
+        if let Err(error) = start(kind, &function, &mut devices) {
             function.disable();
-            log::error!("{fault}; {function} is left out");
+            log::error!("{error}; {function} is left out");
         }
     }
     devices
 }
 
-fn start(kind: Kind, function: &Function, devices: &mut Devices) -> Result<(), HostFault> {
+fn start(kind: Kind, function: &Function, devices: &mut Devices) -> Result<(), DeviceError> {
     let capabilities = function.capabilities()?;
     let transport = Transport::attach(kind.name(), function, &capabilities)?;
     let interrupts = |handler: Arc<dyn IrqHandler>| {

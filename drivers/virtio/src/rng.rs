@@ -7,8 +7,9 @@ use alloc::sync::Arc;
 
 use abi::{Result, err, error};
 use class::Entropy;
-use framework::host::{HostFault, SharedBuf};
+use framework::host::{DeviceError, SharedBuf};
 use framework::irq::IrqHandler;
+use framework::mm::NoMemory;
 use framework::sync::{IrqLock, Mutex, Once, Wait, WaitQueue};
 use framework::time;
 
@@ -52,9 +53,9 @@ impl HostEntropy {
     pub fn new(
         transport: Transport,
         vector: Option<u16>,
-    ) -> core::result::Result<Arc<Self>, HostFault> {
+    ) -> core::result::Result<Arc<Self>, DeviceError> {
         let queue = transport.queue(0, 2, vector)?;
-        let buffer = SharedBuf::new(SIZE).map_err(|_| transport.lie("no memory for its buffer"))?;
+        let buffer = SharedBuf::new(SIZE).map_err(|NoMemory| transport.no_memory())?;
         transport.start();
         let (queue, changed, turn) = (IrqLock::new(queue), WaitQueue::new(), Mutex::new(()));
         Ok(Arc::new(Self { transport, buffer, queue, changed, turn }))

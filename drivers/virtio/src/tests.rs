@@ -9,8 +9,8 @@ use std::vec::Vec;
 
 use abi::Errno;
 use class::{BlockDevice, Console, Entropy, Receiver, Sector};
-use framework::host::HostFault;
-use framework::host::hosted::{before_access, device_write, no_hook};
+use framework::host::DeviceError;
+use framework::host::hosted::{allocations_left, before_access, device_write, no_hook};
 
 use crate::blk::{Disk, FEATURES};
 use crate::console::HostConsole;
@@ -34,7 +34,7 @@ fn model_of(content: &Content, lie: Lie) -> Arc<Model> {
     Model::new(OFFERED, &disk_config(SECTORS), lie, disk(content.clone()))
 }
 
-fn start(model: &Arc<Model>) -> Result<Arc<Disk>, HostFault> {
+fn start(model: &Arc<Model>) -> Result<Arc<Disk>, DeviceError> {
     let transport = model.transport("virtio-blk");
     let features = transport.negotiate(FEATURES)?;
     let disk = Disk::new(transport, features, Some(0), TIMEOUT_NS)?;
@@ -96,9 +96,54 @@ fn a_device_that_lies_at_the_start_is_refused() {
         (Lie::VectorRefused, "vector"),
         (Lie::NotifyFar, "announced"),
     ] {
-        let fault = start(&model_of(&content(), lie)).err().expect("a lie");
+        let Err(DeviceError::Fault(fault)) = start(&model_of(&content(), lie)) else {
+            unreachable!("{lie:?} is noticed")
+        };
         assert!(fault.lie.contains(word), "{lie:?}: {fault}");
     }
+}
+
+#[test]
+fn a_lack_of_memory_is_not_the_devices_lie() {
+    let content = content();
+    let mut refused = 0;
+    let disk = loop {
+        let model = model_of(&content, Lie::None);
+        allocations_left(refused);
+        let started = start(&model);
+        allocations_left(usize::MAX);
+        match started {
+            Ok(disk) => break disk,
+            Err(error) => assert_eq!(error, DeviceError::NoMemory("virtio-blk")),
+        }
+        assert!(!model.is_reset(), "it is not shut off");
+        refused += 1;
+    };
+    // Rings, headers and one buffer are what it cannot do without.
+    assert_eq!(refused, 3);
+    let mut bytes = vec![0; SECTORS as usize * 512];
+    disk.read(Sector(0), &mut bytes).unwrap();
+    assert!(bytes == *content.lock().unwrap());
+
+    let others = |count| {
+        let model = Model::new(1 << 32, &[], Lie::None, Box::new(|_, _, _| 0));
+        let transport = |name| {
+            let transport = model.transport(name);
+            transport.negotiate(0).unwrap();
+            transport
+        };
+        let (console, entropy) = (transport("virtio-console"), transport("virtio-rng"));
+        allocations_left(count);
+        let errors =
+            [HostConsole::new(console, Some(0)).err(), HostEntropy::new(entropy, None).err()];
+        allocations_left(usize::MAX);
+        errors
+    };
+    let lack = |name| Some(DeviceError::NoMemory(name));
+    for count in 0..4 {
+        assert_eq!(others(count), ["virtio-console", "virtio-rng"].map(lack), "{count}");
+    }
+    assert_eq!(others(6), [None, None]);
 }
 
 #[test]

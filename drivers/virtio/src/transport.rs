@@ -6,8 +6,9 @@
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use framework::host::{HostFault, Mmio, Untrusted};
+use framework::host::{DeviceError, HostFault, Mmio, Untrusted};
 use framework::irq::IrqHandler;
+use framework::mm::NoMemory;
 use framework::time;
 use pci::{Capability, Function};
 
@@ -84,12 +85,12 @@ impl Transport {
     /// Finds the registers of a PCI function.
     ///
     /// # Errors
-    /// What is wrong with them.
+    /// What is wrong with them; see also [`Function::window`].
     pub fn attach(
         name: &'static str,
         function: &Function,
         capabilities: &[Capability],
-    ) -> Result<Self, HostFault> {
+    ) -> Result<Self, DeviceError> {
         let lie = |lie| HostFault::new(name, lie);
         let (mut common, mut notify, mut device, mut multiplier) = (None, None, None, 0);
         for capability in capabilities.iter().filter(|capability| capability.id == CAPABILITY) {
@@ -169,12 +170,12 @@ impl Transport {
         index: u16,
         wanted: u16,
         vector: Option<u16>,
-    ) -> Result<SplitQueue, HostFault> {
+    ) -> Result<SplitQueue, DeviceError> {
         let lie = |lie| self.lie(lie);
         self.common.write_u16(common::QUEUE_SELECT, index);
         let most = self.common.read_u16(common::QUEUE_SIZE);
         let size = wire::queue_size(most, wanted).map_err(lie)?;
-        let queue = SplitQueue::new(size).map_err(|_| lie("no memory for a queue"))?;
+        let queue = SplitQueue::new(size).map_err(|NoMemory| self.no_memory())?;
         self.common.write_u16(common::QUEUE_SIZE, size);
         let vector = vector.unwrap_or(NO_VECTOR);
         self.common.write_u16(common::QUEUE_VECTOR, vector);
@@ -206,7 +207,7 @@ impl Transport {
         function: &Function,
         capabilities: &[Capability],
         handlers: &[Arc<dyn IrqHandler>],
-    ) -> Result<(), HostFault> {
+    ) -> Result<(), DeviceError> {
         function.enable_msix(capabilities, handlers)?;
         self.common.write_u16(common::CONFIG_VECTOR, NO_VECTOR);
         Ok(())
@@ -268,6 +269,11 @@ impl Transport {
     /// The fault for a lie of this device.
     pub fn lie(&self, lie: &'static str) -> HostFault {
         HostFault::new(self.name, lie)
+    }
+
+    /// The error for a lack of memory, which is no lie of this device.
+    pub fn no_memory(&self) -> DeviceError {
+        DeviceError::NoMemory(self.name)
     }
 
     fn status(&self) -> u8 {

@@ -58,6 +58,8 @@ impl SharedBuf {
     /// [`NoMemory`] when no piece of that size is free.
     pub fn new(len: usize) -> Result<Self, NoMemory> {
         let arena = arena().ok_or(NoMemory)?;
+        #[cfg(not(target_os = "none"))]
+        super::hosted::may_allocate()?;
         let units = len.max(1).div_ceil(UNIT);
         if units > 1 << (ORDERS - 1) {
             return Err(NoMemory);

@@ -9,11 +9,12 @@ extern crate std;
 
 use core::ptr::NonNull;
 use std::boxed::Box;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::vec;
 
 use super::arena;
 use crate::arch::bytes;
+use crate::mm::NoMemory;
 
 /// What stands behind a window of registers.
 pub trait DeviceModel: Send + Sync {
@@ -31,6 +32,7 @@ type Hook = Box<dyn FnMut(u64, usize)>;
 
 std::thread_local! {
     static HOOK: RefCell<Option<Hook>> = const { RefCell::new(None) };
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
 static BASE: std::sync::OnceLock<core::sync::atomic::AtomicPtr<u8>> = std::sync::OnceLock::new();
@@ -56,6 +58,17 @@ pub fn before_access(hook: impl FnMut(u64, usize) + 'static) {
 /// Takes the hook of [`before_access`] away.
 pub fn no_hook() {
     HOOK.set(None);
+}
+
+/// Lets this thread have `count` more pieces of shared memory: then there is none left.
+pub fn allocations_left(count: usize) {
+    ALLOCATIONS.set(count);
+}
+
+pub(super) fn may_allocate() -> Result<(), NoMemory> {
+    let left = ALLOCATIONS.get();
+    ALLOCATIONS.set(left.saturating_sub((left < usize::MAX).into()));
+    if left > 0 { Ok(()) } else { Err(NoMemory) }
 }
 
 pub(super) fn touched(addr: u64, len: usize) {

@@ -17,7 +17,7 @@ mod untrusted;
 pub use self::arena::{OutOfRange, SharedBuf};
 #[cfg(target_os = "none")]
 pub(crate) use self::arena::{init as init_arena, region as arena_region};
-pub use self::fault::HostFault;
+pub use self::fault::{DeviceError, HostFault};
 #[cfg(target_os = "none")]
 pub(crate) use self::mmio::set_machine;
 pub use self::mmio::{Mmio, MmioError, device_hole, ecam};
