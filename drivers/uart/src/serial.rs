@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use class::{Console, Receiver};
-use framework::host::{PortRange, Untrusted};
+use framework::host::{PortError, PortRange, Untrusted};
 use framework::irq::{self, IrqHandler};
 
 use crate::port::{Ports, Uart};
@@ -38,6 +38,7 @@ pub fn probe() -> Vec<Arc<SerialPort>> {
 fn attach(name: &'static str, first: u16, line: u8) -> Option<Arc<SerialPort>> {
     let ports = match PortRange::claim(first, "uart") {
         Ok(ports) => ports,
+        Err(PortError::NotNamed) => return None,
         Err(why) => {
             log::warn!("{name}: {why:?}");
             return None;

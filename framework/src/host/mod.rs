@@ -21,5 +21,7 @@ pub use self::fault::{DeviceError, HostFault};
 #[cfg(target_os = "none")]
 pub(crate) use self::mmio::set_machine;
 pub use self::mmio::{Mmio, MmioError, device_hole, ecam};
+#[allow(unused_imports, reason = "a backend asks, on the machine")]
+pub(crate) use self::port::is_named;
 pub use self::port::{PortError, PortRange};
 pub use self::untrusted::Untrusted;

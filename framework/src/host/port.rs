@@ -2,23 +2,21 @@
 //! [`PortRange`]: a window of x86 I/O ports with one owner.
 //!
 //! Ports are side effects on devices, which the host plays; none on the list
-//! below can make a device write memory, so safe crates may drive them.
+//! below can make a device write memory, so safe crates may drive them. A
+//! confidential VM has those only that its measured command line names.
 //!
 //! Trust: every value read is the host's.
 //!
 //! Locks: `OWNERS` is a leaf (preemption off).
 
 use super::Untrusted;
-use crate::cvm;
 use crate::sync::SpinLock;
+use crate::{boot, cvm};
 
-/// Ports that drivers may claim: first, count. No DMA and no PCI configuration.
-const ALLOWED: [(u16, u16); 4] = [
-    (0x3f8, 8), // COM1
-    (0x2f8, 8), // COM2
-    (0x3e8, 8), // COM3
-    (0x2e8, 8), // COM4
-];
+/// Ports that drivers may claim: first, count, Linux's name of what is there. No DMA
+/// and no PCI configuration.
+const ALLOWED: [(u16, u16, &str); 4] =
+    [(0x3f8, 8, "ttyS0"), (0x2f8, 8, "ttyS1"), (0x3e8, 8, "ttyS2"), (0x2e8, 8, "ttyS3")];
 
 /// Who has claimed which of [`ALLOWED`].
 static OWNERS: SpinLock<[Option<&'static str>; ALLOWED.len()]> =
@@ -29,6 +27,8 @@ static OWNERS: SpinLock<[Option<&'static str>; ALLOWED.len()]> =
 pub enum PortError {
     /// They are not on the allow-list.
     NotAllowed,
+    /// This is a confidential VM, and its command line does not name them.
+    NotNamed,
     /// They belong to another driver, named here.
     Owned(&'static str),
 }
@@ -50,8 +50,11 @@ impl PortRange {
     /// # Errors
     /// See [`PortError`].
     pub fn claim(first: u16, owner: &'static str) -> Result<Self, PortError> {
-        let window = ALLOWED.iter().enumerate().find(|(_, (start, _))| *start == first);
-        let Some((slot, &(first, count))) = window else { return Err(PortError::NotAllowed) };
+        let window = ALLOWED.iter().enumerate().find(|(_, (start, ..))| *start == first);
+        let Some((slot, &(first, count, _))) = window else { return Err(PortError::NotAllowed) };
+        if cvm::is_confidential() && !is_named(first) {
+            return Err(PortError::NotNamed);
+        }
         let mut owners = OWNERS.lock();
         match owners.get_mut(slot) {
             Some(Some(other)) => Err(PortError::Owned(other)),
@@ -99,9 +102,33 @@ impl Drop for PortRange {
     }
 }
 
+/// Whether the command line names the serial line that `port` belongs to: as the
+/// console, or in the list `nacre.serial=ttyS0,ttyS1`.
+pub(crate) fn is_named(port: u16) -> bool {
+    names(boot::value("console"), boot::value("nacre.serial"), port)
+}
+
+fn names(console: Option<&str>, list: Option<&str>, port: u16) -> bool {
+    let line = ALLOWED.iter().find(|(first, count, _)| (*first..*first + *count).contains(&port));
+    line.is_some_and(|(.., name)| {
+        console == Some(name) || list.is_some_and(|list| list.split(',').any(|one| one == *name))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_is_named_by_console_or_list() {
+        let list = Some("ttyS1,ttyS3");
+        for (port, name) in [(0x3f8, "ttyS0"), (0x2ff, "ttyS1"), (0x3ef, "ttyS2")] {
+            assert!(names(Some(name), None, port) && names(None, Some(name), port));
+            assert_eq!(names(Some("hvc0"), list, port), name == "ttyS1");
+            assert!(!names(Some("ttyS"), Some("ttyS,"), port) && !names(None, None, port));
+        }
+        assert!(!names(Some("ttyS0"), list, 0x400) && !names(Some("ttyS0"), list, 0x3f7));
+    }
 
     #[test]
     fn a_window_has_one_owner() {

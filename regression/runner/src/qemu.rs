@@ -185,6 +185,7 @@ fn machine(launch: &Launch<'_>, sockets: &Path) -> Result<Machine> {
         let words = osdk::cvm::words();
         machine.append(if host.is_linux { "acpi_no_memhotplug" } else { &words });
         if !host.is_linux {
+            machine.append("nacre.serial=ttyS1");
             machine.use_console(ConsolePort::Virtio);
         }
         let events = Some(launch.log.with_extension("events"));

@@ -49,11 +49,13 @@ fn is_native(msr: u32) -> bool {
     matches!(msr, 0x808 | 0x80a | 0x80b | 0x810..=0x827)
 }
 
-/// Ports that the host is asked about: COM1 to COM4, and with `nacre.control` on
-/// the measured command line QEMU's debug console and exits.
+/// Ports that the host is asked about: serial lines that the measured command line
+/// names, and with `nacre.control` on it QEMU's debug console and exits.
 fn may_use_port(port: u16) -> bool {
     match port {
-        0x2e8..=0x2ef | 0x2f8..=0x2ff | 0x3e8..=0x3ef | 0x3f8..=0x3ff => true,
+        0x2e8..=0x2ef | 0x2f8..=0x2ff | 0x3e8..=0x3ef | 0x3f8..=0x3ff => {
+            crate::host::is_named(port)
+        }
         0xe9 | 0xf4 | 0x604 => crate::boot::option("nacre.control"),
         _ => false,
     }

@@ -80,6 +80,10 @@ extern "C" fn boot_main(start_info: u64, offset: u64) -> ! {
     if boot::option("quiet") {
         serial::set_quiet();
     }
+    if cvm::is_confidential() {
+        // Only now is it known whether there is a serial line.
+        serial::init();
+    }
     crate::log::init();
     cvm::enforce(info.memory.regions().last().map_or(0, |region| region.end));
     let reserved = info.reserved(kernel_range(offset)).unwrap_or_else(|why| crate::fatal(why));
