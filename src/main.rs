@@ -54,7 +54,7 @@ fn bring_up() {
             .extend(found.console.map(|console| console as alloc::sync::Arc<dyn class::Console>));
     }
     let default = framework::cvm::is_confidential().then_some("hvc0");
-    let preferred = framework::boot::value("console").or(default);
+    let preferred = framework::cmdline::get().console.or(default);
     log_to(&consoles, preferred);
     if let Err(error) = tty::init(&consoles, preferred) {
         log::error!("no terminals: {error:?}");
@@ -76,7 +76,7 @@ fn stir(entropy: &dyn class::Entropy) {
 #[cfg(all(target_os = "none", not(feature = "ktest")))]
 fn log_to(consoles: &[alloc::sync::Arc<dyn class::Console>], name: Option<&str>) {
     let console = consoles.iter().find(|console| Some(console.name()) == name);
-    let quiet = framework::boot::option("quiet");
+    let quiet = framework::cmdline::get().is_quiet;
     if let Some(console) = console.filter(|console| console.name() == "hvc0" && !quiet).cloned() {
         framework::log::set_console(move |line| console.write(line));
     }

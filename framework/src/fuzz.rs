@@ -5,6 +5,7 @@
 //! returns a number that tells outcomes apart.
 
 use crate::boot::{acpi, map, pvh, pvh::BootMemory};
+use crate::cmdline;
 use crate::cvm::{self, measure, quote};
 use crate::host::{SharedBuf, hosted};
 use crate::mm::MemoryMap;
@@ -99,6 +100,23 @@ pub fn acpi_tables(data: &[u8]) -> u64 {
     let has = [cpus.mailbox.is_some(), has_log, has_ecam];
     has.iter()
         .fold(cpus.apic_ids.iter().flatten().count() as u64, |n, has| n << 1 | u64::from(*has))
+}
+
+/// The kernel command line.
+pub fn command_line(data: &[u8]) -> u64 {
+    let text = alloc::string::String::from_utf8_lossy(data);
+    let line = cmdline::CommandLine::parse(&text);
+    assert!(line.init_args.iter().chain(line.init_env.iter()).count() <= text.len().div_ceil(2));
+    assert!(line.init_env.iter().all(|word| word.value.is_some()));
+    assert!(line.devices.is_none_or(|names| names.iter().all(|name| !name.contains(','))));
+    let exec = line.exec.map_or(0, |exec| exec.bytes().count());
+    assert!(exec <= text.len());
+    let flags = [line.is_quiet, line.has_control, line.may_debug_cvm, line.has_trace];
+    let counts = [line.init_args.len(), line.init_env.len(), line.complaints.count, exec];
+    let set =
+        [line.console, line.init, line.rdinit, line.test_stop, line.test].map(|w| w.is_some());
+    let seen = counts.map(|count| count.min(255) as u8);
+    hash(&[&flags.map(u8::from)[..], &set.map(u8::from), &seen].concat())
 }
 
 /// What the module says of a #VE, 20 bytes of it: a program goes on behind CPUID alone.

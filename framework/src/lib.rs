@@ -14,6 +14,7 @@ extern crate alloc;
 
 mod arch;
 pub mod boot;
+pub mod cmdline;
 pub mod control;
 pub mod cpu;
 pub mod cvm;

@@ -12,7 +12,7 @@ use core::fmt::Write;
 use core::sync::atomic::{AtomicU8, Ordering};
 
 use crate::sync::{IrqLock, Once};
-use crate::{arch, boot, cvm, time};
+use crate::{arch, cmdline, cvm, time};
 
 /// Bytes that the ring keeps.
 const RING_BYTES: usize = 128 * 1024;
@@ -28,6 +28,9 @@ fn priority(level: log::Level) -> u8 {
         log::Level::Debug | log::Level::Trace => 7,
     }
 }
+
+/// The console level of `quiet`: emergencies only, and they come as stops.
+const QUIET: u8 = 1;
 
 /// Records with a priority below this go to the console.
 static CONSOLE_LEVEL: AtomicU8 = AtomicU8::new(7);
@@ -151,10 +154,11 @@ pub fn append(priority: u8, text: &str) {
 fn print(time_us: u64, text: &str) {
     let mut line = Line::default();
     let _ = writeln!(line, "[{:5}.{:06}] {text}\r", time_us / 1_000_000, time_us % 1_000_000);
+    let is_virtio = cmdline::get().console.is_none_or(|name| name == "hvc0");
     match CONSOLE.get() {
         Some(write) => write(line.as_bytes()),
         // A confidential VM calls its host for each byte: only if it is asked to.
-        None if cvm::is_confidential() && boot::value("console").is_none_or(|c| c == "hvc0") => {}
+        None if cvm::is_confidential() && is_virtio => {}
         None => arch::early_console_write(line.as_bytes()),
     }
 }
@@ -227,9 +231,13 @@ impl log::Log for Backend {
     fn flush(&self) {}
 }
 
-/// Installs the back-end.
+/// Installs the back-end, with the console level of the command line.
 #[cfg_attr(not(target_os = "none"), allow(dead_code))]
 pub(crate) fn init() {
+    let line = cmdline::get();
+    if let Some(level) = line.log_level.or(line.is_quiet.then_some(QUIET)) {
+        set_console_level(level);
+    }
     if log::set_logger(&Backend).is_ok() {
         log::set_max_level(log::LevelFilter::Info);
     }

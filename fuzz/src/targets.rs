@@ -36,6 +36,13 @@ pub(crate) static TARGETS: &[Target] = &[
         max_len: 2048,
     },
     Target {
+        name: "command-line",
+        about: "the kernel command line",
+        run: framework::fuzz::command_line,
+        seeds: boot::command_lines,
+        max_len: 512,
+    },
+    Target {
         name: "acpi",
         about: "ACPI tables: RSDP, RSDT and XSDT, MADT, MCFG, CCEL",
         run: framework::fuzz::acpi_tables,

@@ -4,7 +4,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use framework::boot;
+use framework::cmdline;
 use framework::host::{DeviceError, Mmio};
 use framework::irq::IrqHandler;
 use pci::wire::Id;
@@ -58,8 +58,8 @@ impl Kind {
 
     /// `nacre.devices=virtio-blk,virtio-rng` leaves all others out.
     fn is_allowed(self) -> bool {
-        let names = boot::value("nacre.devices");
-        names.is_none_or(|names| names.split(',').any(|name| name == self.name()))
+        let names = cmdline::get().devices;
+        names.is_none_or(|names| names.iter().any(|name| name == self.name()))
     }
 }
 
@@ -89,8 +89,7 @@ fn start(kind: Kind, function: &Function, devices: &mut Devices) -> Result<(), D
             let interrupt = Arc::new(blk::Interrupt::default());
             interrupts(interrupt.clone())?;
             let features = transport.negotiate(blk::FEATURES)?;
-            let seconds = boot::value("nacre.io_timeout").and_then(|word| word.parse::<u32>().ok());
-            let timeout = match seconds {
+            let timeout = match cmdline::get().io_timeout_s {
                 Some(0) => u64::MAX,
                 Some(seconds) => u64::from(seconds) * 1_000_000_000,
                 None => blk::TIMEOUT_NS,

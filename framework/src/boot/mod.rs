@@ -18,36 +18,9 @@ pub(crate) mod pvh;
 use core::ops::Deref;
 
 use crate::mm::PhysRange;
-use crate::sync::{Once, SpinLock};
+use crate::sync::SpinLock;
 
-static COMMAND_LINE: Once<&'static str> = Once::new();
 static INITRAMFS: SpinLock<Option<Initramfs>> = SpinLock::new(None);
-
-/// The kernel command line; empty before boot has read it.
-pub fn command_line() -> &'static str {
-    COMMAND_LINE.get().copied().unwrap_or("")
-}
-
-/// Whether a word of the command line, before any `--`, is exactly `name`.
-pub fn option(name: &str) -> bool {
-    command_line()
-        .split_ascii_whitespace()
-        .take_while(|word| *word != "--")
-        .any(|word| word == name)
-}
-
-/// The value of the last word `name=value` of the command line, before any `--`.
-pub fn value(name: &str) -> Option<&'static str> {
-    let words = command_line().split_ascii_whitespace().take_while(|word| *word != "--");
-    words.filter_map(|word| word.strip_prefix(name)?.strip_prefix('=')).last()
-}
-
-/// The wall clock at boot by the measured command line: `nacre.time`, in seconds since
-/// 1970. A CVM has no clock of its own that the host does not show it.
-#[cfg(target_os = "none")]
-pub(crate) fn time_ns() -> Option<u64> {
-    value("nacre.time")?.parse::<u64>().ok()?.checked_mul(1_000_000_000)
-}
 
 /// Takes the initramfs, if the loader gave one and nobody has taken it.
 pub fn take_initramfs() -> Option<Initramfs> {
@@ -78,9 +51,9 @@ mod machine {
 
     use super::acpi::Ccel;
     use super::pvh::{self, BootMemory};
-    use super::{COMMAND_LINE, INITRAMFS, Initramfs};
+    use super::{INITRAMFS, Initramfs};
     use crate::mm::PhysRange;
-    use crate::{arch, cvm, mm};
+    use crate::{arch, cmdline, cvm, mm};
 
     struct Text(UnsafeCell<[u8; pvh::MAX_COMMAND_LINE]>);
 
@@ -89,7 +62,7 @@ mod machine {
 
     static TEXT: Text = Text(UnsafeCell::new([0; pvh::MAX_COMMAND_LINE]));
 
-    /// Copies the command line to private memory.
+    /// Copies the command line to private memory, measures it, and parses it.
     ///
     /// # Safety
     /// Once, on the boot CPU.
@@ -104,9 +77,7 @@ mod machine {
         }
         cvm::measure::command_line(text);
         match core::str::from_utf8(text) {
-            Ok(text) => {
-                let _ = COMMAND_LINE.set(text);
-            }
+            Ok(text) => cmdline::install(text),
             Err(_) => crate::fatal("command line: not UTF-8"),
         }
     }

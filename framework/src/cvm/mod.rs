@@ -95,7 +95,7 @@ fn refuse(refusal: tdx::Refusal) -> ! {
 pub(crate) fn enforce(ram_end: u64) {
     if kind() == Kind::Tdx {
         let td = tdx::td();
-        if let Err(refusal) = td.allows(crate::boot::option("nacre.tdx_debug"), ram_end) {
+        if let Err(refusal) = td.allows(crate::cmdline::get().may_debug_cvm, ram_end) {
             refuse(refusal);
         }
         log::info!(

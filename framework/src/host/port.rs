@@ -10,8 +10,9 @@
 //! Locks: `OWNERS` is a leaf (preemption off).
 
 use super::Untrusted;
+use crate::cmdline::{self, CommandLine};
+use crate::cvm;
 use crate::sync::SpinLock;
-use crate::{boot, cvm};
 
 /// Ports that drivers may claim: first, count, Linux's name of what is there. No DMA
 /// and no PCI configuration.
@@ -105,13 +106,14 @@ impl Drop for PortRange {
 /// Whether the command line names the serial line that `port` belongs to: as the
 /// console, or in the list `nacre.serial=ttyS0,ttyS1`.
 pub(crate) fn is_named(port: u16) -> bool {
-    names(boot::value("console"), boot::value("nacre.serial"), port)
+    names(cmdline::get(), port)
 }
 
-fn names(console: Option<&str>, list: Option<&str>, port: u16) -> bool {
+fn names(words: &CommandLine<'_>, port: u16) -> bool {
     let line = ALLOWED.iter().find(|(first, count, _)| (*first..*first + *count).contains(&port));
     line.is_some_and(|(.., name)| {
-        console == Some(name) || list.is_some_and(|list| list.split(',').any(|one| one == *name))
+        let is_listed = || words.serial.is_some_and(|list| list.iter().any(|one| one == *name));
+        words.console == Some(name) || is_listed()
     })
 }
 
@@ -121,13 +123,15 @@ mod tests {
 
     #[test]
     fn a_line_is_named_by_console_or_list() {
-        let list = Some("ttyS1,ttyS3");
+        let names = |words: &str, port| names(&CommandLine::parse(words), port);
+        let list = "nacre.serial=ttyS1,ttyS3";
         for (port, name) in [(0x3f8, "ttyS0"), (0x2ff, "ttyS1"), (0x3ef, "ttyS2")] {
-            assert!(names(Some(name), None, port) && names(None, Some(name), port));
-            assert_eq!(names(Some("hvc0"), list, port), name == "ttyS1");
-            assert!(!names(Some("ttyS"), Some("ttyS,"), port) && !names(None, None, port));
+            assert!(names(&alloc::format!("console={name}"), port));
+            assert!(names(&alloc::format!("nacre.serial={name}"), port));
+            assert_eq!(names(&alloc::format!("console=hvc0 {list}"), port), name == "ttyS1");
+            assert!(!names("console=ttyS nacre.serial=ttyS,", port) && !names("", port));
         }
-        assert!(!names(Some("ttyS0"), list, 0x400) && !names(Some("ttyS0"), list, 0x3f7));
+        assert!(!names("console=ttyS0", 0x400) && !names("console=ttyS0", 0x3f7));
     }
 
     #[test]

@@ -79,6 +79,13 @@ pub(crate) fn start_infos() -> Vec<Vec<u8>> {
     vec![image.0]
 }
 
+pub(crate) fn command_lines() -> Vec<Vec<u8>> {
+    let own = "console=hvc0 quiet loglevel=7 nacre.exec=ls%20%2f nacre.time=1 nacre.control nacre.trace=1 \
+               nacre.devices=virtio-blk,virtio-rng nacre.io_timeout=0 nacre.test_stop=panic";
+    let others = "root=/dev/vda ro k=\"a b\" \"n=v w\" mod.x=1 init=/bin/sh nacre.none single -- -c \"x y\" A=1";
+    [own, others].map(|line| line.as_bytes().to_vec()).into()
+}
+
 pub(crate) fn acpi_tables() -> Vec<Vec<u8>> {
     let mut both = Image::new(0x500);
     put_tables(&mut both, 0);

@@ -6,18 +6,16 @@
 //! or the init programs that Linux would try. The assembly calls it once, with
 //! drivers, scheduler and file-system types in place.
 
-mod cmdline;
 mod forced_stop;
 mod root;
 
-pub use cmdline::Options;
-
 use crate::{dispatch, trace};
 use abi::{Result, error};
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use cred::Cred;
+use framework::cmdline::{self, CommandLine};
 use framework::fatal;
 use task::Process;
 use task::exec::Strings;
@@ -31,15 +29,13 @@ const INITRAMFS_INIT: &str = "/init";
 const ENVIRONMENT: [&str; 2] = ["HOME=/", "TERM=linux"];
 /// In exec mode nobody else sets it.
 const EXEC_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// The log level of `quiet`: emergencies only, and they come as stops.
-const QUIET: u8 = 1;
 /// Descriptors that init finds open, when there is a limit at all.
 const INIT_FILES: usize = 1024;
 
 /// Starts the first program; returns when it runs.
 pub fn run() {
-    let options = Options::parse(framework::boot::command_line());
-    apply(&options);
+    let line = cmdline::get();
+    apply(line);
     task::init();
     task::set_user_entry(dispatch::user_entry);
     task::set_init_exit_hook(init_ended);
@@ -50,18 +46,12 @@ pub fn run() {
             fatal("no root file system");
         }
     };
-    start_init(&options, &root);
+    start_init(line, &root);
 }
 
-fn apply(options: &Options) {
-    if options.quiet {
-        framework::log::set_console_level(QUIET);
-    }
-    if let Some(level) = options.log_level {
-        framework::log::set_console_level(level);
-    }
-    trace::set_enabled(options.trace);
-    if let Some(kind) = &options.test_stop {
+fn apply(line: &CommandLine<'_>) {
+    trace::set_enabled(line.has_trace);
+    if let Some(kind) = line.test_stop {
         forced_stop::stop(kind);
     }
 }
@@ -82,27 +72,27 @@ struct Candidate {
     is_required: bool,
 }
 
-fn candidates(options: &Options, root: &Path) -> Vec<Candidate> {
+fn candidates(line: &CommandLine<'_>, root: &Path) -> Vec<Candidate> {
     let of = |path: &str, is_required| Candidate { path: path.into(), is_required };
-    if options.exec.is_some() {
+    if line.exec.is_some() {
         return [of("/bin/sh", true)].into();
     }
-    let early = options.rdinit.as_deref().unwrap_or(INITRAMFS_INIT);
+    let early = line.rdinit.unwrap_or(INITRAMFS_INIT);
     let mut list = Vec::new();
     if root::exists(root, early) {
         list.push(of(early, false));
     }
-    match &options.init {
+    match line.init {
         Some(init) => list.push(of(init, true)),
         None => list.extend(FALLBACKS.iter().map(|path| of(path, false))),
     }
     list
 }
 
-fn start_init(options: &Options, root: &Path) {
+fn start_init(line: &CommandLine<'_>, root: &Path) {
     let cred = Cred::root();
-    for candidate in candidates(options, root) {
-        match start(options, root, &cred, &candidate.path) {
+    for candidate in candidates(line, root) {
+        match start(line, root, &cred, &candidate.path) {
             Ok(()) => return,
             Err(error) if candidate.is_required => {
                 log::error!("requested init {} failed: {error:?}", candidate.path);
@@ -117,21 +107,21 @@ fn start_init(options: &Options, root: &Path) {
     fatal("no working init found");
 }
 
-fn start(options: &Options, root: &Path, cred: &Cred, program: &str) -> Result<()> {
+fn start(line: &CommandLine<'_>, root: &Path, cred: &Cred, program: &str) -> Result<()> {
     let files = FdTable::new();
     open_console(root, cred, &files);
-    let (argv, envp) = strings(options, program)?;
+    let (argv, envp) = strings(line, program)?;
     let fs = FsContext::new(root.clone());
     log::info!("run {program} as init process");
     task::start(program.as_bytes(), argv, envp, fs, files, |process| {
-        prepare(options, process);
+        prepare(line, process);
     })?;
     Ok(())
 }
 
 /// Last things before process 1 runs.
-fn prepare(options: &Options, process: &Arc<Process>) {
-    if options.exec.is_some()
+fn prepare(line: &CommandLine<'_>, process: &Arc<Process>) {
+    if line.exec.is_some()
         && let Some(console) = tty::console()
         && let Err(error) = console.acquire(process)
     {
@@ -140,23 +130,23 @@ fn prepare(options: &Options, process: &Arc<Process>) {
     framework::control::init_starts();
 }
 
-fn strings(options: &Options, program: &str) -> Result<(Strings, Strings)> {
+fn strings(line: &CommandLine<'_>, program: &str) -> Result<(Strings, Strings)> {
     let mut argv = Strings::from_slices(&[program.as_bytes()])?;
     let mut envp = Strings::from_slices(&ENVIRONMENT.map(str::as_bytes))?;
-    match &options.exec {
+    match line.exec {
         Some(command) => {
             argv.push(b"-c")?;
-            argv.push(command)?;
+            argv.push(&command.bytes().collect::<Vec<_>>())?;
             envp.push(EXEC_PATH.as_bytes())?;
         }
         None => {
-            for arg in &options.args {
-                argv.push(arg.as_bytes())?;
+            for arg in line.init_args.iter() {
+                argv.push(arg.to_string().as_bytes())?;
             }
         }
     }
-    for entry in &options.env {
-        envp.push(entry.as_bytes())?;
+    for entry in line.init_env.iter() {
+        envp.push(entry.to_string().as_bytes())?;
     }
     Ok((argv, envp))
 }

@@ -54,7 +54,8 @@ pub(crate) fn run_kernel_tests() -> bool {
     // SAFETY: the linker script collects exactly these statics between the symbols.
     let tests = unsafe { core::slice::from_raw_parts(start.cast::<KernelTest>(), len) };
     let (mut passed, mut failed) = (0, 0);
-    for test in tests {
+    let wanted = crate::cmdline::get().test.unwrap_or("");
+    for test in tests.iter().filter(|test| test.name.contains(wanted)) {
         match (test.run)() {
             Ok(()) => {
                 passed += 1;

@@ -56,7 +56,7 @@ fn may_use_port(port: u16) -> bool {
         0x2e8..=0x2ef | 0x2f8..=0x2ff | 0x3e8..=0x3ef | 0x3f8..=0x3ff => {
             crate::host::is_named(port)
         }
-        0xe9 | 0xf4 | 0x604 => crate::boot::option("nacre.control"),
+        0xe9 | 0xf4 | 0x604 => crate::cmdline::get().has_control,
         _ => false,
     }
 }

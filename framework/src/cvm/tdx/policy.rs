@@ -38,7 +38,7 @@ impl Refusal {
             Self::Notifications => "TDX policy: NOTIFY_ENABLES cannot be cleared",
             Self::PendingVe => "TDX policy: #VE on pending pages cannot be disabled",
             Self::Memory => "TDX policy: RAM reaches the shared half of memory",
-            Self::Debug => "TDX policy: a debug TD, and no nacre.tdx_debug on the command line",
+            Self::Debug => "TDX policy: a debug TD, and no nacre.cvm_debug on the command line",
         }
     }
 }

@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 
 use abi::Result;
-use framework::{boot, cpu, mm, power, time};
+use framework::{cmdline, cpu, mm, power, time};
 use task::{table, uts};
 
 use crate::format;
@@ -24,7 +24,7 @@ const fn file(name: &'static str, read: fn(&mut Text) -> Result<()>) -> Item {
 
 /// The fixed entries of /proc.
 pub(crate) static ITEMS: &[Item] = &[
-    file("cmdline", cmdline),
+    file("cmdline", command_line),
     file("cpuinfo", cpuinfo),
     file("devices", devices),
     file("diskstats", nothing),
@@ -54,8 +54,8 @@ fn nothing(_out: &mut Text) -> Result<()> {
     Ok(())
 }
 
-fn cmdline(out: &mut Text) -> Result<()> {
-    put!(out, "{}\n", boot::command_line());
+fn command_line(out: &mut Text) -> Result<()> {
+    put!(out, "{}\n", cmdline::get().text);
     Ok(())
 }
 

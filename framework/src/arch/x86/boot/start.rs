@@ -14,7 +14,7 @@ use crate::arch::x86::task::sched;
 use crate::arch::x86::time::{rtc, tsc};
 use crate::arch::x86::trap::{gdt, idt};
 use crate::boot::{self, pvh, pvh::BootMemory};
-use crate::{cvm, host, mm};
+use crate::{cmdline, cvm, host, mm};
 
 const BOOT_STACK: usize = 64 * 1024;
 /// Identity map (4), high map (1), two PDPTs, one PML4.
@@ -77,7 +77,7 @@ extern "C" fn boot_main(start_info: u64, offset: u64) -> ! {
         pvh::parse(&IdentityMap, start_info, cvm::kind()).unwrap_or_else(|why| crate::fatal(why));
     // SAFETY: once, on the boot CPU.
     unsafe { boot::install_command_line(&IdentityMap, info.command_line) };
-    if boot::option("quiet") {
+    if cmdline::get().is_quiet {
         serial::set_quiet();
     }
     if cvm::is_confidential() {
@@ -85,6 +85,7 @@ extern "C" fn boot_main(start_info: u64, offset: u64) -> ! {
         serial::init();
     }
     crate::log::init();
+    cmdline::get().complain();
     cvm::enforce(info.memory.regions().last().map_or(0, |region| region.end));
     let reserved = info.reserved(kernel_range(offset)).unwrap_or_else(|why| crate::fatal(why));
     // SAFETY: once, with the boot tables active, and a checked map.
@@ -107,7 +108,7 @@ extern "C" fn boot_main(start_info: u64, offset: u64) -> ! {
     cpu.apic_id.store(apic::id(), Ordering::Relaxed);
     let timer_khz = tsc::init(apic::start_measuring, apic::measured);
     apic::set_timer_khz(timer_khz);
-    let now_ns = if cvm::is_confidential() { boot::time_ns() } else { rtc::now_ns() };
+    let now_ns = if cvm::is_confidential() { told_ns() } else { rtc::now_ns() };
     if let Some(now_ns) = now_ns {
         crate::time::set_realtime_ns(now_ns);
     }
@@ -123,6 +124,12 @@ extern "C" fn boot_main(start_info: u64, offset: u64) -> ! {
     nacre_main();
     MAY_SCHEDULE.store(true, Ordering::Release);
     sched::idle()
+}
+
+/// The wall clock at boot by the measured command line, in nanoseconds since 1970. A
+/// CVM has no clock of its own that the host does not show it.
+fn told_ns() -> Option<u64> {
+    cmdline::get().time_s?.checked_mul(1_000_000_000)
 }
 
 /// Physical memory below 4 GiB, while the boot tables are active.
