@@ -11,7 +11,9 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod auxv;
 pub mod capability;
+pub mod elf;
 mod errno;
 mod error;
 pub mod fcntl;

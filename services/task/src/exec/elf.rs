@@ -8,25 +8,32 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use abi::{Result, err, error};
+use abi::elf::{
+    ELFCLASS64, ELFDATA2LSB, ELFMAG, EM_X86_64, ET_DYN, ET_EXEC, Ehdr, PF_R, PF_W, PF_X,
+    PT_GNU_STACK, PT_INTERP, PT_LOAD, Phdr,
+};
+use framework::mm::Pod;
 
-/// The size of the ELF header.
-pub(crate) const HEADER_LEN: usize = 64;
-/// The size of a program header.
-const PROGRAM_HEADER_LEN: usize = 56;
+use Refusal::{Foreign, NoMemory, Senseless};
+
 /// As many program headers as Linux takes: 64 KiB of them.
-const MAX_PROGRAM_HEADERS: usize = 65536 / PROGRAM_HEADER_LEN;
+const MAX_PROGRAM_HEADERS: usize = 65536 / size_of::<Phdr>();
 /// The longest path of an interpreter, with its zero.
 const MAX_INTERPRETER: u64 = 4096;
 const PAGE: u64 = 4096;
 
-const PT_LOAD: u32 = 1;
-const PT_INTERP: u32 = 3;
-const PT_GNU_STACK: u32 = 0x6474_e551;
+/// Why a file is not loaded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Refusal {
+    /// It is no program for this kernel.
+    Foreign(&'static str),
+    /// It is one, and makes no sense.
+    Senseless(&'static str),
+    /// There is no memory to look at it.
+    NoMemory,
+}
 
-const PF_X: u32 = 1;
-const PF_W: u32 = 2;
-const PF_R: u32 = 4;
+type Result<T, E = Refusal> = core::result::Result<T, E>;
 
 /// Whether the program runs where it was linked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,88 +82,69 @@ pub(crate) struct Program {
     pub(crate) align: u64,
 }
 
-fn bytes<const N: usize>(from: &[u8], at: usize) -> Result<[u8; N]> {
-    let found = from.get(at..).and_then(|rest| rest.get(..N));
-    found.and_then(|b| b.try_into().ok()).ok_or(error!(ENOEXEC, "truncated"))
-}
-
-fn u16_at(from: &[u8], at: usize) -> Result<u16> {
-    bytes(from, at).map(u16::from_le_bytes)
-}
-
-fn u32_at(from: &[u8], at: usize) -> Result<u32> {
-    bytes(from, at).map(u32::from_le_bytes)
-}
-
-fn u64_at(from: &[u8], at: usize) -> Result<u64> {
-    bytes(from, at).map(u64::from_le_bytes)
-}
-
 impl Header {
-    /// Reads the header at the start of a file; ENOEXEC if it is none for us.
-    pub(crate) fn parse(file: &[u8]) -> Result<Self> {
-        if file.get(..4) != Some(b"\x7fELF") {
-            return err!(ENOEXEC, "not an ELF file");
+    /// Checks the header at the start of a file.
+    pub(crate) fn check(raw: &Ehdr) -> Result<Self> {
+        let [m0, m1, m2, m3, class, order, ..] = raw.ident;
+        if [m0, m1, m2, m3] != ELFMAG {
+            return Err(Foreign("not an ELF file"));
         }
-        let kind = match u16_at(file, 16)? {
-            2 => Kind::Fixed,
-            3 => Kind::Movable,
-            _ => return err!(ENOEXEC, "neither executable nor shared object"),
+        let kind = match raw.kind {
+            ET_EXEC => Kind::Fixed,
+            ET_DYN => Kind::Movable,
+            _ => return Err(Foreign("neither executable nor shared object")),
         };
         // Linux looks at the machine and sizes alone; class and byte order follow.
-        if bytes::<2>(file, 4)? != [2, 1] || u16_at(file, 18)? != 62 {
-            return err!(ENOEXEC, "not for x86-64");
+        if (class, order, raw.machine) != (ELFCLASS64, ELFDATA2LSB, EM_X86_64) {
+            return Err(Foreign("not for x86-64"));
         }
-        let count = usize::from(u16_at(file, 56)?);
-        if usize::from(u16_at(file, 54)?) != PROGRAM_HEADER_LEN {
-            return err!(ENOEXEC, "unknown program header size");
+        let count = usize::from(raw.phnum);
+        if usize::from(raw.phentsize) != size_of::<Phdr>() {
+            return Err(Foreign("unknown program header size"));
         }
         if count == 0 || count > MAX_PROGRAM_HEADERS {
-            return err!(ENOEXEC, "no or too many program headers");
+            return Err(Foreign("no or too many program headers"));
         }
-        let table = u64_at(file, 32)?;
-        if table
-            .checked_add((count * PROGRAM_HEADER_LEN) as u64)
-            .is_none_or(|end| end > i64::MAX as u64)
-        {
-            return err!(ENOEXEC, "program headers out of range");
+        let header = Self { kind, entry: raw.entry, table: raw.phoff, count };
+        let end = header.table.checked_add(header.table_len() as u64);
+        if end.is_none_or(|end| end > i64::MAX as u64) {
+            return Err(Foreign("program headers out of range"));
         }
-        Ok(Self { kind, entry: u64_at(file, 24)?, table, count })
+        Ok(header)
     }
 
     /// How many bytes the program headers take.
     pub(crate) fn table_len(&self) -> usize {
-        self.count * PROGRAM_HEADER_LEN
+        self.count * size_of::<Phdr>()
     }
 }
 
 impl Segment {
-    /// Reads a PT_LOAD header. `limit` is the end of user addresses.
-    fn parse(header: &[u8], limit: u64) -> Result<Self> {
-        let flags = u32_at(header, 4)?;
+    /// Checks a PT_LOAD header. `limit` is the end of user addresses.
+    fn check(raw: &Phdr, limit: u64) -> Result<Self> {
         let segment = Self {
-            offset: u64_at(header, 8)?,
-            addr: u64_at(header, 16)?,
-            file_len: u64_at(header, 32)?,
-            mem_len: u64_at(header, 40)?,
-            align: u64_at(header, 48)?,
-            is_readable: flags & PF_R != 0,
-            is_writable: flags & PF_W != 0,
-            is_executable: flags & PF_X != 0,
+            offset: raw.offset,
+            addr: raw.vaddr,
+            file_len: raw.filesz,
+            mem_len: raw.memsz,
+            align: raw.align,
+            is_readable: raw.flags & PF_R != 0,
+            is_writable: raw.flags & PF_W != 0,
+            is_executable: raw.flags & PF_X != 0,
         };
         if segment.file_len > segment.mem_len {
-            return err!(EINVAL, "more in the file than in memory");
+            return Err(Senseless("more in the file than in memory"));
         }
         let end = segment.addr.checked_add(segment.mem_len);
         if end.is_none_or(|end| end > limit) {
-            return err!(ENOMEM, "segment beyond user addresses");
+            return Err(Senseless("segment beyond user addresses"));
         }
         let file_end = segment.offset.checked_add(segment.file_len);
         if file_end.is_none_or(|end| end > i64::MAX as u64 - PAGE) {
-            return err!(EINVAL, "segment beyond any file");
+            return Err(Senseless("segment beyond any file"));
         }
         if segment.offset % PAGE != segment.addr % PAGE {
-            return err!(EINVAL, "offset and address disagree within the page");
+            return Err(Senseless("offset and address disagree within the page"));
         }
         Ok(segment)
     }
@@ -183,8 +171,8 @@ impl Segment {
 }
 
 impl Program {
-    /// Reads the program headers of a file with `header`.
-    pub(crate) fn parse(header: &Header, table: &[u8], limit: u64) -> Result<Self> {
+    /// Checks the program headers of a file with `header`.
+    pub(crate) fn check(header: &Header, table: &[u8], limit: u64) -> Result<Self> {
         let mut program = Self {
             segments: Vec::new(),
             interpreter: None,
@@ -193,18 +181,19 @@ impl Program {
             span: Range { start: u64::MAX, end: 0 },
             align: PAGE,
         };
-        for entry in table.chunks_exact(PROGRAM_HEADER_LEN).take(header.count) {
-            match u32_at(entry, 0)? {
-                PT_LOAD => program.add_segment(Segment::parse(entry, limit)?, header)?,
+        for entry in table.chunks_exact(size_of::<Phdr>()).take(header.count) {
+            let raw = Phdr::from_bytes(entry);
+            match raw.kind {
+                PT_LOAD => program.add_segment(Segment::check(&raw, limit)?, header)?,
                 PT_INTERP if program.interpreter.is_none() => {
-                    program.interpreter = Some(interpreter(entry)?);
+                    program.interpreter = Some(interpreter(&raw)?);
                 }
-                PT_GNU_STACK => program.has_executable_stack = u32_at(entry, 4)? & PF_X != 0,
+                PT_GNU_STACK => program.has_executable_stack = raw.flags & PF_X != 0,
                 _ => {}
             }
         }
         if program.segments.is_empty() {
-            return err!(ENOEXEC, "nothing to load");
+            return Err(Foreign("nothing to load"));
         }
         Ok(program)
     }
@@ -214,7 +203,7 @@ impl Program {
             return Ok(());
         }
         if self.segments.last().is_some_and(|last| segment.addr < last.mem_end()) {
-            return err!(EINVAL, "segments overlap or are out of order");
+            return Err(Senseless("segments overlap or are out of order"));
         }
         let in_file = segment.offset..segment.offset + segment.file_len;
         if in_file.contains(&header.table) {
@@ -224,16 +213,16 @@ impl Program {
         if segment.align.is_power_of_two() {
             self.align = self.align.max(segment.align);
         }
-        self.segments.try_reserve(1).map_err(|_| error!(ENOMEM))?;
+        self.segments.try_reserve(1).map_err(|_| NoMemory)?;
         self.segments.push(segment);
         Ok(())
     }
 }
 
-fn interpreter(entry: &[u8]) -> Result<(u64, usize)> {
-    let (offset, len) = (u64_at(entry, 8)?, u64_at(entry, 32)?);
+fn interpreter(raw: &Phdr) -> Result<(u64, usize)> {
+    let (offset, len) = (raw.offset, raw.filesz);
     if !(2..=MAX_INTERPRETER).contains(&len) || offset > i64::MAX as u64 - len {
-        return err!(ENOEXEC, "bad interpreter path");
+        return Err(Foreign("bad interpreter path"));
     }
     Ok((offset, len as usize))
 }
@@ -241,43 +230,61 @@ fn interpreter(entry: &[u8]) -> Result<(u64, usize)> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use abi::Errno;
     use alloc::vec;
 
     pub(crate) const LIMIT: u64 = 0x7fff_ffff_f000;
 
     /// A static program: one text and one data segment, a GNU_STACK header.
     pub(crate) fn sample() -> Vec<u8> {
-        let mut file = vec![0_u8; HEADER_LEN + 3 * PROGRAM_HEADER_LEN];
-        file[..8].copy_from_slice(b"\x7fELF\x02\x01\x01\x00");
-        let mut put = |at: usize, bytes: &[u8]| file[at..at + bytes.len()].copy_from_slice(bytes);
-        put(16, &2_u16.to_le_bytes());
-        put(18, &62_u16.to_le_bytes());
-        put(20, &1_u32.to_le_bytes());
-        put(24, &0x40_1000_u64.to_le_bytes());
-        put(32, &64_u64.to_le_bytes());
-        put(52, &64_u16.to_le_bytes());
-        put(54, &56_u16.to_le_bytes());
-        put(56, &3_u16.to_le_bytes());
-        let mut header = |n: usize, kind: u32, flags: u32, rest: [u64; 6]| {
-            let at = HEADER_LEN + n * PROGRAM_HEADER_LEN;
-            put(at, &kind.to_le_bytes());
-            put(at + 4, &flags.to_le_bytes());
-            for (i, word) in rest.into_iter().enumerate() {
-                put(at + 8 + i * 8, &word.to_le_bytes());
-            }
+        let mut ident = [0; 16];
+        ident[..8].copy_from_slice(b"\x7fELF\x02\x01\x01\x00");
+        let header = Ehdr {
+            ident,
+            kind: ET_EXEC,
+            machine: EM_X86_64,
+            version: 1,
+            entry: 0x40_1000,
+            phoff: 64,
+            ehsize: 64,
+            phentsize: 56,
+            phnum: 3,
+            ..Ehdr::default()
         };
-        header(0, PT_LOAD, PF_R | PF_X, [0, 0x40_0000, 0, 0x2000, 0x2000, 0x1000]);
-        header(1, PT_LOAD, PF_R | PF_W, [0x2010, 0x40_3010, 0, 0x20, 0x3000, 0x1000]);
-        header(2, PT_GNU_STACK, PF_R | PF_W, [0, 0, 0, 0, 0, 16]);
+        let text = Phdr {
+            kind: PT_LOAD,
+            flags: PF_R | PF_X,
+            vaddr: 0x40_0000,
+            filesz: 0x2000,
+            memsz: 0x2000,
+            align: 0x1000,
+            ..Phdr::default()
+        };
+        let data = Phdr {
+            kind: PT_LOAD,
+            flags: PF_R | PF_W,
+            offset: 0x2010,
+            vaddr: 0x40_3010,
+            filesz: 0x20,
+            memsz: 0x3000,
+            align: 0x1000,
+            ..Phdr::default()
+        };
+        let stack = Phdr { kind: PT_GNU_STACK, flags: PF_R | PF_W, align: 16, ..Phdr::default() };
+        let mut file = vec![0; 64 + 3 * 56];
+        header.to_bytes(&mut file);
+        for (raw, at) in [text, data, stack].into_iter().zip(file[64..].chunks_exact_mut(56)) {
+            raw.to_bytes(at);
+        }
         file
     }
 
     fn parse(file: &[u8]) -> Result<Program> {
-        let header = Header::parse(file)?;
+        let mut head = file.to_vec();
+        head.resize(64, 0);
+        let header = Header::check(&Ehdr::from_bytes(&head))?;
         let start = usize::try_from(header.table).unwrap();
         let table = start.checked_add(header.table_len()).and_then(|end| file.get(start..end));
-        Program::parse(&header, table.ok_or(error!(ENOEXEC))?, LIMIT)
+        Program::check(&header, table.ok_or(Foreign("cut off"))?, LIMIT)
     }
 
     #[test]
@@ -293,29 +300,43 @@ pub(crate) mod tests {
         assert!(data.is_writable && !data.is_executable);
     }
 
-    fn errno_with(at: usize, bytes: &[u8]) -> Option<Errno> {
+    fn with(at: usize, bytes: &[u8]) -> Refusal {
         let mut file = sample();
         file[at..at + bytes.len()].copy_from_slice(bytes);
-        parse(&file).err().map(abi::Error::errno)
+        parse(&file).unwrap_err()
     }
 
     #[test]
-    fn bad_fields() {
-        assert_eq!(errno_with(0, b"X"), Some(Errno::ENOEXEC));
-        assert_eq!(errno_with(4, &[1]), Some(Errno::ENOEXEC));
-        assert_eq!(errno_with(18, &3_u16.to_le_bytes()), Some(Errno::ENOEXEC));
-        assert_eq!(errno_with(16, &4_u16.to_le_bytes()), Some(Errno::ENOEXEC));
-        assert_eq!(errno_with(54, &32_u16.to_le_bytes()), Some(Errno::ENOEXEC));
-        assert_eq!(errno_with(56, &0_u16.to_le_bytes()), Some(Errno::ENOEXEC));
-        assert_eq!(errno_with(56, &2000_u16.to_le_bytes()), Some(Errno::ENOEXEC));
-        assert_eq!(errno_with(32, &u64::MAX.to_le_bytes()), Some(Errno::ENOEXEC));
-        // Segment 0: file size over memory size; address wraps; offset skewed.
-        assert_eq!(errno_with(64 + 32, &0x9000_u64.to_le_bytes()), Some(Errno::EINVAL));
-        assert_eq!(errno_with(64 + 16, &(u64::MAX - 0xfff).to_le_bytes()), Some(Errno::ENOMEM));
-        assert_eq!(errno_with(64 + 40, &LIMIT.to_le_bytes()), Some(Errno::ENOMEM));
-        assert_eq!(errno_with(64 + 8, &1_u64.to_le_bytes()), Some(Errno::EINVAL));
-        // Segment 1 before segment 0.
-        assert_eq!(errno_with(120 + 16, &0x10_u64.to_le_bytes()), Some(Errno::EINVAL));
+    fn foreign_files() {
+        let cases: [(usize, &[u8]); 8] = [
+            (0, b"X"),
+            (4, &[1]),
+            (18, &[3, 0]),
+            (16, &[4, 0]),
+            (54, &[32, 0]),
+            (56, &[0, 0]),
+            (56, &[0xd0, 7]),
+            (32, &[0xff; 8]),
+        ];
+        for (at, bytes) in cases {
+            assert!(matches!(with(at, bytes), Foreign(_)), "{at}");
+        }
+    }
+
+    #[test]
+    fn senseless_segments() {
+        let cases = [
+            // Segment 0: file size over memory size; address wraps; too long; offset skewed.
+            (64 + 32, 0x9000),
+            (64 + 16, u64::MAX - 0xfff),
+            (64 + 40, LIMIT),
+            (64 + 8, 1),
+            // Segment 1 before segment 0.
+            (120 + 16, 0x10),
+        ];
+        for (at, value) in cases {
+            assert!(matches!(with(at, &value.to_le_bytes()), Senseless(_)), "{at}");
+        }
     }
 
     #[test]

@@ -3,12 +3,13 @@
 
 use alloc::{sync::Arc, vec::Vec};
 
-use abi::{Errno, Error, Result, err, error};
-use framework::mm::PAGE_SIZE;
+use abi::elf::Ehdr;
+use abi::{Error, Result, err, error};
+use framework::mm::{PAGE_SIZE, Pod};
 use mm::{AddressSpace, MapRequest, Prot, TASK_SIZE};
 use vfs::File;
 
-use super::elf::{HEADER_LEN, Header, Kind, Program, Segment};
+use super::elf::{Header, Kind, Program, Refusal, Segment};
 
 /// An ELF file whose headers are read and checked.
 pub(super) struct Elf {
@@ -17,18 +18,35 @@ pub(super) struct Elf {
     pub(super) program: Program,
 }
 
-/// A program that cannot run: Linux finds out past the point of no return, so
-/// the process ends by SIGSEGV instead of execve failing.
+/// Why a program does not run.
 pub(super) enum LoadError {
-    /// execve fails with this.
+    /// execve fails with this: no program for this kernel, or something is lacking.
     Refused(Error),
-    /// The process ends.
-    Fatal,
+    /// The program makes no sense. Linux finds that out past the point of no
+    /// return, so the process ends by SIGSEGV instead of execve failing.
+    Fatal(&'static str),
 }
 
 impl From<Error> for LoadError {
     fn from(error: Error) -> Self {
         Self::Refused(error)
+    }
+}
+
+impl From<Refusal> for LoadError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Foreign(why) => Self::Refused(error!(ENOEXEC, why)),
+            Refusal::Senseless(why) => Self::Fatal(why),
+            Refusal::NoMemory => Self::Refused(error!(ENOMEM, "no memory for program headers")),
+        }
+    }
+}
+
+impl LoadError {
+    /// Of a mapping that failed: for Linux it is too late to return.
+    pub(super) fn late(error: Error) -> Self {
+        Self::Fatal(error.why())
     }
 }
 
@@ -47,11 +65,11 @@ fn read_exact(file: &File, offset: u64, buf: &mut [u8], short: Error) -> Result<
 impl Elf {
     /// Reads the headers of `file`, whose first bytes are `head`.
     pub(super) fn read(file: Arc<File>, head: &[u8]) -> Result<Self, LoadError> {
-        let mut start = [0; HEADER_LEN];
+        let mut start = [0; size_of::<Ehdr>()];
         for (to, from) in start.iter_mut().zip(head) {
             *to = *from;
         }
-        let header = Header::parse(&start)?;
+        let header = Header::check(&Ehdr::from_bytes(&start))?;
         let mut table = Vec::new();
         table.try_reserve_exact(header.table_len()).map_err(|_| error!(ENOMEM))?;
         table.resize(header.table_len(), 0);
@@ -63,13 +81,8 @@ impl Elf {
                 read_exact(&file, header.table, &mut table, short)?;
             }
         }
-        match Program::parse(&header, &table, TASK_SIZE as u64) {
-            Ok(program) => Ok(Self { file, header, program }),
-            Err(e) if matches!(e.errno(), Errno::ENOEXEC | Errno::ENOMEM) && !is_segment(e) => {
-                Err(LoadError::Refused(e))
-            }
-            Err(_) => Err(LoadError::Fatal),
-        }
+        let program = Program::check(&header, &table, TASK_SIZE as u64)?;
+        Ok(Self { file, header, program })
     }
 
     /// The interpreter's path, if the program wants one.
@@ -90,39 +103,36 @@ impl Elf {
 
     /// Maps all segments, moved so that the lowest is at `base` if the file is
     /// movable.
-    pub(super) fn map(&self, mm: &AddressSpace, base: u64) -> Result<Loaded> {
+    pub(super) fn map(&self, mm: &AddressSpace, base: u64) -> Result<Loaded, LoadError> {
         let bias = match self.header.kind {
             Kind::Fixed => 0,
             Kind::Movable => {
                 let aligned = base & !(self.program.align - 1);
-                aligned.checked_sub(self.program.span.start).ok_or(error!(ENOMEM))?
+                let bias = aligned.checked_sub(self.program.span.start);
+                bias.ok_or(error!(ENOMEM, "linked above where programs go"))?
             }
         };
         let end = self.program.span.end.checked_add(bias);
         if end.is_none_or(|end| end > TASK_SIZE as u64) {
-            return err!(ENOMEM, "the program does not fit");
+            return Err(LoadError::Fatal("the program does not fit"));
         }
         for segment in &self.program.segments {
-            map_segment(mm, &self.file, segment, bias)?;
+            map_segment(mm, &self.file, segment, bias).map_err(LoadError::late)?;
         }
         Ok(Loaded { bias, entry: self.header.entry.wrapping_add(bias) })
     }
 
     /// A range of unmapped memory that takes the whole file, for an interpreter.
-    pub(super) fn find_room(&self, mm: &AddressSpace) -> Result<u64> {
+    pub(super) fn find_room(&self, mm: &AddressSpace) -> Result<u64, LoadError> {
         let span = &self.program.span;
         let len = (span.end - span.start) as usize;
         let slack = self.program.align as usize;
-        let total = len.checked_add(slack).ok_or(error!(ENOMEM))?;
-        let start = mm.mmap(&MapRequest::anonymous(total, Prot::empty()))?;
-        mm.munmap(start, total)?;
+        let total = len.checked_add(slack).ok_or(error!(ENOMEM, "alignment"))?;
+        let request = MapRequest::anonymous(total, Prot::empty());
+        let start = mm.mmap(&request).map_err(LoadError::late)?;
+        mm.munmap(start, total).map_err(LoadError::late)?;
         Ok((start as u64).next_multiple_of(self.program.align))
     }
-}
-
-/// ENOMEM of a segment out of range is no lack of memory.
-fn is_segment(error: Error) -> bool {
-    error.errno() == Errno::ENOMEM && !error.why().is_empty()
 }
 
 fn prot_of(segment: &Segment) -> Prot {

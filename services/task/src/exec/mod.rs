@@ -18,6 +18,7 @@ mod strings;
 
 use alloc::{sync::Arc, vec::Vec};
 
+use abi::elf::Ehdr;
 use abi::signal::Signal;
 use abi::{Errno, Result, err, error};
 use cred::{ExecFile, ExecOutcome};
@@ -104,7 +105,7 @@ pub fn execve(thread: &Arc<Thread>, user: &mut UserContext, request: Request) ->
     match prepare(thread, request) {
         Ok(image) => commit::take_up(thread, user, image),
         Err(LoadError::Refused(why)) => Err(why),
-        Err(LoadError::Fatal) => {
+        Err(LoadError::Fatal(_)) => {
             exit::exit_group_with(thread, exit::core_status(thread.process(), Signal::SEGV));
             Ok(())
         }
@@ -120,7 +121,7 @@ pub(crate) fn load_first(
     match prepare(thread, request) {
         Ok(image) => Ok(commit::take_up_first(thread, user, image)),
         Err(LoadError::Refused(why)) => Err(why),
-        Err(LoadError::Fatal) => err!(ENOEXEC, "the program cannot be loaded"),
+        Err(LoadError::Fatal(why)) => err!(ENOEXEC, why),
     }
 }
 
@@ -186,17 +187,17 @@ fn build(
     let interpreter = open_interpreter(thread, elf)?;
     let aslr = aslr(process);
     let mm = AddressSpace::new(process.mm_limits(), aslr)?;
-    let loaded = elf.map(&mm, mm.layout().pie_base as u64).map_err(fatal_unless_memory)?;
-    mm.start_heap((elf.program.span.end + loaded.bias) as usize).map_err(fatal_unless_memory)?;
+    let loaded = elf.map(&mm, mm.layout().pie_base as u64)?;
+    mm.start_heap((elf.program.span.end + loaded.bias) as usize).map_err(LoadError::late)?;
     let mut entry = loaded.entry;
     let mut base = 0;
     if let Some(interpreter) = &interpreter {
-        let room = interpreter.find_room(&mm).map_err(fatal_unless_memory)?;
-        let placed = interpreter.map(&mm, room).map_err(fatal_unless_memory)?;
+        let room = interpreter.find_room(&mm)?;
+        let placed = interpreter.map(&mm, room)?;
         (entry, base) = (placed.entry, placed.bias);
     }
     if entry >= mm::TASK_SIZE as u64 {
-        return Err(LoadError::Fatal);
+        return Err(LoadError::Fatal("starts outside of its memory"));
     }
     let cred = &outcome.cred;
     let info = framework::cpu::info();
@@ -223,22 +224,12 @@ fn build(
     Ok(Image { mm, program, outcome, comm, entry, sp: plan.sp as u64 })
 }
 
-fn fatal_unless_memory(error: abi::Error) -> LoadError {
-    // A lack of memory is noticed in time here; whatever else is wrong with the
-    // program, Linux notices too late.
-    if error.errno() == Errno::ENOMEM && error.why().is_empty() {
-        LoadError::Refused(error)
-    } else {
-        LoadError::Fatal
-    }
-}
-
 fn open_interpreter(thread: &Thread, elf: &Elf) -> Result<Option<Elf>, LoadError> {
     let Some(path) = elf.interpreter()? else { return Ok(None) };
     let program = open(thread, &path)?;
     let mut head = [0; script::HEAD_LEN];
     let len = program.file.read_kernel(0, &mut head)?;
-    if len < elf::HEADER_LEN {
+    if len < size_of::<Ehdr>() {
         return Err(error!(EIO, "the interpreter is cut off").into());
     }
     let head = head.get(..len).unwrap_or(&head);

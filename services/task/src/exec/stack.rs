@@ -7,10 +7,15 @@
 //!
 //! Spec: System V ABI for x86-64, 3.4.1; getauxval(3).
 
+use abi::auxv::{
+    AT_BASE, AT_CLKTCK, AT_EGID, AT_ENTRY, AT_EUID, AT_EXECFN, AT_FLAGS, AT_GID, AT_HWCAP,
+    AT_HWCAP2, AT_MINSIGSTKSZ, AT_NULL, AT_PAGESZ, AT_PHDR, AT_PHENT, AT_PHNUM, AT_PLATFORM,
+    AT_RANDOM, AT_SECURE, AT_UID,
+};
+use abi::elf::Phdr;
+use abi::{Result, error};
 use alloc::vec::Vec;
 use core::ops::Range;
-
-use abi::{Result, error};
 
 use super::strings::Strings;
 
@@ -45,26 +50,6 @@ pub(crate) struct Plan {
     pub(crate) auxv: Vec<u64>,
 }
 
-const AT_PHDR: u64 = 3;
-const AT_PHENT: u64 = 4;
-const AT_PHNUM: u64 = 5;
-const AT_PAGESZ: u64 = 6;
-const AT_BASE: u64 = 7;
-const AT_FLAGS: u64 = 8;
-const AT_ENTRY: u64 = 9;
-const AT_UID: u64 = 11;
-const AT_EUID: u64 = 12;
-const AT_GID: u64 = 13;
-const AT_EGID: u64 = 14;
-const AT_PLATFORM: u64 = 15;
-const AT_HWCAP: u64 = 16;
-const AT_CLKTCK: u64 = 17;
-const AT_SECURE: u64 = 23;
-const AT_RANDOM: u64 = 25;
-const AT_HWCAP2: u64 = 26;
-const AT_EXECFN: u64 = 31;
-const AT_MINSIGSTKSZ: u64 = 51;
-
 const PLATFORM: &[u8] = b"x86_64\0";
 const RANDOM_LEN: usize = 16;
 const WORD: usize = 8;
@@ -76,7 +61,7 @@ fn auxv(input: &AuxInput, platform: usize, random: usize, name: usize) -> [(u64,
         (AT_PAGESZ, 4096),
         (AT_CLKTCK, 100),
         (AT_PHDR, input.phdr),
-        (AT_PHENT, 56),
+        (AT_PHENT, size_of::<Phdr>() as u64),
         (AT_PHNUM, input.phnum),
         (AT_BASE, input.base),
         (AT_FLAGS, 0),
@@ -90,7 +75,7 @@ fn auxv(input: &AuxInput, platform: usize, random: usize, name: usize) -> [(u64,
         (AT_HWCAP2, input.hwcap2),
         (AT_EXECFN, name as u64),
         (AT_PLATFORM, platform as u64),
-        (0, 0),
+        (AT_NULL, 0),
     ]
 }
 
