@@ -100,7 +100,7 @@ syscall_table! {
      57 fork                   process::sys_fork()                        Full         None;
      58 vfork                  process::sys_vfork()                       Full         None;
      59 execve                 exec::sys_execve(UserPath, UserStrings, UserStrings)
-        Partial("static and static-pie ELF and #! scripts; no interpreter in PT_INTERP") None;
+        Partial("ELF, static or with an interpreter, and #! scripts; no binfmt_misc") None;
      60 exit                   process::sys_exit(i32)                     Full         None;
      61 wait4                  wait::sys_wait4(Pid, Opt<i32>, u32, Opt<Rusage>) Full         Sys;
      62 kill                   signal::sys_kill(Pid, SigNum)                 Full         None;
@@ -342,7 +342,7 @@ syscall_table! {
         Full NoHand;
     272 unshare                ()                                         Stub(ENOSYS) None;
     273 set_robust_list        process::sys_set_robust_list(Addr, usize)
-        Partial("kept, but not walked when the thread ends") None;
+        Full None;
     274 get_robust_list        process::sys_get_robust_list(Pid, Ptr<u64>, Ptr<u64>)
         Full None;
     275 splice                 ()                                         Stub(ENOSYS) None;

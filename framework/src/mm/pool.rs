@@ -89,7 +89,7 @@ impl<'a> FramePool<'a> {
         self.total
     }
 
-    /// Takes up to `N - out.len` single frames through `put`; how many it got.
+    /// Hands up to `want` single frames to `put`, one by one; says how many.
     pub(super) fn take_singles(&mut self, want: usize, mut put: impl FnMut(u32)) -> usize {
         let mut got = 0;
         while got < want {

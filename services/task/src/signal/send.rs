@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Sending signals: permission, what is dropped at once, who is woken.
 //!
-//! Every way to send ends in [`queue_locked`] with the signal lock of the
-//! receiving process held. What must wait until the lock is dropped (nothing
-//! so far) would go through its result.
+//! Every way to send ends in [`queue_locked`], with the signal lock of the
+//! receiving process held.
 
 use abi::signal::{SI_TKILL, SIG_DFL, SIG_IGN, SaFlags, SigInfo, SigSet, Signal};
 use abi::{Errno, Result, err, error};
