@@ -3,6 +3,7 @@
 
 mod arrows;
 mod assembly;
+mod dependencies;
 mod errors;
 mod inputs;
 mod locks;
@@ -43,7 +44,7 @@ const CHECKS: &[Check] = &[
     ("licence lines", rules::licence_lines),
     ("no unsafe, unwrap, todo or unimplemented in safe crates", rules::safe_crates),
     ("every unsafe site explained", rules::unsafe_explained),
-    ("dependencies documented", rules::dependencies_documented),
+    ("dependencies documented", dependencies::documented),
     ("host inputs listed", inputs::listed),
     ("make targets documented", rules::make_targets),
     ("every file with a lock names its order", locks::ordered),

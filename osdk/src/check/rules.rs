@@ -119,23 +119,6 @@ pub(super) fn unsafe_explained(workspace: &Workspace) -> Result<Vec<String>> {
     Ok(problems)
 }
 
-/// docs/dependencies.md names every crate from outside that a manifest asks for or the kernel links.
-pub(super) fn dependencies_documented(workspace: &Workspace) -> Result<Vec<String>> {
-    let graph = Graph::load(workspace)?;
-    let page =
-        fs::read_to_string(workspace.root().join("docs/dependencies.md")).unwrap_or_default();
-    let mut names: Vec<_> = members(&graph).flat_map(|package| package.outside.clone()).collect();
-    let linked = graph.linked_into_kernel(workspace)?;
-    names.extend(linked.iter().filter(|p| !p.is_member).map(|package| package.name.clone()));
-    names.sort();
-    names.dedup();
-    names.retain(|name| !page.contains(&format!("`{name}`")));
-    Ok(names
-        .into_iter()
-        .map(|name| format!("docs/dependencies.md does not name `{name}`"))
-        .collect())
-}
-
 /// Every target of the Makefile says what it does.
 pub(super) fn make_targets(workspace: &Workspace) -> Result<Vec<String>> {
     let text = fs::read_to_string(workspace.root().join("Makefile"))?;
