@@ -26,12 +26,9 @@ fn start() {
     }
 }
 
-/// The boot task: file-system types, drivers, terminals, then the first program.
+/// The boot task: file-system types, the ABI, drivers, then the first program.
 #[cfg(all(target_os = "none", not(feature = "ktest")))]
 fn bring_up() {
-    if let Err(error) = time::init() {
-        log::error!("no timers: {error:?}");
-    }
     tmpfs::init();
     devfs::init();
     ipc::init();
@@ -39,49 +36,20 @@ fn bring_up() {
     sysfs::init();
     configfs::init();
     attest::init(attest::machine());
-    let mut consoles: alloc::vec::Vec<_> = uart::probe()
-        .into_iter()
-        .map(|port| port as alloc::sync::Arc<dyn class::Console>)
-        .collect();
+    syscalls::init();
+    init::run(devices());
+}
+
+/// What the drivers find.
+#[cfg(all(target_os = "none", not(feature = "ktest")))]
+fn devices() -> init::Devices {
+    let mut devices = init::Devices::default();
+    devices.consoles.extend(uart::probe().into_iter().map(|port| port as _));
     if let Some(ecam) = framework::host::ecam() {
         let found = virtio::probe(ecam, alloc::sync::Arc::new(pci::Machine));
-        let disk = |disk| disk as alloc::sync::Arc<dyn class::BlockDevice>;
-        block::init(&found.disks.into_iter().map(disk).collect::<alloc::vec::Vec<_>>());
-        if let Some(entropy) = found.entropy {
-            stir(&*entropy);
-        }
-        consoles
-            .extend(found.console.map(|console| console as alloc::sync::Arc<dyn class::Console>));
+        devices.disks.extend(found.disks.into_iter().map(|disk| disk as _));
+        devices.consoles.extend(found.console.map(|console| console as _));
+        devices.entropy.extend(found.entropy.map(|entropy| entropy as _));
     }
-    let default = framework::cvm::is_confidential().then_some("hvc0");
-    let preferred = framework::cmdline::get().console.or(default);
-    log_to(&consoles, preferred);
-    if let Err(error) = tty::init(&consoles, preferred) {
-        log::error!("no terminals: {error:?}");
-    }
-    sysfs::add_devices();
-    syscalls::boot::run();
-}
-
-/// Mixes the host's random bytes in; they count for nothing.
-#[cfg(all(target_os = "none", not(feature = "ktest")))]
-fn stir(entropy: &dyn class::Entropy) {
-    let mut bytes = [0; 64];
-    if let Ok(count) = entropy.read(&mut bytes) {
-        framework::random::mix(bytes.get(..count).unwrap_or_default());
-    }
-}
-
-/// The log goes to the system console, unless that is a serial port: there it is.
-#[cfg(all(target_os = "none", not(feature = "ktest")))]
-fn log_to(consoles: &[alloc::sync::Arc<dyn class::Console>], name: Option<&str>) {
-    let console = consoles.iter().find(|console| Some(console.name()) == name);
-    let quiet = framework::cmdline::get().is_quiet;
-    if let Some(console) = console.filter(|console| console.name() == "hvc0" && !quiet).cloned() {
-        framework::log::set_console(move |line| console.write(line));
-    }
-    for console in consoles {
-        let console = console.clone();
-        framework::power::before_end(move || console.drain());
-    }
+    devices
 }

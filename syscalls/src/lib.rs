@@ -4,7 +4,7 @@
 //! The only crate that knows which register carries what; the structs and flag
 //! values themselves are in `abi`. [`table`] names every call once; from its rows come dispatch, the trace and
 //! docs/compatibility.md. Handlers in `calls` are thin: decode, check, call a
-//! service, encode. [`boot`] starts the first program.
+//! service, encode. [`init`] makes it the kernel's ABI.
 //!
 //! May depend on every service; nothing but the assembly may depend on it.
 
@@ -14,7 +14,6 @@
 extern crate alloc;
 
 pub mod arg;
-pub mod boot;
 mod calls;
 pub mod compatibility;
 mod cx;
@@ -26,3 +25,10 @@ pub mod trace;
 
 pub use cx::Context;
 pub use dispatch::{unserved, user_entry};
+
+/// Installs the user loop, and the trace if the command line asks for it. Called once
+/// at boot, before a program starts.
+pub fn init() {
+    trace::set_enabled(framework::cmdline::get().has_trace);
+    task::set_user_entry(user_entry);
+}

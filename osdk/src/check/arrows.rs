@@ -13,7 +13,7 @@ const SYSCALLS: u32 = 200;
 const ASSEMBLY: u32 = 300;
 
 /// The services, as a stack; those of one height do not use one another.
-const SERVICES: [(&str, u32); 12] = [
+const SERVICES: [(&str, u32); 13] = [
     ("cred", 101),
     ("vfs", 102),
     ("fs/pseudofs", 103),
@@ -26,6 +26,7 @@ const SERVICES: [(&str, u32); 12] = [
     ("tty", 107),
     ("fs", 108),
     ("attest", 109),
+    ("init", 110),
 ];
 
 /// Arrows that break the order.

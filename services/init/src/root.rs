@@ -16,7 +16,7 @@ const MOUNTS: [(&str, &str); 4] = [
 ];
 
 /// Makes the root with all that is on it.
-pub(super) fn make() -> Result<Path> {
+pub(crate) fn make() -> Result<Path> {
     let inode = vfs::new_fs(b"tmpfs", b"rootfs", b"mode=755")?;
     let root = Path::root_of(Mount::new(inode, b"rootfs", MountFlags::RELATIME));
     if let Some(archive) = framework::boot::take_initramfs()
@@ -47,7 +47,7 @@ fn mount_at(root: &Path, cred: &Cred, kind: &str, place: &str) -> Result<()> {
 }
 
 /// Whether there is anything at `path`.
-pub(super) fn exists(root: &Path, path: &str) -> bool {
+pub(crate) fn exists(root: &Path, path: &str) -> bool {
     let cred = Cred::root();
     Resolver::kernel(root, &cred).lookup(path.as_bytes(), Follow::Yes).is_ok()
 }

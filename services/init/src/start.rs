@@ -1,15 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! From a started machine to its first program.
-//!
-//! [`run`] makes the root file system from the initramfs, mounts /dev, /sys and
-//! /proc, opens the console and starts process 1: what `nacre.exec` asks for,
-//! or the init programs that Linux would try. The assembly calls it once, with
-//! drivers, scheduler and file-system types in place.
+//! Process 1: which program it is, its arguments, environment and descriptors.
 
-mod forced_stop;
-mod root;
-
-use crate::{dispatch, trace};
+use crate::{forced_stop, root};
 use abi::{Result, error};
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -33,11 +25,12 @@ const EXEC_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:
 const INIT_FILES: usize = 1024;
 
 /// Starts the first program; returns when it runs.
-pub fn run() {
+pub(crate) fn first_program() {
     let line = cmdline::get();
-    apply(line);
+    if let Some(kind) = line.test_stop {
+        forced_stop::stop(kind);
+    }
     task::init();
-    task::set_user_entry(dispatch::user_entry);
     task::set_init_exit_hook(init_ended);
     let root = match root::make() {
         Ok(root) => root,
@@ -47,13 +40,6 @@ pub fn run() {
         }
     };
     start_init(line, &root);
-}
-
-fn apply(line: &CommandLine<'_>) {
-    trace::set_enabled(line.has_trace);
-    if let Some(kind) = line.test_stop {
-        forced_stop::stop(kind);
-    }
 }
 
 /// Process 1 has ended: so does the machine, with its status as a shell shows it.

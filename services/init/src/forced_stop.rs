@@ -6,7 +6,7 @@ use core::hint::black_box;
 /// Stops the kernel in the way that the switch names; an unknown one is refused
 /// with a stop, too, so that no test passes by a typing error.
 #[inline(never)]
-pub(super) fn stop(kind: &str) -> ! {
+pub(crate) fn stop(kind: &str) -> ! {
     match kind {
         "panic" => panic_now(black_box(3)),
         "overflow" => {
