@@ -10,7 +10,7 @@
 use alloc::sync::Arc;
 
 use crate::arch;
-use crate::mm::NoMemory;
+use crate::mm::{NoMemory, UserFault, VmSpace};
 
 /// The general registers of a program, in the order in which entry code saves them.
 #[repr(C, align(16))]
@@ -68,6 +68,11 @@ pub struct UserException {
     /// The faulting address (CR2) of a page fault, else 0.
     pub addr: u64,
 }
+
+/// Bytes of an FXSAVE area, the first part of an XSAVE area.
+pub const FXSAVE_BYTES: usize = 512;
+/// Bytes at the end of the FXSAVE area that the CPU leaves to software.
+pub const FPU_SOFTWARE_BYTES: usize = 48;
 
 /// The FPU state given to [`UserContext::load_fpu`] is not one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,12 +166,38 @@ impl UserContext {
         self.state.save_fpu(out)
     }
 
-    /// Replaces the FPU state by an XSAVE area, or by an FXSAVE area of 512 bytes.
+    /// Writes the FPU state to `addr` of `space`, the one that the task runs in, in
+    /// XSAVE's standard form, with `software` in the bytes that the form leaves to
+    /// software. May sleep; nothing is allocated.
     ///
     /// # Errors
-    /// [`BadFpu`] when the CPU would refuse it (reserved bits of MXCSR or of the
-    /// XSAVE header); the state stays as it was.
-    pub fn load_fpu(&mut self, image: &[u8]) -> Result<(), BadFpu> {
+    /// [`UserFault`] when `addr` is no multiple of 64 or not all of
+    /// [`Self::fpu_size`] is writable, or the task never ran the program.
+    pub fn save_fpu_to(
+        &mut self,
+        space: &VmSpace,
+        addr: usize,
+        software: &[u8; FPU_SOFTWARE_BYTES],
+    ) -> Result<(), UserFault> {
+        self.state.save_fpu_to(space, addr, software)
+    }
+
+    /// Replaces the FPU state by the XSAVE area at `addr` of `space`, the one that
+    /// the task runs in. May sleep.
+    ///
+    /// # Errors
+    /// [`BadFpu`] when it cannot be read or the CPU refuses it (alignment, reserved
+    /// bits of MXCSR or of the header); the state is the initial one then.
+    pub fn load_fpu_from(&mut self, space: &VmSpace, addr: usize) -> Result<(), BadFpu> {
+        self.state.load_fpu_from(space, addr)
+    }
+
+    /// Replaces the FPU state by an FXSAVE area.
+    ///
+    /// # Errors
+    /// [`BadFpu`] when the CPU would refuse it (reserved bits of MXCSR); the state
+    /// stays as it was.
+    pub fn load_fpu(&mut self, image: &[u8; FXSAVE_BYTES]) -> Result<(), BadFpu> {
         self.state.load_fpu(image)
     }
 

@@ -215,21 +215,51 @@ crate::kernel_test! {
     }
 
     fn a_bad_fpu_image_is_refused() {
-        let (_space, mut context) = program(&[0x90])?;
-        let mut image = alloc::vec![0u8; crate::user::UserContext::fpu_size()];
-        let len = context.save_fpu(&mut image);
-        check!(len == image.len());
-        check!(context.load_fpu(&image).is_ok());
-        let mut bad = image.clone();
-        if let Some(byte) = bad.get_mut(27) { *byte = 0xff; } // MXCSR
-        check!(context.load_fpu(&bad).is_err());
-        let mut bad = image.clone();
-        if let Some(byte) = bad.get_mut(519) { *byte = 0x80; } // XSTATE_BV
-        check!(context.load_fpu(&bad).is_err());
-        let mut bad = image;
-        if let Some(byte) = bad.get_mut(527) { *byte = 0x80; } // XCOMP_BV
-        check!(context.load_fpu(&bad).is_err());
-        check!(context.load_fpu(&[0; 100]).is_err());
+        let (space, mut context) = program(&[0x0f, 0x05])?;
+        let software = [0; crate::user::FPU_SOFTWARE_BYTES];
+        check!(context.save_fpu_to(&space, DATA, &software).is_err()); // Never ran.
+        check!(context.run() == ReturnReason::Syscall);
+        check!(context.save_fpu_to(&space, DATA + 8, &software).is_err());
+        check!(context.save_fpu_to(&space, DATA + 4032, &software).is_err()); // Past the page.
+        check!(context.save_fpu_to(&space, DATA, &software).is_ok());
+        check!(context.load_fpu_from(&space, DATA).is_ok());
+        check!(context.load_fpu_from(&space, DATA + 8).is_err());
+        // XSTATE_BV, XCOMP_BV. (QEMU takes any MXCSR.)
+        for (at, bad) in [(519, 0x80_u8), (520, 1)] {
+            check!(context.load_fpu_from(&space, DATA).is_ok());
+            let good: u8 = space.read_val(DATA + at).map_err(|_| "not mapped")?;
+            check!(space.write_val(DATA + at, bad).is_ok());
+            check!(context.load_fpu_from(&space, DATA).is_err());
+            check!(space.write_val(DATA + at, good).is_ok());
+        }
+        let mut legacy = [0; crate::user::FXSAVE_BYTES];
+        check!(context.save_fpu(&mut legacy) == legacy.len());
+        check!(context.load_fpu(&legacy).is_ok());
+        if let Some(byte) = legacy.get_mut(27) { *byte = 0xff; } // MXCSR
+        check!(context.load_fpu(&legacy).is_err());
+    }
+
+    fn vector_registers_go_to_memory_and_back() {
+        // movq xmm0, rax; syscall; movq rbx, xmm0; syscall
+        let (space, mut context) = program(&[
+            0x66, 0x48, 0x0f, 0x6e, 0xc0, 0x0f, 0x05, 0x66, 0x48, 0x0f, 0x7e, 0xc3, 0x0f, 0x05,
+        ])?;
+        let start = context.regs().rip;
+        context.regs_mut().rax = 0x1234;
+        check!(context.run() == ReturnReason::Syscall);
+        task::yield_now(); // Not live any more.
+        let software = [7; crate::user::FPU_SOFTWARE_BYTES];
+        check!(context.save_fpu_to(&space, DATA, &software).is_ok());
+        check!(space.read_val(DATA + 160) == Ok(0x1234_u64));
+        check!(space.read_val(DATA + 464) == Ok([7_u8; 48]));
+        check!(space.read_val(DATA + 520) == Ok([0_u8; 56]));
+        context.regs_mut().rip = start;
+        context.regs_mut().rax = 0x5678;
+        check!(context.run() == ReturnReason::Syscall);
+        check!(context.load_fpu_from(&space, DATA).is_ok());
+        task::yield_now();
+        check!(context.run() == ReturnReason::Syscall);
+        check!(context.regs().rbx == 0x1234);
     }
 }
 

@@ -8,10 +8,11 @@
 //! Trust: the bytes are the program's, and may change while they are copied.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use super::pod::{Pod, with_buffer};
-use super::space::{Access, Perms, VmSpace};
+use super::space::{Access, Perms, VmSpace, page_down};
 use super::{PAGE_SIZE, USER_MAX, UserFault};
 use crate::arch::paging::Pte;
 use crate::arch::{self, bytes, usercopy};
@@ -72,6 +73,20 @@ impl Copy {
             // SAFETY: the caller's duties are the same.
             Self::Zero => unsafe { bytes::zero(user, len) },
         }
+    }
+}
+
+/// Where a range of user addresses begins that [`VmSpace::attempt`] has checked, in
+/// the current space.
+#[cfg_attr(not(target_os = "none"), allow(dead_code, reason = "there are no registers"))]
+#[derive(Clone, Copy)]
+pub(crate) struct UserSpan(usize);
+
+#[cfg_attr(not(target_os = "none"), allow(dead_code, reason = "there are no registers"))]
+impl UserSpan {
+    /// Its first address.
+    pub(crate) fn start(self) -> usize {
+        self.0
     }
 }
 
@@ -292,6 +307,34 @@ impl VmSpace {
                 return (done, Err(UserFault));
             }
         }
+    }
+
+    /// Calls `access_it` with a range of this space, the current one, until it says
+    /// that it worked; in between the pages are made accessible, which may sleep.
+    ///
+    /// # Errors
+    /// [`UserFault`] when the range or the space is another's, a page cannot be had,
+    /// or it never works.
+    #[cfg_attr(not(target_os = "none"), allow(dead_code, reason = "there are no registers"))]
+    pub(crate) fn attempt(
+        &self,
+        range: Range<usize>,
+        access: Access,
+        access_it: impl Fn(UserSpan) -> bool,
+    ) -> Result<(), UserFault> {
+        check_range(range.start, range.len())?;
+        if !arch::is_active_space(self) {
+            return Err(UserFault);
+        }
+        for _ in 0..MAX_RETRIES {
+            if access_it(UserSpan(range.start)) {
+                return Ok(());
+            }
+            for page in (page_down(range.start)..range.end).step_by(PAGE_SIZE) {
+                self.fault(page, access)?;
+            }
+        }
+        Err(UserFault)
     }
 
     /// Calls `f` with where the kernel sees `addr`, in a page that permits

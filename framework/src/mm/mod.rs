@@ -43,6 +43,8 @@ mod table;
 mod tlb;
 
 pub use self::access::CStrError;
+#[cfg(target_os = "none")]
+pub(crate) use self::access::UserSpan;
 pub use self::frame::Frame;
 pub use self::frames::{MemStats, admit, stats};
 pub use self::io::{Reader, Writer};

@@ -132,7 +132,9 @@ pub(super) fn with_buffer<T: Pod, R>(f: impl FnOnce(&mut [u8]) -> R) -> R {
         0..=16 => sized::<16, R>(T::SIZE, f),
         17..=64 => sized::<64, R>(T::SIZE, f),
         65..=256 => sized::<256, R>(T::SIZE, f),
-        257..=1024 => sized::<1024, R>(T::SIZE, f),
+        257..=320 => sized::<320, R>(T::SIZE, f),
+        321..=448 => sized::<448, R>(T::SIZE, f),
+        449..=1024 => sized::<1024, R>(T::SIZE, f),
         _ => sized::<4096, R>(T::SIZE, f),
     }
 }

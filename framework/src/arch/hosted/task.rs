@@ -9,10 +9,10 @@ use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::cpu::CpuSet;
-use crate::mm::{NoMemory, VmSpace};
+use crate::mm::{NoMemory, UserFault, VmSpace};
 use crate::sync::Once;
 use crate::task::{Enqueue, Task, TaskBuilder, state};
-use crate::user::{BadFpu, ReturnReason, UserRegs};
+use crate::user::{BadFpu, FPU_SOFTWARE_BYTES, FXSAVE_BYTES, ReturnReason, UserRegs};
 
 /// What the backend keeps with a task.
 pub(crate) struct TaskState {
@@ -168,8 +168,23 @@ impl UserState {
         len
     }
 
-    pub(crate) fn load_fpu(&self, image: &[u8]) -> Result<(), BadFpu> {
-        if image.len() < 512 { Err(BadFpu) } else { Ok(()) }
+    pub(crate) fn load_fpu(&self, _: &[u8; FXSAVE_BYTES]) -> Result<(), BadFpu> {
+        Ok(())
+    }
+
+    pub(crate) fn save_fpu_to(
+        &self,
+        space: &VmSpace,
+        addr: usize,
+        software: &[u8; FPU_SOFTWARE_BYTES],
+    ) -> Result<(), UserFault> {
+        let mut image = [0; 832];
+        image[FXSAVE_BYTES - FPU_SOFTWARE_BYTES..FXSAVE_BYTES].copy_from_slice(software);
+        space.write(addr, &image)
+    }
+
+    pub(crate) fn load_fpu_from(&self, space: &VmSpace, addr: usize) -> Result<(), BadFpu> {
+        space.read(addr, &mut [0; 832]).map_err(|_| BadFpu)
     }
 
     pub(crate) fn reset(&self) {

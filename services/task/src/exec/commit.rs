@@ -101,7 +101,7 @@ fn change_over(thread: &Arc<Thread>, user: &mut UserContext, image: Image) -> Ar
     let Image { mm, program, outcome, comm, entry, sp } = image;
     process.replace_mm(Some(mm.clone()));
     process.set_program(Some(Arc::new(program)));
-    let actions = process.sighand().actions.lock().after_exec();
+    let actions = process.with_actions(|actions| actions.after_exec());
     *process.sighand.lock() = Sighand::new(actions);
     {
         let mut own = thread.signals.lock();

@@ -78,6 +78,18 @@ impl SigActions {
         self.0.get(signal.index()).copied().unwrap_or_default()
     }
 
+    /// The action of `signal`, which is about to be delivered: a handler that is to
+    /// run once is gone afterwards.
+    pub fn take(&mut self, signal: Signal) -> SigAction {
+        let action = self.get(signal);
+        if action.flags.contains(SaFlags::RESETHAND)
+            && action.disposition(signal) == Disposition::Handle
+        {
+            self.set(signal, SigAction::default());
+        }
+        action
+    }
+
     /// Replaces the action of `signal`; returns the old one.
     pub fn set(&mut self, signal: Signal, action: SigAction) -> SigAction {
         match self.0.get_mut(signal.index()) {

@@ -123,17 +123,10 @@ fn look(thread: &Arc<Thread>) -> Found {
             }
         };
         let Some((signal, info)) = taken else { return Found::Nothing };
-        let sighand = process.sighand();
-        let mut actions = sighand.actions.lock();
-        let action = actions.get(signal);
+        let action = process.with_actions(|actions| actions.take(signal));
         match action.disposition(signal) {
             Disposition::Ignore => {}
-            Disposition::Handle => {
-                if action.flags.contains(SaFlags::RESETHAND) {
-                    actions.set(signal, SigAction::default());
-                }
-                return Found::Handle(signal, info, action);
-            }
+            Disposition::Handle => return Found::Handle(signal, info, action),
             Disposition::Default(_) if process.pid() == INIT && !group.is_killable => {}
             Disposition::Default(DefaultAction::Stop) => {
                 group.stop_dequeued = true;
@@ -165,11 +158,11 @@ fn handle(
         thread.force_sigsegv(Some(signal));
         return;
     }
-    let mut blocked = thread.signals.lock().blocked.union(action.mask);
+    let mut own = thread.signals.lock();
+    let mut blocked = own.blocked.union(action.mask);
     if !action.flags.contains(SaFlags::NODEFER) {
         blocked.insert(signal);
     }
-    let mut own = thread.signals.lock();
     own.blocked = SigSet::mask_from_bits(blocked.bits());
     own.alt_stack = own.alt_stack.disarmed();
     thread.is_stopped.store(false, Relaxed);

@@ -7,16 +7,18 @@
 //! Trust: everything in a frame comes back from the program at sigreturn.
 //! Spec: arch/x86/include/uapi/asm/{sigcontext,ucontext}.h, as documented there.
 
-use alloc::{sync::Arc, vec::Vec};
+use alloc::sync::Arc;
 
 use abi::signal::frame::{
-    FP_XSTATE_MAGIC1, FP_XSTATE_MAGIC2, FP_XSTATE_MAGIC2_SIZE, FXSAVE_SIZE, FpxSwBytes, RED_ZONE,
-    SW_RESERVED, SigContext, SigFrame, UC_FP_XSTATE, UC_SIGCONTEXT_SS, UC_STRICT_RESTORE_SS,
-    UContext, USER_CS, USER_SS,
+    FP_XSTATE_MAGIC1, FP_XSTATE_MAGIC2, FP_XSTATE_MAGIC2_SIZE, FpxSwBytes, RED_ZONE, SigContext,
+    SigFrame, UC_FP_XSTATE, UC_SIGCONTEXT_SS, UC_STRICT_RESTORE_SS, UContext, USER_CS, USER_SS,
 };
 use abi::signal::{SaFlags, SigInfo, SigSet, Signal};
 use abi::{Result, err, error};
-use framework::{mm::Pod, user::UserContext};
+use framework::{
+    mm::{Pod, VmSpace},
+    user::{FPU_SOFTWARE_BYTES, UserContext},
+};
 
 use crate::{
     signal::{AltStack, SigAction},
@@ -72,20 +74,20 @@ pub(super) fn push(thread: &Arc<Thread>, user: &mut UserContext, what: &Request<
         return err!(EFAULT, "x86-64 needs a restorer");
     }
     let mm = thread.process().mm().ok_or(error!(EFAULT))?;
-    let regs = *user.regs();
-    let fpu = fpu_image(user)?;
+    let rsp = user.regs().rsp;
     let on_alt = what.action.flags.contains(SaFlags::ONSTACK);
-    let at = place(regs.rsp, fpu.len(), on_alt, &what.alt_stack)?;
+    let fpu_len = UserContext::fpu_size() + FP_XSTATE_MAGIC2_SIZE;
+    let at = place(rsp, fpu_len, on_alt, &what.alt_stack)?;
 
     let context = UContext {
         flags: UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS,
         link: 0,
-        stack: what.alt_stack.to_raw(regs.rsp),
+        stack: what.alt_stack.to_raw(rsp),
         mcontext: save_registers(user, at.fpstate, what.mask, &thread.last_fault()),
         sigmask: what.mask.bits(),
     };
     let frame = SigFrame { return_address: what.action.restorer, context, info: *what.info };
-    mm.vm().write(at.fpstate as usize, &fpu)?;
+    push_fpu(mm.vm(), user, at.fpstate as usize)?;
     mm.vm().write_val(at.frame as usize, frame)?;
 
     let regs = user.regs_mut();
@@ -138,25 +140,16 @@ fn save_registers(
     }
 }
 
-/// The FPU state as a program finds it: the XSAVE image with Linux's marks.
-fn fpu_image(user: &mut UserContext) -> Result<Vec<u8>> {
+/// Writes the FPU state as a program finds it: the XSAVE image with Linux's marks.
+fn push_fpu(vm: &VmSpace, user: &mut UserContext, at: usize) -> Result<()> {
     let size = UserContext::fpu_size();
-    let len = size + FP_XSTATE_MAGIC2_SIZE;
-    let mut image = Vec::new();
-    image.try_reserve_exact(len).map_err(|_| error!(ENOMEM))?;
-    image.resize(len, 0);
-    let area = image.get_mut(..size).ok_or(error!(EFAULT))?;
-    user.save_fpu(area);
-    if size > FXSAVE_SIZE {
-        mark(&mut image, size);
-    } else {
-        image.truncate(size);
-    }
-    Ok(image)
+    user.save_fpu_to(vm, at, &marks(size))?;
+    vm.write_val(at.wrapping_add(size), FP_XSTATE_MAGIC2)?;
+    Ok(())
 }
 
-/// Writes the marks into an image of `size` bytes of XSAVE state.
-fn mark(image: &mut [u8], size: usize) {
+/// The marks within an image of `size` bytes of XSAVE state.
+fn marks(size: usize) -> [u8; FPU_SOFTWARE_BYTES] {
     let marks = FpxSwBytes {
         magic1: FP_XSTATE_MAGIC1,
         extended_size: (size + FP_XSTATE_MAGIC2_SIZE) as u32,
@@ -164,12 +157,9 @@ fn mark(image: &mut [u8], size: usize) {
         xstate_size: size as u32,
         ..FpxSwBytes::default()
     };
-    if let Some(room) = image.get_mut(SW_RESERVED..FXSAVE_SIZE) {
-        marks.to_bytes(room);
-    }
-    if let Some(room) = image.get_mut(size..) {
-        FP_XSTATE_MAGIC2.to_bytes(room);
-    }
+    let mut bytes = [0; FPU_SOFTWARE_BYTES];
+    marks.to_bytes(&mut bytes);
+    bytes
 }
 
 #[cfg(test)]
@@ -190,12 +180,11 @@ mod tests {
     }
 
     #[test]
-    fn marks() {
-        let mut image = alloc::vec![0_u8; 832 + 4];
-        mark(&mut image, 832);
-        assert_eq!(image[464..468], FP_XSTATE_MAGIC1.to_le_bytes());
-        assert_eq!(image[468..472], 836_u32.to_le_bytes());
-        assert_eq!(image[480..484], 832_u32.to_le_bytes());
-        assert_eq!(image[832..], FP_XSTATE_MAGIC2.to_le_bytes());
+    fn marks_are_linux() {
+        let bytes = marks(832);
+        assert_eq!(bytes[..4], FP_XSTATE_MAGIC1.to_le_bytes());
+        assert_eq!(bytes[4..8], 836_u32.to_le_bytes());
+        assert_eq!(bytes[16..20], 832_u32.to_le_bytes());
+        assert_eq!(bytes[20..], [0; 28]);
     }
 }

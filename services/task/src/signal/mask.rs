@@ -95,7 +95,7 @@ impl Thread {
 
     /// The action of `signal`.
     pub fn action(&self, signal: Signal) -> SigAction {
-        self.process().sighand().actions.lock().get(signal)
+        self.process().with_actions(|actions| actions.get(signal))
     }
 
     /// Replaces the action of `signal`; returns the old one. One that ignores
@@ -107,9 +107,8 @@ impl Thread {
         if signal.is_unblockable() {
             return err!(EINVAL, "cannot be caught or ignored");
         }
-        let sighand = self.process().sighand();
         let mut group = self.process().signals.lock();
-        let old = sighand.actions.lock().set(signal, action);
+        let old = self.process().with_actions(|actions| actions.set(signal, action));
         if action.disposition(signal) == Disposition::Ignore {
             let gone = SigSet::of(&[signal]);
             group.pending.flush(gone);

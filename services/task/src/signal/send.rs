@@ -102,7 +102,7 @@ fn resume(group: &mut GroupSignals) {
 /// Whether the signal has no effect at all on its arrival.
 fn is_dropped(process: &Process, group: &GroupSignals, thread: &Thread, signal: Signal) -> bool {
     let is_default = |action: &SigAction| action.handler == SIG_DFL;
-    let action = process.sighand().actions.lock().get(signal);
+    let action = process.with_actions(|actions| actions.get(signal));
     if process.pid() == INIT && is_default(&action) && !group.is_killable {
         return true;
     }
@@ -178,10 +178,8 @@ impl Thread {
     /// it is blocked or ignored, the process ends by it.
     pub fn force_signal(self: &Arc<Self>, info: SigInfo) {
         let Ok(signal) = Signal::new(info.signo) else { return };
-        let sighand = self.process().sighand();
         let mut group = self.process().signals.lock();
-        {
-            let mut actions = sighand.actions.lock();
+        self.process().with_actions(|actions| {
             let mut own = self.signals.lock();
             let action = actions.get(signal);
             let escapes =
@@ -193,7 +191,7 @@ impl Thread {
             if escapes || action.handler == SIG_DFL {
                 group.is_killable = true;
             }
-        }
+        });
         let _ = queue_locked(self.process(), &mut group, Some(self), info, Force::Yes);
         drop(group);
         self.interrupt();
@@ -203,8 +201,7 @@ impl Thread {
     /// on its own frame is not tried again.
     pub(crate) fn force_sigsegv(self: &Arc<Self>, while_delivering: Option<Signal>) {
         if while_delivering == Some(Signal::SEGV) {
-            let sighand = self.process().sighand();
-            sighand.actions.lock().set(Signal::SEGV, SigAction::default());
+            self.process().with_actions(|actions| actions.set(Signal::SEGV, SigAction::default()));
         }
         self.force_signal(SigInfo::kernel(Signal::SEGV));
     }
@@ -432,7 +429,7 @@ pub(crate) struct ChildPolicy {
 
 /// What `parent` wants of SIGCHLD.
 pub(crate) fn child_policy(parent: &Process) -> ChildPolicy {
-    let action = parent.sighand().actions.lock().get(Signal::CHLD);
+    let action = parent.with_actions(|actions| actions.get(Signal::CHLD));
     let ignores = action.handler == SIG_IGN;
     ChildPolicy {
         wants_stops: !ignores && !action.flags.contains(SaFlags::NOCLDSTOP),

@@ -4,17 +4,18 @@
 //! Trust: the frame is the program's; nothing in it can hurt but the program.
 //! What no user mode can have (selectors, a bad FPU image) ends in SIGSEGV.
 
-use alloc::{sync::Arc, vec::Vec};
+use alloc::sync::Arc;
+use core::mem::offset_of;
 
 use abi::signal::SigSet;
 use abi::signal::frame::{
-    FP_XSTATE_MAGIC1, FP_XSTATE_MAGIC2, FP_XSTATE_MAGIC2_SIZE, FXSAVE_SIZE, FpxSwBytes,
-    SW_RESERVED, SigContext, SigFrame, UC_STRICT_RESTORE_SS, USER_CS, USER_SS,
+    FP_XSTATE_MAGIC1, FP_XSTATE_MAGIC2, FP_XSTATE_MAGIC2_SIZE, FpxSwBytes, SW_RESERVED, SigContext,
+    SigFrame, UC_STRICT_RESTORE_SS, UContext, USER_CS, USER_SS,
 };
 use abi::{Result, err, error};
 use framework::{
-    mm::{Pod, VmSpace},
-    user::{INITIAL_RFLAGS, UserContext, is_user_address},
+    mm::VmSpace,
+    user::{FXSAVE_BYTES, INITIAL_RFLAGS, UserContext, is_user_address},
 };
 
 use crate::{signal::MaskChange, thread::Thread};
@@ -35,16 +36,17 @@ fn restore(thread: &Arc<Thread>, user: &mut UserContext) -> Result<()> {
     let mm = thread.process().mm().ok_or(error!(EFAULT))?;
     // The handler's `ret` has popped the return address.
     let at = user.regs().rsp.wrapping_sub(8);
-    let frame: SigFrame = mm.vm().read_val(at as usize)?;
-    thread.change_mask(MaskChange::Set, SigSet::mask_from_bits(frame.context.sigmask));
-    let saved = &frame.context.mcontext;
+    let context = at.wrapping_add(offset_of!(SigFrame, context) as u64);
+    let context: UContext = mm.vm().read_val(context as usize)?;
+    thread.change_mask(MaskChange::Set, SigSet::mask_from_bits(context.sigmask));
+    let saved = &context.mcontext;
     restore_registers(user, saved);
-    check_selectors(saved, frame.context.flags)?;
+    check_selectors(saved, context.flags)?;
     if !is_user_address(saved.rip) {
         return err!(EFAULT, "not a user address");
     }
     restore_fpu(mm.vm(), user, saved.fpstate)?;
-    thread.restore_altstack(&frame.context.stack, user.regs().rsp);
+    thread.restore_altstack(&context.stack, user.regs().rsp);
     Ok(())
 }
 
@@ -91,36 +93,32 @@ fn restore_fpu(vm: &VmSpace, user: &mut UserContext, at: u64) -> Result<()> {
         return err!(EFAULT, "FPU image is not aligned");
     }
     let addr = at as usize;
-    let mut legacy = [0_u8; FXSAVE_SIZE];
-    vm.read(addr, &mut legacy)?;
-    let size = UserContext::fpu_size();
-    if !has_full_image(vm, addr, &legacy, size) {
-        return load(user, &legacy);
-    }
-    let mut image = Vec::new();
-    image.try_reserve_exact(size).map_err(|_| error!(ENOMEM))?;
-    image.resize(size, 0);
-    vm.read(addr, &mut image)?;
-    load(user, &image)
-}
-
-fn load(user: &mut UserContext, image: &[u8]) -> Result<()> {
-    user.load_fpu(image).map_err(|_| error!(EFAULT, "the CPU refuses the FPU image"))
+    let loaded = if has_full_image(vm, addr) {
+        user.load_fpu_from(vm, addr)
+    } else {
+        let mut legacy = [0; FXSAVE_BYTES];
+        vm.read(addr, &mut legacy)?;
+        user.load_fpu(&legacy)
+    };
+    loaded.map_err(|_| error!(EFAULT, "the CPU refuses the FPU image"))
 }
 
 /// Whether the marks say that the whole XSAVE area is there.
-fn has_full_image(vm: &VmSpace, addr: usize, legacy: &[u8], size: usize) -> bool {
-    let marks = FpxSwBytes::from_bytes(legacy.get(SW_RESERVED..).unwrap_or_default());
-    let is_marked = marks.magic1 == FP_XSTATE_MAGIC1
-        && marks.extended_size as usize == size + FP_XSTATE_MAGIC2_SIZE
-        && marks.xstate_size as usize == size;
-    is_marked && size > FXSAVE_SIZE && vm.read_val::<u32>(addr + size) == Ok(FP_XSTATE_MAGIC2)
+fn has_full_image(vm: &VmSpace, addr: usize) -> bool {
+    let size = UserContext::fpu_size();
+    let marks = vm.read_val::<FpxSwBytes>(addr.wrapping_add(SW_RESERVED));
+    let is_marked = marks.is_ok_and(|marks| {
+        marks.magic1 == FP_XSTATE_MAGIC1
+            && marks.extended_size as usize == size + FP_XSTATE_MAGIC2_SIZE
+            && marks.xstate_size as usize == size
+    });
+    is_marked && vm.read_val::<u32>(addr.wrapping_add(size)) == Ok(FP_XSTATE_MAGIC2)
 }
 
 /// The initial FPU state, by loading an image of it: `reset` would take the
 /// general registers along.
 fn reset_fpu(user: &mut UserContext) {
-    let mut initial = [0_u8; FXSAVE_SIZE];
+    let mut initial = [0; FXSAVE_BYTES];
     if let Some(control) = initial.get_mut(..2) {
         control.copy_from_slice(&0x37f_u16.to_le_bytes());
     }

@@ -103,7 +103,15 @@ pub struct SignalSets {
 }
 
 impl Process {
-    /// The action table, as it is now.
+    /// Calls `f` with the action table; the locks of both are held meanwhile.
+    #[inline]
+    pub(crate) fn with_actions<R>(&self, f: impl FnOnce(&mut SigActions) -> R) -> R {
+        let sighand = self.sighand.lock();
+        let mut actions = sighand.actions.lock();
+        f(&mut actions)
+    }
+
+    /// The action table, as it is now, to be shared.
     pub(crate) fn sighand(&self) -> Arc<Sighand> {
         self.sighand.lock().clone()
     }
@@ -121,7 +129,7 @@ impl Thread {
     /// The signal sets that /proc shows.
     pub fn signal_sets(&self) -> SignalSets {
         let group = self.process().signals.lock();
-        let (ignored, caught) = self.process().sighand().actions.lock().ignored_and_caught();
+        let (ignored, caught) = self.process().with_actions(|actions| actions.ignored_and_caught());
         let own = self.signals.lock();
         SignalSets {
             pending: own.pending.set(),

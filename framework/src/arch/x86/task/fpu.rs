@@ -6,26 +6,24 @@
 //!
 //! Spec: Intel SDM vol. 1, chapter 13 (XSAVE).
 
-use alloc::alloc::{Layout, alloc_zeroed, dealloc};
+use alloc::vec::Vec;
 use core::arch::asm;
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use crate::arch::x86::cpu::cpuid;
-use crate::mm::NoMemory;
-use crate::user::BadFpu;
+use crate::arch::x86::cpu::percpu;
+use crate::mm::{Access, NoMemory, UserFault, UserSpan, VmSpace};
+use crate::user::{BadFpu, FPU_SOFTWARE_BYTES, FXSAVE_BYTES};
 
 /// x87, SSE, AVX, and AVX-512's three parts.
 const WANTED: u64 = 0b1110_0111;
-/// The part of an area that FXSAVE writes.
-const LEGACY_BYTES: usize = 512;
 const HEADER_BYTES: usize = 64;
 const MXCSR: usize = 24;
 const MXCSR_MASK: usize = 28;
-const XSTATE_BV: usize = 512;
 
 static FEATURES: AtomicU64 = AtomicU64::new(3);
-static SIZE: AtomicUsize = AtomicUsize::new(LEGACY_BYTES + HEADER_BYTES);
+static SIZE: AtomicUsize = AtomicUsize::new(FXSAVE_BYTES + HEADER_BYTES);
 
 pub(crate) fn fpu_size() -> usize {
     SIZE.load(Ordering::Relaxed)
@@ -50,63 +48,56 @@ pub(crate) fn enable() {
     };
     let [_, size, ..] = cpuid::leaf(0xd, 0);
     FEATURES.store(features, Ordering::Relaxed);
-    SIZE.store((size as usize).clamp(LEGACY_BYTES + HEADER_BYTES, 64 * 1024), Ordering::Relaxed);
+    SIZE.store((size as usize).clamp(FXSAVE_BYTES + HEADER_BYTES, 64 * 1024), Ordering::Relaxed);
 }
 
-/// An XSAVE area: 64-byte aligned, [`fpu_size`] bytes.
-struct Area {
-    start: *mut u8,
-    size: usize,
-}
+/// As much of an XSAVE area as its alignment.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Block([u8; BLOCK]);
+
+const BLOCK: usize = 64;
+
+/// An XSAVE area: 64-byte aligned, at least [`fpu_size`] bytes.
+struct Area(Vec<Block>);
 
 impl Area {
-    fn layout(size: usize) -> Layout {
-        Layout::from_size_align(size, 64).unwrap_or(Layout::new::<[u64; 128]>())
+    /// Memory for an area, without content.
+    fn empty() -> Result<Self, NoMemory> {
+        let mut blocks = Vec::new();
+        blocks.try_reserve_exact(fpu_size().div_ceil(BLOCK)).map_err(|_| NoMemory)?;
+        Ok(Self(blocks))
     }
 
-    /// An area of zeros with the initial control words.
-    fn new() -> Result<Self, NoMemory> {
-        let size = fpu_size();
-        // SAFETY: the size is not zero.
-        let start = unsafe { alloc_zeroed(Self::layout(size)) };
-        if start.is_null() {
-            return Err(NoMemory);
-        }
-        let mut area = Self { start, size };
-        area.initialise();
-        Ok(area)
-    }
-
-    fn bytes(&self) -> &[u8] {
-        // SAFETY: allocated with this size and zeroed; `&self` keeps writers away.
-        unsafe { core::slice::from_raw_parts(self.start, self.size) }
-    }
-
-    fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: allocated with this size and zeroed; `&mut self` is exclusive.
-        unsafe { core::slice::from_raw_parts_mut(self.start, self.size) }
-    }
-
-    fn put(&mut self, at: usize, value: &[u8]) {
-        if let Some(slot) = self.bytes_mut().get_mut(at..at + value.len()) {
-            slot.copy_from_slice(value);
+    /// Overwrites the area from block `first` on.
+    fn put(&mut self, first: usize, bytes: &[u8]) {
+        for (block, bytes) in self.0.iter_mut().skip(first).zip(bytes.chunks(BLOCK)) {
+            if let Some(room) = block.0.get_mut(..bytes.len()) {
+                room.copy_from_slice(bytes);
+            }
         }
     }
 
     /// FCW 0x37f, MXCSR 0x1f80, all components in their initial state.
     fn initialise(&mut self) {
-        self.bytes_mut().fill(0);
-        self.put(0, &0x37f_u16.to_le_bytes());
-        self.put(MXCSR, &0x1f80_u32.to_le_bytes());
-        // The control words above count as state.
-        self.put(XSTATE_BV, &3_u64.to_le_bytes());
+        let mut control = [0; BLOCK];
+        control[..2].copy_from_slice(&0x37f_u16.to_le_bytes());
+        control[MXCSR..MXCSR + 4].copy_from_slice(&0x1f80_u32.to_le_bytes());
+        self.0.clear();
+        self.0.resize(fpu_size().div_ceil(BLOCK), Block([0; BLOCK]));
+        self.put(0, &control);
+        self.mark_legacy();
     }
-}
 
-impl Drop for Area {
-    fn drop(&mut self) {
-        // SAFETY: allocated in `new` with this layout.
-        unsafe { dealloc(self.start, Self::layout(self.size)) };
+    /// Says in the header that the legacy part alone is state.
+    fn mark_legacy(&mut self) {
+        self.put(FXSAVE_BYTES / BLOCK, &3_u64.to_le_bytes());
+    }
+
+    /// The word at `at`, in the first block.
+    fn word(&self, at: usize) -> u32 {
+        let word = self.0.first().and_then(|block| block.0.get(at..at + 4));
+        word.and_then(|word| word.try_into().ok()).map_or(0, u32::from_le_bytes)
     }
 }
 
@@ -131,12 +122,12 @@ struct Saved {
 // SAFETY: `saved` is reached only by the owner (`check_owner`), or by whoever has
 // the state before it has an owner, through `&mut UserContext`.
 unsafe impl Sync for UserState {}
-// SAFETY: the area is plain memory.
-unsafe impl Send for UserState {}
 
 impl UserState {
     pub(crate) fn new() -> Result<Self, NoMemory> {
-        Ok(Self::of(Saved { area: Area::new()?, fs_base: 0, gs_base: 0 }))
+        let mut area = Area::empty()?;
+        area.initialise();
+        Ok(Self::of(Saved { area, fs_base: 0, gs_base: 0 }))
     }
 
     fn of(saved: Saved) -> Self {
@@ -148,9 +139,9 @@ impl UserState {
     }
 
     pub(crate) fn fork(&self) -> Result<Self, NoMemory> {
-        let mut area = Area::new()?;
+        let mut area = Area::empty()?;
         self.with(|saved| {
-            area.bytes_mut().copy_from_slice(saved.area.bytes());
+            area.0.extend_from_slice(&saved.area.0);
             Ok(Self::of(Saved { area, fs_base: saved.fs_base, gs_base: saved.gs_base }))
         })
     }
@@ -187,7 +178,7 @@ impl UserState {
         let features = fpu_features();
         // SAFETY: the area is 64-byte aligned and as large as XCR0 needs.
         unsafe {
-            asm!("xsave64 [{}]", in(reg) saved.area.start, in("eax") features as u32, in("edx") (features >> 32) as u32, options(nostack))
+            asm!("xsave64 [{}]", in(reg) saved.area.0.as_mut_ptr(), in("eax") features as u32, in("edx") (features >> 32) as u32, options(nostack))
         };
         // SAFETY: FSGSBASE is on; with interrupts off the two SWAPGS are invisible
         // (handlers that come in between find GS from their stack).
@@ -215,7 +206,7 @@ impl UserState {
         let features = fpu_features();
         // SAFETY: the area was written by XSAVE, or checked by `load_fpu`.
         unsafe {
-            asm!("xrstor64 [{}]", in(reg) saved.area.start, in("eax") features as u32, in("edx") (features >> 32) as u32, options(nostack, readonly))
+            asm!("xrstor64 [{}]", in(reg) saved.area.0.as_ptr(), in("eax") features as u32, in("edx") (features >> 32) as u32, options(nostack, readonly))
         };
         // SAFETY: the bases are user addresses (checked where they are set, or read
         // from the CPU, which refuses others); GS as in `park`.
@@ -243,49 +234,105 @@ impl UserState {
 
     pub(crate) fn save_fpu(&self, out: &mut [u8]) -> usize {
         self.with(|saved| {
-            let len = out.len().min(saved.area.size);
-            if let (Some(to), Some(from)) = (out.get_mut(..len), saved.area.bytes().get(..len)) {
-                to.copy_from_slice(from);
+            let len = out.len().min(fpu_size());
+            for (to, from) in out.chunks_mut(BLOCK).zip(&saved.area.0) {
+                if let Some(from) = from.0.get(..to.len()) {
+                    to.copy_from_slice(from);
+                }
             }
             len
         })
     }
 
-    pub(crate) fn load_fpu(&self, image: &[u8]) -> Result<(), BadFpu> {
-        let legacy = image.get(..LEGACY_BYTES).ok_or(BadFpu)?;
-        let word = |at: usize| {
-            let bytes = legacy.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
-            bytes.map_or(0, u32::from_le_bytes)
-        };
-        let full = image.get(..fpu_size());
-        if let Some(header) =
-            full.and_then(|full| full.get(LEGACY_BYTES..LEGACY_BYTES + HEADER_BYTES))
-        {
-            let (bv, reserved) = header.split_first_chunk().ok_or(BadFpu)?;
-            // The standard form: XCOMP_BV and all reserved bytes are zero.
-            let is_standard = *reserved == [0; HEADER_BYTES - 8];
-            if u64::from_le_bytes(*bv) & !fpu_features() != 0 || !is_standard {
-                return Err(BadFpu);
-            }
-        }
+    pub(crate) fn load_fpu(&self, legacy: &[u8; FXSAVE_BYTES]) -> Result<(), BadFpu> {
+        let mxcsr = legacy.get(MXCSR..MXCSR + 4).and_then(|word| word.try_into().ok());
         self.with(|saved| {
-            let area = saved.area.bytes_mut();
-            let mask = area.get(MXCSR_MASK..MXCSR_MASK + 4).and_then(|mask| mask.try_into().ok());
             // A zero mask means the default (SDM vol. 1, 11.6.6).
-            let mask = mask.map(u32::from_le_bytes).filter(|mask| *mask != 0).unwrap_or(0xffbf);
-            if word(MXCSR) & !mask != 0 {
+            let mask = Some(saved.area.word(MXCSR_MASK)).filter(|&mask| mask != 0);
+            if mxcsr.map_or(0, u32::from_le_bytes) & !mask.unwrap_or(0xffbf) != 0 {
                 return Err(BadFpu);
             }
-            match full {
-                Some(full) => area.copy_from_slice(full),
-                // The other components go to their initial state.
-                None => {
-                    saved.area.put(0, legacy);
-                    saved.area.put(XSTATE_BV, &3_u64.to_le_bytes());
-                }
-            }
+            // The other components go to their initial state.
+            saved.area.put(0, legacy);
+            saved.area.mark_legacy();
             Ok(())
         })
+    }
+
+    /// Writes the state to `addr` of `space`, straight from the CPU.
+    pub(crate) fn save_fpu_to(
+        &self,
+        space: &VmSpace,
+        addr: usize,
+        software: &[u8; FPU_SOFTWARE_BYTES],
+    ) -> Result<(), UserFault> {
+        if !addr.is_multiple_of(BLOCK) {
+            return Err(UserFault);
+        }
+        // XSAVE writes neither these nor what is reserved of the header.
+        let mut rest = [0; FPU_SOFTWARE_BYTES + HEADER_BYTES];
+        rest[..FPU_SOFTWARE_BYTES].copy_from_slice(software);
+        space.write(addr.wrapping_add(FXSAVE_BYTES - FPU_SOFTWARE_BYTES), &rest)?;
+        space.attempt(addr..addr.saturating_add(fpu_size()), Access::Write, |range| {
+            self.exchange(range, Access::Write)
+        })
+    }
+
+    /// Takes the state from `addr` of `space`, straight into the CPU; what it
+    /// refuses or cannot read leaves the initial state.
+    pub(crate) fn load_fpu_from(&self, space: &VmSpace, addr: usize) -> Result<(), BadFpu> {
+        let range = addr..addr.saturating_add(fpu_size());
+        let loaded = space.attempt(range, Access::Read, |range| self.exchange(range, Access::Read));
+        loaded.map_err(|_| {
+            // Part of it may be in the registers.
+            self.with(|saved| saved.area.initialise());
+            BadFpu
+        })
+    }
+
+    /// Whether a switch from the current task takes this state out of the CPU.
+    fn is_adopted(&self) -> bool {
+        let adopted = percpu::with_current(|me| me.machine.user.load(Ordering::Relaxed));
+        adopted.is_some_and(|state| core::ptr::eq(state, self))
+    }
+
+    /// Moves the state between the CPU and user memory of the current space;
+    /// whether that worked. [`Access::Write`] writes memory.
+    fn exchange(&self, at: UserSpan, access: Access) -> bool {
+        self.check_owner();
+        let irq = percpu::irq_save();
+        let mut failed = 1_u32;
+        if self.is_adopted() {
+            self.unpark();
+            let (at, features) = (at.start(), fpu_features());
+            let (low, high) = (features as u32, (features >> 32) as u32);
+            if access == Access::Write {
+                // SAFETY: the type says that these are user addresses, which map
+                // untyped frames only, as many as XCR0 needs (`fpu_size`); a
+                // fault, by a bad alignment too, goes on at 4 with the flag set.
+                unsafe {
+                    asm!(
+                        "stac", "2: xsave64 [{at}]", "xor {failed:e}, {failed:e}", "4: clac",
+                        ".pushsection __ex_table, \"a\"", ".long 2b - ., 4b - .", ".popsection",
+                        at = in(reg) at, failed = inout(reg) failed,
+                        in("eax") low, in("edx") high, options(nostack),
+                    )
+                };
+            } else {
+                // SAFETY: as above. Any bytes may be there: what the CPU refuses
+                // is a fault, and what it takes changes this program's registers.
+                unsafe {
+                    asm!(
+                        "stac", "2: xrstor64 [{at}]", "xor {failed:e}, {failed:e}", "4: clac",
+                        ".pushsection __ex_table, \"a\"", ".long 2b - ., 4b - .", ".popsection",
+                        at = in(reg) at, failed = inout(reg) failed,
+                        in("eax") low, in("edx") high, options(nostack),
+                    )
+                };
+            }
+        }
+        percpu::irq_restore(irq);
+        failed == 0
     }
 
     pub(crate) fn reset(&self) {

@@ -2,7 +2,6 @@
 //! The loop around user mode: sanitise, enter, sort what came back.
 
 use alloc::sync::Arc;
-use core::sync::atomic::Ordering;
 
 use crate::arch::x86::cpu::percpu::{self, irq_off, irq_on};
 use crate::arch::x86::irq::interrupt;
@@ -77,11 +76,4 @@ fn serve_ve(regs: &mut UserRegs) -> bool {
     (regs.rax, regs.rbx, regs.rcx, regs.rdx) = (eax, ebx, ecx, edx);
     regs.rip += u64::from(len);
     true
-}
-
-/// Whether the current task runs with this user state.
-#[allow(dead_code, reason = "for assertions in tests")]
-pub(crate) fn is_current(state: &Arc<UserState>) -> bool {
-    percpu::with_current(|me| me.machine.user.load(Ordering::Relaxed).cast_const())
-        == Some(Arc::as_ptr(state))
 }
