@@ -13,6 +13,7 @@
 
 pub mod auxv;
 pub mod capability;
+pub mod clone;
 pub mod elf;
 mod errno;
 mod error;

@@ -1,40 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Making processes, and what belongs to one.
+//! Waiting for processes, and the personality of one.
 //!
-//! Spec: clone(2), set_robust_list(2), personality(2).
+//! Spec: waitid(2), personality(2).
 
-/// The first published size of `struct clone_args`.
-pub const CLONE_ARGS_SIZE_VER0: usize = 64;
-/// Asks personality(2) without changing anything.
-pub const PERSONALITY_QUERY: u32 = u32::MAX;
-
-framework::pod_struct! {
-    /// `struct clone_args` (`man 2 clone3`).
-    #[derive(Debug, Default)]
-    pub struct CloneArgs {
-        /// `CLONE_*`.
-        pub flags: u64,
-        /// Where to put the pidfd.
-        pub pidfd: u64,
-        /// Where the child stores its id.
-        pub child_tid: u64,
-        /// Where the parent stores the child's id.
-        pub parent_tid: u64,
-        /// What to send the parent at the end.
-        pub exit_signal: u64,
-        /// Lowest byte of the stack.
-        pub stack: u64,
-        /// Its size.
-        pub stack_size: u64,
-        /// The new FS base.
-        pub tls: u64,
-        /// Wanted ids.
-        pub set_tid: u64,
-        /// How many.
-        pub set_tid_size: u64,
-        /// The cgroup.
-        pub cgroup: u64,
+bitflags::bitflags! {
+    /// The options of wait4 and waitid (`man 2 waitid`).
+    #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+    pub struct WaitOptions: u32 {
+        /// WNOHANG: do not sleep.
+        const NOHANG = 1;
+        /// WUNTRACED, WSTOPPED: report stops.
+        const STOPPED = 2;
+        /// WEXITED: report ends; implied by wait4.
+        const EXITED = 4;
+        /// WCONTINUED: report continuations.
+        const CONTINUED = 8;
+        /// WNOWAIT: leave the child waitable.
+        const NOWAIT = 0x0100_0000;
+        /// __WNOTHREAD: only children of this thread.
+        const NOTHREAD = 0x2000_0000;
+        /// __WALL: all children, whatever their exit signal.
+        const ALL = 0x4000_0000;
+        /// __WCLONE: only children whose exit signal is not SIGCHLD.
+        const CLONE = 0x8000_0000;
     }
 }
 
-const _: () = assert!(size_of::<CloneArgs>() == 88);
+/// `idtype` of waitid(2): any child.
+pub const P_ALL: i32 = 0;
+/// `idtype` of waitid(2): the child with this number.
+pub const P_PID: i32 = 1;
+/// `idtype` of waitid(2): any child in this group.
+pub const P_PGID: i32 = 2;
+
+/// What personality(2) sets.
+pub mod personality {
+    /// No random addresses.
+    pub const ADDR_NO_RANDOMIZE: u32 = 0x004_0000;
+    /// Page zero is mapped.
+    pub const MMAP_PAGE_ZERO: u32 = 0x010_0000;
+    /// The layout of address spaces of old.
+    pub const ADDR_COMPAT_LAYOUT: u32 = 0x020_0000;
+    /// Readable is executable.
+    pub const READ_IMPLIES_EXEC: u32 = 0x040_0000;
+    /// What a set-id program does not inherit.
+    pub const CLEAR_ON_SETID: u32 =
+        ADDR_NO_RANDOMIZE | MMAP_PAGE_ZERO | ADDR_COMPAT_LAYOUT | READ_IMPLIES_EXEC;
+    /// Only asks.
+    pub const QUERY: u32 = u32::MAX;
+}

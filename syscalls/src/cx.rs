@@ -8,13 +8,13 @@
 //! ends, before the thread's exit work: files close and memory goes then.
 
 use crate::arg::Regs;
+use abi::resource::Resource;
 use abi::{Result, err};
 use alloc::sync::Arc;
 use cred::{Caps, Cred};
 use framework::mm::VmSpace;
 use framework::user::{UserContext, UserException};
 use mm::AddressSpace;
-use task::rlimit::Resource;
 use task::{Process, Thread};
 use vfs::{FdTable, File, FsContext};
 

@@ -12,13 +12,12 @@ use abi::capability::{CapData, CapHeader};
 use abi::fcntl::{AtFlags, CloseRangeFlags};
 use abi::fs::AccessMode;
 use abi::poll::{PollFd, SigsetArg};
-use abi::resource::Rusage;
+use abi::resource::{Rlimit, Rusage};
 use abi::signal::{RawAltStack, RawSigAction, SigInfo};
 use abi::stat::{Stat, Statfs, Statx, StatxMask};
 use abi::system::{RandomFlags, Sysinfo, Utsname};
 use abi::time::{Itimerspec, Itimerval, Sigevent, Timespec, Timeval, Timezone, Tms, Utimbuf};
 use mm::{MapFlags, Prot, RemapFlags, SyncFlags};
-use task::rlimit::Rlimit;
 use time::ClockId;
 use vfs::{OpenFlags, RenameFlags};
 

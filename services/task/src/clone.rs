@@ -9,6 +9,8 @@
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 
+use abi::clone::CloneFlags;
+use abi::resource::Resource;
 use abi::signal::Signal;
 use abi::{Result, err, error};
 use cred::Caps;
@@ -20,10 +22,8 @@ use framework::{
 use mm::AddressSpace;
 
 use crate::{
-    clone_flags::CloneFlags,
     pid::Pid,
     process::{NewProcess, Process},
-    rlimit::Resource,
     run,
     signal::Sighand,
     table,
@@ -31,6 +31,16 @@ use crate::{
     tree::INIT,
     vfork::VforkDone,
 };
+
+/// Namespaces and pidfds: known, and refused.
+const UNSUPPORTED: CloneFlags = CloneFlags::NEWNS
+    .union(CloneFlags::NEWCGROUP)
+    .union(CloneFlags::NEWUTS)
+    .union(CloneFlags::NEWIPC)
+    .union(CloneFlags::NEWUSER)
+    .union(CloneFlags::NEWPID)
+    .union(CloneFlags::NEWNET)
+    .union(CloneFlags::PIDFD);
 
 /// The arguments of clone(2) and clone3(2).
 #[derive(Clone, Copy, Debug, Default)]
@@ -93,7 +103,7 @@ fn validate(args: &CloneArgs) -> Result<()> {
     if has(CloneFlags::THREAD) && flags.intersects(CloneFlags::NEWPID | CloneFlags::NEWUSER) {
         return err!(EINVAL, "a thread stays in its namespaces");
     }
-    if flags.intersects(CloneFlags::UNSUPPORTED) {
+    if flags.intersects(UNSUPPORTED) {
         return err!(EINVAL, "no namespaces and no pidfds");
     }
     Ok(())

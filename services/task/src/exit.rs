@@ -16,12 +16,12 @@ use crate::{
     futex, notify,
     pid::Pid,
     process::Process,
-    rlimit::Resource,
     signal::{GroupSignals, StopState, send, stop},
     table::{self, Table},
     thread::Thread,
     tree::INIT,
 };
+use abi::resource::Resource;
 use abi::signal::{SigInfo, Signal};
 
 /// Called with the wait status of the first process when it has ended.

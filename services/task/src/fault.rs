@@ -3,12 +3,12 @@
 //!
 //! Spec: Intel SDM vol. 3, ch. 7; siginfo codes in sigaction(2).
 
+use alloc::sync::Arc;
+
 use abi::signal::{
     BUS_ADRALN, BUS_ADRERR, FPE_FLTDIV, FPE_FLTINV, FPE_FLTOVF, FPE_FLTRES, FPE_FLTUND, FPE_INTDIV,
     ILL_ILLOPN, SEGV_ACCERR, SEGV_MAPERR, SI_KERNEL, SigInfo, Signal, TRAP_BRKPT, TRAP_TRACE,
 };
-use alloc::sync::Arc;
-
 use framework::{
     mm::Access,
     user::{UserContext, UserException},

@@ -17,6 +17,10 @@ use core::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release},
 };
 
+use abi::futex::{
+    FUTEX_BITSET_MATCH_ANY, FUTEX_OWNER_DIED, FUTEX_TID_MASK, FUTEX_WAITERS, ROBUST_LIST_LIMIT,
+    RobustListHead,
+};
 use abi::{Result, err, error};
 use framework::{
     mm::PAGE_SIZE,
@@ -56,9 +60,6 @@ type Bucket = SpinLock<VecDeque<Arc<Waiter>>>;
 
 const BUCKETS: usize = 64;
 static TABLE: [Bucket; BUCKETS] = [const { SpinLock::new(VecDeque::new()) }; BUCKETS];
-
-/// The bits that FUTEX_WAIT and FUTEX_WAKE use.
-pub const MATCH_ANY: u32 = u32::MAX;
 
 impl Key {
     fn of(mm: &Arc<AddressSpace>, addr: usize, scope: Scope) -> Result<Self> {
@@ -220,7 +221,7 @@ pub fn requeue(
     {
         return err!(EAGAIN, "the word has changed");
     }
-    let woken = wake_key(&key, counts.0, MATCH_ANY);
+    let woken = wake_key(&key, counts.0, FUTEX_BITSET_MATCH_ANY);
     let moved = move_waiters(&key, &target, counts.1);
     Ok(woken + moved)
 }
@@ -256,16 +257,10 @@ fn move_waiters(key: &Key, target: &Key, limit: usize) -> usize {
 pub(crate) fn wake_address(mm: &Arc<AddressSpace>, addr: usize, count: usize) {
     for scope in [Scope::Private, Scope::Shared] {
         if let Ok(key) = Key::of(mm, addr, scope) {
-            wake_key(&key, count, MATCH_ANY);
+            wake_key(&key, count, FUTEX_BITSET_MATCH_ANY);
         }
     }
 }
-
-/// As many robust futexes as are looked at, so that a loop in the list ends.
-const ROBUST_LIMIT: usize = 2048;
-const OWNER_DIED: u32 = 0x4000_0000;
-const WAITERS: u32 = 0x8000_0000;
-const TID_MASK: u32 = 0x3fff_ffff;
 
 /// Marks the futexes that a thread holds at its end, and wakes who waits.
 pub(crate) fn release_robust_list(thread: &Thread, mm: &Arc<AddressSpace>) {
@@ -275,13 +270,10 @@ pub(crate) fn release_robust_list(thread: &Thread, mm: &Arc<AddressSpace>) {
     }
     let vm = mm.vm();
     let word = |at: usize| vm.read_val::<u64>(at).ok();
-    let (Some(mut entry), Some(offset), Some(pending)) =
-        (word(head), word(head.wrapping_add(8)), word(head.wrapping_add(16)))
-    else {
-        return;
-    };
+    let Ok(list) = vm.read_val::<RobustListHead>(head) else { return };
+    let RobustListHead { next: mut entry, futex_offset: offset, pending } = list;
     let tid = thread.tid() as u32;
-    for _ in 0..ROBUST_LIMIT {
+    for _ in 0..ROBUST_LIST_LIMIT {
         let at = (entry & !1) as usize;
         if at == head {
             break;
@@ -302,10 +294,10 @@ fn release_robust(mm: &Arc<AddressSpace>, addr: usize, tid: u32) {
     let vm = mm.vm();
     loop {
         let Ok(value) = vm.atomic_u32_load(addr) else { return };
-        if value & TID_MASK != tid {
+        if value & FUTEX_TID_MASK != tid {
             return;
         }
-        let new = (value & WAITERS) | OWNER_DIED;
+        let new = (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
         match vm.atomic_u32_compare_exchange(addr, value, new) {
             Ok(Ok(_)) => break,
             Ok(Err(_)) => {}
@@ -340,9 +332,9 @@ mod tests {
         let (a, b, c) = (waiter(k, 1), waiter(k, 2), waiter(k, 3));
         assert_eq!(wake_key(&k, 1, 2), 1);
         assert!(b.is_woken.load(Relaxed) && !a.is_woken.load(Relaxed));
-        assert_eq!(wake_key(&k, 9, MATCH_ANY), 2);
+        assert_eq!(wake_key(&k, 9, FUTEX_BITSET_MATCH_ANY), 2);
         assert!(c.is_woken.load(Relaxed));
-        assert_eq!(wake_key(&k, 9, MATCH_ANY), 0);
+        assert_eq!(wake_key(&k, 9, FUTEX_BITSET_MATCH_ANY), 0);
     }
 
     #[test]
@@ -350,7 +342,7 @@ mod tests {
         let (k, t) = (key(2 << 20, 0x1000), key(2 << 20, 0x2000));
         let (a, b) = (waiter(k, 1), waiter(k, 1));
         assert_eq!(move_waiters(&k, &t, 1), 1);
-        assert_eq!(wake_key(&t, 9, MATCH_ANY), 1);
+        assert_eq!(wake_key(&t, 9, FUTEX_BITSET_MATCH_ANY), 1);
         assert!(a.is_woken.load(Relaxed));
         assert!(remove(&b));
         assert!(!remove(&b));

@@ -4,6 +4,7 @@
 use alloc::sync::Arc;
 
 use abi::Result;
+use abi::resource::Resource;
 use abi::signal::{SigInfo, Signal};
 use cred::Cred;
 use framework::{
@@ -17,7 +18,7 @@ use crate::{
     exec::{self, Request, Strings},
     oom,
     process::{NewProcess, Process},
-    rlimit::{Resource, Rlimits},
+    rlimit::Rlimits,
     run,
     session::Session,
     signal::{SigActions, Sighand, ThreadSignals, send},

@@ -22,7 +22,6 @@ extern crate alloc;
 extern crate std;
 
 mod clone;
-mod clone_flags;
 pub mod exec;
 mod exit;
 pub mod fault;
@@ -49,14 +48,13 @@ mod wait;
 mod tests;
 
 pub use clone::{CloneArgs, clone};
-pub use clone_flags::CloneFlags;
 pub use exit::set_init_exit_hook;
 pub use init::{init, max_threads, start};
 pub use pid::{PID_MAX, Pid};
 pub use process::{Companion, Process};
 pub use run::{UserEntry, current, set_user_entry, with_current};
 pub use session::{Session, Terminal};
-pub use thread::{COMM_LEN, Restart, RestartBlock, Thread};
+pub use thread::{Restart, RestartBlock, Thread};
 pub use usage::{NS_PER_TICK, Rusage};
 pub use user_count::UserCount;
-pub use wait::{Ending, WaitOptions, Waited, Which, ending, wait};
+pub use wait::{Ending, Waited, Which, ending, options_for_wait4, options_for_waitid, wait};

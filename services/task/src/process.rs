@@ -11,6 +11,9 @@
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicI16, AtomicI32, AtomicU32, Ordering::Relaxed};
 
+use abi::prctl::TASK_COMM_LEN;
+use abi::resource::{Resource, Rlimit};
+use abi::signal::Signal;
 use cred::Cred;
 use framework::sync::{SpinLock, WaitQueue};
 use mm::AddressSpace;
@@ -18,13 +21,12 @@ use mm::AddressSpace;
 use crate::{
     exec::Program,
     pid::Pid,
-    rlimit::{Resource, Rlimit, Rlimits},
+    rlimit::Rlimits,
     session::Session,
     signal::{GroupSignals, Sighand},
-    thread::{COMM_LEN, Thread},
+    thread::Thread,
     usage::Usage,
 };
-use abi::signal::Signal;
 
 /// Something of another service that lives and dies with a process: its timers.
 pub trait Companion: Send + Sync + core::any::Any {
@@ -66,7 +68,7 @@ pub struct Process {
 /// What is shown of a zombie.
 #[derive(Default)]
 struct Remains {
-    comm: [u8; COMM_LEN],
+    comm: [u8; TASK_COMM_LEN],
     cred: Option<Arc<Cred>>,
 }
 
@@ -173,7 +175,7 @@ impl Process {
     }
 
     /// The name of its oldest thread; of one that has ended, the last name.
-    pub fn comm(&self) -> [u8; COMM_LEN] {
+    pub fn comm(&self) -> [u8; TASK_COMM_LEN] {
         self.leader().map_or_else(|| self.remains.lock().comm, |leader| leader.comm())
     }
 

@@ -3,74 +3,8 @@
 //!
 //! Spec: getrlimit(2).
 
-use abi::{Result, err, error};
-
-framework::pod_struct! {
-    /// `struct rlimit64`: a soft and a hard limit.
-    #[derive(PartialEq, Eq, Debug)]
-    pub struct Rlimit {
-        /// The soft limit, which is enforced.
-        pub cur: u64,
-        /// The hard limit, up to which the soft one may be raised.
-        pub max: u64,
-    }
-}
-
-/// No limit.
-pub const RLIM_INFINITY: u64 = u64::MAX;
-
-/// The limited resources, by their numbers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-#[allow(missing_docs, reason = "the names are the documentation: getrlimit(2)")]
-pub enum Resource {
-    Cpu = 0,
-    Fsize = 1,
-    Data = 2,
-    Stack = 3,
-    Core = 4,
-    Rss = 5,
-    Nproc = 6,
-    Nofile = 7,
-    Memlock = 8,
-    As = 9,
-    Locks = 10,
-    Sigpending = 11,
-    Msgqueue = 12,
-    Nice = 13,
-    Rtprio = 14,
-    Rttime = 15,
-}
-
-impl Resource {
-    /// All, in the order of their numbers.
-    pub const ALL: [Self; 16] = [
-        Self::Cpu,
-        Self::Fsize,
-        Self::Data,
-        Self::Stack,
-        Self::Core,
-        Self::Rss,
-        Self::Nproc,
-        Self::Nofile,
-        Self::Memlock,
-        Self::As,
-        Self::Locks,
-        Self::Sigpending,
-        Self::Msgqueue,
-        Self::Nice,
-        Self::Rtprio,
-        Self::Rttime,
-    ];
-
-    /// The resource a program named by number.
-    ///
-    /// # Errors
-    /// `EINVAL` if there is no such resource.
-    pub fn from_number(number: u32) -> Result<Self> {
-        Self::ALL.get(number as usize).copied().ok_or(error!(EINVAL, "no such resource"))
-    }
-}
+use abi::resource::{RLIM_INFINITY, Resource, Rlimit};
+use abi::{Result, err};
 
 /// The largest number of open files any limit may allow (fs.nr_open).
 pub const NR_OPEN: u64 = 1024 * 1024;
@@ -160,14 +94,5 @@ mod tests {
         assert!(limits.set(r, Rlimit { cur: 1, max: 10 }, Privilege::No).is_ok());
         assert!(limits.set(r, Rlimit { cur: 1, max: 11 }, Privilege::No).is_err());
         assert_eq!(limits.get(Resource::Nproc).cur, 2000);
-    }
-
-    #[test]
-    fn numbers() {
-        assert_eq!(Resource::from_number(3), Ok(Resource::Stack));
-        assert!(Resource::from_number(16).is_err());
-        for (i, r) in Resource::ALL.into_iter().enumerate() {
-            assert_eq!(i, r as usize);
-        }
     }
 }

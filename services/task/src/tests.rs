@@ -13,6 +13,9 @@ use core::{
 use std::{sync::Mutex, sync::mpsc, thread as host};
 
 use abi::Errno;
+use abi::clone::CloneFlags;
+use abi::process::WaitOptions;
+use abi::resource::{Resource, Rlimit};
 use abi::signal::{SIG_IGN, SaFlags, SigInfo, SigSet, Signal};
 use cred::Cred;
 use framework::user::UserContext;
@@ -20,11 +23,11 @@ use mm::{AddressSpace, Aslr, Limits, MapRequest, Prot};
 use vfs::{FdTable, FsContext, Mount, MountFlags, OpenFlags, Path, Resolver};
 
 use crate::{
-    CloneArgs, CloneFlags, Process, Thread, WaitOptions, Waited, Which, clone,
+    CloneArgs, Process, Thread, Waited, Which, clone,
     exec::{self, Strings},
     futex,
     process::NewProcess,
-    rlimit::{Privilege, Resource, Rlimit, Rlimits},
+    rlimit::{Privilege, Rlimits},
     session::Session,
     signal::{
         self, Flow, Interrupted, MaskChange, SigAction, SigActions, Sighand, ThreadSignals, deliver,
@@ -69,7 +72,7 @@ fn spawn(thread: &Arc<Thread>, program: Program) -> i32 {
 
 fn wait4(thread: &Thread, pid: i32, options: u32) -> abi::Result<Option<Waited>> {
     let which = Which::from_pid(pid, thread.process().group_id())?;
-    wait(thread, which, WaitOptions::for_wait4(options)?)
+    wait(thread, which, crate::options_for_wait4(options)?)
 }
 
 fn wait_status(thread: &Thread, pid: i32) -> i32 {
@@ -393,7 +396,7 @@ fn futexes(thread: &Arc<Thread>) {
     FUTEX.store(word, SeqCst);
     let private = futex::Scope::Private;
     let wait = |expected, deadline| {
-        futex::wait(thread, word, private, expected, futex::MATCH_ANY, deadline)
+        futex::wait(thread, word, private, expected, abi::futex::FUTEX_BITSET_MATCH_ANY, deadline)
     };
     assert_eq!(wait(1, None).unwrap_err().errno(), Errno::EAGAIN);
     assert_eq!(wait(0, Some(1)).unwrap_err().errno(), Errno::ETIMEDOUT);

@@ -11,6 +11,7 @@
 use alloc::sync::{Arc, Weak};
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
+use abi::prctl::TASK_COMM_LEN;
 use cred::Cred;
 use framework::{
     sync::{Once, SpinLock, WaitQueue},
@@ -22,9 +23,6 @@ use crate::{
     fault::LastFault, pid::Pid, process::Process, signal::ThreadSignals, user_count::UserCount,
     vfork::VforkDone,
 };
-
-/// The length of a thread's name with its terminating zero.
-pub const COMM_LEN: usize = 16;
 
 /// Credentials and the counts of the real user, replaced together.
 struct Identity {
@@ -66,7 +64,7 @@ pub struct Thread {
     identity: SpinLock<Identity>,
     fs: SpinLock<Arc<FsContext>>,
     files: SpinLock<Arc<FdTable>>,
-    comm: SpinLock<[u8; COMM_LEN]>,
+    comm: SpinLock<[u8; TASK_COMM_LEN]>,
     pub(crate) signals: SpinLock<ThreadSignals>,
     /// Where it sleeps while stopped, and for what only SIGKILL may cut short.
     pub(crate) park: WaitQueue,
@@ -93,7 +91,7 @@ pub(crate) struct NewThread {
     pub(crate) cred: Arc<Cred>,
     pub(crate) fs: Arc<FsContext>,
     pub(crate) files: Arc<FdTable>,
-    pub(crate) comm: [u8; COMM_LEN],
+    pub(crate) comm: [u8; TASK_COMM_LEN],
     pub(crate) signals: ThreadSignals,
 }
 
@@ -208,22 +206,22 @@ impl Thread {
     }
 
     /// Its name, zero-terminated.
-    pub fn comm(&self) -> [u8; COMM_LEN] {
+    pub fn comm(&self) -> [u8; TASK_COMM_LEN] {
         *self.comm.lock()
     }
 
     /// Its name without the zeros.
     pub fn name(&self) -> alloc::string::String {
         let comm = self.comm();
-        let len = comm.iter().position(|b| *b == 0).unwrap_or(COMM_LEN);
+        let len = comm.iter().position(|b| *b == 0).unwrap_or(TASK_COMM_LEN);
         alloc::string::String::from_utf8_lossy(comm.get(..len).unwrap_or(&[])).into_owned()
     }
 
     /// Names it; what exceeds 15 bytes is cut off.
     pub fn set_comm(&self, name: &[u8]) {
-        let mut comm = [0; COMM_LEN];
+        let mut comm = [0; TASK_COMM_LEN];
         let end = name.iter().position(|b| *b == 0).unwrap_or(name.len());
-        for (to, from) in comm.iter_mut().zip(name.iter().take(end.min(COMM_LEN - 1))) {
+        for (to, from) in comm.iter_mut().zip(name.iter().take(end.min(TASK_COMM_LEN - 1))) {
             *to = *from;
         }
         *self.comm.lock() = comm;

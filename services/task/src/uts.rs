@@ -5,6 +5,7 @@
 
 use alloc::vec::Vec;
 
+use abi::system::HOST_NAME_MAX;
 use abi::{Result, error};
 use framework::sync::SpinLock;
 
@@ -20,19 +21,16 @@ pub const VERSION: &str = "#1 SMP PREEMPT_DYNAMIC Nacre";
 /// The architecture.
 pub const MACHINE: &str = "x86_64";
 
-/// The longest host or domain name.
-pub const NAME_MAX: usize = 64;
-
-/// A name of up to [`NAME_MAX`] bytes.
+/// A name of up to [`HOST_NAME_MAX`] bytes.
 struct Name {
-    bytes: [u8; NAME_MAX],
+    bytes: [u8; HOST_NAME_MAX],
     len: usize,
 }
 
 impl Name {
     const fn none() -> Self {
         const NONE: [u8; 6] = *b"(none)";
-        let mut bytes = [0; NAME_MAX];
+        let mut bytes = [0; HOST_NAME_MAX];
         let (start, _) = bytes.split_at_mut(NONE.len());
         start.copy_from_slice(&NONE);
         Self { bytes, len: NONE.len() }
@@ -66,7 +64,7 @@ pub fn domainname() -> Vec<u8> {
 /// sethostname(2), after the check for CAP_SYS_ADMIN.
 ///
 /// # Errors
-/// `EINVAL` for more than [`NAME_MAX`] bytes.
+/// `EINVAL` for more than [`HOST_NAME_MAX`] bytes.
 pub fn set_hostname(name: &[u8]) -> Result<()> {
     HOST.lock().set(name)
 }
@@ -74,7 +72,7 @@ pub fn set_hostname(name: &[u8]) -> Result<()> {
 /// setdomainname(2), after the check for CAP_SYS_ADMIN.
 ///
 /// # Errors
-/// `EINVAL` for more than [`NAME_MAX`] bytes.
+/// `EINVAL` for more than [`HOST_NAME_MAX`] bytes.
 pub fn set_domainname(name: &[u8]) -> Result<()> {
     DOMAIN.lock().set(name)
 }
@@ -86,9 +84,9 @@ mod tests {
     #[test]
     fn names_have_a_limit() {
         assert_eq!(domainname(), b"(none)");
-        set_domainname(&[b'x'; NAME_MAX]).unwrap();
-        assert_eq!(domainname().len(), NAME_MAX);
-        assert!(set_domainname(&[b'y'; NAME_MAX + 1]).is_err());
+        set_domainname(&[b'x'; HOST_NAME_MAX]).unwrap();
+        assert_eq!(domainname().len(), HOST_NAME_MAX);
+        assert!(set_domainname(&[b'y'; HOST_NAME_MAX + 1]).is_err());
         set_domainname(b"").unwrap();
         assert_eq!(domainname(), b"");
     }

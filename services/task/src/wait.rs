@@ -5,6 +5,7 @@
 
 use alloc::sync::Arc;
 
+use abi::process::{P_ALL, P_PGID, P_PID, WaitOptions};
 use abi::signal::{CLD_CONTINUED, CLD_STOPPED, SigInfo, Signal};
 use abi::{Errno, Error, Result, err};
 use framework::sync::{Wait, WaitError};
@@ -18,29 +19,6 @@ use crate::{
     tree::Node,
     usage::Rusage,
 };
-
-bitflags::bitflags! {
-    /// The options of wait4 and waitid.
-    #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-    pub struct WaitOptions: u32 {
-        /// WNOHANG: do not sleep.
-        const NOHANG = 1;
-        /// WUNTRACED, WSTOPPED: report stops.
-        const STOPPED = 2;
-        /// WEXITED: report ends; implied by wait4.
-        const EXITED = 4;
-        /// WCONTINUED: report continuations.
-        const CONTINUED = 8;
-        /// WNOWAIT: leave the child waitable.
-        const NOWAIT = 0x0100_0000;
-        /// __WNOTHREAD: only children of this thread.
-        const NOTHREAD = 0x2000_0000;
-        /// __WALL: all children, whatever their exit signal.
-        const ALL = 0x4000_0000;
-        /// __WCLONE: only children whose exit signal is not SIGCHLD.
-        const CLONE = 0x8000_0000;
-    }
-}
 
 /// Whom to wait for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -107,10 +85,10 @@ impl Which {
     /// `EINVAL` for an unknown kind of id, or an id that its kind does not have.
     pub fn from_id(kind: i32, id: Pid, own_group: Pid) -> Result<Self> {
         match kind {
-            0 => Ok(Self::Any),
-            1 if id > 0 => Ok(Self::Process(id)),
-            2 if id > 0 => Ok(Self::Group(id)),
-            2 if id == 0 => Ok(Self::Group(own_group)),
+            P_ALL => Ok(Self::Any),
+            P_PID if id > 0 => Ok(Self::Process(id)),
+            P_PGID if id > 0 => Ok(Self::Group(id)),
+            P_PGID if id == 0 => Ok(Self::Group(own_group)),
             _ => err!(EINVAL, "unknown kind of id"),
         }
     }
@@ -124,43 +102,41 @@ impl Which {
     }
 }
 
-impl WaitOptions {
-    /// The options of wait4(2), checked.
-    ///
-    /// # Errors
-    /// `EINVAL` for an unknown option.
-    pub fn for_wait4(bits: u32) -> Result<Self> {
-        let allowed = Self::NOHANG
-            | Self::STOPPED
-            | Self::CONTINUED
-            | Self::NOTHREAD
-            | Self::ALL
-            | Self::CLONE;
-        match Self::from_bits(bits) {
-            Some(options) if allowed.contains(options) => Ok(options | Self::EXITED),
-            _ => err!(EINVAL, "unknown wait option"),
-        }
+/// The options of wait4(2), checked.
+///
+/// # Errors
+/// `EINVAL` for an unknown option.
+pub fn options_for_wait4(bits: u32) -> Result<WaitOptions> {
+    let allowed = WaitOptions::NOHANG
+        | WaitOptions::STOPPED
+        | WaitOptions::CONTINUED
+        | WaitOptions::NOTHREAD
+        | WaitOptions::ALL
+        | WaitOptions::CLONE;
+    match WaitOptions::from_bits(bits) {
+        Some(options) if allowed.contains(options) => Ok(options | WaitOptions::EXITED),
+        _ => err!(EINVAL, "unknown wait option"),
     }
+}
 
-    /// The options of waitid(2), checked.
-    ///
-    /// # Errors
-    /// `EINVAL` for an unknown option, or nothing to wait for.
-    pub fn for_waitid(bits: u32) -> Result<Self> {
-        let any = Self::EXITED | Self::STOPPED | Self::CONTINUED;
-        match Self::from_bits(bits) {
-            Some(options) if options.intersects(any) => Ok(options),
-            _ => err!(EINVAL, "unknown wait option, or nothing to wait for"),
-        }
+/// The options of waitid(2), checked.
+///
+/// # Errors
+/// `EINVAL` for an unknown option, or nothing to wait for.
+pub fn options_for_waitid(bits: u32) -> Result<WaitOptions> {
+    let any = WaitOptions::EXITED | WaitOptions::STOPPED | WaitOptions::CONTINUED;
+    match WaitOptions::from_bits(bits) {
+        Some(options) if options.intersects(any) => Ok(options),
+        _ => err!(EINVAL, "unknown wait option, or nothing to wait for"),
     }
+}
 
-    fn matches_kind(self, exit_signal: Option<Signal>) -> bool {
-        if self.contains(Self::ALL) {
-            return true;
-        }
-        let is_clone = exit_signal != Some(Signal::CHLD);
-        self.contains(Self::CLONE) == is_clone
+fn matches_kind(options: WaitOptions, exit_signal: Option<Signal>) -> bool {
+    if options.contains(WaitOptions::ALL) {
+        return true;
     }
+    let is_clone = exit_signal != Some(Signal::CHLD);
+    options.contains(WaitOptions::CLONE) == is_clone
 }
 
 /// Waits for a child; None if none has changed and `options` has NOHANG.
@@ -223,7 +199,8 @@ fn look(parent: &Process, which: Which, options: WaitOptions) -> Step {
     let mut found = None;
     for pid in &node.children {
         let Some(child) = table.get(*pid) else { continue };
-        if !which.matches(*pid, child.group) || !options.matches_kind(child.process.exit_signal()) {
+        if !which.matches(*pid, child.group) || !matches_kind(options, child.process.exit_signal())
+        {
             continue;
         }
         outcome = Step::NotYet;
@@ -308,15 +285,15 @@ mod tests {
 
     #[test]
     fn options() {
-        assert!(WaitOptions::for_wait4(4).is_err());
-        assert!(WaitOptions::for_wait4(1 << 20).is_err());
-        assert!(WaitOptions::for_wait4(0).unwrap().contains(WaitOptions::EXITED));
-        assert!(WaitOptions::for_waitid(1).is_err());
-        assert!(WaitOptions::for_waitid(4 | 0x0100_0000).is_ok());
+        assert!(options_for_wait4(4).is_err());
+        assert!(options_for_wait4(1 << 20).is_err());
+        assert!(options_for_wait4(0).unwrap().contains(WaitOptions::EXITED));
+        assert!(options_for_waitid(1).is_err());
+        assert!(options_for_waitid(4 | 0x0100_0000).is_ok());
         let plain = WaitOptions::EXITED;
-        assert!(plain.matches_kind(Some(Signal::CHLD)));
-        assert!(!plain.matches_kind(None));
-        assert!((plain | WaitOptions::CLONE).matches_kind(Some(Signal::USR1)));
-        assert!((plain | WaitOptions::ALL).matches_kind(None));
+        assert!(matches_kind(plain, Some(Signal::CHLD)));
+        assert!(!matches_kind(plain, None));
+        assert!(matches_kind(plain | WaitOptions::CLONE, Some(Signal::USR1)));
+        assert!(matches_kind(plain | WaitOptions::ALL, None));
     }
 }

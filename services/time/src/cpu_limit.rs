@@ -5,13 +5,9 @@
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use abi::resource::{RLIM_INFINITY, Resource};
 use abi::signal::{SigInfo, Signal};
-use task::{
-    Process,
-    rlimit::{RLIM_INFINITY, Resource},
-    signal::send_to_process,
-    table,
-};
+use task::{Process, signal::send_to_process, table};
 
 const SECOND: u64 = 1_000_000_000;
 

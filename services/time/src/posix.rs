@@ -3,9 +3,10 @@
 //!
 //! Spec: timer_create(2), timer_settime(2), timer_getoverrun(2), sigevent(3).
 
+use abi::resource::Resource;
 use abi::signal::Signal;
 use abi::{Result, err, error};
-use task::{Thread, rlimit::Resource};
+use task::Thread;
 
 use crate::{
     ClockId, Itimer,

@@ -8,9 +8,9 @@ use crate::cx::Context;
 use crate::row::Outcome;
 use abi::Result;
 use abi::fcntl::AtFlags;
+use abi::resource::Resource;
 use alloc::vec::Vec;
 use task::exec::{self, Budget, Program, Request, Strings};
-use task::rlimit::Resource;
 
 /// execve(2).
 pub(crate) fn sys_execve(

@@ -3,13 +3,15 @@
 
 use crate::arg::{Pid, UserPtr};
 use crate::cx::Context;
-use abi::resource::{RUSAGE_CHILDREN, RUSAGE_SELF, RUSAGE_THREAD, Rusage};
+use abi::resource::{
+    RLIM_INFINITY, RUSAGE_CHILDREN, RUSAGE_SELF, RUSAGE_THREAD, Resource, Rlimit, Rusage,
+};
 use abi::time::Timeval;
 use abi::{Result, err, error};
 use alloc::sync::Arc;
 use cred::Caps;
 use task::Process;
-use task::rlimit::{Privilege, RLIM_INFINITY, Resource, Rlimit};
+use task::rlimit::Privilege;
 
 /// getrlimit(2).
 pub(crate) fn sys_getrlimit(cx: &mut Context, resource: u32, out: UserPtr<Rlimit>) -> Result<()> {

@@ -4,13 +4,14 @@
 use crate::arg::{Addr, Pid, UserPtr};
 use crate::calls::group::encode;
 use crate::cx::Context;
+use abi::clone::{CLONE_ARGS_SIZE_VER0, CloneArgs as RawCloneArgs, CloneFlags};
 use abi::futex::RobustListHead;
-use abi::process::PERSONALITY_QUERY;
+use abi::process::personality;
 use abi::signal::Signal;
-use abi::{Result, err, error, process};
+use abi::{Result, err, error};
 use framework::mm::PAGE_SIZE;
 
-use task::{CloneArgs, CloneFlags, clone};
+use task::{CloneArgs, clone};
 
 /// fork(2).
 pub(crate) fn sys_fork(cx: &mut Context) -> Result<usize> {
@@ -70,8 +71,8 @@ pub(crate) fn sys_clone3(cx: &mut Context, addr: Addr, size: usize) -> Result<us
 }
 
 /// Copies `struct clone_args` in; what the kernel does not know must be zero.
-fn read_clone_args(cx: &Context, addr: usize, size: usize) -> Result<process::CloneArgs> {
-    if size < process::CLONE_ARGS_SIZE_VER0 {
+fn read_clone_args(cx: &Context, addr: usize, size: usize) -> Result<RawCloneArgs> {
+    if size < CLONE_ARGS_SIZE_VER0 {
         return err!(EINVAL, "size of the arguments");
     }
     if size > PAGE_SIZE {
@@ -80,7 +81,7 @@ fn read_clone_args(cx: &Context, addr: usize, size: usize) -> Result<process::Cl
     let mut bytes = [0_u8; PAGE_SIZE];
     let given = bytes.get_mut(..size).unwrap_or_default();
     cx.vm().read(addr, given)?;
-    let (known, rest) = bytes.split_at(size_of::<process::CloneArgs>());
+    let (known, rest) = bytes.split_at(size_of::<RawCloneArgs>());
     if rest.iter().any(|&byte| byte != 0) {
         return err!(E2BIG, "unknown arguments");
     }
@@ -150,7 +151,7 @@ pub(crate) fn sys_get_robust_list(
 /// personality(2).
 pub(crate) fn sys_personality(cx: &mut Context, persona: u32) -> usize {
     let old = match persona {
-        PERSONALITY_QUERY => cx.process().personality(),
+        personality::QUERY => cx.process().personality(),
         new => cx.process().set_personality(new),
     };
     old as usize

@@ -3,6 +3,7 @@
 
 use crate::arg::{Pid, UserPtr};
 use crate::cx::Context;
+use abi::resource::Resource;
 use abi::sched::{PRIO_PGRP, PRIO_PROCESS, PRIO_USER};
 use abi::time::Timespec;
 use abi::{Result, err, error};
@@ -12,7 +13,6 @@ use cred::{Caps, Cred};
 use framework::cpu::{self, CpuSet};
 use framework::task::Task;
 use sched::{Caller, Params, Policy};
-use task::rlimit::Resource;
 use task::{Process, Thread};
 
 /// Bytes of the CPU mask that the kernel keeps.

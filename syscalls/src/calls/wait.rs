@@ -8,7 +8,7 @@ use crate::cx::Context;
 use abi::Result;
 use abi::resource::Rusage;
 use abi::signal::SigInfo;
-use task::{WaitOptions, Which, wait};
+use task::{Which, options_for_wait4, options_for_waitid, wait};
 
 /// How much of a `siginfo_t` waitid fills in: up to `si_status`.
 const FILLED: usize = 28;
@@ -21,7 +21,7 @@ pub(crate) fn sys_wait4(
     options: u32,
     rusage: Option<UserPtr<Rusage>>,
 ) -> Result<usize> {
-    let options = WaitOptions::for_wait4(options)?;
+    let options = options_for_wait4(options)?;
     let which = Which::from_pid(pid.0, cx.process().group_id())?;
     let Some(waited) = wait(&cx.thread, which, options)? else {
         return Ok(0);
@@ -44,7 +44,7 @@ pub(crate) fn sys_waitid(
     options: u32,
     rusage: Option<UserPtr<Rusage>>,
 ) -> Result<()> {
-    let options = WaitOptions::for_waitid(options)?;
+    let options = options_for_waitid(options)?;
     let which = Which::from_id(kind as i32, id.0, cx.process().group_id())?;
     let waited = wait(&cx.thread, which, options)?;
     if let (Some(waited), Some(rusage)) = (&waited, rusage) {

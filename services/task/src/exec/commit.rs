@@ -4,16 +4,14 @@
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 
+use abi::process::personality;
 use abi::signal::Signal;
 use abi::{Result, err};
 use framework::{task::Task, user::UserContext};
 use mm::AddressSpace;
 
-use super::{ADDR_NO_RANDOMIZE, Image};
+use super::Image;
 use crate::{exit, futex, process::Process, signal::Sighand, table, thread::Thread};
-
-/// personality(2) bits that a set-id program does not inherit.
-const PER_CLEAR_ON_SETID: u32 = ADDR_NO_RANDOMIZE | 0x0010_0000 | 0x0020_0000 | 0x0040_0000;
 
 /// Makes `thread` the only thread of its process, and takes up `image`.
 pub(super) fn take_up(thread: &Arc<Thread>, user: &mut UserContext, image: Image) -> Result<()> {
@@ -130,7 +128,7 @@ fn change_identity(thread: &Thread, process: &Process, outcome: cred::ExecOutcom
     let changes_user = outcome.cred.euid != old.euid || outcome.cred.egid != old.egid;
     if outcome.is_secure || outcome.gained_privilege {
         process.set_death_signal(None);
-        process.set_personality(process.personality() & !PER_CLEAR_ON_SETID);
+        process.set_personality(process.personality() & !personality::CLEAR_ON_SETID);
     }
     let is_dumpable = !(changes_user || outcome.gained_privilege);
     process.set_dumpable(is_dumpable.into());

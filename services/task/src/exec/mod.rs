@@ -19,6 +19,8 @@ mod strings;
 use alloc::{sync::Arc, vec::Vec};
 
 use abi::elf::Ehdr;
+use abi::process::personality::ADDR_NO_RANDOMIZE;
+use abi::resource::Resource;
 use abi::signal::Signal;
 use abi::{Errno, Result, err, error};
 use cred::{ExecFile, ExecOutcome};
@@ -28,13 +30,11 @@ use vfs::{File, Follow, MountFlags, Resolver};
 
 pub use strings::{Budget, Strings};
 
-use crate::{exit, process::Process, rlimit::Resource, signal::min_stack_size, thread::Thread};
+use crate::{exit, process::Process, signal::min_stack_size, thread::Thread};
 use load::{Elf, LoadError};
 
 /// Scripts may name scripts this often.
 const MAX_SCRIPTS: usize = 5;
-/// personality(2): no random addresses.
-pub(crate) const ADDR_NO_RANDOMIZE: u32 = 0x004_0000;
 
 /// What execve(2) is asked for.
 pub struct Request {

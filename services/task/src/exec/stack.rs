@@ -7,6 +7,10 @@
 //!
 //! Spec: System V ABI for x86-64, 3.4.1; getauxval(3).
 
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use super::strings::Strings;
 use abi::auxv::{
     AT_BASE, AT_CLKTCK, AT_EGID, AT_ENTRY, AT_EUID, AT_EXECFN, AT_FLAGS, AT_GID, AT_HWCAP,
     AT_HWCAP2, AT_MINSIGSTKSZ, AT_NULL, AT_PAGESZ, AT_PHDR, AT_PHENT, AT_PHNUM, AT_PLATFORM,
@@ -14,10 +18,6 @@ use abi::auxv::{
 };
 use abi::elf::Phdr;
 use abi::{Result, error};
-use alloc::vec::Vec;
-use core::ops::Range;
-
-use super::strings::Strings;
 
 /// What the auxiliary vector tells.
 #[derive(Clone, Copy, Default, Debug)]

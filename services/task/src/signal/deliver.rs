@@ -4,6 +4,8 @@
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 
+use abi::nr;
+use abi::signal::{DefaultAction, SaFlags, SigInfo, SigSet, Signal};
 use framework::user::UserContext;
 
 use crate::{
@@ -12,10 +14,7 @@ use crate::{
     thread::{Restart, Thread},
     tree::INIT,
 };
-use abi::signal::{DefaultAction, SaFlags, SigInfo, SigSet, Signal};
 
-/// The number of restart_syscall(2).
-const NR_RESTART_SYSCALL: u64 = 219;
 /// The length of the `syscall` instruction.
 const SYSCALL_LEN: u64 = 2;
 
@@ -82,7 +81,7 @@ pub fn deliver(
     if let Some(call) = interrupted {
         resume_call(user, call, true);
         if call.restart == Restart::Block {
-            user.regs_mut().rax = NR_RESTART_SYSCALL;
+            user.regs_mut().rax = nr::RESTART_SYSCALL;
         }
     }
     // A mask for one call only, and no handler took the old one into its frame.

@@ -4,17 +4,17 @@
 //! Every way to send ends in [`queue_locked`], with the signal lock of the
 //! receiving process held.
 
-use abi::signal::{SI_TKILL, SIG_DFL, SIG_IGN, SaFlags, SigInfo, SigSet, Signal};
-use abi::{Errno, Result, err, error};
 use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
 
+use abi::resource::Resource;
+use abi::signal::{SI_TKILL, SIG_DFL, SIG_IGN, SaFlags, SigInfo, SigSet, Signal};
+use abi::{Errno, Result, err, error};
 use cred::{Caps, Cred};
 
 use crate::{
     exit,
     pid::Pid,
     process::Process,
-    rlimit::Resource,
     signal::{Disposition, GroupSignals, Payer, SigAction, SigQueue, StopState},
     table,
     thread::Thread,

@@ -5,9 +5,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use abi::Result;
+use abi::resource::Resource;
 use framework::cpu;
 use framework::mm::PAGE_SIZE;
-use task::rlimit::Resource;
 use task::{Process, Thread};
 
 use super::Target;

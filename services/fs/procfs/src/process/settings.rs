@@ -82,7 +82,7 @@ pub(crate) fn personality(target: &Target, out: &mut Text) -> Result<()> {
 /// /proc/PID/limits.
 pub(crate) fn limits(target: &Target, out: &mut Text) -> Result<()> {
     let process = target.process()?;
-    let rows = task::rlimit::Resource::ALL.iter().map(|resource| {
+    let rows = abi::resource::Resource::ALL.iter().map(|resource| {
         let limit = process.rlimit(*resource);
         (limit.cur, limit.max)
     });

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The flags of clone(2).
+//! Making processes and threads.
+//!
+//! Spec: clone(2).
 
 #![allow(missing_docs, reason = "the names are the documentation: clone(2)")]
 
 bitflags::bitflags! {
-    /// The flags of clone, without the exit signal in the low byte.
+    /// The flags of clone (`man 2 clone`), without the exit signal in the low byte.
     #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
     pub struct CloneFlags: u64 {
         const VM = 0x100;
@@ -36,14 +38,36 @@ bitflags::bitflags! {
     }
 }
 
-impl CloneFlags {
-    /// Namespaces and pidfds: known, and refused.
-    pub(crate) const UNSUPPORTED: Self = Self::NEWNS
-        .union(Self::NEWCGROUP)
-        .union(Self::NEWUTS)
-        .union(Self::NEWIPC)
-        .union(Self::NEWUSER)
-        .union(Self::NEWPID)
-        .union(Self::NEWNET)
-        .union(Self::PIDFD);
+/// The first published size of `struct clone_args`.
+pub const CLONE_ARGS_SIZE_VER0: usize = 64;
+
+framework::pod_struct! {
+    /// `struct clone_args` (`man 2 clone3`).
+    #[derive(Debug, Default)]
+    pub struct CloneArgs {
+        /// `CLONE_*`.
+        pub flags: u64,
+        /// Where to put the pidfd.
+        pub pidfd: u64,
+        /// Where the child stores its id.
+        pub child_tid: u64,
+        /// Where the parent stores the child's id.
+        pub parent_tid: u64,
+        /// What to send the parent at the end.
+        pub exit_signal: u64,
+        /// Lowest byte of the stack.
+        pub stack: u64,
+        /// Its size.
+        pub stack_size: u64,
+        /// The new FS base.
+        pub tls: u64,
+        /// Wanted ids.
+        pub set_tid: u64,
+        /// How many.
+        pub set_tid_size: u64,
+        /// The cgroup.
+        pub cgroup: u64,
+    }
 }
+
+const _: () = assert!(size_of::<CloneArgs>() == 88);
