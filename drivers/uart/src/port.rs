@@ -175,5 +175,4 @@ impl<P: Ports> Uart<P> {
 }
 
 #[cfg(test)]
-#[path = "port_tests.rs"]
 mod tests;

@@ -243,5 +243,4 @@ fn lock_for(mutex: &Mutex<()>, mode: Mode) -> Result<MutexGuard<'_, ()>> {
 }
 
 #[cfg(test)]
-#[path = "io_tests.rs"]
 mod tests;

@@ -12,12 +12,16 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 mod cpio;
 mod gzip;
 mod header;
 mod refusal;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 use vfs::Path;

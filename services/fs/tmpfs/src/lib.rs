@@ -11,12 +11,16 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 mod dir;
 mod file;
 mod inode;
 mod options;
 mod sb;
+#[cfg(test)]
+mod tests;
 
 use alloc::sync::Arc;
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Permission checks, ownership, modes and times.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod common;
+use std::vec;
 
 use abi::{Errno, Error};
-use common::{World, put, world};
 use cred::{Caps, Cred};
 use vfs::{DeviceId, May, NewTime, OpenFlags, Timestamp};
+
+use super::{World, put, world};
 
 fn no<T>(result: Result<T, Error>) -> Errno {
     result.map(drop).unwrap_err().errno()

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Path lookup, symbolic links, mounts, chroot, d_path.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod common;
+use std::{format, vec::Vec};
 
 use abi::Errno;
-use common::{world, world_with};
 use cred::Cred;
-use tmpfs::Options;
 use vfs::{Follow, FsContext, MountFlags, OpenFlags, Resolver, Unmount, mount};
+
+use super::{world, world_with};
+use crate::Options;
 
 #[test]
 fn components_slashes_and_dots() {
@@ -83,7 +83,7 @@ fn mounts_are_crossed_both_ways() {
     let w = world();
     w.mkdir("/m").unwrap();
     w.mkdir("/m/below").unwrap();
-    let other = tmpfs::new(&Options::default()).unwrap();
+    let other = crate::new(&Options::default()).unwrap();
     mount::mount(&w.path("/m"), other, b"src", MountFlags::NODEV).unwrap();
     assert_eq!(w.text("/m/below").unwrap_err(), Errno::ENOENT);
     w.mkdir("/m/in").unwrap();
@@ -110,12 +110,12 @@ fn mounts_are_crossed_both_ways() {
 fn lazy_unmount_keeps_open_files_alive() {
     let w = world();
     w.mkdir("/m").unwrap();
-    mount::mount(&w.path("/m"), tmpfs::new(&Options::default()).unwrap(), b"", MountFlags::empty())
+    mount::mount(&w.path("/m"), crate::new(&Options::default()).unwrap(), b"", MountFlags::empty())
         .unwrap();
     w.write("/m/f", b"data");
     let file = w.open("/m/f", OpenFlags::RDONLY, 0).unwrap();
     mount::umount(w.path("/m"), Unmount::Detach).unwrap();
-    assert_eq!(common::get(&file, 10).unwrap(), b"data");
+    assert_eq!(super::get(&file, 10).unwrap(), b"data");
     assert_eq!(w.text("/m/f").unwrap_err(), Errno::ENOENT);
 }
 
@@ -139,7 +139,7 @@ fn bind_and_move_mounts() {
 fn read_only_mounts_refuse_changes() {
     let w = world();
     w.mkdir("/m").unwrap();
-    let root = tmpfs::new(&Options::default()).unwrap();
+    let root = crate::new(&Options::default()).unwrap();
     mount::mount(&w.path("/m"), root, b"", MountFlags::empty()).unwrap();
     w.write("/m/f", b"x");
     mount::remount(&w.path("/m"), MountFlags::RDONLY).unwrap();
@@ -246,7 +246,7 @@ fn the_cache_is_bounded_and_correct_beyond_its_bound() {
 #[test]
 fn a_removed_directory_is_not_kept_by_names_it_lacks() {
     let w = world();
-    let free = |w: &common::World| w.fs.root().mount().sb().statfs().free_files;
+    let free = |w: &super::World| w.fs.root().mount().sb().statfs().free_files;
     let before = free(&w);
     for n in 0..50 {
         w.mkdir("/gone").unwrap();

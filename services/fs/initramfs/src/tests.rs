@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Archives of all shapes, good and bad, unpacked into a tmpfs.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::string::ToString;
+use std::{format, vec, vec::Vec};
 
 use abi::Errno;
 use cred::Cred;
-use initramfs::{Reason, Refusal, Summary, unpack};
 use tmpfs::Options;
 use vfs::{FileKind, Follow, Metadata, Mount, MountFlags, OpenFlags, Path, Resolver};
+
+use crate::{Reason, Refusal, Summary, unpack};
 
 fn root() -> Path {
     root_with(&Options::default())

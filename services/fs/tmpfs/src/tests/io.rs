@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Files: reading, writing, holes, seeking, limits, opening modes, descriptors.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod common;
+use std::{vec, vec::Vec};
 
 use abi::{Errno, Error};
-use common::{World, get, put, world, world_with};
 use framework::mm::{Access, Reader, Writer};
-use tmpfs::Options;
 use vfs::{CloseOnExec, FallocateMode, FdTable, File, MapSource, OpenFlags, SeekFrom};
+
+use super::{World, get, put, world, world_with};
+use crate::Options;
 
 fn no<T>(result: Result<T, Error>) -> Errno {
     result.map(drop).unwrap_err().errno()

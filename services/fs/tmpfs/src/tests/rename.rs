@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The rename matrix, links, removal and their link counts.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod common;
+use std::{format, string::String, vec::Vec};
 
 use abi::Errno;
-use common::{World, world};
 use vfs::RenameFlags;
+
+use super::{World, world};
 
 fn mv(w: &World, old: &str, new: &str, flags: RenameFlags) -> Result<(), Errno> {
     vfs::rename(&w.r(), old.as_bytes(), &w.r(), new.as_bytes(), flags)
@@ -86,7 +86,7 @@ fn an_open_file_outlives_its_name() {
     let w = forest();
     let file = w.open("/t/file", vfs::OpenFlags::RDONLY, 0).unwrap();
     mv(&w, "/s/file", "/t/file", PLAIN).unwrap();
-    assert_eq!(common::get(&file, 10).unwrap(), b"/t");
+    assert_eq!(super::get(&file, 10).unwrap(), b"/t");
     assert_eq!(file.metadata().nlink, 0);
     assert_eq!(vfs::d_path(file.path(), &w.fs.root()), b"/t/file (deleted)");
 }
