@@ -5,6 +5,7 @@ mod arrows;
 mod assembly;
 mod dependencies;
 mod errors;
+mod forms;
 mod inputs;
 mod locks;
 mod rules;
@@ -49,6 +50,7 @@ const CHECKS: &[Check] = &[
     ("make targets documented", rules::make_targets),
     ("every file with a lock names its order", locks::ordered),
     ("public results tell their errors", errors::told),
+    ("tests in their forms", forms::known),
     ("clippy, build machine", |workspace| {
         cargo(workspace, &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-Dwarnings"])
     }),

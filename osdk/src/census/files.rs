@@ -75,8 +75,7 @@ fn class_of_path(path: &Path) -> Class {
     let mut class = Class::Code;
     for part in path.with_extension("").components() {
         match part.as_os_str().to_str() {
-            Some("tests" | "benches" | "examples") => return Class::Test,
-            Some(name) if name.ends_with("_tests") => return Class::Test,
+            Some("tests" | "guest_tests" | "benches" | "examples") => return Class::Test,
             Some("hosted") => class = Class::Hosted,
             _ => {}
         }
@@ -103,7 +102,7 @@ mod tests {
     fn classes_by_path() {
         assert_eq!(class_of_path(Path::new("src/mm/frame.rs")), Class::Code);
         assert_eq!(class_of_path(Path::new("src/mm/tests.rs")), Class::Test);
-        assert_eq!(class_of_path(Path::new("src/port_tests.rs")), Class::Test);
+        assert_eq!(class_of_path(Path::new("src/mm/guest_tests.rs")), Class::Test);
         assert_eq!(class_of_path(Path::new("src/hosted/sync.rs")), Class::Hosted);
         assert_eq!(class_of_path(Path::new("src/sync/hosted.rs")), Class::Hosted);
     }
