@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! [`HostEntropy`]: a virtio entropy device. The host knows what it gives.
 //!
+//! Locks: `turn` (sleeping, held for a request), then `queue` (interrupts off), which is
+//! never held while waiting.
+//!
 //! Spec: OASIS virtio 1.2, section 5.4.
 
 use alloc::sync::Arc;

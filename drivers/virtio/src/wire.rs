@@ -121,6 +121,9 @@ pub fn notify_place(offset: u16, multiplier: u32, len: u32) -> Option<u64> {
 }
 
 /// A queue's size: a power of two, at most as large as `wanted` and as allowed.
+///
+/// # Errors
+/// What is wrong with the device's answer: 0, no power of two, or beyond 32,768.
 pub fn queue_size(most: Untrusted<u16>, wanted: u16) -> Result<u16, &'static str> {
     most.check(|most| match *most {
         0 => Err("a queue that does not exist"),
@@ -132,6 +135,9 @@ pub fn queue_size(most: Untrusted<u16>, wanted: u16) -> Result<u16, &'static str
 }
 
 /// Checks an entry of the used ring: descriptor number (below `size`) and length.
+///
+/// # Errors
+/// What is wrong: a number that is not below `size`.
 pub fn used_entry(entry: Untrusted<u64>, size: u16) -> Result<(u16, u32), &'static str> {
     entry.check(|entry| {
         let (id, len) = (*entry as u32, (entry >> 32) as u32);
@@ -143,6 +149,9 @@ pub fn used_entry(entry: Untrusted<u64>, size: u16) -> Result<(u16, u32), &'stat
 }
 
 /// How many entries the device has used since `seen`, if it can be.
+///
+/// # Errors
+/// What is wrong: more than `outstanding`.
 pub fn used_count(index: Untrusted<u16>, seen: u16, outstanding: u16) -> Result<u16, &'static str> {
     index.check(|index| match index.wrapping_sub(seen) {
         count if count <= outstanding => Ok(count),

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Disks and partitions by device number.
+//!
+//! Locks: a disk's `blocks` (sleeping, held over its requests); `VOLUMES` is a leaf
+//! (preemption off).
 
 use alloc::format;
 use alloc::string::String;
