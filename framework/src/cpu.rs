@@ -127,8 +127,8 @@ pub struct CpuInfo {
     pub leaf7: (u32, u32, u32),
     /// CPUID leaf 0x8000_0001: ECX, EDX.
     pub leaf_ext1: (u32, u32),
-    /// Whether it runs a trust domain of Intel TDX.
-    pub is_tdx_guest: bool,
+    /// Flags of /proc/cpuinfo for the kind of confidential VM.
+    pub guest_flags: &'static [&'static str],
     /// Physical and linear address widths in bits.
     pub address_bits: (u8, u8),
     /// CLFLUSH line size in bytes.
@@ -149,7 +149,7 @@ impl CpuInfo {
         leaf1: (0, 0),
         leaf7: (0, 0, 0),
         leaf_ext1: (0, 0),
-        is_tdx_guest: false,
+        guest_flags: &[],
         address_bits: (0, 0),
         clflush_size: 0,
         cache_kib: 0,

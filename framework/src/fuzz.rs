@@ -6,9 +6,10 @@
 
 use crate::boot::{acpi, map, pvh, pvh::BootMemory};
 use crate::cmdline;
-use crate::cvm::{self, measure, quote};
-use crate::host::{SharedBuf, hosted};
+use crate::cvm::{self, event_log};
 use crate::mm::MemoryMap;
+
+pub use crate::cvm::fuzz::{quote_buffer, user_exception};
 
 /// Physical memory that holds the fuzzer's bytes from this address on, and nothing else.
 const BASE: u64 = 0x1000;
@@ -27,7 +28,7 @@ impl BootMemory for Memory<'_> {
 }
 
 /// FNV-1a of some bytes.
-fn hash(bytes: &[u8]) -> u64 {
+pub(crate) fn hash(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     })
@@ -35,7 +36,8 @@ fn hash(bytes: &[u8]) -> u64 {
 
 /// The PVH start info at the begin of the bytes, with all that it leads to.
 pub fn boot_info(data: &[u8]) -> u64 {
-    let kind = if data.len().is_multiple_of(2) { cvm::Kind::Plain } else { cvm::Kind::Tdx };
+    let kind =
+        if data.len().is_multiple_of(2) { cvm::Kind::Plain } else { cvm::Kind::Confidential };
     match pvh::parse(&Memory(data), BASE, kind) {
         Ok(info) => {
             check_map(&info.memory);
@@ -94,7 +96,7 @@ pub fn acpi_tables(data: &[u8]) -> u64 {
     }
     let memory = Memory(&bytes);
     let ram = map::check([(0, 1 << 30, true)].into_iter());
-    let has_log = ram.is_ok_and(|ram| acpi::ccel(&memory, BASE, &ram).is_some());
+    let has_log = ram.is_ok_and(|ram| acpi::log_table(&memory, BASE, &ram).is_some());
     let has_ecam = acpi::ecam(&memory, BASE).is_some();
     let cpus = acpi::cpus(&memory, BASE);
     let has = [cpus.mailbox.is_some(), has_log, has_ecam];
@@ -119,21 +121,6 @@ pub fn command_line(data: &[u8]) -> u64 {
     hash(&[&flags.map(u8::from)[..], &set.map(u8::from), &seen].concat())
 }
 
-/// What the module says of a #VE, 20 bytes of it: a program goes on behind CPUID alone.
-pub fn ve_info(data: &[u8]) -> u64 {
-    let number = |at: usize| {
-        data.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |n| u64::from_le_bytes(*n))
-    };
-    let info = cvm::VeInfo { reason: number(0), gpa: number(8), len: number(16) as u32 };
-    match cvm::judge(info) {
-        cvm::Verdict::Cpuid(len) => {
-            assert!(info.reason == 10 && (2..=15).contains(&len));
-            len.into()
-        }
-        cvm::Verdict::Signal => 0,
-    }
-}
-
 /// Makes `len` bytes from `at` on add up to zero, by the one at `place`.
 fn mend(bytes: &mut [u8], at: usize, len: usize, place: usize) {
     let table = bytes.get(at..at + len).unwrap_or_default();
@@ -146,43 +133,16 @@ fn mend(bytes: &mut [u8], at: usize, len: usize, place: usize) {
 /// The firmware's event log, with an event of the kernel's put behind it.
 pub fn event_log(data: &[u8]) -> u64 {
     let event = [&3u32.to_le_bytes()[..], &6u32.to_le_bytes(), &[0; 8]].concat();
-    let end = measure::end(data);
+    let end = event_log::end(data);
     if let Some(end) = end {
         assert!(end <= data.len());
     }
-    let joined = measure::join(data.to_vec(), &event).unwrap_or_default();
+    let joined = event_log::join(data.to_vec(), &event).unwrap_or_default();
     assert!(joined.len() >= data.len());
     assert!(
-        measure::end(&joined).is_some_and(|new| end.is_none_or(|old| new == old + event.len()))
+        event_log::end(&joined).is_some_and(|new| end.is_none_or(|old| new == old + event.len()))
     );
     end.map_or(0, |end| end as u64 / 64 + 1)
-}
-
-/// GetQuote's buffer: a byte that says before which access the host changes the header, the
-/// later header (24 bytes), then the buffer.
-pub fn quote_buffer(data: &[u8]) -> u64 {
-    const MOST: usize = 256;
-    let Some(([when, later @ ..], bytes)) = data.split_first_chunk::<25>() else { return 0 };
-    let Ok(buffer) = SharedBuf::new(512) else { return 1 };
-    let (addr, when, later) = (buffer.device_addr(), usize::from(*when), *later);
-    hosted::device_write(addr, bytes.get(..512).unwrap_or(bytes));
-    let mut accesses = 0;
-    hosted::before_access(move |_, _| {
-        if accesses == when {
-            hosted::device_write(addr, &later);
-        }
-        accesses += 1;
-    });
-    let result = quote::take(&buffer, MOST);
-    hosted::no_hook();
-    match result {
-        Ok(Some(quote)) => {
-            assert!((1..=MOST).contains(&quote.len()));
-            2 + quote.len() as u64 / 64
-        }
-        Ok(None) => 10,
-        Err(error) => hash(alloc::format!("{error:?}").as_bytes()),
-    }
 }
 
 /// Regions ascend, are not empty and do not meet in an address.

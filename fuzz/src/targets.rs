@@ -59,8 +59,8 @@ pub(crate) static TARGETS: &[Target] = &[
     Target {
         name: "ve-info",
         about: "what is made of a virtualization exception of a program",
-        run: framework::fuzz::ve_info,
-        seeds: boot::ve_infos,
+        run: framework::fuzz::user_exception,
+        seeds: boot::user_exceptions,
         max_len: 20,
     },
     Target {

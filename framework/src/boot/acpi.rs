@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! A bounded reader of ACPI tables: RSDP, RSDT or XSDT, MADT, MCFG, CCEL. No AML.
+//! A bounded reader of ACPI tables: RSDP, RSDT or XSDT, MADT, MCFG, and that of a
+//! CVM's log. No AML.
 //!
 //! Trust: every byte comes from the host. A table that does not fit is ignored:
 //! the machine then runs on its boot CPU.
@@ -7,7 +8,7 @@
 
 use super::pvh::{BootMemory, u32_at, u64_at};
 use crate::cpu::MAX_CPUS;
-use crate::cvm::measure::MAX_LOG;
+use crate::cvm::LogTable;
 use crate::mm::{MemoryMap, PhysRange};
 
 /// The longest table that is looked at, in bytes.
@@ -46,28 +47,14 @@ pub(crate) fn ecam<M: BootMemory>(memory: &M, rsdp: u64) -> Option<PhysRange> {
     is_good.then(|| PhysRange { start, end: start + (u64::from(last) + 1) * BUS })
 }
 
-/// The firmware's event log: the table CCEL, and where it says that the log is.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ccel {
-    pub(crate) table: [u8; 56],
-    pub(crate) log: PhysRange,
-}
-
-/// The event log of a TDX guest; it lies outside of RAM and is not too long.
-pub(crate) fn ccel<M: BootMemory>(memory: &M, rsdp: u64, ram: &MemoryMap) -> Option<Ccel> {
-    const TDX: u8 = 2;
-    let (at, len) = find_table(memory, rsdp, *b"CCEL")?;
-    let mut table = [0; 56];
-    if len != 56 || !memory.read(at, &mut table) || table.get(36) != Some(&TDX) {
+/// The table of the firmware's log of measurements; the log lies outside of RAM.
+pub(crate) fn log_table<M: BootMemory>(memory: &M, rsdp: u64, ram: &MemoryMap) -> Option<LogTable> {
+    let (at, len) = find_table(memory, rsdp, LogTable::SIGNATURE)?;
+    let mut bytes = [0; LogTable::LEN];
+    if len as usize != LogTable::LEN || !memory.read(at, &mut bytes) {
         return None;
     }
-    let long = |at: usize| Some(u64::from_le_bytes(*table.get(at..)?.first_chunk()?));
-    let (size, start) = (long(40)?, long(48)?);
-    let end = start.checked_add(size)?;
-    let is_good = (1..=MAX_LOG as u64).contains(&size)
-        && (4096..1 << 46).contains(&start)
-        && ram.regions().iter().all(|region| region.end <= start || end <= region.start);
-    is_good.then_some(Ccel { table, log: PhysRange { start, end } })
+    LogTable::read(bytes).filter(|table| !ram.overlaps(table.log.start, table.log.end))
 }
 
 /// Where the RSDP is: where the loader says, or where a PC's firmware puts it; or 0.

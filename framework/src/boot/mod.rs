@@ -49,11 +49,11 @@ mod machine {
     use alloc::vec::Vec;
     use core::cell::UnsafeCell;
 
-    use super::acpi::Ccel;
     use super::pvh::{self, BootMemory};
     use super::{INITRAMFS, Initramfs};
-    use crate::mm::PhysRange;
-    use crate::{arch, cmdline, cvm, mm};
+    use crate::cvm::{self, FirmwareLog, LogTable};
+    use crate::mm::{self, PhysRange};
+    use crate::{arch, cmdline};
 
     struct Text(UnsafeCell<[u8; pvh::MAX_COMMAND_LINE]>);
 
@@ -98,19 +98,17 @@ mod machine {
     }
 
     /// Copies the firmware's event log, which nobody else uses, to private memory.
-    pub(crate) fn install_event_log(ccel: Option<Ccel>) {
-        let Some(Ccel { table, log }) = ccel.filter(|_| cvm::kind() == cvm::Kind::Tdx) else {
-            return;
-        };
-        let len = (log.end - log.start) as usize;
-        let mut copy = Vec::new();
-        let Ok(from) = mm::map_device(log.start, len) else { return };
-        if copy.try_reserve_exact(len).is_ok() {
-            copy.resize(len, 0);
+    pub(crate) fn install_event_log(table: Option<LogTable>) {
+        let Some(table) = table.filter(LogTable::is_ours) else { return };
+        let len = (table.log.end - table.log.start) as usize;
+        let mut log = Vec::new();
+        let Ok(from) = mm::map_private(table.log.start, len) else { return };
+        if log.try_reserve_exact(len).is_ok() {
+            log.resize(len, 0);
             // host input: the firmware's event log
-            // SAFETY: 1. mapped for `len` bytes, for ever. 2. `copy` has as many.
-            unsafe { arch::bytes::load(copy.as_mut_ptr(), from, len) };
-            cvm::measure::set_firmware_log(table.to_vec(), copy);
+            // SAFETY: 1. mapped for `len` bytes, for ever. 2. `log` has as many.
+            unsafe { arch::bytes::load(log.as_mut_ptr(), from, len) };
+            cvm::measure::set_firmware_log(FirmwareLog { table: table.bytes.to_vec(), log });
         }
     }
 

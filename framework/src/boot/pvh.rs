@@ -6,7 +6,7 @@
 
 use super::acpi;
 use super::map::{self, MapError};
-use crate::cvm::Kind;
+use crate::cvm::{Kind, LogTable};
 use crate::mm::{MemoryMap, PhysRange};
 
 /// The first word of the start info.
@@ -29,8 +29,8 @@ pub(crate) struct Info {
     pub(crate) cpus: acpi::Cpus,
     /// PCI configuration space, from bus 0 on.
     pub(crate) ecam: Option<PhysRange>,
-    /// The firmware's event log.
-    pub(crate) ccel: Option<acpi::Ccel>,
+    /// Where the firmware's log of measurements is.
+    pub(crate) log_table: Option<LogTable>,
 }
 
 impl Info {
@@ -95,8 +95,8 @@ pub(crate) fn parse<M: BootMemory>(memory: &M, at: u64, kind: Kind) -> Result<In
     let rsdp = acpi::find_rsdp(memory, long(32)?);
     let cpus = acpi::cpus(memory, rsdp);
     let ecam = acpi::ecam(memory, rsdp);
-    let ccel = acpi::ccel(memory, rsdp, &map);
-    Ok(Info { memory: map, pending, command_line, initramfs, cpus, ecam, ccel })
+    let log_table = acpi::log_table(memory, rsdp, &map);
+    Ok(Info { memory: map, pending, command_line, initramfs, cpus, ecam, log_table })
 }
 
 /// All RAM, and the pending part of it.
@@ -243,14 +243,14 @@ mod tests {
         fake.0[0x428] = 15;
         let plain = parse(&fake, 0x100, Kind::Plain).unwrap();
         assert_eq!(plain.memory.regions().len() + plain.pending.regions().len(), 1);
-        let tdx = parse(&fake, 0x100, Kind::Tdx).unwrap();
-        assert_eq!(tdx.memory.regions().len(), 2);
-        assert_eq!(tdx.pending.regions(), [PhysRange { start: 0x3000, end: 0x4000 }]);
-        assert!(tdx.reserved(PhysRange { start: 0x3000, end: 0x3100 }).is_err());
+        let cvm = parse(&fake, 0x100, Kind::Confidential).unwrap();
+        assert_eq!(cvm.memory.regions().len(), 2);
+        assert_eq!(cvm.pending.regions(), [PhysRange { start: 0x3000, end: 0x4000 }]);
+        assert!(cvm.reserved(PhysRange { start: 0x3000, end: 0x3100 }).is_err());
         fake.0[0x209] = 0x30;
-        assert!(parse(&fake, 0x100, Kind::Tdx).is_err());
+        assert!(parse(&fake, 0x100, Kind::Confidential).is_err());
         fake.0[0x418] = 1;
-        assert!(parse(&fake, 0x100, Kind::Tdx).is_err());
+        assert!(parse(&fake, 0x100, Kind::Confidential).is_err());
     }
 
     #[test]

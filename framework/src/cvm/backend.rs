@@ -1,26 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! [`Backend`]: everything in which kinds of machine differ, and its dispatch.
+//! [`Backend`]: everything in which kinds of machine differ.
 
-use super::plain::Plain;
-use super::tdx::Tdx;
-use super::{CvmError, Kind};
+use alloc::vec::Vec;
+
+use super::{CvmError, Encoding, Evidence, Provider, Register};
 use crate::host::Untrusted;
-use crate::mm::PhysRange;
+use crate::mm::{MemoryMap, PhysRange};
+use crate::user::UserRegs;
 
-/// What a kind of machine must be able to do for the kernel.
+/// What a kind of machine must be able to do for the kernel. Evidence is left out by
+/// default, as on a machine that has none.
 ///
 /// docs/threat-model.md shows what each method does on TDX and on SEV-SNP.
-pub(crate) trait Backend {
+pub(crate) trait Backend: Sized {
+    /// This machine, if it is of this kind; `image` is physical minus virtual address of
+    /// the kernel's image. The first that any backend does.
+    fn detect(image: u64) -> Option<Self>;
+    /// Whether the kernel runs on it, by what the hardware says alone.
+    fn examined(&self) -> Result<(), Refusal>;
+    /// What of the policy waits for the measured command line, and for the memory map,
+    /// which ends at `ram_end`.
+    fn enforce(&self, ram_end: u64) -> Result<(), Refusal>;
+    /// How page tables tell private from shared memory.
+    fn encoding(&self) -> Encoding;
+
+    /// Sets this CPU up for the other methods: the first thing on each CPU that asks for
+    /// no other; shared memory is there.
+    fn set_up_cpu(&self);
+    /// Gets ready to start CPUs, and says how many there may be, the boot CPU with them.
+    /// `mailbox` is the address and version of the firmware's, unchecked.
+    fn prepare_cpus(&self, mailbox: Option<(u64, u16)>, ram: &MemoryMap) -> usize;
+    /// Starts a CPU; whether it came up.
+    fn start_cpu(&self, cpu: &CpuStart) -> bool;
+
+    /// Answers an exception of a program that is none on a plain machine; the program
+    /// goes on. False: it is the program's own, or one for which it gets a signal.
+    fn serve_user(&self, regs: &mut UserRegs) -> bool;
+    /// The address that the hardware tells with an exception of this backend's in the
+    /// kernel, which stops the machine for it.
+    fn fault_address(&self, vector: u64) -> Option<u64>;
+
     /// Makes pages private and usable, zeroed; stops the machine if it cannot.
     ///
     /// # Safety
     /// Pending RAM that was never accepted, and that nobody uses yet.
     unsafe fn accept(&self, range: PhysRange);
-    /// Makes memory shared with the host, once, at boot; its content is lost, and
-    /// it can be reached no more but by the [`Self::shared_bit`].
+    /// Makes memory shared with the host, once, at boot; its content is lost, and it can
+    /// be reached no more but by a [`super::shared`] address.
     fn share(&self, range: PhysRange) -> Result<(), &'static str>;
-    /// The bit of a physical address in a page table that means "shared".
-    fn shared_bit(&self) -> u64;
+
     /// Reads a byte from a port of the allow-list; 0xff otherwise.
     fn port_read(&self, port: u16) -> Untrusted<u8>;
     /// Writes 1, 2 or 4 bytes to a port of the allow-list.
@@ -43,60 +71,79 @@ pub(crate) trait Backend {
     fn halt(&self) -> !;
     /// Tells the host that this was the end, for as long as it takes.
     fn fatal(&self, code: u64, text: &str) -> !;
-    /// See [`super::extend`].
-    fn extend(&self, index: usize, digest: &[u8; 48]) -> Result<(), CvmError>;
+
+    /// Flags of /proc/cpuinfo for this kind of machine, in Linux's names.
+    fn cpu_flags(&self) -> &'static [&'static str] {
+        &[]
+    }
+    /// See [`super::provider`].
+    fn provider(&self) -> Option<Provider> {
+        None
+    }
+    /// The register for what the boot measures, if there is one.
+    fn boot_register(&self) -> Option<BootRegister> {
+        None
+    }
+    /// What a firmware's table says of a log that is for this kind of machine.
+    fn log_kind(&self) -> Option<u8> {
+        None
+    }
+    /// See [`super::registers`].
+    fn registers(&self) -> &'static [Register] {
+        &[]
+    }
+    /// Extends a register, whosever it is.
+    fn extend(&self, _index: usize, _digest: &[u8]) -> Result<(), CvmError> {
+        Err(CvmError::Unsupported)
+    }
     /// See [`super::report`].
-    fn report(&self, data: &[u8; 64]) -> Result<[u8; 1024], CvmError>;
-    /// Asks for a quote of the report in shared memory, which comes there later.
-    fn get_quote(&self, phys: u64, len: u64) -> Result<(), CvmError>;
+    fn report(&self, _data: &[u8; 64]) -> Result<Vec<u8>, CvmError> {
+        Err(CvmError::Unsupported)
+    }
+    /// See [`super::evidence()`].
+    fn evidence(
+        &self,
+        _data: &[u8; 64],
+        _max_len: usize,
+        _deadline_ns: u64,
+    ) -> Result<Evidence, CvmError> {
+        Err(CvmError::Unsupported)
+    }
 }
 
-/// Calls a method of the machine's backend.
-macro_rules! backend {
-    ($method:ident($($arg:expr),*)) => {
-        match super::kind() {
-            Kind::Plain => Plain.$method($($arg),*),
-            Kind::Tdx => Tdx.$method($($arg),*),
-            Kind::Snp => crate::fatal("there is no backend for SEV-SNP yet"),
-        }
-    };
+/// Why the kernel does not run on a machine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Refusal {
+    /// A number for the host.
+    pub(crate) code: u64,
+    pub(crate) why: &'static str,
 }
 
-/// One free function for each safe method.
-macro_rules! dispatch {
-    ($(fn $name:ident($($arg:ident: $type:ty),*) $(-> $out:ty)?;)*) => {$(
-        #[inline]
-        pub(crate) fn $name($($arg: $type),*) $(-> $out)? {
-            backend!($name($($arg),*))
-        }
-    )*};
+/// A CPU to start, and where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CpuStart {
+    pub(crate) apic_id: u32,
+    /// The CPU's number, which it will have.
+    pub(crate) number: u32,
+    /// The page below 1 MiB with the code for a CPU in real mode at its start.
+    pub(crate) page: u64,
+    /// Where in it a CPU begins that is in long mode, with the page mapped one to one.
+    pub(crate) long_mode: u64,
 }
 
-dispatch! {
-    fn share(range: PhysRange) -> Result<(), &'static str>;
-    fn shared_bit() -> u64;
-    fn port_read(port: u16) -> Untrusted<u8>;
-    fn port_write(port: u16, size: u8, value: u32);
-    fn mmio_read(phys: u64, size: u8) -> Untrusted<u64>;
-    fn mmio_write(phys: u64, size: u8, value: u64);
-    fn msr_read(msr: u32) -> Untrusted<u64>;
-    fn msr_write(msr: u32, value: u64);
-    fn cpuid(leaf: u32, subleaf: u32) -> [u32; 4];
-    fn tsc_khz() -> Option<u64>;
-    fn idle();
-    fn extend(index: usize, digest: &[u8; 48]) -> Result<(), CvmError>;
-    fn report(data: &[u8; 64]) -> Result<[u8; 1024], CvmError>;
-    fn get_quote(phys: u64, len: u64) -> Result<(), CvmError>;
-    fn halt() -> !;
-    fn fatal(code: u64, text: &str) -> !;
+/// The register for what the boot measures.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BootRegister {
+    /// Its number for [`Backend::extend`].
+    pub(crate) index: usize,
+    /// Its number in the log of measurements.
+    pub(crate) log_index: u32,
+    /// What a machine stops with where it cannot be extended.
+    pub(crate) failure: &'static str,
 }
 
-/// See [`Backend::accept`].
-///
-/// # Safety
-/// As there.
-#[cfg(target_os = "none")]
-pub(crate) unsafe fn accept(range: PhysRange) {
-    // SAFETY: the caller's duty is the same.
-    unsafe { backend!(accept(range)) }
+/// Frequency of the time-stamp counter in kHz by CPUID 0x15, where `backend` has that.
+pub(crate) fn crystal_khz(backend: &impl Backend) -> Option<u64> {
+    let [denominator, numerator, crystal_hz, _] = backend.cpuid(0x15, 0).map(u64::from);
+    (crystal_hz * numerator).checked_div(denominator).map(|hz| hz / 1000).filter(|khz| *khz != 0)
 }

@@ -1,25 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! [`Plain`]: an ordinary virtual machine, driven by instructions.
 
-use super::{Backend, CvmError};
+use super::{Backend, CpuStart, Encoding, Refusal, crystal_khz};
 use crate::arch;
 use crate::host::Untrusted;
-use crate::mm::PhysRange;
+use crate::mm::{MemoryMap, PhysRange};
+use crate::user::UserRegs;
 
 /// A machine without memory encryption.
 pub(super) struct Plain;
 
 impl Backend for Plain {
+    fn detect(_: u64) -> Option<Self> {
+        Some(Self)
+    }
+
+    fn examined(&self) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn enforce(&self, _: u64) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn encoding(&self) -> Encoding {
+        Encoding::default()
+    }
+
+    fn set_up_cpu(&self) {}
+
+    fn prepare_cpus(&self, _: Option<(u64, u16)>, _: &MemoryMap) -> usize {
+        crate::cpu::MAX_CPUS
+    }
+
+    fn start_cpu(&self, cpu: &CpuStart) -> bool {
+        arch::start_cpu_by_ipi(cpu)
+    }
+
+    fn serve_user(&self, _: &mut UserRegs) -> bool {
+        false
+    }
+
+    fn fault_address(&self, _: u64) -> Option<u64> {
+        None
+    }
+
     /// # Safety
     /// As the trait says.
     unsafe fn accept(&self, _: PhysRange) {}
 
     fn share(&self, _: PhysRange) -> Result<(), &'static str> {
         Ok(())
-    }
-
-    fn shared_bit(&self) -> u64 {
-        0
     }
 
     #[inline]
@@ -53,7 +84,7 @@ impl Backend for Plain {
     }
 
     fn tsc_khz(&self) -> Option<u64> {
-        super::crystal_khz()
+        crystal_khz(self)
     }
 
     #[inline]
@@ -67,17 +98,5 @@ impl Backend for Plain {
 
     fn fatal(&self, _: u64, _: &str) -> ! {
         arch::halt()
-    }
-
-    fn extend(&self, _: usize, _: &[u8; 48]) -> Result<(), CvmError> {
-        Err(CvmError::Unsupported)
-    }
-
-    fn report(&self, _: &[u8; 64]) -> Result<[u8; 1024], CvmError> {
-        Err(CvmError::Unsupported)
-    }
-
-    fn get_quote(&self, _: u64, _: u64) -> Result<(), CvmError> {
-        Err(CvmError::Unsupported)
     }
 }

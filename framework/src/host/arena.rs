@@ -209,7 +209,7 @@ mod machine {
             crate::fatal(why);
         }
         let len = (region.end - region.start) as usize;
-        match mm::map_arena(region.start | cvm::shared_bit(), len) {
+        match mm::map_arena(region.start, len) {
             // SAFETY: mapped for ever in whole pages; RAM that nobody else uses (caller).
             Ok(base) => unsafe { super::start(base, region.start, len) },
             Err(_) => crate::fatal("no memory to map the shared arena"),

@@ -7,9 +7,9 @@ use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 use std::sync::Once;
 use std::vec;
 
-use super::PAGE_SIZE;
 use super::meta::Meta;
 use super::pool::{CHUNK, Chunk};
+use super::{NoMemory, PAGE_SIZE};
 
 /// Simulated RAM. Untouched pages cost nothing natively, but much under Miri.
 const FRAMES: usize = (if cfg!(miri) { 4 << 20 } else { 512 << 20 }) / PAGE_SIZE;
@@ -34,4 +34,9 @@ pub(super) fn start_once() {
         // SAFETY: the arena was made above for the allocator alone.
         unsafe { super::frames::add(1, FRAMES as u32) };
     });
+}
+
+/// There is no firmware that left something in memory.
+pub(crate) fn map_private(_: u64, _: usize) -> Result<*mut u8, NoMemory> {
+    Err(NoMemory)
 }

@@ -23,6 +23,7 @@ use super::{NoMemory, PAGE_SIZE, Perms, pending, tlb};
 use crate::arch::bytes;
 use crate::arch::paging::{KernelPage, Pte, index, span};
 use crate::cvm::accept::UNIT;
+use crate::cvm::{TableAddr, private, shared};
 use crate::sync::IrqLock;
 
 /// Where the kernel sees physical address 0.
@@ -172,13 +173,13 @@ fn build(early: &mut Early, visible: &MemoryMap, offset: u64) -> Option<()> {
         let end = end.min(DIRECT_MAP_SIZE as u64);
         if start < end {
             let at = DIRECT_MAP + start as usize;
-            map_range(at..DIRECT_MAP + end as usize, start, RW, &mut page)?;
+            map_range(at..DIRECT_MAP + end as usize, private(start), RW, &mut page)?;
             DIRECT_ENTRIES.store((end as usize).div_ceil(span(4)), Ordering::Relaxed);
         }
     }
     for (section, perms) in sections() {
         let phys = (section.start - IMAGE) as u64 + offset;
-        map_range(section, phys, perms, &mut page)?;
+        map_range(section, private(phys), perms, &mut page)?;
     }
     // Their top-level entries must be there before the first address space.
     entry(STACKS.start, 2, &mut page)?;
@@ -209,16 +210,16 @@ fn image_region(offset: u64) -> PhysRange {
 /// Maps a range of kernel addresses, with large pages where they fit.
 fn map_range(
     range: Range<usize>,
-    phys: u64,
+    addr: TableAddr,
     perms: Perms,
     new: &mut dyn FnMut() -> Option<Pfn>,
 ) -> Option<()> {
     let mut at = range.start;
     while at < range.end {
-        let phys = phys + (at - range.start) as u64;
-        let fits = (at | phys as usize).is_multiple_of(span(2)) && range.end - at >= span(2);
+        let addr = addr.plus((at - range.start) as u64);
+        let fits = (at | addr.bits() as usize).is_multiple_of(span(2)) && range.end - at >= span(2);
         let (level, kind) = if fits { (2, KernelPage::Huge) } else { (1, KernelPage::Small) };
-        entry(at, level, new)?.store(Pte::kernel_page(phys, perms, kind).0, Ordering::Release);
+        entry(at, level, new)?.store(Pte::kernel_page(addr, perms, kind).0, Ordering::Release);
         at += span(level);
     }
     Some(())
@@ -265,9 +266,9 @@ pub(super) fn root() -> Option<Pfn> {
     Pfn::new(ROOT.load(Ordering::Acquire))
 }
 
-/// The physical address of the kernel's own top table.
+/// The kernel's own top table, as CR3 has it.
 pub(crate) fn kernel_root() -> u64 {
-    root().map_or(0, Pfn::addr)
+    private(root().map_or(0, Pfn::addr)).bits()
 }
 
 /// Copies the kernel's entries into a new top table.
@@ -292,6 +293,22 @@ pub(crate) fn phys_to_virt(addr: u64) -> *mut u8 {
 /// # Errors
 /// [`NoMemory`] when there is none for tables, or no address is left.
 pub(crate) fn map_device(phys: u64, len: usize) -> Result<*mut u8, NoMemory> {
+    map_uncached(shared, phys, len)
+}
+
+/// Maps private memory that is no RAM, but the firmware's; it stays mapped.
+///
+/// # Errors
+/// As [`map_device`].
+pub(crate) fn map_private(phys: u64, len: usize) -> Result<*mut u8, NoMemory> {
+    map_uncached(private, phys, len)
+}
+
+fn map_uncached(
+    encode: impl Fn(u64) -> TableAddr,
+    phys: u64,
+    len: usize,
+) -> Result<*mut u8, NoMemory> {
     let first = page_down(phys);
     let end = page_up(phys.checked_add(len as u64).ok_or(NoMemory)?);
     let size = usize::try_from(end - first).map_err(|_| NoMemory)?;
@@ -301,7 +318,7 @@ pub(crate) fn map_device(phys: u64, len: usize) -> Result<*mut u8, NoMemory> {
         return Err(NoMemory);
     }
     for offset in (0..size).step_by(PAGE_SIZE) {
-        let pte = Pte::kernel_page(first + offset as u64, RW, KernelPage::Device);
+        let pte = Pte::kernel_page(encode(first + offset as u64), RW, KernelPage::Device);
         let entry = entry(start + offset, 1, &mut new_table).ok_or(NoMemory)?;
         entry.store(pte.0, Ordering::Release);
     }
@@ -310,8 +327,7 @@ pub(crate) fn map_device(phys: u64, len: usize) -> Result<*mut u8, NoMemory> {
     Ok(ptr::with_exposed_provenance_mut(start + (phys - first) as usize))
 }
 
-/// Maps memory shared with the host, in large pages; it stays mapped. `phys` has
-/// the CPU's mark for shared memory, if it needs one.
+/// Maps memory shared with the host, in large pages; it stays mapped.
 ///
 /// # Errors
 /// [`NoMemory`] when there is none for tables, or no address is left.
@@ -319,7 +335,7 @@ pub(crate) fn map_arena(phys: u64, len: usize) -> Result<*mut u8, NoMemory> {
     let mut next = TABLES.lock();
     let start = next.next_multiple_of(span(2));
     let end = start.checked_add(len).filter(|end| *end < DEVICES.end).ok_or(NoMemory)?;
-    map_range(start..end, phys, RW, &mut new_table).ok_or(NoMemory)?;
+    map_range(start..end, shared(phys), RW, &mut new_table).ok_or(NoMemory)?;
     *next = end + PAGE_SIZE;
     Ok(ptr::with_exposed_provenance_mut(start))
 }
@@ -331,7 +347,7 @@ pub(crate) fn low_page() -> Option<(u64, *mut u8)> {
         return None;
     }
     let _lock = TABLES.lock();
-    let pte = Pte::kernel_page(START_PAGE, RW | Perms::EXEC, KernelPage::Small);
+    let pte = Pte::kernel_page(private(START_PAGE), RW | Perms::EXEC, KernelPage::Small);
     entry(START_PAGE as usize, 1, &mut new_table)?.store(pte.0, Ordering::Release);
     Some((START_PAGE, phys::ptr(START_PAGE)))
 }

@@ -57,12 +57,15 @@ pub use crate::pod_struct;
 #[cfg(target_os = "none")]
 pub(crate) use self::{
     kernel::{
-        init, is_kernel_stack, kernel_root, low_page, map_arena, map_device, phys_to_virt,
-        release_boot_range, release_low_page,
+        init, is_kernel_stack, kernel_root, low_page, map_arena, map_device, map_private,
+        phys_to_virt, release_boot_range, release_low_page,
     },
     stack::{KernelStack, is_guard},
     tlb::activate_kernel,
 };
+
+#[cfg(not(target_os = "none"))]
+pub(crate) use self::hosted::map_private;
 
 /// Bytes in a page and in a frame.
 pub const PAGE_SIZE: usize = 4096;

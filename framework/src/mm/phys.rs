@@ -25,6 +25,7 @@ impl Pfn {
     }
 
     /// The frame at physical address `addr`.
+    #[cfg(any(target_os = "none", test))]
     #[inline]
     pub(crate) fn from_addr(addr: u64) -> Option<Self> {
         u32::try_from(addr / PAGE_SIZE as u64).ok().and_then(Self::new)

@@ -15,6 +15,7 @@ use super::kernel::{self, STACKS};
 use super::meta::Kind;
 use super::{NoMemory, PAGE_SIZE, Perms, tlb};
 use crate::arch::paging::{KernelPage, Pte};
+use crate::cvm::private;
 use crate::sync::IrqLock;
 
 /// Bytes of a stack.
@@ -139,7 +140,7 @@ fn map(slot: u32) -> Result<(), NoMemory> {
     for page in addresses(slot).step_by(PAGE_SIZE) {
         let entry = kernel::entry(page, 1, &mut kernel::new_table).ok_or(NoMemory)?;
         let frame = frames::take(Class::Kernel, Kind::Stack).ok_or(NoMemory)?;
-        let pte = Pte::kernel_page(frame.addr(), perms, KernelPage::Small);
+        let pte = Pte::kernel_page(private(frame.addr()), perms, KernelPage::Small);
         entry.store(pte.0, Ordering::Release);
     }
     Ok(())

@@ -148,7 +148,7 @@ pub(crate) fn event_logs() -> Vec<Vec<u8>> {
 }
 
 /// CPUID of a program, and a page that is not there.
-pub(super) fn ve_infos() -> Vec<Vec<u8>> {
+pub(super) fn user_exceptions() -> Vec<Vec<u8>> {
     let mut cpuid = Image::new(20);
     cpuid.u64(0, 10).u32(16, 2);
     let mut violation = Image::new(20);

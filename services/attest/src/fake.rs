@@ -5,76 +5,108 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use abi::{Errno, Result};
+use framework::cvm::{Evidence, FirmwareLog, Provider, Register};
 use framework::sync::SpinLock;
 use vfs::{File, FsContext, Mount, MountFlags, OpenFlags, Path, Resolver};
 
-use crate::platform::{DIGEST_LEN, Failure, INPUT_LEN, Platform, REPORT_LEN};
+use crate::platform::{Failure, INPUT_LEN, Platform};
 
-#[derive(Default)]
-pub(crate) struct Fake(SpinLock<State>);
+pub(crate) struct Fake {
+    provider: Provider,
+    report_len: usize,
+    state: SpinLock<State>,
+}
 
 #[derive(Default)]
 struct State {
-    extended: Vec<(usize, [u8; DIGEST_LEN])>,
+    extended: Vec<(usize, Vec<u8>)>,
     quotes: usize,
     failure: Option<Failure>,
 }
 
+/// Two registers, of which programs may extend the second.
+static REGISTERS: [Register; 2] = [
+    Register { name: "fixed:sha384", at: 128, len: 48, extend: None },
+    Register { name: "open:sha384", at: 176, len: 48, extend: Some(7) },
+];
+
+impl Default for Fake {
+    fn default() -> Self {
+        let provider = Provider { name: "tdx_guest", has_auxiliary: false };
+        Self { provider, report_len: 1024, state: SpinLock::default() }
+    }
+}
+
 impl Fake {
+    /// A platform of another kind: longer reports, evidence in two parts.
+    pub(crate) fn other() -> Self {
+        let provider = Provider { name: "other_guest", has_auxiliary: true };
+        Self { provider, report_len: 1184, state: SpinLock::default() }
+    }
+
     pub(crate) fn shared() -> Arc<dyn Platform> {
         Arc::new(Self::default())
     }
 
     pub(crate) fn fail(&self, failure: Option<Failure>) {
-        self.0.lock().failure = failure;
+        self.state.lock().failure = failure;
     }
 
     pub(crate) fn quotes(&self) -> usize {
-        self.0.lock().quotes
+        self.state.lock().quotes
     }
 
-    pub(crate) fn extended(&self) -> Vec<(usize, [u8; DIGEST_LEN])> {
-        self.0.lock().extended.clone()
+    pub(crate) fn extended(&self) -> Vec<(usize, Vec<u8>)> {
+        self.state.lock().extended.clone()
     }
 }
 
 impl Platform for Fake {
-    fn report(&self, input: &[u8; INPUT_LEN]) -> Result<[u8; REPORT_LEN], Failure> {
-        let mut report = [0; REPORT_LEN];
-        report[128..192].copy_from_slice(input);
-        for (index, register) in report[528..912].chunks_mut(DIGEST_LEN).enumerate() {
-            register.fill(index as u8 + 1);
+    fn provider(&self) -> Provider {
+        self.provider
+    }
+
+    fn report(&self, input: &[u8; INPUT_LEN]) -> Result<Vec<u8>, Failure> {
+        let mut report = std::vec![0; self.report_len];
+        report[..64].copy_from_slice(input);
+        for (n, register) in REGISTERS.iter().enumerate() {
+            report[register.at..][..register.len].fill(n as u8 + 1);
         }
-        for (index, digest) in &self.0.lock().extended {
-            report[720 + index * DIGEST_LEN..][..DIGEST_LEN].copy_from_slice(digest);
+        for (_, digest) in &self.state.lock().extended {
+            report[REGISTERS[1].at..][..digest.len()].copy_from_slice(digest);
         }
         Ok(report)
     }
 
-    fn extend(&self, index: usize, digest: &[u8; DIGEST_LEN]) -> Result<(), Failure> {
-        self.0.lock().extended.push((index, *digest));
+    fn registers(&self) -> &'static [Register] {
+        &REGISTERS
+    }
+
+    fn extend(&self, index: usize, digest: &[u8]) -> Result<(), Failure> {
+        self.state.lock().extended.push((index, digest.to_vec()));
         Ok(())
     }
 
-    fn quote(
+    fn evidence(
         &self,
-        report: &[u8; REPORT_LEN],
+        input: &[u8; INPUT_LEN],
         max_len: usize,
         _deadline_ns: u64,
-    ) -> Result<Vec<u8>, Failure> {
-        let mut state = self.0.lock();
+    ) -> Result<Evidence, Failure> {
+        let report = self.report(input)?;
+        let mut state = self.state.lock();
         if let Some(failure) = state.failure {
             return Err(failure);
         }
         state.quotes += 1;
-        let mut quote = b"quote of ".to_vec();
-        quote.extend_from_slice(report);
-        assert!(quote.len() <= max_len);
-        Ok(quote)
+        let mut blob = b"quote of ".to_vec();
+        blob.extend_from_slice(&report);
+        assert!(blob.len() <= max_len);
+        Ok(Evidence { blob, auxiliary: b"certificates".to_vec() })
     }
 
-    fn ccel(&self) -> Option<(Vec<u8>, Vec<u8>)> {
-        Some((b"CCEL".to_vec(), b"log".to_vec()))
+    fn firmware_log(&self) -> Option<FirmwareLog> {
+        Some(FirmwareLog { table: b"CCEL".to_vec(), log: b"log".to_vec() })
     }
 }
 
@@ -108,16 +140,14 @@ fn the_interfaces_are_made() {
         let count = file(name, OpenFlags::RDONLY).unwrap().read(&mut Writer::kernel(&mut value));
         value[..count.unwrap()].to_vec()
     };
-    assert_eq!(read("mrtd:sha384"), [1; 48]);
-    assert_eq!(read("rtmr3:sha384"), [8; 48]);
-    let rtmr3 = file("rtmr3:sha384", OpenFlags::RDWR).unwrap();
-    assert_eq!(errno(rtmr3.write(&mut Reader::kernel(&[9; 47]))), Some(Errno::EINVAL));
-    assert_eq!(rtmr3.write(&mut Reader::kernel(&[9; 48])).unwrap(), 48);
-    assert_eq!(fake.extended(), [(3, [9; 48])]);
-    assert_eq!(read("rtmr3:sha384"), [9; 48]);
-    for name in ["rtmr0:sha384", "rtmr1:sha384", "rtmr2:sha384", "mrtd:sha384", "mrowner"] {
-        assert_eq!(errno(file(name, OpenFlags::RDWR)), Some(Errno::EACCES));
-    }
+    assert_eq!(read("fixed:sha384"), [1; 48]);
+    assert_eq!(read("open:sha384"), [2; 48]);
+    let open_one = file("open:sha384", OpenFlags::RDWR).unwrap();
+    assert_eq!(errno(open_one.write(&mut Reader::kernel(&[9; 47]))), Some(Errno::EINVAL));
+    assert_eq!(open_one.write(&mut Reader::kernel(&[9; 48])).unwrap(), 48);
+    assert_eq!(fake.extended(), [(7, [9; 48].to_vec())]);
+    assert_eq!(read("open:sha384"), [9; 48]);
+    assert_eq!(errno(file("fixed:sha384", OpenFlags::RDWR)), Some(Errno::EACCES));
     let mut log = [0; 10];
     let ccel = open("/firmware/acpi/tables/data/CCEL", OpenFlags::RDONLY).unwrap();
     assert_eq!(ccel.read(&mut Writer::kernel(&mut log)).unwrap(), 3);

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The CCEL table and the event log, below /sys/firmware/acpi/tables.
+//! The firmware's table and the log of measurements, below /sys/firmware/acpi/tables.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use abi::Result;
+use framework::cvm::FirmwareLog;
 
 use crate::platform::Platform;
 
 /// Makes the files, for root only as on Linux; without a table just that of the log.
 pub(crate) fn register(platform: &Arc<dyn Platform>) -> Result<()> {
-    let Some((table, log)) = platform.ccel() else { return Ok(()) };
+    let Some(FirmwareLog { table, log }) = platform.firmware_log() else { return Ok(()) };
     if !table.is_empty() {
         sysfs::binary("firmware/acpi/tables/CCEL", 0o400, Arc::new(Bytes(table)))?;
     }

@@ -4,21 +4,18 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use framework::cvm::{self, CvmError, Kind};
+use framework::cvm::{self, CvmError, Evidence, FirmwareLog, Provider, Register};
 
-use crate::platform::{DIGEST_LEN, Failure, INPUT_LEN, Platform, REPORT_LEN};
+use crate::platform::{Failure, INPUT_LEN, Platform};
 
-struct Machine;
+struct Machine(Provider);
 
-/// The platform of a TDX guest; nothing elsewhere.
+/// The platform of a confidential VM; nothing elsewhere.
 pub fn machine() -> Option<Arc<dyn Platform>> {
-    match cvm::kind() {
-        Kind::Tdx => Some(Arc::new(Machine)),
-        Kind::Plain | Kind::Snp => None,
-    }
+    cvm::provider().map(|provider| Arc::new(Machine(provider)) as _)
 }
 
-fn failure(error: CvmError) -> Failure {
+fn failure(provider: Provider, error: CvmError) -> Failure {
     match error {
         CvmError::Invalid => Failure::Invalid,
         CvmError::Busy => Failure::Busy,
@@ -26,7 +23,7 @@ fn failure(error: CvmError) -> Failure {
         CvmError::Interrupted => Failure::Interrupted,
         CvmError::NoMemory => Failure::NoMemory,
         CvmError::Host(why) => {
-            log::warn!("{}: the host: {why}", crate::NAME);
+            log::warn!("{}: the host: {why}", provider.name);
             Failure::Broken
         }
         CvmError::Unsupported | CvmError::Refused(_) => Failure::Broken,
@@ -34,24 +31,32 @@ fn failure(error: CvmError) -> Failure {
 }
 
 impl Platform for Machine {
-    fn report(&self, input: &[u8; INPUT_LEN]) -> Result<[u8; REPORT_LEN], Failure> {
-        cvm::report(input).map_err(failure)
+    fn provider(&self) -> Provider {
+        self.0
     }
 
-    fn extend(&self, index: usize, digest: &[u8; DIGEST_LEN]) -> Result<(), Failure> {
-        cvm::extend(index, digest).map_err(failure)
+    fn report(&self, input: &[u8; INPUT_LEN]) -> Result<Vec<u8>, Failure> {
+        cvm::report(input).map_err(|error| failure(self.0, error))
     }
 
-    fn quote(
+    fn registers(&self) -> &'static [Register] {
+        cvm::registers()
+    }
+
+    fn extend(&self, index: usize, digest: &[u8]) -> Result<(), Failure> {
+        cvm::extend(index, digest).map_err(|error| failure(self.0, error))
+    }
+
+    fn evidence(
         &self,
-        report: &[u8; REPORT_LEN],
+        input: &[u8; INPUT_LEN],
         max_len: usize,
         deadline_ns: u64,
-    ) -> Result<Vec<u8>, Failure> {
-        cvm::quote(report, max_len, deadline_ns).map_err(failure)
+    ) -> Result<Evidence, Failure> {
+        cvm::evidence(input, max_len, deadline_ns).map_err(|error| failure(self.0, error))
     }
 
-    fn ccel(&self) -> Option<(Vec<u8>, Vec<u8>)> {
-        cvm::ccel().ok()
+    fn firmware_log(&self) -> Option<FirmwareLog> {
+        cvm::firmware_log().ok()
     }
 }

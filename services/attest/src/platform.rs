@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! [`Platform`]: who makes evidence.
+//! [`Platform`]: who makes evidence, whatever its kind and size.
 
 use alloc::vec::Vec;
 
 use abi::{Errno, Error};
+use framework::cvm::{Evidence, FirmwareLog, Provider, Register};
 
 /// Length of what a program puts into a report.
 pub const INPUT_LEN: usize = 64;
-/// Length of a TDREPORT.
-pub const REPORT_LEN: usize = 1024;
-/// Length of a register: SHA-384.
-pub const DIGEST_LEN: usize = 48;
 
 /// Why there is no evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +20,7 @@ pub enum Failure {
     TimedOut,
     /// A signal came.
     Interrupted,
-    /// The host's answer is no quote, or it refused.
+    /// The host's answer is no evidence, or it refused.
     Broken,
     /// No memory.
     NoMemory,
@@ -32,7 +29,7 @@ pub enum Failure {
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Invalid => Self::new(Errno::EINVAL, "refused by the TDX module"),
+            Failure::Invalid => Self::new(Errno::EINVAL, "refused by the hardware"),
             Failure::Busy => Self::new(Errno::EBUSY, "a quote is under way"),
             Failure::TimedOut => Self::new(Errno::ETIMEDOUT, "the host gave no quote in time"),
             Failure::Interrupted => Self::new(Errno::EINTR, "interrupted"),
@@ -44,30 +41,36 @@ impl From<Failure> for Error {
 
 /// Who makes evidence.
 pub trait Platform: Send + Sync {
-    /// A TDREPORT with these bytes in it.
+    /// What it is called, and which parts its evidence has.
+    fn provider(&self) -> Provider;
+
+    /// A report with these bytes in it, as long as the machine's are.
     ///
     /// # Errors
-    /// What the TDX module says.
-    fn report(&self, input: &[u8; INPUT_LEN]) -> Result<[u8; REPORT_LEN], Failure>;
+    /// What the hardware says.
+    fn report(&self, input: &[u8; INPUT_LEN]) -> Result<Vec<u8>, Failure>;
 
-    /// Extends a run-time register.
+    /// The registers that a report holds.
+    fn registers(&self) -> &'static [Register];
+
+    /// Extends a register of those that programs may extend.
     ///
     /// # Errors
-    /// What the TDX module says.
-    fn extend(&self, index: usize, digest: &[u8; DIGEST_LEN]) -> Result<(), Failure>;
+    /// What the hardware says.
+    fn extend(&self, index: usize, digest: &[u8]) -> Result<(), Failure>;
 
-    /// A quote of at most `max_len` bytes made of a TDREPORT; waits for the host until
-    /// `deadline_ns` of the monotonic clock.
+    /// Evidence for a verifier with these bytes in it, each part at most `max_len` bytes
+    /// long; waits for the host until `deadline_ns` of the monotonic clock.
     ///
     /// # Errors
     /// Anything; the host has a hand in it.
-    fn quote(
+    fn evidence(
         &self,
-        report: &[u8; REPORT_LEN],
+        input: &[u8; INPUT_LEN],
         max_len: usize,
         deadline_ns: u64,
-    ) -> Result<Vec<u8>, Failure>;
+    ) -> Result<Evidence, Failure>;
 
-    /// The CCEL table and the event log.
-    fn ccel(&self) -> Option<(Vec<u8>, Vec<u8>)>;
+    /// The firmware's table and the log of measurements.
+    fn firmware_log(&self) -> Option<FirmwareLog>;
 }

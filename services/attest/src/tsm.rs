@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! configfs-tsm: a directory per report, with a quote to be read from it.
+//! configfs-tsm: a directory per report, with evidence to be read from it.
 //!
-//! Each write to `inblob` advances the generation; reading `outblob` gives the quote that
-//! was made last if it belongs to the present generation, and else makes a new one.
+//! Each write to `inblob` advances the generation; reading `outblob` gives the evidence that
+//! was made last if it belongs to the present generation, and else makes it anew.
 //!
 //! Locks: `QUOTING` > a report's state.
 //! Spec: Documentation/ABI/testing/configfs-tsm of Linux 6.12.
@@ -16,21 +16,22 @@ use configfs::{Attribute, Form, Group, Item};
 use framework::sync::Mutex;
 use framework::time::monotonic_ns;
 
-use crate::NAME;
 use crate::platform::{INPUT_LEN, Platform};
 
 /// The most that `inblob` takes, whatever the provider makes of it.
 const MAX_INPUT: usize = 64;
-/// The longest quote.
-const MAX_QUOTE: usize = 32 * 1024;
+/// The longest evidence.
+const MAX_OUTPUT: usize = 32 * 1024;
 /// How long the host may take.
 const TIMEOUT_NS: u64 = 30_000_000_000;
 
-const ATTRIBUTES: [Attribute; 4] = [
+/// The files of a report; the last for providers that have it.
+const ATTRIBUTES: [Attribute; 5] = [
     Attribute { name: "generation", perm: 0o444, form: Form::Text },
     Attribute { name: "provider", perm: 0o444, form: Form::Text },
     Attribute { name: "inblob", perm: 0o200, form: Form::Binary(MAX_INPUT) },
-    Attribute { name: "outblob", perm: 0o444, form: Form::Binary(MAX_QUOTE) },
+    Attribute { name: "outblob", perm: 0o444, form: Form::Binary(MAX_OUTPUT) },
+    Attribute { name: "auxblob", perm: 0o444, form: Form::Binary(MAX_OUTPUT) },
 ];
 
 /// Makes /sys/kernel/config/tsm/report.
@@ -55,11 +56,18 @@ struct Report {
 #[derive(Default)]
 struct State {
     input: Vec<u8>,
-    output: Option<Arc<[u8]>>,
+    output: Option<Output>,
     /// Counts the writes.
     written: u64,
     /// The count of writes that `output` belongs to.
     read: u64,
+}
+
+/// Evidence, as it is read.
+#[derive(Clone)]
+struct Output {
+    blob: Arc<[u8]>,
+    auxiliary: Arc<[u8]>,
 }
 
 impl State {
@@ -74,7 +82,7 @@ impl State {
 }
 
 impl Report {
-    fn output(&self) -> Result<Arc<[u8]>> {
+    fn output(&self) -> Result<Output> {
         // Another reader may be waiting for the host.
         let state = self.state.lock_interruptible();
         let mut state = state.map_err(|_| error!(EINTR, "interrupted"))?;
@@ -87,34 +95,36 @@ impl Report {
             return Ok(output.clone());
         }
         state.output = None;
-        let output = self.quote(&state.input)?;
+        let output = self.evidence(&state.input)?;
         state.output = Some(output.clone());
         state.read = state.written;
         Ok(output)
     }
 
-    fn quote(&self, input: &[u8]) -> Result<Arc<[u8]>> {
+    fn evidence(&self, input: &[u8]) -> Result<Output> {
         let input: &[u8; INPUT_LEN] =
             input.try_into().map_err(|_| error!(EINVAL, "inblob is not of 64 bytes"))?;
-        let report = self.platform.report(input)?;
         let deadline = monotonic_ns().saturating_add(TIMEOUT_NS);
-        let quote = self.platform.quote(&report, MAX_QUOTE, deadline).inspect_err(|failure| {
-            log::error!("{NAME}: no quote: {failure:?}");
+        let evidence = self.platform.evidence(input, MAX_OUTPUT, deadline);
+        let evidence = evidence.inspect_err(|failure| {
+            log::error!("{}: no quote: {failure:?}", self.platform.provider().name);
         })?;
-        Ok(quote.into())
+        Ok(Output { blob: evidence.blob.into(), auxiliary: evidence.auxiliary.into() })
     }
 }
 
 impl Item for Report {
     fn attributes(&self) -> &'static [Attribute] {
-        &ATTRIBUTES
+        let [common @ .., _] = &ATTRIBUTES;
+        if self.platform.provider().has_auxiliary { &ATTRIBUTES } else { common }
     }
 
     fn show(&self, name: &str) -> Result<Arc<[u8]>> {
         match name {
             "generation" => Ok(format!("{}\n", self.state.lock().written).into_bytes().into()),
-            "provider" => Ok(format!("{NAME}\n").into_bytes().into()),
-            "outblob" => self.output(),
+            "provider" => Ok(format!("{}\n", self.platform.provider().name).into_bytes().into()),
+            "outblob" => Ok(self.output()?.blob),
+            "auxblob" => Ok(self.output()?.auxiliary),
             _ => err!(EACCES, "cannot be read"),
         }
     }
@@ -159,6 +169,20 @@ mod tests {
         assert_ne!(report.show("outblob").unwrap(), first);
         assert_eq!(fake.quotes(), 2);
         assert_eq!(&*report.show("provider").unwrap(), b"tdx_guest\n");
+    }
+
+    #[test]
+    fn the_second_part_is_shown_where_there_is_one() {
+        let names = |report: &Report| {
+            report.attributes().iter().map(|attribute| attribute.name).collect::<Vec<_>>()
+        };
+        let [one, two] = [Fake::default(), Fake::other()].map(|fake| report(&Arc::new(fake)));
+        assert_eq!(names(&one), ["generation", "provider", "inblob", "outblob"]);
+        assert_eq!(names(&two)[4..], ["auxblob"]);
+        two.store("inblob", &[1; 64]).unwrap();
+        assert_eq!(&*two.show("auxblob").unwrap(), b"certificates");
+        assert_eq!(two.show("outblob").unwrap().len(), b"quote of ".len() + 1184);
+        assert_eq!(&*two.show("provider").unwrap(), b"other_guest\n");
     }
 
     #[test]

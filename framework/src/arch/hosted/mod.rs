@@ -13,6 +13,7 @@ use std::time::{Instant, SystemTime};
 use alloc::sync::Arc;
 
 use crate::cpu::{CpuId, CpuInfo, CpuTimes};
+use crate::cvm::CpuStart;
 use crate::irq::{IrqError, IrqHandler, MsiVector};
 
 pub(crate) use crate::arch::x86::mm::paging;
@@ -87,6 +88,15 @@ pub(crate) fn x2apic_write(_: u32, _: u64) {}
 
 pub(crate) fn cpuid(_: u32, _: u32) -> [u32; 4] {
     [0; 4]
+}
+
+/// There is no other CPU to start.
+pub(crate) fn start_cpu_by_ipi(_: &CpuStart) -> bool {
+    false
+}
+
+pub(crate) fn cpu_comes_up(_: u32) -> bool {
+    false
 }
 
 pub(crate) fn wait_for_interrupt() {}

@@ -2,7 +2,7 @@
 //! x86-64: the machine behind the arch-neutral modules.
 //!
 //! Nothing here is public. CPUs older than about 2015 are refused at boot: SMEP,
-//! SMAP, FSGSBASE, XSAVE and NX are required, as every TDX or SNP machine has them.
+//! SMAP, FSGSBASE, XSAVE and NX are required, as every confidential VM has them.
 //!
 //! Spec: Intel SDM vol. 3, AMD APM vol. 2.
 
@@ -16,6 +16,7 @@ mod tests;
 mod time;
 mod trap;
 
+pub(crate) use boot::smp::{cpu_comes_up, start_cpu_by_ipi};
 pub(crate) use boot::stop::{halt, power_off, restart, stop, stop_with};
 pub(crate) use cpu::cpuid::{cpu_info, cpuid};
 #[cfg(debug_assertions)]

@@ -10,7 +10,7 @@ use crate::host::Untrusted;
 /// All registers of a TDCALL but RBP and RSP.
 #[derive(Clone, Copy, Default, Debug)]
 #[repr(C)]
-pub(in crate::cvm) struct Regs {
+pub(super) struct Regs {
     pub(super) rax: u64,
     pub(super) rcx: u64,
     pub(super) rdx: u64,
@@ -28,7 +28,7 @@ pub(in crate::cvm) struct Regs {
 }
 
 /// Something that answers TDCALLs: the CPU, or a test's model of it.
-pub(in crate::cvm) trait Call {
+pub(super) trait Call {
     /// Executes TDCALL.
     ///
     /// # Safety
@@ -37,7 +37,7 @@ pub(in crate::cvm) trait Call {
 }
 
 /// The CPU.
-pub(in crate::cvm) struct Cpu;
+pub(super) struct Cpu;
 
 #[cfg(target_os = "none")]
 core::arch::global_asm!(include_str!("tdcall.S"));
@@ -76,19 +76,19 @@ pub(super) const VM_WRITE: u64 = 8;
 
 /// TDVMCALL subfunctions (R11).
 pub(super) mod host {
-    pub(in crate::cvm) const HLT: u64 = 12;
-    pub(in crate::cvm) const IO: u64 = 30;
-    pub(in crate::cvm) const RDMSR: u64 = 31;
-    pub(in crate::cvm) const WRMSR: u64 = 32;
-    pub(in crate::cvm) const MMIO: u64 = 48;
-    pub(in crate::cvm) const MAP_GPA: u64 = 0x10001;
-    pub(in crate::cvm) const GET_QUOTE: u64 = 0x10002;
-    pub(in crate::cvm) const FATAL: u64 = 0x10003;
+    pub(in crate::cvm::tdx) const HLT: u64 = 12;
+    pub(in crate::cvm::tdx) const IO: u64 = 30;
+    pub(in crate::cvm::tdx) const RDMSR: u64 = 31;
+    pub(in crate::cvm::tdx) const WRMSR: u64 = 32;
+    pub(in crate::cvm::tdx) const MMIO: u64 = 48;
+    pub(in crate::cvm::tdx) const MAP_GPA: u64 = 0x10001;
+    pub(in crate::cvm::tdx) const GET_QUOTE: u64 = 0x10002;
+    pub(in crate::cvm::tdx) const FATAL: u64 = 0x10003;
 }
 
 /// A status other than success, of the module.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::cvm) struct Status(pub(in crate::cvm) u64);
+pub(super) struct Status(pub(super) u64);
 
 impl Status {
     /// Class and code, without the details.

@@ -4,6 +4,7 @@
 //! Spec: Intel TDX module ABI: TD attributes, TDCS fields.
 
 use super::call::{self, Call, INFO, VM_READ, VM_WRITE};
+use crate::cvm;
 
 const CONFIG_FLAGS: u64 = 0x1110_0003_0000_0016;
 const TD_CTLS: u64 = 0x1110_0003_0000_0017;
@@ -21,7 +22,7 @@ const REDUCE_VE: u64 = 1 << 3;
 /// Why the kernel does not run here; the number is told to the host.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u64)]
-pub(in crate::cvm) enum Refusal {
+pub(super) enum Refusal {
     NoModule = 0x101,
     AddressWidth = 0x102,
     Notifications = 0x103,
@@ -31,7 +32,7 @@ pub(in crate::cvm) enum Refusal {
 }
 
 impl Refusal {
-    pub(in crate::cvm) fn why(self) -> &'static str {
+    pub(super) fn why(self) -> &'static str {
         match self {
             Self::NoModule => "TDX policy: CPUID says TDX, but the TDX module does not answer",
             Self::AddressWidth => "TDX policy: the address width is neither 48 nor 52",
@@ -43,18 +44,24 @@ impl Refusal {
     }
 }
 
+impl From<Refusal> for cvm::Refusal {
+    fn from(refusal: Refusal) -> Self {
+        Self { code: refusal as u64, why: refusal.why() }
+    }
+}
+
 /// What the module says of this TD, after the switches were set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::cvm) struct Td {
-    pub(in crate::cvm) shared_bit: u64,
-    pub(in crate::cvm) attributes: u64,
-    pub(in crate::cvm) max_cpus: u32,
-    pub(in crate::cvm) has_reduced_ve: bool,
+pub(super) struct Td {
+    pub(super) shared_bit: u64,
+    pub(super) attributes: u64,
+    pub(super) max_cpus: u32,
+    pub(super) has_reduced_ve: bool,
 }
 
 impl Td {
     /// What can be judged only once boot has read its input.
-    pub(in crate::cvm) fn allows(&self, debug: bool, ram_end: u64) -> Result<(), Refusal> {
+    pub(super) fn allows(&self, debug: bool, ram_end: u64) -> Result<(), Refusal> {
         if self.attributes & DEBUG != 0 && !debug {
             Err(Refusal::Debug)
         } else if ram_end > self.shared_bit {
@@ -77,7 +84,7 @@ fn set_control(cpu: &impl Call, bits: u64) -> bool {
 }
 
 /// Asks the module what this TD is, and switches #VE off as far as possible.
-pub(in crate::cvm) fn examine(cpu: &impl Call) -> Result<Td, Refusal> {
+pub(super) fn examine(cpu: &impl Call) -> Result<Td, Refusal> {
     let info = call::query(cpu, INFO, 0, [0, 0]).map_err(|_| Refusal::NoModule)?;
     let width = info.rcx & 0x3f;
     if width != 48 && width != 52 {

@@ -6,15 +6,17 @@
 
 use super::call::Regs;
 
+/// #VE's vector.
+pub(super) const VECTOR: u64 = 20;
 const CPUID: u64 = 10;
 
 /// What the module says about the last #VE.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct VeInfo {
-    pub(crate) reason: u64,
-    pub(crate) gpa: u64,
+pub(super) struct VeInfo {
+    pub(super) reason: u64,
+    pub(super) gpa: u64,
     /// Of the instruction, where an instruction was the cause.
-    pub(crate) len: u32,
+    pub(super) len: u32,
 }
 
 impl VeInfo {
@@ -25,7 +27,7 @@ impl VeInfo {
 
 /// What becomes of a program that caused a #VE.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Verdict {
+pub(super) enum Verdict {
     /// It goes on behind CPUID, this many bytes further.
     Cpuid(u32),
     /// It gets a signal, as Linux sends.
@@ -33,7 +35,7 @@ pub(crate) enum Verdict {
 }
 
 /// Decides on a #VE in user mode.
-pub(crate) fn judge(info: VeInfo) -> Verdict {
+pub(super) fn judge(info: VeInfo) -> Verdict {
     match info.reason {
         // Prefixes make it longer than its two bytes, up to what an instruction has.
         CPUID if (2..=15).contains(&info.len) => Verdict::Cpuid(info.len),

@@ -3,14 +3,14 @@
 
 use core::arch::{asm, global_asm};
 use core::ops::Range;
-use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use crate::arch::x86::cpu::{cpuid, percpu};
 use crate::arch::x86::irq::apic;
 use crate::arch::x86::task::{fpu, sched};
 use crate::arch::x86::time::tsc;
 use crate::arch::x86::trap::{gdt, idt};
-use crate::cvm;
+use crate::cvm::{self, CpuStart};
 use crate::mm::{self, KernelStack};
 
 global_asm!(include_str!("trampoline.S"));
@@ -37,6 +37,7 @@ pub(crate) fn text_range() -> Range<u64> {
 
 /// Sets the control registers and system-call registers of this CPU.
 pub(crate) fn set_up_cpu() {
+    cvm::set_up_cpu();
     const CR4_MCE: u64 = 1 << 6;
     const CR4_OSFXSR: u64 = 1 << 9;
     const CR4_OSXMMEXCPT: u64 = 1 << 10;
@@ -95,16 +96,12 @@ pub(crate) fn set_up_cpu() {
     fpu::enable();
 }
 
-/// Starts the CPUs with these APIC ids, one after another; in a CVM by way of the
-/// firmware's mailbox.
-pub(crate) fn start_others(apic_ids: impl Iterator<Item = u32>, mailbox: Option<u64>) {
+/// Starts the CPUs with these APIC ids, one after another; no more than `most` there may be.
+pub(crate) fn start_others(apic_ids: impl Iterator<Item = u32>, most: usize) {
     let me = apic::id();
-    if cvm::is_confidential() && mailbox.is_none() {
-        return;
-    }
-    let mailbox = mailbox.and_then(map_mailbox);
     let Some((page, low)) = mm::low_page() else { return };
     let (start, end) = (&raw const trampoline_start, &raw const trampoline_end);
+    let awake = &raw const trampoline_awake;
     let len = end.addr() - start.addr();
     // SAFETY: the code fits a page (checked by the linker's section), and the low
     // page is ours and mapped.
@@ -112,8 +109,8 @@ pub(crate) fn start_others(apic_ids: impl Iterator<Item = u32>, mailbox: Option<
     let data = (&raw const trampoline_data).addr() - start.addr();
     let mut count = 1;
     for apic_id in apic_ids.filter(|id| *id != me) {
-        if count as usize >= cvm::max_cpus() {
-            log::warn!("more than {} CPUs: the others stay off", cvm::max_cpus());
+        if count as usize >= most {
+            log::warn!("more than {most} CPUs: the others stay off");
             break;
         }
         let Ok(stack) = KernelStack::new() else { break };
@@ -127,11 +124,8 @@ pub(crate) fn start_others(apic_ids: impl Iterator<Item = u32>, mailbox: Option<
         let slot = unsafe { low.add(data) };
         // SAFETY: four words inside the low page; aligned by the assembly.
         unsafe { slot.cast::<[u64; 4]>().write_volatile(words) };
-        let is_up = match mailbox {
-            Some(mailbox) => start_by(mailbox, apic_id, page, count as u32),
-            None => start_one(apic_id, page, count as u32),
-        };
-        if !is_up {
+        let long_mode = page + (awake.addr() - start.addr()) as u64;
+        if !cvm::start_cpu(&CpuStart { apic_id, number: count as u32, page, long_mode }) {
             log::warn!("CPU with APIC id {apic_id} does not start");
             break;
         }
@@ -143,36 +137,18 @@ pub(crate) fn start_others(apic_ids: impl Iterator<Item = u32>, mailbox: Option<
     percpu::set_cpu_count(count as u32);
 }
 
-fn start_one(apic_id: u32, page: u64, number: u32) -> bool {
-    apic::send_init(apic_id);
+/// Starts a CPU by INIT and SIPI; whether it came up.
+pub(crate) fn start_cpu_by_ipi(cpu: &CpuStart) -> bool {
+    apic::send_init(cpu.apic_id);
     wait_ns(200_000);
     (0..2).any(|_| {
-        apic::send_startup(apic_id, (page >> 12) as u8);
-        comes_up(number)
+        apic::send_startup(cpu.apic_id, (cpu.page >> 12) as u8);
+        cpu_comes_up(cpu.number)
     })
 }
 
-/// The command and id, then the vector, of the firmware's mailbox.
-type Mailbox = &'static [AtomicU64; 2];
-
-fn map_mailbox(at: u64) -> Option<Mailbox> {
-    let page = mm::map_device(at, 4096).ok()?;
-    // SAFETY: mapped for ever, aligned, and never used but as these atomics.
-    Some(unsafe { &*page.cast() })
-}
-
-/// Wakes a CPU that waits at the mailbox, in long mode, for a vector in `page`.
-fn start_by([command, vector]: Mailbox, apic_id: u32, page: u64, number: u32) -> bool {
-    let offset = (&raw const trampoline_awake).addr() - (&raw const trampoline_start).addr();
-    let [quiet, at, wake] = cvm::mailbox::message(apic_id, page + offset as u64);
-    command.store(quiet, Ordering::Relaxed);
-    vector.store(at, Ordering::Relaxed);
-    command.store(wake, Ordering::Release);
-    comes_up(number)
-}
-
-/// Waits until CPU `number` is up.
-fn comes_up(number: u32) -> bool {
+/// Waits until CPU `number` is up, for a second.
+pub(crate) fn cpu_comes_up(number: u32) -> bool {
     let end = tsc::monotonic_ns() + 1_000_000_000;
     while tsc::monotonic_ns() < end {
         if ONLINE.load(Ordering::Acquire) > number {

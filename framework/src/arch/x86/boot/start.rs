@@ -97,7 +97,7 @@ extern "C" fn boot_main(start_info: u64, offset: u64) -> ! {
     }
     // SAFETY: once; the region was reserved in the line above.
     unsafe { boot::install_initramfs(info.initramfs) };
-    boot::install_event_log(info.ccel);
+    boot::install_event_log(info.log_table);
     let prepared = gdt::Prepared::new();
     cpu.set_tss(prepared.tss());
     // SAFETY: this CPU's own block; interrupts are off since entry.
@@ -113,8 +113,8 @@ extern "C" fn boot_main(start_info: u64, offset: u64) -> ! {
         crate::time::set_realtime_ns(now_ns);
     }
     sched::adopt_boot_code();
-    let mailbox = cvm::mailbox::of(&info.cpus, &info.memory);
-    smp::start_others(info.cpus.apic_ids.iter().copied().flatten(), mailbox);
+    let most = cvm::prepare_cpus(info.cpus.mailbox, &info.memory);
+    smp::start_others(info.cpus.apic_ids.iter().copied().flatten(), most);
     log::info!(
         "{} CPU(s), {} MiB RAM, TSC {} kHz",
         crate::arch::cpu_count(),

@@ -107,7 +107,7 @@ pub(crate) fn init() {
         leaf1: (c1, d1),
         leaf7: (b7, c7, d7),
         leaf_ext1: (ce, de),
-        is_tdx_guest: crate::cvm::kind() == crate::cvm::Kind::Tdx,
+        guest_flags: crate::cvm::cpu_flags(),
         address_bits: (widths as u8, (widths >> 8) as u8),
         clflush_size: (b1 >> 8 & 255) * 8,
         cache_kib: cache >> 16,

@@ -6,6 +6,9 @@
 //!
 //! Spec: Intel SDM volume 3, 5.5 "4-level paging"; bits 9 to 11 are ours.
 
+#[cfg(target_os = "none")]
+use crate::cvm::TableAddr;
+use crate::cvm::private;
 use crate::mm::{PAGE_SIZE, Perms, Pfn};
 
 /// Entries in a table of any level.
@@ -29,6 +32,10 @@ const COW_WRITE: u64 = 1 << 10;
 /// A page without any permission: not `PRESENT`, but it holds a frame.
 const NO_ACCESS: u64 = 1 << 11;
 const NO_EXEC: u64 = 1 << 63;
+/// The bits of an address that number a frame: a [`Pfn`] has 32. Above them may be the
+/// mark of private or shared memory.
+const FRAME: u64 = 0x0000_0fff_ffff_f000;
+#[cfg(target_os = "none")]
 const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
 
 /// Index of `addr` in a table of `level` (1 is the leaf, 4 the top).
@@ -54,19 +61,19 @@ impl Pte {
 
     /// A pointer to a lower table, open to user mode: the leaves decide.
     pub(crate) fn user_table(table: Pfn) -> Self {
-        Self(table.addr() | PRESENT | WRITABLE | USER | ACCESSED)
+        Self(private(table.addr()).bits() | PRESENT | WRITABLE | USER | ACCESSED)
     }
 
     /// A pointer to a lower table of the kernel's half.
     #[cfg(target_os = "none")]
     pub(crate) fn kernel_table(table: Pfn) -> Self {
-        Self(table.addr() | PRESENT | WRITABLE | ACCESSED)
+        Self(private(table.addr()).bits() | PRESENT | WRITABLE | ACCESSED)
     }
 
-    /// A kernel page at physical address `addr`.
+    /// A kernel page at a physical address.
     #[cfg(target_os = "none")]
-    pub(crate) fn kernel_page(addr: u64, perms: Perms, kind: KernelPage) -> Self {
-        let mut bits = (addr & ADDRESS) | PRESENT | ACCESSED | DIRTY | GLOBAL;
+    pub(crate) fn kernel_page(addr: TableAddr, perms: Perms, kind: KernelPage) -> Self {
+        let mut bits = (addr.bits() & ADDRESS) | PRESENT | ACCESSED | DIRTY | GLOBAL;
         if perms.contains(Perms::WRITE) {
             bits |= WRITABLE;
         }
@@ -84,7 +91,7 @@ impl Pte {
     /// A user page of `frame`, copy-on-write or not.
     #[inline]
     pub(crate) fn user_page(frame: Pfn, perms: Perms, cow: bool) -> Self {
-        let base = frame.addr() | USER | if cow { COW } else { 0 };
+        let base = private(frame.addr()).bits() | USER | if cow { COW } else { 0 };
         Self(base).with_perms(perms)
     }
 
@@ -97,7 +104,7 @@ impl Pte {
     /// The table or frame this entry points to.
     #[inline]
     pub(crate) fn pfn(self) -> Option<Pfn> {
-        Pfn::from_addr(self.0 & ADDRESS)
+        Pfn::new(((self.0 & FRAME) >> 12) as u32)
     }
 
     /// Is this entry a pointer to a lower table?
@@ -182,7 +189,7 @@ impl Pte {
     #[inline]
     pub(crate) fn into_private(self, frame: Pfn) -> Self {
         let write = if self.0 & COW_WRITE != 0 { WRITABLE } else { 0 };
-        Self(self.0 & !(COW | COW_WRITE | ADDRESS) | frame.addr() | write)
+        Self(self.0 & !(COW | COW_WRITE | FRAME) | frame.addr() | write)
     }
 
     /// Marks the page as used, and as written if `written`.

@@ -40,7 +40,8 @@ pub(crate) fn flush_local(range: Range<usize>) {
 /// # Safety
 /// `root` has the kernel's half, and lives until another one is loaded.
 pub(crate) unsafe fn load_tables(root: Pfn) {
+    let root = crate::cvm::private(root.addr()).bits();
     // SAFETY: the kernel's half is in the tables (caller), so the kernel
     // runs on as before.
-    unsafe { asm!("mov cr3, {}", in(reg) root.addr(), options(nostack, preserves_flags)) };
+    unsafe { asm!("mov cr3, {}", in(reg) root, options(nostack, preserves_flags)) };
 }

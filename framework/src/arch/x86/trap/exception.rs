@@ -124,9 +124,9 @@ extern "C" fn trap_paranoid(frame: &mut UserRegs) {
         // A program's breakpoints may hit while the kernel copies for it.
         1 => clear_debug_status(),
         2 => interrupt::on_nmi(),
-        // First of all, since another #VE before that would be a double fault.
-        20 if let Some(info) = cvm::ve_info() => stop_for(frame, info.gpa),
-        _ => stop_for(frame, fault_address()),
+        // The hardware is asked first of all: until then another exception of its own may
+        // be a double fault.
+        vector => stop_for(frame, cvm::fault_address(vector).unwrap_or_else(fault_address)),
     }
 }
 

@@ -14,7 +14,6 @@ use crate::user::{ReturnReason, USER_RFLAGS, UserException, UserRegs, is_user_ad
 pub(crate) const SYSCALL: u64 = 0x100;
 const GENERAL_PROTECTION: u64 = 13;
 const PAGE_FAULT: u64 = 14;
-const VIRTUALIZATION: u64 = 20;
 const RESERVED_AND_IF: u64 = 0x202;
 
 unsafe extern "C" {
@@ -54,7 +53,7 @@ pub(crate) fn run_user(regs: &mut UserRegs, state: &Arc<UserState>) -> ReturnRea
                 irq_on();
                 return ReturnReason::Syscall;
             }
-            VIRTUALIZATION if serve_ve(regs) => {}
+            0..32 if vector != PAGE_FAULT && cvm::serve_user(regs) => {}
             vector @ 0..32 => {
                 let addr = if vector == PAGE_FAULT { super::exception::fault_address() } else { 0 };
                 irq_on();
@@ -65,15 +64,4 @@ pub(crate) fn run_user(regs: &mut UserRegs, state: &Arc<UserState>) -> ReturnRea
             vector => interrupt::handle(vector as u8, true),
         }
     }
-}
-
-/// A #VE of the program, in a CVM: CPUID is answered, all else is for a signal. The
-/// module is asked first of all, since until then another #VE is a double fault.
-fn serve_ve(regs: &mut UserRegs) -> bool {
-    let Some(info) = cvm::ve_info() else { return false };
-    let cvm::Verdict::Cpuid(len) = cvm::judge(info) else { return false };
-    let [eax, ebx, ecx, edx] = cvm::cpuid(regs.rax as u32, regs.rcx as u32).map(u64::from);
-    (regs.rax, regs.rbx, regs.rcx, regs.rdx) = (eax, ebx, ecx, edx);
-    regs.rip += u64::from(len);
-    true
 }

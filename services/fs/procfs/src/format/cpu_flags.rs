@@ -42,9 +42,6 @@ const EXT1_ECX: &[(u8, &str)] = &[
     (27, "ptsc"), (28, "perfctr_llc"), (29, "mwaitx"),
 ];
 
-/// No CPUID bit: what kind of guest this is.
-const GUEST: &[(u8, &str)] = &[(0, "tdx_guest")];
-
 /// CPUID leaf 7, EBX.
 #[rustfmt::skip]
 const LEAF7_EBX: &[(u8, &str)] = &[
@@ -74,21 +71,21 @@ const LEAF7_EDX: &[(u8, &str)] = &[
     (28, "flush_l1d"), (29, "arch_capabilities"),
 ];
 
-/// The names of the features that `info` reports.
+/// The names of the features that `info` reports; no bit of CPUID tells of the guest's kind.
 pub(crate) fn names(info: &CpuInfo) -> impl Iterator<Item = &'static str> {
-    let words = [
+    let before = [
         (info.leaf1.1, LEAF1_EDX),
         (info.leaf_ext1.1, EXT1_EDX),
         (info.leaf1.0, LEAF1_ECX),
         (info.leaf_ext1.0, EXT1_ECX),
-        (info.is_tdx_guest.into(), GUEST),
-        (info.leaf7.0, LEAF7_EBX),
-        (info.leaf7.1, LEAF7_ECX),
-        (info.leaf7.2, LEAF7_EDX),
     ];
-    words.into_iter().flat_map(|(word, names)| {
-        names.iter().filter(move |(bit, _)| word >> bit & 1 != 0).map(|(_, name)| *name)
-    })
+    let behind = [(info.leaf7.0, LEAF7_EBX), (info.leaf7.1, LEAF7_ECX), (info.leaf7.2, LEAF7_EDX)];
+    let guest = info.guest_flags.iter().copied();
+    before.into_iter().flat_map(set).chain(guest).chain(behind.into_iter().flat_map(set))
+}
+
+fn set((word, names): (u32, &'static [(u8, &'static str)])) -> impl Iterator<Item = &'static str> {
+    names.iter().filter(move |(bit, _)| word >> bit & 1 != 0).map(|(_, name)| *name)
 }
 
 #[cfg(test)]
@@ -108,8 +105,8 @@ mod tests {
     #[test]
     fn words_in_linux_order() {
         let (leaf1, leaf7, leaf_ext1) = ((1, 1), (1, 0, 0), (1, 1 << 29));
-        let info = CpuInfo { leaf1, leaf7, leaf_ext1, is_tdx_guest: true, ..blank() };
+        let info = CpuInfo { leaf1, leaf7, leaf_ext1, guest_flags: &["one_guest"], ..blank() };
         let names: Vec<_> = names(&info).collect();
-        assert_eq!(names, ["fpu", "lm", "pni", "lahf_lm", "tdx_guest", "fsgsbase"]);
+        assert_eq!(names, ["fpu", "lm", "pni", "lahf_lm", "one_guest", "fsgsbase"]);
     }
 }

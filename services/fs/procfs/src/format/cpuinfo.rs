@@ -66,7 +66,7 @@ pub(super) mod tests {
             leaf1: (0, 0),
             leaf7: (0, 0, 0),
             leaf_ext1: (0, 0),
-            is_tdx_guest: false,
+            guest_flags: &[],
             address_bits: (0, 0),
             clflush_size: 0,
             cache_kib: 0,

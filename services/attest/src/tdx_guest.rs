@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! /dev/tdx_guest: TDREPORTs by ioctl.
+//! What Linux shows in a TDX guest alone: /dev/tdx_guest with TDREPORTs by ioctl, and the
+//! folder of its registers.
 //!
 //! Spec: Documentation/virt/coco/tdx-guest.rst of Linux.
 
@@ -10,16 +11,24 @@ use abi::{Result, err};
 use framework::mm::{Reader, Writer};
 use vfs::{DeviceId, DeviceNode, File, FileOps, IoctlContext, Opening};
 
-use crate::NAME;
 use crate::platform::{INPUT_LEN, Platform};
+use crate::registers;
+
+/// The name of the device, and of the provider of evidence.
+pub(crate) const NAME: &str = "tdx_guest";
 
 /// The major number of miscellaneous devices, and a minor from their dynamic ones.
 const DEV: DeviceId = DeviceId::new(10, 125);
 /// `_IOWR('T', 1, struct tdx_report_req)`: 64 bytes in, then room for a TDREPORT.
 const TDX_CMD_GET_REPORT0: u32 = 0xc440_5401;
 
-/// Registers the device and shows it in sysfs; returns its folder there.
-pub(crate) fn register(platform: Arc<dyn Platform>) -> Result<String> {
+/// Registers the device, and shows it in sysfs with its registers.
+pub(crate) fn register(platform: &Arc<dyn Platform>) -> Result<()> {
+    let folder = device(platform.clone())?;
+    registers::register(platform, &folder)
+}
+
+fn device(platform: Arc<dyn Platform>) -> Result<String> {
     let open = move |_: DeviceId, _: &Opening<'_>| -> Result<Arc<dyn FileOps>> {
         Ok(Arc::new(Guest(platform.clone())))
     };
@@ -70,7 +79,7 @@ mod tests {
 
     #[test]
     fn the_number_is_that_of_linux() {
-        let size = (INPUT_LEN + crate::REPORT_LEN) as u32;
+        let size = (INPUT_LEN + 1024) as u32;
         assert_eq!(3 << 30 | size << 16 | u32::from(b'T') << 8 | 1, TDX_CMD_GET_REPORT0);
     }
 

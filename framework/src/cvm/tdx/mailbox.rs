@@ -5,30 +5,45 @@
 //! was it never accepted, the first access ends the machine.
 //! Spec: ACPI 6.5, section 5.2.12.19.
 
-#[cfg(target_os = "none")]
-use crate::boot::acpi::Cpus;
+use core::sync::atomic::{AtomicU64, Ordering};
+
 use crate::mm::MemoryMap;
 
+/// The command and id, then the vector, of the firmware's mailbox.
+#[derive(Clone, Copy)]
+pub(super) struct Mailbox(&'static [AtomicU64; 2]);
+
+impl Mailbox {
+    /// Wakes a CPU, for it to go to `vector` in long mode.
+    pub(super) fn wake(self, apic_id: u32, vector: u64) {
+        let Self([command, address]) = self;
+        let [quiet, at, wake] = message(apic_id, vector);
+        command.store(quiet, Ordering::Relaxed);
+        address.store(at, Ordering::Relaxed);
+        command.store(wake, Ordering::Release);
+    }
+}
+
+/// The mailbox that the MADT claims to be at an address, in a version; stops the machine
+/// if that cannot be. `limit` is the end of private memory.
+pub(super) fn map((at, version): (u64, u16), ram: &MemoryMap, limit: u64) -> Option<Mailbox> {
+    let Some(at) = check(at, version, ram, limit) else {
+        crate::fatal("MADT: the wake-up mailbox is no page outside of RAM")
+    };
+    let page = crate::mm::map_private(at, 4096).ok()?;
+    // SAFETY: mapped for ever, aligned, and never used but as these atomics.
+    Some(Mailbox(unsafe { &*page.cast() }))
+}
+
 /// Where the mailbox is, if the MADT's word for it can be right.
-pub(crate) fn check(at: u64, version: u16, ram: &MemoryMap, limit: u64) -> Option<u64> {
+fn check(at: u64, version: u16, ram: &MemoryMap, limit: u64) -> Option<u64> {
     let end = at.checked_add(4096)?;
     let is_good = version <= 1 && at.is_multiple_of(4096) && at != 0 && end <= limit;
     (is_good && !ram.overlaps(at, end)).then_some(at)
 }
 
-/// The mailbox of a CVM, by which its CPUs are started.
-#[cfg(target_os = "none")]
-pub(crate) fn of(cpus: &Cpus, ram: &MemoryMap) -> Option<u64> {
-    let (at, version) = cpus.mailbox.filter(|_| super::is_confidential())?;
-    let checked = check(at, version, ram, super::shared_bit());
-    if checked.is_none() {
-        crate::fatal("MADT: the wake-up mailbox is no page outside of RAM");
-    }
-    checked
-}
-
 /// The first 16 bytes that wake a CPU: id and vector first, the command last.
-pub(crate) fn message(apic_id: u32, vector: u64) -> [u64; 3] {
+fn message(apic_id: u32, vector: u64) -> [u64; 3] {
     const WAKE_UP: u64 = 1;
     let id = u64::from(apic_id) << 32;
     [id, vector, id | WAKE_UP]
@@ -54,7 +69,10 @@ mod tests {
 
     #[test]
     fn the_command_comes_last() {
+        static WORDS: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
         let [first, vector, last] = message(7, 0x8000);
         assert_eq!((first, vector, last), (7 << 32, 0x8000, 7 << 32 | 1));
+        Mailbox(&WORDS).wake(7, 0x8000);
+        assert_eq!([last, vector], [0, 1].map(|n: usize| WORDS[n].load(Ordering::Relaxed)));
     }
 }

@@ -1,25 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The measurement registers as files: `measurements/mrtd:sha384` and so on.
+//! The measurement registers as files, below the folder of a guest's device.
 //!
-//! Reading gives the present value. RTMR3 is extended by writing a whole digest; the other
-//! run-time registers belong to the boot, which is over: their files cannot be opened for
-//! writing, where Linux's can.
+//! Reading gives the present value. A register that programs may extend is extended by
+//! writing a whole digest; the others belong to firmware and boot, which are over: their
+//! files cannot be opened for writing, where Linux's can.
 
 use alloc::format;
 use alloc::sync::Arc;
 
 use abi::{Result, err};
+use framework::cvm::Register;
 
-use crate::platform::{DIGEST_LEN, Failure, INPUT_LEN, Platform};
-use crate::tdreport::{REGISTERS, Register};
+use crate::platform::{Failure, INPUT_LEN, Platform};
 
-/// The run-time register that programs may extend.
-const FOR_PROGRAMS: usize = 3;
-
-/// Makes the files below the device's folder.
+/// Makes the files in `measurements` below the device's folder.
 pub(crate) fn register(platform: &Arc<dyn Platform>, folder: &str) -> Result<()> {
-    for register in REGISTERS {
-        let perm = if register.runtime == Some(FOR_PROGRAMS) { 0o644 } else { 0o444 };
+    for register in platform.registers() {
+        let perm = if register.extend.is_some() { 0o644 } else { 0o444 };
         let path = format!("{folder}/measurements/{}", register.name);
         let content = RegisterFile { platform: platform.clone(), register };
         sysfs::binary(&path, perm, Arc::new(content))?;
@@ -29,12 +26,12 @@ pub(crate) fn register(platform: &Arc<dyn Platform>, folder: &str) -> Result<()>
 
 struct RegisterFile {
     platform: Arc<dyn Platform>,
-    register: Register,
+    register: &'static Register,
 }
 
 impl sysfs::Binary for RegisterFile {
     fn size(&self) -> u64 {
-        DIGEST_LEN as u64
+        self.register.len as u64
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> Result<usize> {
@@ -49,12 +46,12 @@ impl sysfs::Binary for RegisterFile {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> Result<()> {
-        let (0, Ok(digest)) = (offset, data.try_into()) else {
+        if offset != 0 || data.len() != self.register.len {
             return err!(EINVAL, "a whole digest at once");
-        };
-        match self.register.runtime {
-            Some(FOR_PROGRAMS) => Ok(self.platform.extend(FOR_PROGRAMS, digest)?),
-            _ => err!(EPERM, "closed since boot"),
+        }
+        match self.register.extend {
+            Some(index) => Ok(self.platform.extend(index, data)?),
+            None => err!(EPERM, "closed since boot"),
         }
     }
 }

@@ -5,8 +5,8 @@
 //! Locks: `LOCK` is a leaf (interrupts off), held while the hardware uses the page.
 
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicU64, Ordering};
 
+use super::report;
 use crate::sync::{IrqLock, IrqLockGuard};
 
 #[repr(C, align(4096))]
@@ -17,27 +17,23 @@ unsafe impl Sync for Bytes {}
 
 static PAGE: Bytes = Bytes(UnsafeCell::new([0; 4096]));
 static LOCK: IrqLock<()> = IrqLock::new(());
-/// Physical minus virtual address of the image.
-static OFFSET: AtomicU64 = AtomicU64::new(0);
-
-/// Tells where the image is: physical minus virtual address.
-pub(super) fn set_offset(offset: u64) {
-    OFFSET.store(offset, Ordering::Relaxed);
-}
 
 /// The page, for as long as its lock is held.
 pub(super) struct Page {
+    phys: u64,
     _guard: IrqLockGuard<'static, ()>,
 }
 
 impl Page {
-    pub(super) fn lock() -> Self {
-        Self { _guard: LOCK.lock() }
+    /// Locks it; `image` is physical minus virtual address of the kernel's image.
+    pub(super) fn lock(image: u64) -> Self {
+        let phys = (PAGE.0.get().addr() as u64).wrapping_add(image);
+        Self { phys, _guard: LOCK.lock() }
     }
 
     /// Its physical address.
     pub(super) fn phys(&self) -> u64 {
-        (PAGE.0.get().addr() as u64).wrapping_add(OFFSET.load(Ordering::Relaxed))
+        self.phys
     }
 
     /// Puts `bytes` at its start.
@@ -50,8 +46,8 @@ impl Page {
     }
 
     /// Bytes 1024 to 2047, as the hardware wrote them.
-    pub(super) fn report(&self) -> [u8; 1024] {
-        let at = PAGE.0.get().cast::<[u8; 1024]>().wrapping_add(1);
+    pub(super) fn report(&self) -> [u8; report::LEN] {
+        let at = PAGE.0.get().cast::<[u8; report::LEN]>().wrapping_add(1);
         // SAFETY: inside the page, whose lock is held; volatile, for the hardware
         // has written it.
         unsafe { at.read_volatile() }

@@ -11,7 +11,7 @@
 
 use alloc::vec::Vec;
 
-use super::{CvmError, backend};
+use crate::cvm::CvmError;
 use crate::host::SharedBuf;
 use crate::sync::{Mutex, Wait, WaitError, WaitQueue};
 use crate::time::monotonic_ns;
@@ -32,8 +32,14 @@ const LONGEST_NAP_NS: u64 = 250_000_000;
 static BUFFER: Mutex<Option<SharedBuf>> = Mutex::new(None);
 static NEVER: WaitQueue = WaitQueue::new();
 
-/// See [`super::quote()`].
-pub(super) fn quote(report: &[u8], max_len: usize, deadline_ns: u64) -> Result<Vec<u8>, CvmError> {
+/// The host's quote of a report, at most `max_len` bytes of it; waits for it until
+/// `deadline_ns`. `ask` asks the host, by physical address and length of the buffer.
+pub(super) fn quote(
+    report: &[u8],
+    ask: impl FnOnce(u64, u64) -> Result<(), CvmError>,
+    max_len: usize,
+    deadline_ns: u64,
+) -> Result<Vec<u8>, CvmError> {
     let within = Wait::interruptible().deadline_ns(deadline_ns);
     let mut kept = BUFFER.lock_unless(within).map_err(given_up)?;
     let buffer = match &mut *kept {
@@ -46,7 +52,7 @@ pub(super) fn quote(report: &[u8], max_len: usize, deadline_ns: u64) -> Result<V
         None => kept.insert(SharedBuf::new(BUFFER_LEN).map_err(|_| CvmError::NoMemory)?),
     };
     fill(buffer, report).map_err(|_| CvmError::Invalid)?;
-    let asked = backend::get_quote(buffer.device_addr(), BUFFER_LEN as u64);
+    let asked = ask(buffer.device_addr(), BUFFER_LEN as u64);
     let mut nap_ns = FIRST_NAP_NS;
     let result = asked.and_then(|()| {
         loop {
@@ -89,7 +95,7 @@ fn fill(buffer: &SharedBuf, report: &[u8]) -> Result<(), crate::host::OutOfRange
 }
 
 /// The quote in the buffer, if the host has finished it.
-pub(crate) fn take(buffer: &SharedBuf, max_len: usize) -> Result<Option<Vec<u8>>, CvmError> {
+pub(super) fn take(buffer: &SharedBuf, max_len: usize) -> Result<Option<Vec<u8>>, CvmError> {
     let is_done = buffer.load_u64(STATUS).check(|status| match *status {
         0 => Ok(true),
         IN_FLIGHT => Ok(false),
@@ -134,7 +140,8 @@ mod tests {
     fn who_waits_for_anothers_quote_gives_up_in_time() {
         let other = BUFFER.lock();
         std::thread::scope(|scope| {
-            let late = scope.spawn(|| quote(&[7; 1024], 1000, monotonic_ns() + 5_000_000));
+            let late =
+                scope.spawn(|| quote(&[7; 1024], |_, _| Ok(()), 1000, monotonic_ns() + 5_000_000));
             assert_eq!(late.join().unwrap(), Err(CvmError::Timeout));
         });
         drop(other);

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Which backend this machine has, and its methods as functions: the only place that
+//! tells kinds of machine apart.
+//!
+//! Until `detect` has found out, the machine counts as plain. A backend for another
+//! kind is a variant of [`Machine`], an arm of `backend!`, and a line of `detect`.
+
+use alloc::vec::Vec;
+
+use super::plain::Plain;
+use super::tdx::Tdx;
+use super::{Backend, BootRegister, CvmError, Evidence, Provider, Register};
+#[cfg(target_os = "none")]
+use super::{CpuStart, Refusal, encoding};
+use crate::host::Untrusted;
+#[cfg(target_os = "none")]
+use crate::mm::MemoryMap;
+use crate::mm::PhysRange;
+use crate::sync::Once;
+#[cfg(target_os = "none")]
+use crate::user::UserRegs;
+
+enum Machine {
+    Plain(Plain),
+    Tdx(Tdx),
+}
+
+static MACHINE: Once<Machine> = Once::new();
+static UNKNOWN: Machine = Machine::Plain(Plain);
+
+#[inline]
+fn machine() -> &'static Machine {
+    MACHINE.get().unwrap_or(&UNKNOWN)
+}
+
+/// Whether the host can see a machine's memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// The host can read and write all memory.
+    Plain,
+    /// Memory is hidden from the host, but for what is shared with it.
+    Confidential,
+}
+
+/// Which kind of machine this is.
+#[inline]
+pub fn kind() -> Kind {
+    match machine() {
+        Machine::Plain(_) => Kind::Plain,
+        Machine::Tdx(_) => Kind::Confidential,
+    }
+}
+
+/// Whether memory is hidden from the host.
+#[inline]
+pub fn is_confidential() -> bool {
+    kind() == Kind::Confidential
+}
+
+/// Calls a method of the machine's backend.
+macro_rules! backend {
+    ($method:ident($($arg:expr),*)) => {
+        match machine() {
+            Machine::Plain(plain) => plain.$method($($arg),*),
+            Machine::Tdx(tdx) => tdx.$method($($arg),*),
+        }
+    };
+}
+
+/// Finds out what this machine is; `image` is physical minus virtual address of the
+/// image. Should the host only pretend that this is a CVM, the attempt to ask the
+/// hardware is an invalid opcode, and that a stop.
+///
+/// Once, on the boot CPU, before anything else asks the host.
+#[cfg(target_os = "none")]
+pub(crate) fn detect(image: u64) {
+    MACHINE.call_once(|| match Tdx::detect(image) {
+        Some(tdx) => Machine::Tdx(tdx),
+        None => Machine::Plain(Plain),
+    });
+    backend!(examined()).unwrap_or_else(|refusal| refuse(refusal));
+    encoding::set(backend!(encoding()));
+}
+
+/// See [`Backend::enforce`].
+#[cfg(target_os = "none")]
+pub(crate) fn enforce(ram_end: u64) {
+    backend!(enforce(ram_end)).unwrap_or_else(|refusal| refuse(refusal));
+}
+
+#[cfg(target_os = "none")]
+fn refuse(refusal: Refusal) -> ! {
+    crate::arch::stop_with(refusal.code, refusal.why)
+}
+
+/// See [`Backend::accept`].
+///
+/// # Safety
+/// As there.
+#[cfg(target_os = "none")]
+pub(crate) unsafe fn accept(range: PhysRange) {
+    // SAFETY: the caller's duty is the same.
+    unsafe { backend!(accept(range)) }
+}
+
+/// One free function for each safe method.
+macro_rules! dispatch {
+    ($($(#[$attr:meta])* fn $name:ident($($arg:ident: $type:ty),*) $(-> $out:ty)?;)*) => {$(
+        $(#[$attr])*
+        #[inline]
+        pub(crate) fn $name($($arg: $type),*) $(-> $out)? {
+            backend!($name($($arg),*))
+        }
+    )*};
+}
+
+dispatch! {
+    #[cfg(target_os = "none")]
+    fn set_up_cpu();
+    #[cfg(target_os = "none")]
+    fn prepare_cpus(mailbox: Option<(u64, u16)>, ram: &MemoryMap) -> usize;
+    #[cfg(target_os = "none")]
+    fn start_cpu(cpu: &CpuStart) -> bool;
+    #[cfg(target_os = "none")]
+    fn serve_user(regs: &mut UserRegs) -> bool;
+    #[cfg(target_os = "none")]
+    fn fault_address(vector: u64) -> Option<u64>;
+    fn share(range: PhysRange) -> Result<(), &'static str>;
+    fn port_read(port: u16) -> Untrusted<u8>;
+    fn port_write(port: u16, size: u8, value: u32);
+    fn mmio_read(phys: u64, size: u8) -> Untrusted<u64>;
+    fn mmio_write(phys: u64, size: u8, value: u64);
+    fn msr_read(msr: u32) -> Untrusted<u64>;
+    fn msr_write(msr: u32, value: u64);
+    fn cpuid(leaf: u32, subleaf: u32) -> [u32; 4];
+    fn tsc_khz() -> Option<u64>;
+    fn idle();
+    fn halt() -> !;
+    fn fatal(code: u64, text: &str) -> !;
+    fn cpu_flags() -> &'static [&'static str];
+    fn provider() -> Option<Provider>;
+    fn boot_register() -> Option<BootRegister>;
+    fn log_kind() -> Option<u8>;
+    fn registers() -> &'static [Register];
+    fn extend(index: usize, digest: &[u8]) -> Result<(), CvmError>;
+    fn report(data: &[u8; 64]) -> Result<Vec<u8>, CvmError>;
+    fn evidence(data: &[u8; 64], max_len: usize, deadline_ns: u64) -> Result<Evidence, CvmError>;
+}
