@@ -19,7 +19,7 @@ use super::local::{CpuCell, Initial};
 use super::meta::Kind;
 use super::phys::Pfn;
 use super::slab::{self, SIZES, Slabs};
-use super::{PAGE_SIZE, phys};
+use super::{PAGE_SIZE, phys, usage};
 use crate::sync::IrqLock;
 
 /// Objects that a magazine holds.
@@ -236,21 +236,23 @@ impl SizeClass {
 
 /// A frame for a new slab.
 fn take_slab() -> Option<Pfn> {
-    if frames::is_inside() {
+    let frame = if frames::is_inside() {
         frames::take_stashed(Kind::Slab)
     } else {
         frames::take(Class::Heap, Kind::Slab)
-    }
+    };
+    frame.inspect(|_| usage::HEAP.add(1))
 }
 
 /// Gives back the frame of an empty slab, if that can be done now.
 fn give_slab(frame: Pfn) -> Result<(), Pfn> {
     if frames::is_inside() {
-        frames::give_stashed(frame, Kind::Slab)
+        frames::give_stashed(frame, Kind::Slab)?;
     } else {
         frames::give(frame, Kind::Slab);
-        Ok(())
     }
+    usage::HEAP.sub(1);
+    Ok(())
 }
 
 /// The order of the block for a large allocation.
@@ -266,13 +268,17 @@ fn take_large(layout: Layout) -> *mut u8 {
         1 => frames::take_block(Class::Heap, Kind::Large, 1),
         _ => frames::take_block(Class::Kernel, Kind::Large, order),
     };
-    frame.map_or(ptr::null_mut(), Pfn::ptr)
+    let Some(frame) = frame else { return ptr::null_mut() };
+    usage::HEAP.add(1 << order);
+    frame.ptr()
 }
 
 fn give_large(object: NonNull<u8>, layout: Layout) {
     debug_assert!(object.as_ptr() >= phys::ptr(0), "not a block");
     let Some(frame) = slab::frame_of(object) else { return };
-    match block_order(layout.size(), layout.align()) {
+    let order = block_order(layout.size(), layout.align());
+    usage::HEAP.sub(1 << order);
+    match order {
         0 => frames::give(frame, Kind::Large),
         order => frames::give_block(frame, Kind::Large, order),
     }

@@ -41,6 +41,7 @@ mod space;
 mod stack;
 mod table;
 mod tlb;
+mod usage;
 
 pub use self::access::CStrError;
 #[cfg(target_os = "none")]
@@ -52,6 +53,7 @@ pub(crate) use self::phys::Pfn;
 pub use self::pod::Pod;
 pub use self::range::{MAX_REGIONS, MemoryMap, PhysRange, TooMany};
 pub use self::space::{Access, Cow, FaultHandler, Mapping, Perms, Sharing, VmSpace, WriteOutcome};
+pub use self::usage::{KernelUsage, kernel_usage};
 pub use crate::pod_struct;
 
 #[cfg(target_os = "none")]

@@ -13,7 +13,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use super::frames::{self, Class};
 use super::kernel::{self, STACKS};
 use super::meta::Kind;
-use super::{NoMemory, PAGE_SIZE, Perms, tlb};
+use super::{NoMemory, PAGE_SIZE, Perms, tlb, usage};
 use crate::arch::paging::{KernelPage, Pte};
 use crate::cvm::private;
 use crate::sync::IrqLock;
@@ -54,6 +54,12 @@ impl KernelStack {
     /// # Errors
     /// [`NoMemory`] when there is none for it.
     pub(crate) fn new() -> Result<Self, NoMemory> {
+        let stack = Self::take()?;
+        usage::STACKS.add(SIZE / PAGE_SIZE);
+        Ok(stack)
+    }
+
+    fn take() -> Result<Self, NoMemory> {
         let mut pool = POOL.lock();
         if let Some(at) = pool.len.checked_sub(1) {
             pool.len = at;
@@ -83,6 +89,7 @@ impl KernelStack {
 
 impl Drop for KernelStack {
     fn drop(&mut self) {
+        usage::STACKS.sub(SIZE / PAGE_SIZE);
         POOL.lock().keep(self.0);
     }
 }

@@ -12,7 +12,7 @@ use super::frames::{self, Batch, Class, Frames};
 use super::local::CpuCell;
 use super::meta::{self, Kind};
 use super::phys::Pfn;
-use super::{Frame, NoMemory, PAGE_SIZE};
+use super::{Frame, NoMemory, PAGE_SIZE, usage};
 use crate::arch::paging::{ENTRIES, Pte, USER_ENTRIES, index, span};
 
 /// The level of the top table; leaves are level 1.
@@ -136,6 +136,7 @@ impl Tables {
                 root
             }
         };
+        usage::TABLES.add(1);
         Ok(Self { root })
     }
 
@@ -205,6 +206,7 @@ impl Tables {
                 Some(child) => child,
                 None => {
                     let child = new_table()?;
+                    usage::TABLES.add(1);
                     let pte = Pte::user_table(child);
                     table.note(1 << (index / GROUP));
                     table.entry(index).store(pte.0, Ordering::Release);
@@ -275,7 +277,7 @@ impl Tables {
 impl Drop for Tables {
     fn drop(&mut self) {
         let mut batch = Batch::new();
-        empty(self.top(), TOP, &mut batch);
+        usage::TABLES.sub(1 + empty(self.top(), TOP, &mut batch));
         if let Err(root) = ROOTS.with(|roots| roots.push(self.root)) {
             frames::give(root, Kind::Table);
         }
@@ -283,8 +285,9 @@ impl Drop for Tables {
 }
 
 /// Frees the tables below `table`, drops what the leaves refer to, and leaves
-/// the table without user entries.
-fn empty(table: Table<'_>, level: usize, batch: &mut Batch) {
+/// the table without user entries. Returns how many tables it freed.
+fn empty(table: Table<'_>, level: usize, batch: &mut Batch) -> usize {
+    let mut freed = 0;
     let groups = table.groups();
     let mut left = groups.load(Ordering::Relaxed);
     groups.store(0, Ordering::Relaxed);
@@ -303,13 +306,14 @@ fn empty(table: Table<'_>, level: usize, batch: &mut Batch) {
                 // invariant), and is empty now.
                 batch.drop(unsafe { Frame::from_pfn(pfn) });
             } else {
-                empty(Table(pfn, PhantomData), level - 1, batch);
+                freed += 1 + empty(Table(pfn, PhantomData), level - 1, batch);
                 if let Err(table) = EMPTY_TABLES.with(|tables| tables.push(pfn)) {
                     frames::give(table, Kind::Table);
                 }
             }
         }
     }
+    freed
 }
 
 /// Tables of trees that died: all zeros, and not used in any group.

@@ -335,6 +335,80 @@ TEST(meminfo_follows_use) {
     EXPECT_GT(atol(field(GET("/proc/meminfo"), "MemFree")), during + 30000);
 }
 
+static long meminfo(const char *key) {
+    return atol(field(GET("/proc/meminfo"), key));
+}
+
+/* Waits until a figure is at most `limit` again: what ended gives its memory back a little later. */
+static int falls_to(const char *key, long limit) {
+    for (int i = 0; i < 300 && meminfo(key) > limit; i++) {
+        test_sleep_ms(10);
+    }
+    return meminfo(key) <= limit;
+}
+
+TEST(meminfo_counts_kernel_stacks) {
+    enum { CHILDREN = 20 };
+    long before = meminfo("KernelStack");
+    CHECK(before > 0);
+    pid_t pids[CHILDREN];
+    for (int i = 0; i < CHILDREN; i++) {
+        if ((pids[i] = fork()) == 0) {
+            pause();
+            _exit(0);
+        }
+    }
+    /* At least 8 KiB each. */
+    EXPECT_GE(meminfo("KernelStack"), before + 8 * CHILDREN);
+    for (int i = 0; i < CHILDREN; i++) {
+        kill(pids[i], SIGKILL);
+        waitpid(pids[i], NULL, 0);
+    }
+    CHECK(falls_to("KernelStack", before + 8 * CHILDREN / 2));
+}
+
+TEST(meminfo_counts_page_tables) {
+    enum { TABLES = 100 };
+    int ready[2], done[2];
+    char c;
+    OK(pipe(ready));
+    OK(pipe(done));
+    long before = meminfo("PageTables");
+    CHECK(before > 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        /* One page in each of many tables. */
+        char *p = mmap(NULL, (size_t)TABLES << 21, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        madvise(p, (size_t)TABLES << 21, MADV_NOHUGEPAGE);
+        for (size_t i = 0; i < TABLES; i++) {
+            p[i << 21] = 1;
+        }
+        if (write(ready[1], "x", 1) != 1 || read(done[0], &c, 1) != 1) _exit(1);
+        _exit(0);
+    }
+    EXPECT_EQ(read(ready[0], &c, 1), 1);
+    EXPECT_GE(meminfo("PageTables"), before + 4 * TABLES);
+    EXPECT_EQ(write(done[1], "x", 1), 1);
+    EXPECT_EQ(waitpid(pid, NULL, 0), pid);
+    CHECK(falls_to("PageTables", before + 4 * TABLES / 2));
+}
+
+TEST(meminfo_counts_slabs) {
+    /* Descriptors of files: each is an object of some hundred bytes. */
+    enum { FILES = 900 };
+    int fds[FILES];
+    long before = meminfo("Slab");
+    CHECK(before > 0);
+    EXPECT_EQ(meminfo("SReclaimable") + meminfo("SUnreclaim"), before);
+    for (int i = 0; i < FILES; i++) {
+        CHECK((fds[i] = open("/dev/null", O_RDONLY)) >= 0);
+    }
+    EXPECT_GT(meminfo("Slab"), before);
+    for (int i = 0; i < FILES; i++) {
+        close(fds[i]);
+    }
+}
+
 TEST(cpuinfo_fields) {
     char *text = GET("/proc/cpuinfo");
     EXPECT_EQ(strncmp(text, "processor\t: 0\n", 14), 0);

@@ -112,6 +112,7 @@ fn loadavg(out: &mut Text) -> Result<()> {
 
 fn meminfo(out: &mut Text) -> Result<()> {
     let stats = mm::stats();
+    let kernel = mm::kernel_usage();
     let kib = |pages: usize| (pages * mm::PAGE_SIZE / 1024) as u64;
     let used = kib(stats.total_pages.saturating_sub(stats.free_pages));
     let mut anonymous = 0;
@@ -125,7 +126,9 @@ fn meminfo(out: &mut Text) -> Result<()> {
         available: kib(stats.free_pages.saturating_sub(stats.reserved_pages)),
         anonymous,
         mapped: anonymous,
-        slab: used - anonymous,
+        slab: kib(kernel.heap_pages),
+        kernel_stack: kib(kernel.stack_pages),
+        page_tables: kib(kernel.table_pages),
         commit_limit: kib(stats.total_pages) / 2,
         committed: anonymous,
         ..MemInfo::default()
