@@ -9,6 +9,7 @@ mod forms;
 mod inputs;
 mod locks;
 mod rules;
+mod vendors;
 
 use std::process::Command;
 use std::time::Instant;
@@ -40,6 +41,7 @@ const CHECKS: &[Check] = &[
     }),
     ("crate arrows", |workspace| Ok(arrows::broken(&Graph::load(workspace)?))),
     ("assembly in arch and cvm", assembly::elsewhere),
+    ("vendors' names in cvm", vendors::elsewhere),
     ("forbid(unsafe_code) in crate roots", rules::unsafe_roots),
     ("file sizes", rules::file_sizes),
     ("licence lines", rules::licence_lines),

@@ -144,7 +144,7 @@ pub(super) fn shown(workspace: &Workspace, path: &std::path::Path) -> String {
 }
 
 /// Files of the checkout that match, as git lists them.
-fn tracked(workspace: &Workspace, patterns: &[&str]) -> Result<Vec<String>> {
+pub(super) fn tracked(workspace: &Workspace, patterns: &[&str]) -> Result<Vec<String>> {
     let output = Command::new("git")
         .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--"])
         .args(patterns)

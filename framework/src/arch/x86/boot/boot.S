@@ -120,6 +120,9 @@ boot_gdt_ptr:
     .quad 0
 
 .code64
+# Entry code for a machine that starts in long mode may come here: EBX as above, a data
+# segment at 16, the first 4 GiB mapped one to one, and the kernel at its link address.
+.global boot64
 boot64:
     mov eax, 16
     mov ds, eax

@@ -4,8 +4,9 @@
 # Offsets: cpu_ of the per-CPU block (GS), f_ of UserRegs (the frame).
 # While a program runs, TSS.RSP0 and the syscall stack are the end of its
 # UserRegs, so that the CPU itself saves RIP, CS, RFLAGS, RSP and SS there.
-# NMI, #DB, #MC, #DF, #VE and #VC have stacks of their own (IST), and find GS
-# from that stack: they may come before SWAPGS, whatever the saved CS says.
+# NMI, #DB, #MC, #DF and those of a CVM's hardware (vectors 20 and 29) have stacks
+# of their own (IST), and find GS from that stack: they may come before SWAPGS,
+# whatever the saved CS says.
 
 .macro push_regs
     push rdi
@@ -186,7 +187,7 @@ from_user:
     mov qword ptr [rax - {f_size} + {f_error}], 0
     jmp back_to_kernel
 
-# Vectors with IST that a program may cause (#DB, #VE, #VC).
+# Vectors with IST that a program may cause (#DB, 20, 29).
 .align 16
 vector_ist_user:
     test byte ptr [rsp + 24], 3

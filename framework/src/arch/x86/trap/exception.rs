@@ -118,7 +118,7 @@ fn stop_for(frame: &UserRegs, addr: u64) -> ! {
     )
 }
 
-/// NMI, #MC, #DF, or a #DB, #VE or #VC in kernel mode.
+/// NMI, #MC, #DF, or a #DB or an exception of a CVM's hardware in kernel mode.
 extern "C" fn trap_paranoid(frame: &mut UserRegs) {
     match frame.vector {
         // A program's breakpoints may hit while the kernel copies for it.

@@ -18,8 +18,8 @@ pub(crate) const IST_NMI: u8 = 1;
 pub(crate) const IST_DOUBLE_FAULT: u8 = 2;
 pub(crate) const IST_MACHINE_CHECK: u8 = 3;
 pub(crate) const IST_DEBUG: u8 = 4;
-pub(crate) const IST_VE: u8 = 5;
-pub(crate) const IST_VC: u8 = 6;
+pub(crate) const IST_VIRTUALIZATION: u8 = 5;
+pub(crate) const IST_COMMUNICATION: u8 = 6;
 const IST_STACKS: usize = 6;
 
 /// Size and alignment of an interrupt stack; its last word points to the

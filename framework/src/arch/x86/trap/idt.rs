@@ -39,8 +39,8 @@ pub(crate) unsafe fn init() {
             2 => gdt::IST_NMI,
             8 => gdt::IST_DOUBLE_FAULT,
             18 => gdt::IST_MACHINE_CHECK,
-            20 => gdt::IST_VE,
-            29 => gdt::IST_VC,
+            20 => gdt::IST_VIRTUALIZATION,
+            29 => gdt::IST_COMMUNICATION,
             _ => 0,
         };
         let kind = if vector == 3 || vector == 4 { INTERRUPT_GATE | DPL3 } else { INTERRUPT_GATE };
