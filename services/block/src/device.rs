@@ -65,17 +65,17 @@ static VOLUMES: SpinLock<Vec<Volume>> = SpinLock::new(Vec::new());
 
 /// A line of /proc/partitions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Info {
+pub(crate) struct Info {
     /// The device number.
-    pub dev: DeviceId,
+    pub(crate) dev: DeviceId,
     /// Its size in units of 1024 bytes.
-    pub kilobytes: u64,
+    pub(crate) kilobytes: u64,
     /// Its name.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
 }
 
 /// All disks and partitions.
-pub fn list() -> Vec<Info> {
+pub(crate) fn list() -> Vec<Info> {
     let volumes = VOLUMES.lock();
     let info = |v: &Volume| Info { dev: v.dev, kilobytes: v.sectors / 2, name: v.name };
     volumes.iter().map(info).collect()
@@ -118,6 +118,7 @@ pub fn init(disks: &[Arc<dyn BlockDevice>]) {
         }
     }
     vfs::register_blkdev(MAJOR, 0..16 * MINORS, Arc::new(open));
+    crate::proc::init(MAJOR);
 }
 
 fn dev(minor: u32) -> DeviceId {

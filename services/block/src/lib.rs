@@ -19,8 +19,9 @@ mod file;
 #[cfg(any(test, feature = "fuzz"))]
 pub mod fuzz;
 mod ioctl;
+mod proc;
 pub mod table;
 #[cfg(test)]
 mod tests;
 
-pub use device::{Info, init, list};
+pub use device::init;

@@ -23,7 +23,7 @@ pub struct Devices {
     pub entropy: Vec<Arc<dyn Entropy>>,
 }
 
-/// Gives the devices to their services, and lists them in sysfs.
+/// Gives the devices to their services, which show them in /dev, /proc and /sys.
 pub(crate) fn hand_out(devices: Devices) {
     block::init(&devices.disks);
     devices.entropy.iter().for_each(|source| stir(&**source));
@@ -33,7 +33,6 @@ pub(crate) fn hand_out(devices: Devices) {
     if let Err(error) = tty::init(&devices.consoles, preferred) {
         log::error!("no terminals: {error:?}");
     }
-    sysfs::add_devices();
 }
 
 /// Mixes the host's random bytes in; they count for nothing.

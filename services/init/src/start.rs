@@ -30,6 +30,7 @@ pub(crate) fn first_program() {
     if let Some(kind) = line.test_stop {
         forced_stop::stop(kind);
     }
+    mm::init();
     task::init();
     task::set_init_exit_hook(init_ended);
     let root = match root::make() {

@@ -16,6 +16,7 @@ mod anonymous;
 mod end;
 mod fifo;
 mod pipe;
+mod proc;
 mod ring;
 #[cfg(test)]
 mod tests;
@@ -29,5 +30,6 @@ pub const PIPE_BUF: usize = 4096;
 /// Installs the opening of FIFOs.
 pub fn init() {
     anonymous::init();
+    proc::init();
     vfs::hooks::set_fifo_open(fifo::open);
 }

@@ -4,6 +4,7 @@
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering::Relaxed;
 
+use pseudofs::{Text, put};
 use vfs::{Path, d_path};
 
 use crate::area::{Area, Backing};
@@ -139,27 +140,20 @@ impl AreaInfo<'_> {
     }
 
     /// Appends the line of `/proc/pid/maps`, with its newline.
-    pub fn write_maps_line(&self, root: &Path, out: &mut Vec<u8>) {
+    pub fn write_maps_line(&self, root: &Path, out: &mut Text) {
         let begin = out.len();
         let ((major, minor), inode) = self.device_inode();
         let (start, end) = (self.area.start, self.area.end);
-        let head = alloc::format!("{start:08x}-{end:08x} ");
-        out.extend_from_slice(head.as_bytes());
-        out.extend_from_slice(&self.perms());
+        put!(out, "{start:08x}-{end:08x} ");
+        out.push(&self.perms());
         let offset = self.area.backing.offset();
-        let tail = alloc::format!(" {offset:08x} {major:02x}:{minor:02x} {inode} ");
-        out.extend_from_slice(tail.as_bytes());
+        put!(out, " {offset:08x} {major:02x}:{minor:02x} {inode} ");
         let name = self.name(root);
         if !name.is_empty() {
-            let column = (begin + NAME_COLUMN).max(out.len() + 1);
-            out.resize(column, b' ');
-            for byte in name {
-                match byte {
-                    b'\n' => out.extend_from_slice(b"\\012"),
-                    byte => out.push(byte),
-                }
-            }
+            let padding = (begin + NAME_COLUMN).saturating_sub(out.len()).max(1);
+            put!(out, "{:padding$}", "");
+            out.push_escaped(&name, b"\n");
         }
-        out.push(b'\n');
+        out.push(b"\n");
     }
 }

@@ -22,6 +22,7 @@ mod entity;
 mod fair;
 mod load;
 mod placement;
+mod proc;
 mod queue;
 mod realtime;
 mod scheduler;
@@ -34,6 +35,7 @@ pub use class::{
     Caller, Params, Policy, check_params, inherit, may_set, params, priority_range, rr_interval_ns,
 };
 pub use load::LoadAverage;
+pub use proc::show_schedstat;
 pub use scheduler::{init, load_average, running, set_affinity, set_nice, set_params};
 
 /// The result of a call: errors carry Linux's number.

@@ -25,6 +25,7 @@ struct Hook(&'static CorePolicy<Task>);
 pub fn init() {
     let policy = POLICY.call_once(|| CorePolicy::new(cpu::count()));
     set_scheduler(Box::new(Hook(policy)));
+    crate::proc::init();
 }
 
 impl Scheduler for Hook {

@@ -16,7 +16,7 @@ use vfs::{FdTable, FsContext, hooks::ProcessHooks};
 use crate::{
     clone,
     exec::{self, Request, Strings},
-    oom,
+    oom, proc,
     process::{NewProcess, Process},
     rlimit::Rlimits,
     run,
@@ -32,6 +32,7 @@ pub fn init() {
     vfs::hooks::set_process_hooks(&Hooks);
     vfs::hooks::set_mappings(&Mappings);
     mm::set_oom_hook(oom::out_of_memory);
+    proc::init();
 }
 
 /// Finds the address spaces that may map a file: those of all processes.

@@ -8,8 +8,8 @@
 //! is what interrupts it.
 //!
 //! The system-call layer calls all of this and owns the user loop
-//! ([`set_user_entry`]); terminals and procfs read it; it calls `vfs`, `mm`, `cred`
-//! and the framework.
+//! ([`set_user_entry`]); terminals read it; it calls `vfs`, `mm`, `sched`,
+//! `cred` and the framework, and shows itself in `procfs`.
 //!
 //! Locks: process table > a process's signal state > its actions > a thread's
 //! signals; all spin. Nothing that sleeps is called with one of them held.
@@ -30,6 +30,7 @@ mod init;
 mod notify;
 mod oom;
 mod pid;
+mod proc;
 mod process;
 pub mod rlimit;
 mod run;

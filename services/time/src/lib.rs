@@ -21,6 +21,7 @@ mod cpu_limit;
 mod expiry;
 mod interval;
 mod posix;
+mod proc;
 mod process_timers;
 mod queue;
 mod sleep;

@@ -44,6 +44,7 @@ static CHANGED: WaitQueue = WaitQueue::new();
 /// # Errors
 /// `ENOMEM` without memory for the task.
 pub fn init() -> Result<()> {
+    crate::proc::init();
     TaskBuilder::new("timers", serve).spawn()?;
     Ok(())
 }

@@ -56,10 +56,14 @@ pub(crate) fn register(terminals: Vec<Arc<Tty>>) {
     vfs::register_chrdev(CURRENT.major, CURRENT.minor..CONSOLE.minor + 1, Arc::new(open));
     node("tty", CURRENT, 0o666);
     node("console", CONSOLE, 0o600);
+    procfs::devices::name_char(TTY_MAJOR, "ttyS");
+    procfs::devices::name_char(CURRENT.major, "/dev/tty");
+    procfs::devices::name_char(CONSOLE.major, "/dev/console");
 }
 
 fn node(name: &'static str, dev: DeviceId, perm: u32) {
     vfs::register_node(DeviceNode { name, dev, perm, gid: 0 });
+    sysfs::add_virtual("tty", name, dev);
 }
 
 /// The device number of the console called `name`.

@@ -49,8 +49,11 @@ pub fn init() {
     memory::init();
     register_chrdev(MEM_MAJOR, 0..256, Arc::new(open_memory));
     for (name, minor, perm) in NODES {
-        register_node(DeviceNode { name, dev: DeviceId::new(MEM_MAJOR, minor), perm, gid: 0 });
+        let dev = DeviceId::new(MEM_MAJOR, minor);
+        register_node(DeviceNode { name, dev, perm, gid: 0 });
+        sysfs::add_virtual("mem", name, dev);
     }
+    procfs::devices::name_char(MEM_MAJOR, "mem");
     register_fs(FsType { name: "devtmpfs", mount: |_, _| new() });
 }
 

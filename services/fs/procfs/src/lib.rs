@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! /proc: processes and system figures, in Linux's text.
+//! /proc: the tree, the rules, and the tables by which subsystems show their figures.
 //!
-//! Owns names, formats and access rules of /proc; the figures come from `task`,
-//! `mm`, `sched`, `vfs` and the framework. Text is made when a file is read from
-//! its start and kept for the reads that follow.
+//! Each subsystem registers its own files with [`register`] in its `init`, from the module
+//! that is called `proc` there: `mm` has /proc/meminfo, `task` the directories of processes
+//! ([`set_processes`]). This crate has only the files about what lies below all of them:
+//! the machine, the framework and the vfs.
 //!
 //! Spec: proc(5), as of Linux 6.12.
 
@@ -14,20 +15,25 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-mod file;
-mod format;
-mod global;
-mod inode;
-mod process;
-mod root;
-mod sysctl;
+mod cpu_flags;
+mod cpuinfo;
+pub mod devices;
+mod entry;
+mod kernel;
+pub mod mounts;
 #[cfg(test)]
 mod tests;
 mod tree;
 
+pub use entry::{Entry, Show, Store, Tunable, register};
+pub use pseudofs::{Text, put};
+pub use tree::{fs, insert, link, set_processes};
+
 use vfs::FsType;
 
-/// Makes the file-system type `proc` known to mount(2). Called once at boot.
+/// Makes the file-system type `proc` known to mount(2), with the files of the machine.
+/// Called once at boot.
 pub fn init() {
-    vfs::register_fs(FsType { name: "proc", mount: |_source, _options| Ok(inode::root()) });
+    kernel::init();
+    vfs::register_fs(FsType { name: "proc", mount: |_source, _options| Ok(tree::root()) });
 }

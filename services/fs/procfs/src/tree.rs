@@ -1,97 +1,87 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Fixed directories and files: tables of [`Item`]s.
+//! The tree of /proc: what is registered, and the processes.
 
-use abi::{Result, err, error};
-use vfs::{DirSink, Opening};
+use alloc::boxed::Box;
+use alloc::sync::Arc;
 
-use crate::inode::{Node, emit};
-use pseudofs::Text;
+use abi::{Result, err};
+use framework::sync::Once;
+use pseudofs::{
+    Content, Directory, DirectoryOps, FixedLink, LinkCount, PseudoFs, PseudoInode, Refusal, Remake,
+    Rules, Tree,
+};
+use vfs::{DirSink, Inode};
 
-/// Makes a file's text.
-pub(crate) type ReadFn = fn(&mut Text) -> Result<()>;
+static RULES: Rules = Rules {
+    type_name: "proc",
+    magic: 0x9fa0,
+    block_size: 1024,
+    text_size: 0,
+    directory_perm: 0o555,
+    remake: Remake::AtStart,
+    refusal: Refusal::Missing,
+};
 
-/// Obeys what was written.
-pub(crate) type WriteFn = fn(&[u8]) -> Result<()>;
+static TREE: Once<Tree> = Once::new();
 
-/// A fixed file.
-pub(crate) struct GlobalFile {
-    pub(crate) name: &'static str,
-    pub(crate) perm: u32,
-    pub(crate) read: Option<ReadFn>,
-    pub(crate) write: Option<WriteFn>,
-    /// Permission bits bind root too, as in /proc/sys.
-    pub(crate) is_strict: bool,
-}
+/// What finds processes by their numbers.
+static PROCESSES: Once<Box<dyn DirectoryOps>> = Once::new();
 
-impl GlobalFile {
-    /// A file for everybody to read.
-    pub(crate) const fn readable(name: &'static str, read: ReadFn) -> Self {
-        Self { name, perm: 0o444, read: Some(read), write: None, is_strict: false }
-    }
-
-    /// What the permission check of the vfs left open.
-    pub(crate) fn check_open(&self, opening: &Opening<'_>) -> Result<()> {
-        let may_write = self.perm & 0o222 != 0;
-        let may_read = self.perm & 0o444 != 0;
-        let wants_write = opening.flags.can_write() && !may_write;
-        let wants_read = opening.flags.can_read() && !may_read;
-        if self.is_strict && (wants_write || wants_read) {
-            return err!(EACCES, "not even for root");
+fn tree() -> &'static Tree {
+    TREE.call_once(|| {
+        let tree = Tree::new(&RULES, 0o555, Directory::with_ops(Root));
+        let sys = Content::Directory(Directory::new(LinkCount::One));
+        if let Err(error) = tree.insert("sys", 0o555, sys) {
+            log::error!("procfs: sys: {error:?}");
         }
-        Ok(())
+        tree
+    })
+}
+
+/// The root directory.
+pub(crate) fn root() -> Arc<dyn Inode> {
+    tree().root()
+}
+
+/// The file system, for inodes that are looked up.
+pub fn fs() -> &'static Arc<PseudoFs> {
+    tree().fs()
+}
+
+/// Has `processes` find the numbers in /proc; the first call counts.
+pub fn set_processes(processes: impl DirectoryOps + 'static) {
+    PROCESSES.call_once(|| Box::new(processes));
+}
+
+/// Puts something at a path below /proc. A failure is for the log: it is a mistake of the
+/// kernel's, and the boot goes on.
+pub fn insert(path: &str, perm: u32, content: Content) {
+    if let Err(error) = tree().insert(path, perm, content) {
+        log::error!("procfs: {path}: {error:?}");
     }
 }
 
-/// An entry of a fixed directory.
-pub(crate) enum Item {
-    /// A file.
-    File(GlobalFile),
-    /// A directory.
-    Directory(&'static str, &'static [Item]),
+/// Puts a symbolic link at a path below /proc.
+pub fn link(path: &str, text: &str) {
+    insert(path, 0o777, Content::Link(Arc::new(FixedLink(text.as_bytes().into()))));
 }
 
-impl Item {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::File(file) => file.name,
-            Self::Directory(name, _) => name,
-        }
-    }
+/// The root directory: beyond what is registered, the processes.
+struct Root;
 
-    fn node(&'static self, number: u32) -> Node {
-        match self {
-            Self::File(file) => Node::File { file, number },
-            Self::Directory(_, items) => Node::Directory { items, number },
-        }
-    }
-}
-
-/// The inode number of entry `index` of directory `number`: up to 64 entries in
-/// each directory, four levels deep.
-fn child_number(number: u32, index: usize) -> u32 {
-    number * 64 + index as u32 + 1
-}
-
-/// Finds an entry.
-pub(crate) fn lookup(items: &'static [Item], number: u32, name: &[u8]) -> Result<Node> {
-    let found = items.iter().enumerate().find(|(_, item)| item.name().as_bytes() == name);
-    let (index, item) = found.ok_or(error!(ENOENT, "no such entry"))?;
-    Ok(item.node(child_number(number, index)))
-}
-
-/// Reports the entries from `cookie` on; entry `n` has cookie `n + 2`.
-pub(crate) fn list(
-    items: &'static [Item],
-    number: u32,
-    cookie: u64,
-    sink: &mut DirSink<'_>,
-) -> Result<()> {
-    let start = usize::try_from(cookie.saturating_sub(2)).unwrap_or(usize::MAX);
-    for (index, item) in items.iter().enumerate().skip(start) {
-        let node = item.node(child_number(number, index));
-        if emit(sink, item.name().as_bytes(), &node, index as u64 + 3).is_break() {
-            break;
+impl DirectoryOps for Root {
+    fn lookup(&self, name: &[u8]) -> Result<Arc<PseudoInode>> {
+        match PROCESSES.get() {
+            Some(processes) => processes.lookup(name),
+            None => err!(ENOENT, "no such entry"),
         }
     }
-    Ok(())
+
+    fn list(&self, cookie: u64, sink: &mut DirSink<'_>) -> Result<()> {
+        PROCESSES.get().map_or(Ok(()), |processes| processes.list(cookie, sink))
+    }
+
+    fn subdirectories(&self) -> u32 {
+        PROCESSES.get().map_or(0, |processes| processes.subdirectories())
+    }
 }

@@ -22,7 +22,7 @@ pub enum Content {
     /// A file with operations of its own.
     File(Arc<dyn OpenFile>),
     /// A symbolic link.
-    Link(Box<dyn Link>),
+    Link(Arc<dyn Link>),
 }
 
 impl Content {

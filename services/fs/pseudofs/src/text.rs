@@ -6,9 +6,6 @@ use core::fmt;
 
 use abi::{Result, err};
 
-/// Room for a line with a path in it.
-const LINE_ROOM: usize = 8192;
-
 /// The longest text; it is far beyond the list of areas of any program that is known.
 const MOST: usize = 64 << 20;
 
@@ -45,14 +42,19 @@ impl Text {
         let _ = fmt::Write::write_fmt(self, arguments);
     }
 
-    /// Lets `fill` append up to about [`LINE_ROOM`] bytes to the plain vector;
-    /// false if there is no memory for that.
-    pub fn with(&mut self, fill: impl FnOnce(&mut Vec<u8>)) -> bool {
-        let has_room = self.has_room(LINE_ROOM);
-        if has_room {
-            fill(&mut self.bytes);
-        }
-        has_room
+    /// The length in bytes so far.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether there is nothing yet.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Whether a part is missing already: there is no use in going on.
+    pub fn has_failed(&self) -> bool {
+        self.is_out_of_memory
     }
 
     /// Whether `more` bytes fit; notes it if not.

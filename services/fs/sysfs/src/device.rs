@@ -5,7 +5,6 @@ use alloc::format;
 use alloc::string::String;
 
 use abi::Result;
-use pseudofs::put;
 use vfs::DeviceId;
 
 use crate::tree::{link, readable};
@@ -75,55 +74,11 @@ pub fn device(device: &Device<'_>) -> Result<String> {
     Ok(folder)
 }
 
-/// Shows the devices that are known by now. Called once at boot, when all are.
-pub fn add_devices() {
-    for node in vfs::device::nodes() {
-        let class = match node.dev.major {
-            MEM => "mem",
-            SERIAL | TTY | HVC => "tty",
-            _ => continue,
-        };
-        let parent = format!("devices/virtual/{class}");
-        let (name, dev) = (node.name, node.dev);
-        let shown = Device { parent: &parent, class, name, dev, numbering: Numbering::Char };
-        report(name, device(&shown).map(drop));
-    }
-    for volume in block::list() {
-        report(volume.name, add_volume(&volume));
-    }
-}
-
-/// Major numbers.
-const MEM: u32 = 1;
-const SERIAL: u32 = 4;
-const TTY: u32 = 5;
-const HVC: u32 = 229;
-
-fn report(name: &str, result: Result<()>) {
-    if let Err(error) = result {
+/// Shows a character device without hardware, below devices/virtual. A failure is for the log.
+pub fn add_virtual(class: &str, name: &str, dev: DeviceId) {
+    let parent = format!("devices/virtual/{class}");
+    let shown = Device { parent: &parent, class, name, dev, numbering: Numbering::Char };
+    if let Err(error) = device(&shown) {
         log::warn!("sysfs: {name}: {error:?}");
-    }
-}
-
-fn add_volume(volume: &block::Info) -> Result<()> {
-    let (name, dev) = (volume.name, volume.dev);
-    let disk = name.trim_end_matches(|c: char| c.is_ascii_digit());
-    let part = name.get(disk.len()..).and_then(|part| part.parse().ok());
-    let (parent, numbering) = match part {
-        None => ("devices/virtual/block".into(), Numbering::Block),
-        Some(part) => (format!("devices/virtual/block/{disk}"), Numbering::Partition(part)),
-    };
-    let folder = device(&Device { parent: &parent, class: "block", name, dev, numbering })?;
-    let number = |file: &str, value: u64| {
-        readable(&format!("{folder}/{file}"), move |out| {
-            put!(out, "{value}\n");
-            Ok(())
-        })
-    };
-    number("size", volume.kilobytes * 2)?;
-    number("ro", 0)?;
-    match part {
-        None => number("removable", 0),
-        Some(part) => number("partition", part.into()),
     }
 }

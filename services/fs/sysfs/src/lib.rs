@@ -20,7 +20,7 @@ mod system;
 mod tests;
 mod tree;
 
-pub use device::{Device, Numbering, add_devices, device};
+pub use device::{Device, Numbering, add_virtual, device};
 pub use pseudofs::{Binary, Text};
 pub use tree::{Attribute, Show, Store, binary, directory, link, readable, remove, text};
 

@@ -66,7 +66,6 @@ fn try_fill() -> Result<()> {
         })?;
         fixed(&format!("{folder}/physical_package_id"), "0\n")?;
     }
-    fixed("kernel/mm/transparent_hugepage/enabled", "always madvise [never]\n")?;
     fixed("kernel/fscaps", "1\n")?;
     Ok(())
 }

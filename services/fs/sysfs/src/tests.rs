@@ -147,14 +147,8 @@ fn devices_are_linked() {
 }
 
 #[test]
-fn known_devices_are_added() {
-    vfs::register_node(vfs::DeviceNode {
-        name: "t4",
-        dev: DeviceId::new(1, 77),
-        perm: 0o666,
-        gid: 0,
-    });
-    crate::add_devices();
+fn virtual_devices_and_partitions() {
+    crate::add_virtual("mem", "t4", DeviceId::new(1, 77));
     assert_eq!(read("/class/mem/t4/dev"), b"1:77\n");
     let device = Device {
         parent: "devices/virtual/block/t5",

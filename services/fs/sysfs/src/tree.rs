@@ -114,7 +114,7 @@ pub fn binary(path: &str, perm: u32, content: Arc<dyn Binary>) -> Result<()> {
 /// As [`text`].
 pub fn link(path: &str, target: &str) -> Result<()> {
     let text = relative(path, target).into_bytes();
-    tree().replace(path, 0o777, Content::Link(Box::new(FixedLink(text.into()))))
+    tree().replace(path, 0o777, Content::Link(Arc::new(FixedLink(text.into()))))
 }
 
 /// The way from the link at `path` to `target`.

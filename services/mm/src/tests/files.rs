@@ -2,7 +2,6 @@
 //! Mappings of files, on a file of a few pages.
 
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::string::String;
 
 use framework::mm::{Access, Frame};
 use framework::sync::Mutex;
@@ -242,11 +241,8 @@ fn maps_lines_are_linux_text() {
     let stack = s.map_stack(PAGE_SIZE, RW).unwrap();
     let info = crate::ProgramInfo { start_stack: stack.start + 100, ..Default::default() };
     s.set_program(info);
-    let mut out = Vec::new();
-    s.each_area(0, |area| {
-        area.write_maps_line(file.path(), &mut out);
-        true
-    });
+    let mut out = pseudofs::Text::default();
+    s.show_maps(file.path(), &mut out);
     let expected = "\
 00400000-00402000 r-xp 00000000 08:11 42                                 /
 00402000-00403000 r--s 00002000 08:11 42                                 /
@@ -254,7 +250,7 @@ fn maps_lines_are_linux_text() {
 10008000-10009000 rw-p 00000000 00:00 0                                  [heap]
 7fffffffe000-7ffffffff000 rw-p 00000000 00:00 0                          [stack]
 ";
-    assert_eq!(String::from_utf8(out).unwrap(), expected);
+    assert_eq!(out.as_str(), expected);
 }
 
 #[test]

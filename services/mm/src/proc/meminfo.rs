@@ -1,23 +1,70 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! /proc/meminfo.
+//! Memory of the whole machine: /proc/meminfo, vmstat and swaps.
 
+use abi::Result;
+use framework::mm::{PAGE_SIZE, kernel_usage, stats};
+use framework::sync::Once;
 use pseudofs::{Text, put};
+
+static RESIDENT: Once<fn() -> usize> = Once::new();
+
+/// Installs what tells how many bytes all processes have in memory; the first call counts.
+pub fn set_resident_hook(hook: fn() -> usize) {
+    RESIDENT.call_once(|| hook);
+}
+
+/// /proc/meminfo.
+pub(super) fn show(out: &mut Text) -> Result<()> {
+    let stats = stats();
+    let kernel = kernel_usage();
+    let kib = |pages: usize| (pages * PAGE_SIZE / 1024) as u64;
+    let used = kib(stats.total_pages.saturating_sub(stats.free_pages));
+    let resident = RESIDENT.get().map_or(0, |resident| resident()) as u64 / 1024;
+    let anonymous = resident.min(used);
+    let info = MemInfo {
+        total: kib(stats.total_pages),
+        free: kib(stats.free_pages),
+        available: kib(stats.free_pages.saturating_sub(stats.reserved_pages)),
+        anonymous,
+        mapped: anonymous,
+        slab: kib(kernel.heap_pages),
+        kernel_stack: kib(kernel.stack_pages),
+        page_tables: kib(kernel.table_pages),
+        commit_limit: kib(stats.total_pages) / 2,
+        committed: anonymous,
+        ..MemInfo::default()
+    };
+    meminfo(out, &info);
+    Ok(())
+}
+
+/// /proc/swaps: there are none.
+pub(super) fn swaps(out: &mut Text) -> Result<()> {
+    put!(out, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+    Ok(())
+}
+
+/// /proc/vmstat.
+pub(super) fn vmstat(out: &mut Text) -> Result<()> {
+    put!(out, "nr_free_pages {}\npswpin 0\npswpout 0\n", stats().free_pages);
+    Ok(())
+}
 
 /// The figures that are not always zero, in KiB.
 #[derive(Default)]
-pub(crate) struct MemInfo {
-    pub(crate) total: u64,
-    pub(crate) free: u64,
-    pub(crate) available: u64,
-    pub(crate) cached: u64,
-    pub(crate) anonymous: u64,
-    pub(crate) mapped: u64,
-    pub(crate) shared: u64,
-    pub(crate) slab: u64,
-    pub(crate) kernel_stack: u64,
-    pub(crate) page_tables: u64,
-    pub(crate) commit_limit: u64,
-    pub(crate) committed: u64,
+struct MemInfo {
+    total: u64,
+    free: u64,
+    available: u64,
+    cached: u64,
+    anonymous: u64,
+    mapped: u64,
+    shared: u64,
+    slab: u64,
+    kernel_stack: u64,
+    page_tables: u64,
+    commit_limit: u64,
+    committed: u64,
 }
 
 /// Where the numbers may begin, and where they end.
@@ -25,7 +72,7 @@ const LABEL_COLUMNS: usize = 16;
 const COLUMNS: usize = 24;
 
 /// The whole file.
-pub(crate) fn meminfo(out: &mut Text, m: &MemInfo) {
+fn meminfo(out: &mut Text, m: &MemInfo) {
     let lines = [
         ("MemTotal", m.total),
         ("MemFree", m.free),

@@ -90,8 +90,8 @@ fn set((word, names): (u32, &'static [(u8, &'static str)])) -> impl Iterator<Ite
 
 #[cfg(test)]
 mod tests {
-    use super::super::cpuinfo::tests::blank;
     use super::*;
+    use crate::cpuinfo::tests::blank;
     use std::vec::Vec;
 
     #[test]

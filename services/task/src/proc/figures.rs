@@ -8,14 +8,12 @@ use abi::Result;
 use abi::resource::Resource;
 use framework::cpu;
 use framework::mm::PAGE_SIZE;
-use task::{Process, Thread};
-
-use super::Target;
-use crate::format;
-use crate::format::stat::{MemoryStat, ProcessStat};
-use crate::format::status::{MemoryStatus, Status};
-use crate::format::system::CENTISECOND_NS;
 use pseudofs::{Text, put};
+
+use super::stat::{MemoryStat, ProcessStat};
+use super::status::{MemoryStatus, Status};
+use super::target::Target;
+use crate::{NS_PER_TICK, Process, Thread};
 
 /// PF_RANDOMIZE, which programs see in the flags of every process.
 const FLAGS: u32 = 0x40_0000;
@@ -72,14 +70,14 @@ pub(crate) fn stat(target: &Target, out: &mut Text) -> Result<()> {
         children_minor_faults: of_children.minor_faults,
         major_faults: used.major_faults,
         children_major_faults: of_children.major_faults,
-        user_time: used.user_ns / CENTISECOND_NS,
-        system_time: used.system_ns / CENTISECOND_NS,
-        children_user_time: of_children.user_ns / CENTISECOND_NS,
-        children_system_time: of_children.system_ns / CENTISECOND_NS,
+        user_time: used.user_ns / NS_PER_TICK,
+        system_time: used.system_ns / NS_PER_TICK,
+        children_user_time: of_children.user_ns / NS_PER_TICK,
+        children_system_time: of_children.system_ns / NS_PER_TICK,
         nice: i32::from(process.nice()),
         priority: 20 + i32::from(process.nice()),
         threads: process.thread_count(),
-        start_time: process.start_ns() / CENTISECOND_NS,
+        start_time: process.start_ns() / NS_PER_TICK,
         memory: memory_stat(target, &process),
         exit_signal: process.exit_signal().map_or(0, |signal| signal.number()),
         ..ProcessStat::default()
@@ -95,7 +93,7 @@ pub(crate) fn stat(target: &Target, out: &mut Text) -> Result<()> {
     if target.may_inspect() && process.is_zombie() {
         s.exit_code = process.exit_status();
     }
-    format::stat::stat(out, &s);
+    super::stat::stat(out, &s);
     Ok(())
 }
 
@@ -139,7 +137,7 @@ fn memory_stat(target: &Target, process: &Process) -> MemoryStat {
 pub(crate) fn statm(target: &Target, out: &mut Text) -> Result<()> {
     let usage = target.process()?.mm().map(|mm| mm.usage()).unwrap_or_default();
     let bytes = [usage.size, usage.resident, 0, usage.text, usage.data + usage.stack];
-    format::stat::statm(out, bytes.map(|bytes| bytes / PAGE_SIZE));
+    super::stat::statm(out, bytes.map(|bytes| bytes / PAGE_SIZE));
     Ok(())
 }
 
@@ -178,7 +176,7 @@ pub(crate) fn status(target: &Target, out: &mut Text) -> Result<()> {
     if let Some(thread) = &thread {
         add_thread(&mut s, thread);
     }
-    format::status::status(out, &s);
+    super::status::status(out, &s);
     Ok(())
 }
 
@@ -224,14 +222,10 @@ pub(crate) fn io(target: &Target, out: &mut Text) -> Result<()> {
     Ok(())
 }
 
-/// /proc/PID/schedstat: time on a CPU, waiting for one, and turns.
+/// /proc/PID/schedstat.
 pub(crate) fn schedstat(target: &Target, out: &mut Text) -> Result<()> {
     let task = target.thread().ok().and_then(|thread| thread.task());
-    let (run, turns) = task.map_or((0, 0), |task| {
-        let (voluntary, forced) = task.sched().switches();
-        (task.run_time_ns(), voluntary + forced)
-    });
-    put!(out, "{run} 0 {turns}\n");
+    sched::show_schedstat(task.as_deref(), out);
     Ok(())
 }
 

@@ -1,31 +1,74 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! /proc/PID/mounts, mountinfo and mountstats: one line for each mount.
+//!
+//! Each shows what can be reached from a root directory: that of the process.
+
+use alloc::vec::Vec;
 
 use pseudofs::{Text, put};
+use vfs::Path;
 
 /// Bytes that would break a line's fields.
 const SPECIAL: &[u8] = b" \t\n\\#";
 
+/// /proc/PID/mounts.
+pub fn table(root: &Path, out: &mut Text) {
+    each(root, |line| line.mounts(out));
+}
+
+/// /proc/PID/mountinfo.
+pub fn mountinfo(root: &Path, out: &mut Text) {
+    each(root, |line| line.mountinfo(out));
+}
+
+/// /proc/PID/mountstats.
+pub fn mountstats(root: &Path, out: &mut Text) {
+    each(root, |line| line.mountstats(out));
+}
+
+/// Calls `line` for each mount that can be reached from `root`.
+fn each(root: &Path, mut line: impl FnMut(&MountLine<'_>)) {
+    for info in vfs::mount::list(root) {
+        let sb = info.mount.sb();
+        let mut fs_options = Vec::new();
+        sb.show_options(&mut fs_options);
+        let all = info.options();
+        let mount_options = all.get(..all.len().saturating_sub(fs_options.len()));
+        let dev = sb.dev();
+        line(&MountLine {
+            id: info.mount.id(),
+            parent: info.parent_id,
+            dev: (dev.major, dev.minor),
+            root: b"/",
+            point: &info.mount_point,
+            source: info.source(),
+            kind: sb.type_name(),
+            mount_options: mount_options.unwrap_or_default(),
+            fs_options: &fs_options,
+        });
+    }
+}
+
 /// A mount, as the three files describe it.
-pub(crate) struct MountLine<'a> {
-    pub(crate) id: u64,
-    pub(crate) parent: u64,
+struct MountLine<'a> {
+    id: u64,
+    parent: u64,
     /// Major and minor number of the file system.
-    pub(crate) dev: (u32, u32),
+    dev: (u32, u32),
     /// What of the file system is mounted.
-    pub(crate) root: &'a [u8],
-    pub(crate) point: &'a [u8],
-    pub(crate) source: &'a [u8],
-    pub(crate) kind: &'a str,
+    root: &'a [u8],
+    point: &'a [u8],
+    source: &'a [u8],
+    kind: &'a str,
     /// Options of the mount: `rw,relatime`.
-    pub(crate) mount_options: &'a [u8],
+    mount_options: &'a [u8],
     /// Options of the file system, each with a leading comma.
-    pub(crate) fs_options: &'a [u8],
+    fs_options: &'a [u8],
 }
 
 impl MountLine<'_> {
     /// A line of /proc/PID/mounts.
-    pub(crate) fn mounts(&self, out: &mut Text) {
+    fn mounts(&self, out: &mut Text) {
         out.push_escaped(self.source, SPECIAL);
         out.push(b" ");
         out.push_escaped(self.point, SPECIAL);
@@ -36,7 +79,7 @@ impl MountLine<'_> {
     }
 
     /// A line of /proc/PID/mountinfo.
-    pub(crate) fn mountinfo(&self, out: &mut Text) {
+    fn mountinfo(&self, out: &mut Text) {
         put!(out, "{} {} {}:{} ", self.id, self.parent, self.dev.0, self.dev.1);
         out.push_escaped(self.root, SPECIAL);
         out.push(b" ");
@@ -51,7 +94,7 @@ impl MountLine<'_> {
     }
 
     /// A line of /proc/PID/mountstats.
-    pub(crate) fn mountstats(&self, out: &mut Text) {
+    fn mountstats(&self, out: &mut Text) {
         out.push(b"device ");
         out.push_escaped(self.source, SPECIAL);
         out.push(b" mounted on ");

@@ -6,7 +6,7 @@
 
 use framework::cpu::CpuInfo;
 
-use super::cpu_flags;
+use crate::cpu_flags;
 use pseudofs::{Text, put};
 
 /// The section of one CPU, with the blank line behind it.
@@ -51,11 +51,11 @@ fn push_printable(out: &mut Text, name: &[u8]) {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// A CPU that says nothing.
-    pub(in super::super) fn blank() -> CpuInfo {
+    pub(crate) fn blank() -> CpuInfo {
         CpuInfo {
             vendor: [0; 12],
             family: 0,

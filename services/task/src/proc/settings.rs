@@ -1,23 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Names, limits, mounts and adjustable values of a process.
 
-use alloc::vec::Vec;
-
 use abi::{Result, err, error};
 use cred::Caps;
-use task::Process;
+use pseudofs::{Text, parse_i64, put};
+use vfs::Path;
 
-use super::Target;
-use crate::format;
-use crate::format::mounts::MountLine;
-use pseudofs::{Text, put};
-
-/// A decimal number as programs write one: spaces around it, maybe a sign.
-pub(crate) fn parse_i64(data: &[u8]) -> Result<i64> {
-    let text = core::str::from_utf8(data).map_err(|_| error!(EINVAL, "not a number"))?;
-    let text = text.trim_matches(|c: char| c.is_ascii_whitespace() || c == '\0');
-    text.parse().map_err(|_| error!(EINVAL, "not a number"))
-}
+use super::limits;
+use super::target::Target;
+use crate::Process;
 
 /// /proc/PID/comm.
 pub(crate) fn comm(target: &Target, out: &mut Text) -> Result<()> {
@@ -29,7 +20,7 @@ pub(crate) fn comm(target: &Target, out: &mut Text) -> Result<()> {
 /// Names a thread; only the process itself may.
 pub(crate) fn set_comm(target: &Target, data: &[u8]) -> Result<()> {
     let thread = target.thread()?;
-    let is_own = task::current().is_some_and(|me| me.pid() == thread.pid());
+    let is_own = crate::current().is_some_and(|me| me.pid() == thread.pid());
     if !is_own {
         return err!(EINVAL, "another process");
     }
@@ -86,49 +77,32 @@ pub(crate) fn limits(target: &Target, out: &mut Text) -> Result<()> {
         let limit = process.rlimit(*resource);
         (limit.cur, limit.max)
     });
-    format::limits::limits(out, rows);
+    limits::limits(out, rows);
     Ok(())
 }
 
-/// Calls `line` for each mount that the process can reach.
-fn each_mount(target: &Target, mut line: impl FnMut(&MountLine<'_>)) -> Result<()> {
+/// Where the paths of a process begin.
+fn root(target: &Target) -> Result<Path> {
     let thread = target.thread().map_err(|_| error!(EINVAL, "the process has ended"))?;
-    let root = thread.fs().root();
-    for info in vfs::mount::list(&root) {
-        let sb = info.mount.sb();
-        let mut fs_options = Vec::new();
-        sb.show_options(&mut fs_options);
-        let all = info.options();
-        let mount_options = all.get(..all.len().saturating_sub(fs_options.len()));
-        let dev = sb.dev();
-        line(&MountLine {
-            id: info.mount.id(),
-            parent: info.parent_id,
-            dev: (dev.major, dev.minor),
-            root: b"/",
-            point: &info.mount_point,
-            source: info.source(),
-            kind: sb.type_name(),
-            mount_options: mount_options.unwrap_or_default(),
-            fs_options: &fs_options,
-        });
-    }
-    Ok(())
+    Ok(thread.fs().root())
 }
 
 /// /proc/PID/mounts.
 pub(crate) fn mounts(target: &Target, out: &mut Text) -> Result<()> {
-    each_mount(target, |line| line.mounts(out))
+    procfs::mounts::table(&root(target)?, out);
+    Ok(())
 }
 
 /// /proc/PID/mountinfo.
 pub(crate) fn mountinfo(target: &Target, out: &mut Text) -> Result<()> {
-    each_mount(target, |line| line.mountinfo(out))
+    procfs::mounts::mountinfo(&root(target)?, out);
+    Ok(())
 }
 
 /// /proc/PID/mountstats.
 pub(crate) fn mountstats(target: &Target, out: &mut Text) -> Result<()> {
-    each_mount(target, |line| line.mountstats(out))
+    procfs::mounts::mountstats(&root(target)?, out);
+    Ok(())
 }
 
 /// /proc/PID/oom_score: 0 to 2000, by memory in use and adjustment.
@@ -166,7 +140,7 @@ pub(crate) fn set_oom_score_adj(target: &Target, data: &[u8]) -> Result<()> {
 }
 
 fn adjust(process: &Process, value: i16) -> Result<()> {
-    let may_lower = task::current().is_none_or(|me| me.cred().capable(Caps::SYS_RESOURCE));
+    let may_lower = crate::current().is_none_or(|me| me.cred().capable(Caps::SYS_RESOURCE));
     if value < process.oom_score_adj() && !may_lower {
         return err!(EACCES, "lowering needs CAP_SYS_RESOURCE");
     }
@@ -199,15 +173,6 @@ pub(crate) fn set_oom_adj(target: &Target, data: &[u8]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_as_programs_write_them() {
-        assert_eq!(parse_i64(b" -17\n").unwrap(), -17);
-        assert_eq!(parse_i64(b"5\0").unwrap(), 5);
-        for bad in [&b""[..], b"\n", b"1 2", b"0x1", b"\xff"] {
-            assert!(parse_i64(bad).is_err(), "{bad:?}");
-        }
-    }
 
     #[test]
     fn scores() {

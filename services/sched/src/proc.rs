@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The files of /proc about scheduling.
+
+use framework::task::Task;
+use procfs::{Entry, constant};
+use pseudofs::{Text, put};
+
+static FILES: &[Entry] = &[constant!("sys/kernel/sched_rr_timeslice_ms", "100")];
+
+/// Registers the files.
+pub(crate) fn init() {
+    procfs::register(FILES);
+}
+
+/// /proc/PID/schedstat: time on a CPU, waiting for one, and turns; zeros for a zombie.
+pub fn show_schedstat(task: Option<&Task>, out: &mut Text) {
+    let (run, turns) = task.map_or((0, 0), |task| {
+        let (voluntary, forced) = task.sched().switches();
+        (task.run_time_ns(), voluntary + forced)
+    });
+    put!(out, "{run} 0 {turns}\n");
+}

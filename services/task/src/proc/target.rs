@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Whose directory it is: a process or one of its threads, and who may look.
+
+use alloc::sync::{Arc, Weak};
+
+use abi::{Result, err, error};
+use cred::{Caps, Cred};
+use vfs::Owner;
+
+use crate::{Pid, Process, Thread, table};
+
+/// A process, or one thread of it.
+#[derive(Clone)]
+pub(crate) struct Target {
+    process: Weak<Process>,
+    pid: Pid,
+    /// The thread, under /proc/PID/task.
+    tid: Option<Pid>,
+}
+
+impl Target {
+    /// The process, found under `pid`.
+    pub(crate) fn of_process(process: &Arc<Process>, pid: Pid) -> Self {
+        Self { process: Arc::downgrade(process), pid, tid: None }
+    }
+
+    /// The process; `ESRCH` once it was waited for.
+    pub(crate) fn process(&self) -> Result<Arc<Process>> {
+        let gone = error!(ESRCH, "no such process");
+        let process = self.process.upgrade().ok_or(gone)?;
+        let is_there = table::process(process.pid()).is_some_and(|p| Arc::ptr_eq(&p, &process));
+        if is_there { Ok(process) } else { Err(gone) }
+    }
+
+    /// The thread, or the process's oldest; `ESRCH` for a zombie.
+    pub(crate) fn thread(&self) -> Result<Arc<Thread>> {
+        let process = self.process()?;
+        let found = match self.tid {
+            None => process.leader(),
+            Some(tid) => process.threads().into_iter().find(|thread| thread.tid() == tid),
+        };
+        found.ok_or(error!(ESRCH, "no such thread"))
+    }
+
+    /// Whether it is a thread's directory, whose figures are the thread's alone.
+    pub(crate) fn is_thread(&self) -> bool {
+        self.tid.is_some()
+    }
+
+    /// The number it is shown under.
+    pub(crate) fn shown_id(&self) -> Pid {
+        self.tid.unwrap_or(self.pid)
+    }
+
+    /// The thread of this number.
+    pub(crate) fn with_tid(&self, tid: Pid) -> Self {
+        Self { tid: Some(tid), ..self.clone() }
+    }
+
+    /// A number for an inode: `kind` and `index` say which of the target's it is. Threads
+    /// of a process differ from the process.
+    pub(crate) fn ino(&self, kind: u64, index: u64) -> u64 {
+        let number = u64::from(self.shown_id().unsigned_abs());
+        let number = if self.is_thread() { number | 1 << 30 } else { number };
+        number << 32 | kind << 24 | index
+    }
+
+    /// Who owns its files, with these permission bits: the effective user, or root if it may
+    /// not be dumped. None once a look-up by name finds it no more.
+    pub(crate) fn owner(&self, perm: u32) -> Option<Owner> {
+        let process = self.process().ok()?;
+        if self.is_thread() {
+            self.thread().ok()?;
+        }
+        let (uid, gid) = if process.dumpable() == 1 { process.owner() } else { (0, 0) };
+        Some(Owner { perm, uid, gid })
+    }
+
+    /// Linux's rule for looking into a process (PTRACE_MODE_READ): `EACCES` if
+    /// `caller` may not.
+    pub(crate) fn check_inspect(&self, caller: &Cred) -> Result<()> {
+        let process = self.process()?;
+        let is_own = crate::current().is_some_and(|me| Arc::ptr_eq(me.process(), &process));
+        if is_own || caller.capable(Caps::SYS_PTRACE) {
+            return Ok(());
+        }
+        let thread = self.thread()?;
+        let cred = thread.cred();
+        let is_same_user = [cred.uid, cred.euid, cred.suid].iter().all(|id| *id == caller.fsuid)
+            && [cred.gid, cred.egid, cred.sgid].iter().all(|id| *id == caller.fsgid);
+        let has_no_more = caller.caps.effective.contains(cred.caps.permitted);
+        if is_same_user && has_no_more && process.dumpable() == 1 {
+            return Ok(());
+        }
+        err!(EACCES, "another user's process")
+    }
+
+    /// Whether the reader may look into it.
+    pub(crate) fn may_inspect(&self) -> bool {
+        crate::current().is_none_or(|me| self.check_inspect(&me.cred()).is_ok())
+    }
+}
