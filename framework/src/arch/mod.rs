@@ -15,6 +15,10 @@ mod x86 {
     pub(super) mod mm {
         pub(crate) mod paging;
     }
+    #[cfg(test)]
+    mod time {
+        mod cmos;
+    }
 }
 
 #[cfg(not(target_os = "none"))]

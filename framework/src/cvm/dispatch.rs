@@ -90,7 +90,7 @@ pub(crate) fn enforce(ram_end: u64) {
 
 #[cfg(target_os = "none")]
 fn refuse(refusal: Refusal) -> ! {
-    crate::arch::stop_with(refusal.code, refusal.why)
+    crate::panic::stop_with(refusal.code, refusal.why)
 }
 
 /// See [`Backend::accept`].

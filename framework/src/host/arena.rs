@@ -163,7 +163,10 @@ impl Drop for SharedBuf {
 
 fn arena() -> Option<&'static Arena> {
     #[cfg(not(target_os = "none"))]
-    super::hosted::start_once();
+    super::hosted::start_once(|base, device, len| {
+        // SAFETY: leaked for the arena alone; a page more than its length.
+        unsafe { start(base, device, len) }
+    });
     ARENA.get()
 }
 

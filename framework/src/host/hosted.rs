@@ -12,7 +12,6 @@ use std::boxed::Box;
 use std::cell::{Cell, RefCell};
 use std::vec;
 
-use super::arena;
 use crate::arch::bytes;
 use crate::mm::NoMemory;
 
@@ -37,14 +36,17 @@ std::thread_local! {
 
 static BASE: std::sync::OnceLock<core::sync::atomic::AtomicPtr<u8>> = std::sync::OnceLock::new();
 
-/// Makes the arena at its first use.
-pub(super) fn start_once() -> *mut u8 {
+/// Calls `start` once with the memory, what a device calls it, and its length.
+pub(super) fn start_once(start: fn(*mut u8, u64, usize)) {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| start(base(), DEVICE, LEN));
+}
+
+/// The memory: made at its first use, for the arena alone.
+fn base() -> *mut u8 {
     let base = BASE.get_or_init(|| {
         let memory = vec![[0u64; 64]; LEN / 512 + 8].leak().as_mut_ptr().cast::<u8>();
-        let base = memory.wrapping_add(memory.align_offset(4096));
-        // SAFETY: leaked for the arena alone; a page more than its length.
-        unsafe { arena::start(base, DEVICE, LEN) };
-        base.into()
+        memory.wrapping_add(memory.align_offset(4096)).into()
     });
     base.load(core::sync::atomic::Ordering::Relaxed)
 }
@@ -83,7 +85,7 @@ pub(super) fn touched(addr: u64, len: usize) {
 
 fn place(addr: u64, len: usize) -> Option<*mut u8> {
     let offset = usize::try_from(addr.checked_sub(DEVICE)?).ok()?;
-    (offset.checked_add(len)? <= LEN).then(|| start_once().wrapping_add(offset))
+    (offset.checked_add(len)? <= LEN).then(|| base().wrapping_add(offset))
 }
 
 /// A device reads shared memory; false if the address is no such memory.

@@ -12,8 +12,8 @@ use core::ops::Range;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use super::pod::{Pod, with_buffer};
-use super::space::{Access, Perms, VmSpace, page_down};
-use super::{PAGE_SIZE, USER_MAX, UserFault};
+use super::space::{VmSpace, page_down};
+use super::{Access, PAGE_SIZE, Perms, USER_MAX, UserFault};
 use crate::arch::paging::Pte;
 use crate::arch::{self, bytes, usercopy};
 

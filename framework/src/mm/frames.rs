@@ -20,8 +20,10 @@ use super::local::{CpuCell, Initial};
 use super::meta::{self, Kind, Meta};
 use super::phys::{self, Pfn};
 use super::pool::{Chunk, FramePool};
-use super::{Frame, NoMemory, PAGE_SIZE};
-use crate::sync::IrqLock;
+#[cfg(target_os = "none")]
+use super::range::PhysRange;
+use super::{NoMemory, PAGE_SIZE};
+use crate::sync::{IrqLock, Once};
 
 static POOL: IrqLock<Option<FramePool<'static>>> = IrqLock::new(None);
 /// 1 + the CPU that is inside the pool; 0 if none is.
@@ -38,6 +40,10 @@ static FREE: AtomicUsize = AtomicUsize::new(0);
 static TOTAL: AtomicUsize = AtomicUsize::new(0);
 /// Frames that user memory leaves to the kernel.
 static RESERVE: AtomicUsize = AtomicUsize::new(0);
+
+/// Where more memory comes from, and how many pages are still to come.
+static MORE: Once<fn() -> bool> = Once::new();
+static PENDING: AtomicUsize = AtomicUsize::new(0);
 
 /// Who asks for frames; later classes may take more of the reserve.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -73,6 +79,12 @@ impl<const N: usize> Initial for Frames<N> {
 }
 
 impl<const N: usize> Frames<N> {
+    /// Is there no room?
+    #[inline]
+    pub(super) fn is_full(&self) -> bool {
+        self.len == N
+    }
+
     /// Takes one out.
     #[inline]
     pub(super) fn pop(&mut self) -> Option<Pfn> {
@@ -88,48 +100,6 @@ impl<const N: usize> Frames<N> {
         *slot = Some(frame);
         self.len += 1;
         Ok(())
-    }
-}
-
-/// Untyped frames whose last reference is gone, to be given back together.
-pub(super) struct Batch(Frames<64>);
-
-impl Batch {
-    /// No frames yet.
-    pub(super) fn new() -> Self {
-        Self(Frames::INITIAL)
-    }
-
-    /// Drops a reference.
-    #[inline]
-    pub(super) fn drop(&mut self, frame: Frame) {
-        let frame = frame.into_pfn();
-        if meta::of(frame).release() {
-            if self.0.len == self.0.frames.len() {
-                self.flush();
-            }
-            let _ = self.0.push(frame);
-        }
-    }
-
-    /// Fills the cache up; the rest goes to the pool.
-    fn flush(&mut self) {
-        CACHE.with(|cache| {
-            while cache.len < cache.frames.len()
-                && let Some(frame) = self.0.pop()
-            {
-                let _ = cache.push(frame);
-            }
-        });
-        if self.0.len > 0 {
-            give_to_pool(&mut self.0);
-        }
-    }
-}
-
-impl Drop for Batch {
-    fn drop(&mut self) {
-        self.flush();
     }
 }
 
@@ -186,6 +156,21 @@ pub(super) fn give(frame: Pfn, kind: Kind) {
     unclaim(meta::of(frame), kind);
     if let Err(frame) = CACHE.with(|cache| cache.push(frame)) {
         drain(frame);
+    }
+}
+
+/// Gives back untyped frames that nobody refers to any more: fills the cache up; the
+/// rest goes to the pool.
+pub(super) fn give_all<const N: usize>(frames: &mut Frames<N>) {
+    CACHE.with(|cache| {
+        while !cache.is_full()
+            && let Some(frame) = frames.pop()
+        {
+            let _ = cache.push(frame);
+        }
+    });
+    if frames.len > 0 {
+        give_to_pool(frames);
     }
 }
 
@@ -285,7 +270,7 @@ pub(super) fn take_stashed(kind: Kind) -> Option<Pfn> {
 /// Gives back a frame without the pool, if the stash has room.
 pub(super) fn give_stashed(frame: Pfn, kind: Kind) -> Result<(), Pfn> {
     let mut stash = STASH.lock();
-    if stash.len == stash.frames.len() {
+    if stash.is_full() {
         return Err(frame);
     }
     unclaim(meta::of(frame), kind);
@@ -376,23 +361,57 @@ pub(super) unsafe fn add(start: u32, end: u32) {
     RESERVE.store(reserve, Ordering::Relaxed);
 }
 
+/// Gives RAM that was reserved at boot to the allocator: the whole pages of it.
+///
+/// # Safety
+/// It was RAM in the map given to [`super::init`], outside of the image, and nobody
+/// uses it any more.
 #[cfg(target_os = "none")]
-use super::pending::{accept_more, pages as pending};
-
-/// Hosted, all memory is there from the beginning.
-#[cfg(not(target_os = "none"))]
-fn accept_more() -> bool {
-    false
+pub(crate) unsafe fn release_boot_range(region: PhysRange) {
+    let PhysRange { start, end } = region;
+    let page = PAGE_SIZE as u64;
+    let last = (end / page).min(phys::frames() as u64);
+    let first = start.max(super::root::LOW).div_ceil(page);
+    if first < last {
+        // SAFETY: the caller's duties; below `phys::frames()` it is in the window.
+        unsafe { add(first as u32, last as u32) };
+    }
 }
 
-#[cfg(not(target_os = "none"))]
+/// Says how many pages are to come, and how to get some of them: `more` tells whether
+/// there were any.
+#[cfg(target_os = "none")]
+pub(super) fn set_source(pages: usize, more: fn() -> bool) {
+    PENDING.store(pages, Ordering::Relaxed);
+    let _ = MORE.set(more);
+}
+
+/// Pages that came out of the source.
+#[cfg(target_os = "none")]
+pub(super) fn came(pages: usize) {
+    PENDING.fetch_sub(pages, Ordering::Relaxed);
+}
+
+/// Gets more memory from the source; whether there was any.
+#[cold]
+fn accept_more() -> bool {
+    MORE.get().is_some_and(|more| more())
+}
+
 fn pending() -> usize {
-    0
+    PENDING.load(Ordering::Relaxed)
 }
 
 /// Makes sure that there is memory.
 #[inline]
 fn ready() {
     #[cfg(not(target_os = "none"))]
-    super::hosted::start_once();
+    super::hosted::start_once(|base, metas, chunks| {
+        let count = metas.len();
+        // SAFETY: 1. Called once. 2. The arena is never freed, and all frames of the
+        // window lie in it.
+        unsafe { start(base, metas, chunks) };
+        // SAFETY: the arena was made for the allocator alone.
+        unsafe { add(1, count as u32) };
+    });
 }

@@ -6,8 +6,8 @@
 
 use core::mem::MaybeUninit;
 
-use super::frames;
-use super::space::VmSpace;
+use super::batch::Batch;
+use super::tlb::ActiveCpus;
 use super::{Frame, PAGE_SIZE, tlb};
 
 /// Frames per shootdown.
@@ -18,7 +18,7 @@ const BATCH: usize = 128;
 /// # Invariants
 /// The first `len` slots of `frames` are initialised.
 pub(super) struct Gather<'a> {
-    space: &'a VmSpace,
+    cpus: &'a ActiveCpus,
     frames: [MaybeUninit<Frame>; BATCH],
     len: usize,
     /// Addresses to flush; empty if `end` is 0.
@@ -29,9 +29,9 @@ pub(super) struct Gather<'a> {
 impl<'a> Gather<'a> {
     /// Nothing yet. The space's lock must be held until this is dropped.
     #[inline]
-    pub(super) fn new(space: &'a VmSpace) -> Self {
+    pub(super) fn new(cpus: &'a ActiveCpus) -> Self {
         Self {
-            space,
+            cpus,
             frames: [const { MaybeUninit::uninit() }; BATCH],
             len: 0,
             start: usize::MAX,
@@ -64,10 +64,10 @@ impl<'a> Gather<'a> {
         if self.end == 0 {
             return;
         }
-        tlb::flush(self.space, self.start..self.end);
+        tlb::flush(self.cpus, self.start..self.end);
         (self.start, self.end) = (usize::MAX, 0);
         let len = core::mem::replace(&mut self.len, 0);
-        let mut batch = frames::Batch::new();
+        let mut batch = Batch::new();
         for slot in self.frames.iter().take(len) {
             // SAFETY: the first `len` slots were initialised (type invariant);
             // `len` is 0 by now, so none is taken twice.

@@ -14,8 +14,9 @@ use super::{NoMemory, PAGE_SIZE};
 /// Simulated RAM. Untouched pages cost nothing natively, but much under Miri.
 const FRAMES: usize = (if cfg!(miri) { 4 << 20 } else { 512 << 20 }) / PAGE_SIZE;
 
-/// Makes the arena at the first use of memory.
-pub(super) fn start_once() {
+/// Makes the arena at the first use of memory, and calls `start` with it and room for
+/// the allocator's records.
+pub(super) fn start_once(start: fn(*mut u8, &'static [Meta], &'static mut [Chunk])) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let Ok(layout) = Layout::from_size_align(FRAMES * PAGE_SIZE, PAGE_SIZE) else {
@@ -28,11 +29,7 @@ pub(super) fn start_once() {
         }
         let metas = vec::Vec::leak((0..FRAMES).map(|_| Meta::reserved()).collect());
         let chunks = vec::Vec::leak(vec![Chunk::EMPTY; FRAMES.div_ceil(CHUNK)]);
-        // SAFETY: 1. `Once` calls it once. 2. The arena is never freed, and all
-        // frames of the window lie in it.
-        unsafe { super::frames::start(base, metas, chunks) };
-        // SAFETY: the arena was made above for the allocator alone.
-        unsafe { super::frames::add(1, FRAMES as u32) };
+        start(base, metas, chunks);
     });
 }
 

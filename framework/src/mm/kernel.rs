@@ -10,7 +10,7 @@
 
 use core::ops::Range;
 use core::ptr;
-use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::Ordering;
 
 use super::early::Early;
 use super::frames::{self, Class};
@@ -18,26 +18,15 @@ use super::meta::{Kind, Meta};
 use super::phys::{self, Pfn};
 use super::pool::{CHUNK, Chunk};
 use super::range::{MemoryMap, PhysRange, TooMany};
+use super::root::{self, DEVICES, DIRECT_MAP, DIRECT_MAP_SIZE, IMAGE, LOW, STACKS};
 use super::table::Table;
-use super::{NoMemory, PAGE_SIZE, Perms, pending, tlb};
+use super::{NoMemory, PAGE_SIZE, Perms, active, pending, tlb};
 use crate::arch::bytes;
 use crate::arch::paging::{KernelPage, Pte, index, span};
 use crate::cvm::accept::UNIT;
 use crate::cvm::{TableAddr, private, shared};
 use crate::sync::IrqLock;
 
-/// Where the kernel sees physical address 0.
-const DIRECT_MAP: usize = 0xffff_8880_0000_0000;
-/// The most physical memory the direct map has room for.
-const DIRECT_MAP_SIZE: usize = 1 << 44;
-/// Kernel stacks.
-pub(super) const STACKS: Range<usize> = 0xffff_c900_0000_0000..0xffff_c980_0000_0000;
-/// Device registers.
-const DEVICES: Range<usize> = 0xffff_ca00_0000_0000..0xffff_ca80_0000_0000;
-/// The address that the image is linked at, less the offset of its sections.
-const IMAGE: usize = 0xffff_ffff_8000_0000;
-/// Memory below this belongs to firmware, and to starting CPUs.
-const LOW: u64 = 1 << 20;
 /// The page that CPUs start in.
 const START_PAGE: u64 = 0x8000;
 
@@ -55,16 +44,12 @@ unsafe extern "C" {
     static __data_end: u8;
 }
 
-/// The top table.
-static ROOT: AtomicU32 = AtomicU32::new(0);
-/// Top-level entries of the direct map.
-static DIRECT_ENTRIES: AtomicUsize = AtomicUsize::new(0);
 /// Serialises changes of the tables; holds the next free device address.
 static TABLES: IrqLock<usize> = IrqLock::new(DEVICES.start);
 
 /// Builds the kernel's address space, leaves the one of boot, and starts the
 /// frame allocator and the heap. Returns RAM that it left out, for memory shared
-/// with the host: it is mapped nowhere.
+/// with the host: `arena` chose it, and it is mapped nowhere.
 ///
 /// # Safety
 /// Called once, on the boot CPU, which sees the first 4 GiB at their physical
@@ -76,6 +61,7 @@ pub(crate) unsafe fn init(
     pending: &MemoryMap,
     reserved: &[PhysRange],
     offset: u64,
+    arena: fn(&MemoryMap) -> Option<PhysRange>,
 ) -> Option<PhysRange> {
     let image = image_region(offset);
     let mut usable = map.clone();
@@ -85,7 +71,7 @@ pub(crate) unsafe fn init(
         require(usable.reserve(region.start, region.end));
     }
     require(visible.reserve(image.start, image.end));
-    let arena = crate::host::arena_region(&usable);
+    let arena = arena(&usable);
     if let Some(arena) = arena {
         require(usable.reserve(arena.start, arena.end));
         require(visible.reserve(arena.start, arena.end));
@@ -107,7 +93,7 @@ pub(crate) unsafe fn init(
         no_memory();
     }
     let base = ptr::with_exposed_provenance_mut(DIRECT_MAP);
-    tlb::load_kernel_tables();
+    active::load_kernel_tables();
     phys::set_window(base, frames);
 
     // SAFETY: `early` gave out this memory once, zeroed, and zeros are records of
@@ -138,7 +124,7 @@ pub(crate) unsafe fn init(
     for region in ready.regions() {
         // SAFETY: the region is RAM that nobody uses: not reserved (caller), not
         // the image, not given out by `early`, not pending.
-        unsafe { release_boot_range(*region) };
+        unsafe { frames::release_boot_range(*region) };
     }
     // SAFETY: given out once by `early`, zeroed, and for ever there.
     let words = unsafe { core::slice::from_raw_parts_mut(phys::ptr(unit_bits).cast(), units) };
@@ -147,26 +133,10 @@ pub(crate) unsafe fn init(
     arena
 }
 
-/// Gives RAM that was reserved at boot to the allocator: the whole pages of it.
-///
-/// # Safety
-/// It was RAM in the map given to [`init`], outside of the image, and nobody
-/// uses it any more.
-pub(crate) unsafe fn release_boot_range(region: PhysRange) {
-    let PhysRange { start, end } = region;
-    let page = PAGE_SIZE as u64;
-    let last = (end / page).min(phys::frames() as u64);
-    let first = start.max(LOW).div_ceil(page);
-    if first < last {
-        // SAFETY: the caller's duties; below `phys::frames()` it is in the window.
-        unsafe { frames::add(first as u32, last as u32) };
-    }
-}
-
 /// Makes all tables of the kernel's half.
 fn build(early: &mut Early, visible: &MemoryMap, offset: u64) -> Option<()> {
     let root = early.page()?;
-    ROOT.store(root.get(), Ordering::Release);
+    root::set_root(root);
     let mut page = || early.page();
     for region in visible.regions() {
         let (start, end) = (page_up(region.start), page_down(region.end));
@@ -174,7 +144,7 @@ fn build(early: &mut Early, visible: &MemoryMap, offset: u64) -> Option<()> {
         if start < end {
             let at = DIRECT_MAP + start as usize;
             map_range(at..DIRECT_MAP + end as usize, private(start), RW, &mut page)?;
-            DIRECT_ENTRIES.store((end as usize).div_ceil(span(4)), Ordering::Relaxed);
+            root::set_direct_end(end as usize);
         }
     }
     for (section, perms) in sections() {
@@ -250,7 +220,7 @@ pub(super) fn entry(
 fn top() -> Option<Table<'static>> {
     // SAFETY: `build` made it for nothing else; it and its tables are never
     // freed, and hold kernel entries only.
-    Some(unsafe { Table::of(root()?) })
+    Some(unsafe { Table::of(root::root()?) })
 }
 
 /// A zeroed frame for a table.
@@ -259,28 +229,6 @@ pub(super) fn new_table() -> Option<Pfn> {
     // SAFETY: the frame was just allocated and nobody else knows it.
     unsafe { bytes::zero(frame.ptr(), PAGE_SIZE) };
     Some(frame)
-}
-
-/// The kernel's own top table, which maps no user address.
-pub(super) fn root() -> Option<Pfn> {
-    Pfn::new(ROOT.load(Ordering::Acquire))
-}
-
-/// The kernel's own top table, as CR3 has it.
-pub(crate) fn kernel_root() -> u64 {
-    private(root().map_or(0, Pfn::addr)).bits()
-}
-
-/// Copies the kernel's entries into a new top table.
-pub(super) fn share_kernel_half(new: Pfn) {
-    let Some(top) = top() else { return };
-    // SAFETY: the caller made the frame a table and has given it to nobody yet.
-    let new = unsafe { Table::of(new) };
-    let direct = index(DIRECT_MAP, 4);
-    let others = [STACKS.start, DEVICES.start, IMAGE].map(|addr| index(addr, 4));
-    for i in (direct..direct + DIRECT_ENTRIES.load(Ordering::Relaxed)).chain(others) {
-        new.entry(i).store(top.entry(i).load(Ordering::Relaxed), Ordering::Relaxed);
-    }
 }
 
 /// Where the kernel sees a physical address of RAM outside of its image.

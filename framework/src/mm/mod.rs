@@ -12,7 +12,11 @@
 
 mod access;
 #[cfg(target_os = "none")]
+mod active;
+mod batch;
+#[cfg(target_os = "none")]
 mod early;
+mod error;
 mod frame;
 mod frames;
 mod gather;
@@ -25,15 +29,19 @@ mod hosted;
 mod io;
 #[cfg(target_os = "none")]
 mod kernel;
+mod layout;
 mod local;
 mod meta;
 #[cfg(target_os = "none")]
 mod pending;
+mod perms;
 mod phys;
 mod pod;
 mod pool;
 mod range;
 mod refs;
+#[cfg(target_os = "none")]
+mod root;
 #[cfg(any(target_os = "none", test))]
 mod slab;
 mod space;
@@ -46,44 +54,33 @@ mod usage;
 pub use self::access::CStrError;
 #[cfg(target_os = "none")]
 pub(crate) use self::access::UserSpan;
+pub use self::error::{NoMemory, UserFault};
 pub use self::frame::Frame;
 pub use self::frames::{MemStats, admit, stats};
 pub use self::io::{Reader, Writer};
+pub use self::layout::{PAGE_SIZE, USER_MAX, USER_MIN};
+pub use self::perms::{Access, Perms};
 pub(crate) use self::phys::Pfn;
 pub use self::pod::Pod;
 pub use self::range::{MAX_REGIONS, MemoryMap, PhysRange, TooMany};
-pub use self::space::{Access, Cow, FaultHandler, Mapping, Perms, Sharing, VmSpace, WriteOutcome};
+pub use self::space::{Cow, FaultHandler, Mapping, Sharing, VmSpace, WriteOutcome};
 pub use self::usage::{KernelUsage, kernel_usage};
 pub use crate::pod_struct;
 
 #[cfg(target_os = "none")]
 pub(crate) use self::{
+    active::activate_kernel,
+    frames::release_boot_range,
     kernel::{
-        init, is_kernel_stack, kernel_root, low_page, map_arena, map_device, map_private,
-        phys_to_virt, release_boot_range, release_low_page,
+        init, is_kernel_stack, low_page, map_arena, map_device, map_private, phys_to_virt,
+        release_low_page,
     },
+    root::kernel_root,
     stack::{KernelStack, is_guard},
-    tlb::activate_kernel,
 };
 
 #[cfg(not(target_os = "none"))]
 pub(crate) use self::hosted::map_private;
-
-/// Bytes in a page and in a frame.
-pub const PAGE_SIZE: usize = 4096;
-/// The lowest address that can be mapped: null pointers fault.
-pub const USER_MIN: usize = 0x1000;
-/// The end of user addresses. The page below the canonical hole stays empty, so
-/// that no instruction ends at a non-canonical address.
-pub const USER_MAX: usize = 0x7fff_ffff_f000;
-
-/// There is no memory left for this.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct NoMemory;
-
-/// The program has no such right at that address.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct UserFault;
 
 #[cfg(test)]
 mod tests;

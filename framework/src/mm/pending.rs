@@ -3,24 +3,15 @@
 //!
 //! Locks: `PENDING` is a leaf (interrupts off); memory is accepted outside of it.
 
-use core::sync::atomic::{AtomicUsize, Ordering};
-
 use super::range::{MemoryMap, PhysRange};
-use super::{PAGE_SIZE, kernel};
+use super::{PAGE_SIZE, frames};
 use crate::cvm;
 use crate::cvm::accept::{Pending, UNIT};
 use crate::sync::IrqLock;
 
 static PENDING: IrqLock<Option<Pending<'static>>> = IrqLock::new(None);
-/// Pages that wait in [`PENDING`].
-static PAGES: AtomicUsize = AtomicUsize::new(0);
 
 const UNIT_PAGES: usize = UNIT as usize / PAGE_SIZE;
-
-/// Pages that [`accept_more`] can still bring.
-pub(super) fn pages() -> usize {
-    PAGES.load(Ordering::Relaxed)
-}
 
 /// Keeps `regions` for later, a unit at a time; accepts what is no whole unit.
 ///
@@ -38,18 +29,18 @@ pub(super) unsafe fn start(words: &'static mut [u64], regions: &MemoryMap) {
             unsafe { accept(end) };
         }
     }
-    PAGES.store(pending.left() * UNIT_PAGES, Ordering::Relaxed);
+    frames::set_source(pending.left() * UNIT_PAGES, accept_more);
     *PENDING.lock() = Some(pending);
 }
 
 /// Gives the allocator another 2 MiB. False: there is no more.
 #[cold]
-pub(super) fn accept_more() -> bool {
+fn accept_more() -> bool {
     let unit = PENDING.lock().as_mut().and_then(Pending::take);
     let Some(unit) = unit else { return false };
     // SAFETY: the unit was pending, and its bit, cleared just now, was there once.
     unsafe { accept(unit) };
-    PAGES.fetch_sub(UNIT_PAGES, Ordering::Relaxed);
+    frames::came(UNIT_PAGES);
     true
 }
 
@@ -62,6 +53,6 @@ unsafe fn accept(region: PhysRange) {
         // SAFETY: the caller's duty is the same.
         unsafe { cvm::accept(region) };
         // SAFETY: RAM of the map, outside of the image, unused (caller).
-        unsafe { kernel::release_boot_range(region) };
+        unsafe { frames::release_boot_range(region) };
     }
 }

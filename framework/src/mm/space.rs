@@ -20,34 +20,9 @@ use super::gather::Gather;
 use super::meta;
 use super::table::Tables;
 use super::tlb::{self, ActiveCpus};
-use super::{Frame, NoMemory, PAGE_SIZE, USER_MAX, USER_MIN, UserFault};
+use super::{Access, Frame, NoMemory, PAGE_SIZE, Perms, USER_MAX, USER_MIN, UserFault};
 use crate::arch::paging::Pte;
 use crate::sync::{Once, SpinLock, SpinLockGuard};
-
-bitflags::bitflags! {
-    /// What a program may do with a page. Writable and executable pages are
-    /// readable too, as the hardware has it; none of them: no access at all.
-    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-    pub struct Perms: u8 {
-        /// Read.
-        const READ = 1;
-        /// Write.
-        const WRITE = 2;
-        /// Execute.
-        const EXEC = 4;
-    }
-}
-
-/// What an instruction (or the kernel for it) wanted to do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Access {
-    /// Read data.
-    Read,
-    /// Write data.
-    Write,
-    /// Fetch an instruction.
-    Exec,
-}
 
 /// Is a mapped frame copied before it is written?
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -268,7 +243,7 @@ impl VmSpace {
         };
         entry.store(pte.into_private(new.into_pfn()).0, Ordering::Release);
         let page = page_down(addr);
-        tlb::flush(self, page..page + PAGE_SIZE);
+        tlb::flush(&self.cpus, page..page + PAGE_SIZE);
         drop(tables);
         drop(old);
         Ok(WriteOutcome::Copied)
@@ -278,7 +253,7 @@ impl VmSpace {
     pub fn unmap(&self, range: Range<usize>) -> usize {
         let range = user_pages(range);
         let tables = self.lock();
-        let mut gather = Gather::new(self);
+        let mut gather = Gather::new(&self.cpus);
         let mut removed = 0;
         tables.visit(range.clone(), |start, run| {
             for (i, entry) in run.iter().enumerate() {
@@ -320,7 +295,7 @@ impl VmSpace {
             }
         });
         if let Some(range) = changed {
-            tlb::flush(self, range);
+            tlb::flush(&self.cpus, range);
         }
     }
 
@@ -353,7 +328,7 @@ impl VmSpace {
             }
         });
         result?;
-        let mut gather = Gather::new(self);
+        let mut gather = Gather::new(&self.cpus);
         let mut replaced = 0;
         tables.visit(from, |start, run| {
             for (i, entry) in run.iter().enumerate() {
@@ -457,7 +432,7 @@ impl VmSpace {
         // Flushed before the lock is free: no thread may copy a page while
         // another still writes it through a stale entry.
         if let Some(range) = protected {
-            tlb::flush(self, range);
+            tlb::flush(&self.cpus, range);
         }
         result
     }

@@ -11,8 +11,9 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use super::frames::{self, Class};
-use super::kernel::{self, STACKS};
+use super::kernel;
 use super::meta::Kind;
+use super::root::STACKS;
 use super::{NoMemory, PAGE_SIZE, Perms, tlb, usage};
 use crate::arch::paging::{KernelPage, Pte};
 use crate::cvm::private;

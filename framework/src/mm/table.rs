@@ -8,7 +8,8 @@ use core::marker::PhantomData;
 use core::ops::Range;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use super::frames::{self, Batch, Class, Frames};
+use super::batch::Batch;
+use super::frames::{self, Class, Frames};
 use super::local::CpuCell;
 use super::meta::{self, Kind};
 use super::phys::Pfn;
@@ -132,7 +133,7 @@ impl Tables {
             None => {
                 let root = new_table()?;
                 #[cfg(target_os = "none")]
-                super::kernel::share_kernel_half(root);
+                share_kernel_half(root);
                 root
             }
         };
@@ -331,6 +332,16 @@ fn new_table() -> Result<Pfn, NoMemory> {
     // SAFETY: the frame was just allocated and nobody else knows it.
     unsafe { frame.ptr().write_bytes(0, PAGE_SIZE) };
     Ok(frame)
+}
+
+/// Copies the kernel's entries into a new top table, which nobody uses yet.
+#[cfg(target_os = "none")]
+fn share_kernel_half(new: Pfn) {
+    let Some(root) = super::root::root() else { return };
+    let (top, new) = (Table(root, PhantomData), Table(new, PhantomData));
+    for i in super::root::kernel_entries() {
+        new.entry(i).store(top.entry(i).load(Ordering::Relaxed), Ordering::Relaxed);
+    }
 }
 
 /// The next address above `addr` where an entry of a table of `level` begins.

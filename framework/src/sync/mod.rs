@@ -11,6 +11,9 @@
 //! The heap's and the frame pool's own locks come last: memory may be had under any other
 //! lock, so a lock is called a leaf that has nothing but these below it.
 
+#[cfg(debug_assertions)]
+mod held;
+mod lazy;
 mod mutex;
 mod once;
 mod order;
@@ -20,8 +23,11 @@ mod spin;
 mod wait;
 mod waiter;
 
+#[cfg(debug_assertions)]
+pub(crate) use held::Held;
+pub use lazy::Lazy;
 pub use mutex::{Mutex, MutexGuard};
-pub use once::{Lazy, Once};
+pub use once::Once;
 pub use percpu::PerCpu;
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use spin::{IrqLock, IrqLockGuard, SpinLock, SpinLockGuard};

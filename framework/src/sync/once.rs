@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Cells that are written once and read for ever.
-//!
-//! Locks: `make` is a leaf (preemption off); values are made outside of it.
 
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
-use core::ops::Deref;
 use core::sync::atomic::{AtomicU8, Ordering};
 
-use super::SpinLock;
 use crate::arch;
 
 const EMPTY: u8 = 0;
@@ -100,33 +96,6 @@ impl<T> Drop for Once<T> {
     }
 }
 
-/// A value made at its first use.
-pub struct Lazy<T, F = fn() -> T> {
-    cell: Once<T>,
-    make: SpinLock<Option<F>>,
-}
-
-impl<T, F: FnOnce() -> T> Lazy<T, F> {
-    /// A value that `make` will make.
-    #[track_caller]
-    pub const fn new(make: F) -> Self {
-        Self { cell: Once::new(), make: SpinLock::new(Some(make)) }
-    }
-}
-
-impl<T, F: FnOnce() -> T> Deref for Lazy<T, F> {
-    type Target = T;
-    fn deref(&self) -> &T {
-        self.cell.call_once(|| {
-            let make = self.make.lock().take();
-            match make {
-                Some(make) => make(),
-                None => crate::fatal("a Lazy value depends on itself"),
-            }
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,11 +116,5 @@ mod tests {
         assert!(once.set(value.clone()).is_ok());
         drop(once);
         assert_eq!(std::sync::Arc::strong_count(&value), 1);
-    }
-
-    #[test]
-    fn lazy_is_made_once() {
-        let lazy = Lazy::new(|| 5);
-        assert_eq!(*lazy + *lazy, 10);
     }
 }

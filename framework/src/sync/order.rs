@@ -43,7 +43,9 @@ mod checked {
     use core::panic::Location;
 
     use super::Kind;
-    use crate::task::held;
+    use crate::arch;
+    use crate::panic::{STOPPED, Stop, stop_for};
+    use crate::sync::held::Place;
 
     #[derive(Clone, Copy)]
     pub(crate) struct LockClass {
@@ -59,16 +61,28 @@ mod checked {
 
     /// Before waiting for a lock: checks its order against all that are held.
     pub(crate) fn acquire(class: &LockClass, kind: Kind) {
-        held::check(class.made_at, kind == Kind::Sleep);
-        held::push(class.made_at, kind == Kind::Spin);
+        check(class.made_at, kind == Kind::Sleep);
+        arch::with_held(|held| held.push(class.made_at, kind == Kind::Spin));
     }
 
     /// After taking a lock without waiting: no order to check, but it is held.
     pub(crate) fn acquire_tried(class: &LockClass, kind: Kind) {
-        held::push(class.made_at, kind == Kind::Spin);
+        arch::with_held(|held| held.push(class.made_at, kind == Kind::Spin));
     }
 
     pub(crate) fn release(class: &LockClass) {
-        held::pop(class.made_at);
+        arch::with_held(|held| held.pop(class.made_at));
+    }
+
+    /// Stops the kernel if taking a lock made at `wanted` now breaks the order.
+    fn check(wanted: Place, sleeps: bool) {
+        let wrong = arch::with_held(|held| {
+            let wrong = held.objection(wanted, sleeps);
+            wrong.inspect(|_| held.clear())
+        });
+        if let Some((place, why)) = wrong.flatten() {
+            let reason = format_args!("{why}: {place}, then {wanted}");
+            stop_for(&Stop { reason, text: why, code: STOPPED, place: wanted })
+        }
     }
 }

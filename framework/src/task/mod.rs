@@ -9,8 +9,6 @@
 //! Locks: `ext`, `vm_space` and `entry` are leaves (preemption off).
 
 mod builder;
-#[cfg(debug_assertions)]
-pub(crate) mod held;
 mod sched;
 
 use alloc::boxed::Box;

@@ -80,7 +80,7 @@ pub(crate) fn park(deadline_ns: Option<u64>) {
         match deadline_ns {
             None => std::thread::park(),
             Some(deadline) => {
-                let left = deadline.saturating_sub(super::monotonic_ns());
+                let left = deadline.saturating_sub(super::machine::monotonic_ns());
                 if left == 0 {
                     break;
                 }
@@ -105,9 +105,6 @@ pub(crate) fn exit_task() -> ! {
 
 pub(crate) fn kick(_: &Arc<Task>) {}
 
-#[allow(dead_code, reason = "there is one CPU")]
-pub(crate) fn resched(_: crate::cpu::CpuId) {}
-
 pub(crate) fn is_on_cpu(task: &Task) -> bool {
     matches!(task.state.load(Ordering::Relaxed), state::RUNNABLE | state::NOTIFIED)
 }
@@ -120,8 +117,8 @@ pub(crate) fn is_active_space(_: &VmSpace) -> bool {
 }
 
 #[cfg(debug_assertions)]
-pub(crate) fn with_held<R>(f: impl FnOnce(&mut crate::task::held::Held) -> R) -> Option<R> {
-    use crate::task::held::Held;
+pub(crate) fn with_held<R>(f: impl FnOnce(&mut crate::sync::Held) -> R) -> Option<R> {
+    use crate::sync::Held;
     thread_local! {
         static HELD: RefCell<Held> = const { RefCell::new(Held::new()) };
     }

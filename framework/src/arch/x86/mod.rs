@@ -17,25 +17,30 @@ mod time;
 mod trap;
 
 pub(crate) use boot::smp::{cpu_comes_up, start_cpu_by_ipi};
-pub(crate) use boot::stop::{halt, power_off, restart, stop, stop_with};
-pub(crate) use cpu::cpuid::{cpu_info, cpuid};
+pub(crate) use boot::stop::{power_off, restart};
+pub(crate) use cpu::cpuid::cpuid;
+pub(crate) use cpu::features::cpu_info;
+pub(crate) use cpu::local::cpu_id;
 #[cfg(debug_assertions)]
-pub(crate) use cpu::percpu::with_held;
-pub(crate) use cpu::percpu::{
-    IrqState, cpu_count, cpu_id, cpu_times, current_task, irq_restore, irq_save, preempt_disable,
-    preempt_enable, spin_hint, take_interrupts, wait_for_interrupt, with_current,
-};
+pub(crate) use cpu::local::with_held;
+pub(crate) use cpu::msr::{x2apic_read, x2apic_write};
+pub(crate) use cpu::preempt::{preempt_disable, preempt_enable};
 pub(crate) use io::port::{port_in, port_out};
 pub(crate) use io::serial::{Control, early_console_write};
-pub(crate) use irq::apic::{x2apic_read, x2apic_write};
+pub(crate) use irq::flags::{
+    IrqState, halt, irq_restore, irq_save, take_interrupts, wait_for_interrupt,
+};
 pub(crate) use irq::interrupt::{irq_register, msi_register, unexpected_interrupts};
+pub(crate) use mm::request::spin_hint;
 pub(crate) use mm::shootdown::flush_tlb_others;
 pub(crate) use mm::tlb::{flush_local, load_tables};
 pub(crate) use mm::{bytes, paging, usercopy};
-pub(crate) use task::context::{TaskState, is_on_cpu};
+pub(crate) use task::context::TaskState;
+pub(crate) use task::current::{current_task, is_active_space};
 pub(crate) use task::fpu::{UserState, fpu_features, fpu_size};
+pub(crate) use task::percpu::cpu_times;
 pub(crate) use task::sched::{
-    activate_vm_space, exit_task, is_active_space, kick, make_runnable, park, resched, yield_now,
+    activate_vm_space, exit_task, is_on_cpu, kick, make_runnable, park, resched, yield_now,
 };
 #[cfg(feature = "ktest")]
 pub(crate) use tests::{

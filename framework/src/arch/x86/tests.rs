@@ -5,8 +5,9 @@
 
 use core::fmt::Write;
 
+use crate::arch::x86::cpu::preempt;
 use crate::arch::x86::io::serial::Control;
-use crate::arch::x86::irq::apic;
+use crate::arch::x86::irq::{apic, flags, interrupt};
 use crate::test::KernelTest;
 
 unsafe extern "C" {
@@ -24,28 +25,28 @@ pub(crate) fn interrupt_self(vector: u8) {
 
 /// Interrupts this CPU with `vector`, some time soon.
 pub(crate) fn interrupt_self_soon(vector: u8) {
-    let irq = crate::arch::irq_save();
-    apic::send_ipi(apic::id(), vector);
-    crate::arch::irq_restore(irq);
+    let irq = flags::irq_save();
+    apic::send_ipi(crate::cpu::current(), vector);
+    flags::irq_restore(irq);
 }
 
 /// Wants another task to run on this CPU.
 pub(crate) fn want_switch() {
-    crate::arch::x86::cpu::percpu::set_need_resched();
+    preempt::set_need_resched();
 }
 
 /// Sends this CPU an NMI; returns when it has been handled.
 pub(crate) fn nmi_self() {
-    let irq = crate::arch::irq_save();
+    let irq = flags::irq_save();
     apic::send_nmi(apic::id());
-    crate::arch::irq_restore(irq);
+    flags::irq_restore(irq);
     for _ in 0..1000 {
         core::hint::spin_loop();
     }
 }
 
 pub(crate) fn nmis() -> u64 {
-    crate::arch::x86::irq::interrupt::nmis()
+    interrupt::nmis()
 }
 
 pub(crate) fn run_kernel_tests() -> bool {

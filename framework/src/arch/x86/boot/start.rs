@@ -3,14 +3,13 @@
 //!
 //! Spec: the x86/HVM direct boot ABI (PVH), start info version 1.
 
-use core::arch::{asm, global_asm};
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::arch::global_asm;
 
 use super::{smp, stop};
-use crate::arch::x86::cpu::{cpuid, percpu};
+use crate::arch::x86::cpu::{features, setup};
 use crate::arch::x86::io::serial;
 use crate::arch::x86::irq::apic;
-use crate::arch::x86::task::sched;
+use crate::arch::x86::task::{fpu, percpu, sched};
 use crate::arch::x86::time::{rtc, tsc};
 use crate::arch::x86::trap::{gdt, idt};
 use crate::boot::{self, pvh, pvh::BootMemory};
@@ -41,13 +40,6 @@ global_asm!(
     boot_main = sym boot_main,
 );
 
-/// Whether the policy is installed and other CPUs may run tasks.
-static MAY_SCHEDULE: AtomicBool = AtomicBool::new(false);
-
-pub(crate) fn may_schedule() -> bool {
-    MAY_SCHEDULE.load(Ordering::Acquire)
-}
-
 unsafe extern "Rust" {
     /// What `framework::main!` defines.
     safe fn nacre_main();
@@ -56,23 +48,22 @@ unsafe extern "Rust" {
 /// The boot CPU in Rust: `start_info` is where the loader left it, `offset` is
 /// physical address minus (virtual address − [`KERNEL_VIRT`]) of the image.
 extern "C" fn boot_main(start_info: u64, offset: u64) -> ! {
+    crate::panic::on_stop(stop::stop);
     // SAFETY: once, before any `load`.
     unsafe { idt::init() };
     idt::load();
     cvm::detect(offset.wrapping_sub(KERNEL_VIRT));
     serial::init();
-    if let Some(feature) = cpuid::missing() {
-        stop::stop(
+    if let Some(feature) = features::missing() {
+        crate::panic::stop(
             format_args!("this CPU lacks {feature}, which Nacre needs (QEMU: -cpu max)"),
             "this CPU lacks what Nacre needs",
-            core::panic::Location::caller(),
         );
     }
-    enable_fsgsbase();
+    setup::enable_fsgsbase();
     // SAFETY: once, on the boot CPU, before anything asks for the current CPU.
     let cpu = unsafe { percpu::install(0) };
-    cpuid::set_booted();
-    cpuid::init();
+    features::init();
     let info =
         pvh::parse(&IdentityMap, start_info, cvm::kind()).unwrap_or_else(|why| crate::fatal(why));
     // SAFETY: once, on the boot CPU.
@@ -89,7 +80,8 @@ extern "C" fn boot_main(start_info: u64, offset: u64) -> ! {
     cvm::enforce(info.memory.regions().last().map_or(0, |region| region.end));
     let reserved = info.reserved(kernel_range(offset)).unwrap_or_else(|why| crate::fatal(why));
     // SAFETY: once, with the boot tables active, and a checked map.
-    let arena = unsafe { mm::init(&info.memory, &info.pending, &reserved, offset) };
+    let arena =
+        unsafe { mm::init(&info.memory, &info.pending, &reserved, offset, host::arena_region) };
     host::set_machine(&info.memory, info.ecam);
     if let Some(arena) = arena {
         // SAFETY: once, with what `mm` kept out of its maps.
@@ -99,13 +91,12 @@ extern "C" fn boot_main(start_info: u64, offset: u64) -> ! {
     unsafe { boot::install_initramfs(info.initramfs) };
     boot::install_event_log(info.log_table);
     let prepared = gdt::Prepared::new();
-    cpu.set_tss(prepared.tss());
     // SAFETY: this CPU's own block; interrupts are off since entry.
-    unsafe { prepared.load(cpu) };
-    smp::set_up_cpu();
-    apic::map();
+    unsafe { prepared.load(cpu.head()) };
+    setup::set_up_cpu();
+    fpu::enable();
+    apic::map(mm::map_device);
     apic::enable();
-    cpu.apic_id.store(apic::id(), Ordering::Relaxed);
     let timer_khz = tsc::init(apic::start_measuring, apic::measured);
     apic::set_timer_khz(timer_khz);
     let now_ns = if cvm::is_confidential() { told_ns() } else { rtc::now_ns() };
@@ -117,12 +108,12 @@ extern "C" fn boot_main(start_info: u64, offset: u64) -> ! {
     smp::start_others(info.cpus.apic_ids.iter().copied().flatten(), most);
     log::info!(
         "{} CPU(s), {} MiB RAM, TSC {} kHz",
-        crate::arch::cpu_count(),
+        crate::cpu::count(),
         mm::stats().total_pages / 256,
         tsc::tsc_khz()
     );
     nacre_main();
-    MAY_SCHEDULE.store(true, Ordering::Release);
+    smp::let_run();
     sched::idle()
 }
 
@@ -150,13 +141,6 @@ impl BootMemory for IdentityMap {
         }
         true
     }
-}
-
-fn enable_fsgsbase() {
-    // SAFETY: the CPU has FSGSBASE (checked before).
-    unsafe {
-        asm!("mov {tmp}, cr4", "or {tmp}, {bit}", "mov cr4, {tmp}", tmp = out(reg) _, bit = in(reg) 1u64 << 16, options(nostack))
-    };
 }
 
 /// Physical range of the kernel image.

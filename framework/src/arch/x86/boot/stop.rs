@@ -5,33 +5,31 @@
 
 use core::arch::asm;
 use core::fmt::{self, Write};
+use core::ops::Range;
 use core::panic::Location;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use super::smp;
-use crate::arch::x86::cpu::{cpuid, percpu};
+use crate::arch::x86::cpu::local;
 use crate::arch::x86::io::serial::{self, Control};
+use crate::arch::x86::irq::{apic, flags};
 use crate::cvm;
+use crate::panic::{STOPPED, Stop};
 
 /// QEMU's `isa-debug-exit`.
 const DEBUG_EXIT: u16 = 0xf4;
 const ORDERLY: u64 = 0x10;
-pub(crate) const STOPPED: u64 = 0x11;
 
 /// The CPU that stops the machine, plus one.
 static STOPPING: AtomicU32 = AtomicU32::new(0);
 
+unsafe extern "C" {
+    static __text_start: u8;
+    static __text_end: u8;
+}
+
 /// Whether a CPU is stopping the machine.
 pub(crate) fn has_begun() -> bool {
     STOPPING.load(Ordering::Acquire) != 0
-}
-
-/// Turns this CPU off for good.
-pub(crate) fn halt() -> ! {
-    loop {
-        // SAFETY: with interrupts off this CPU does nothing any more.
-        unsafe { asm!("cli", "hlt") };
-    }
 }
 
 pub(crate) fn power_off(status: u8) -> ! {
@@ -76,15 +74,9 @@ impl Write for OneLine {
     }
 }
 
-/// `text` says it to the host of a CVM: a static string, in 64 bytes.
-pub(crate) fn stop(reason: fmt::Arguments<'_>, text: &str, place: &Location<'_>) -> ! {
-    stop_at(reason, (STOPPED, text), Some(place), frame_pointer(), None)
-}
-
-/// Stops for a reason that has a number of its own.
-#[track_caller]
-pub(crate) fn stop_with(code: u64, text: &str) -> ! {
-    stop_at(format_args!("{text}"), (code, text), Some(Location::caller()), frame_pointer(), None)
+/// What [`crate::panic`] comes to.
+pub(crate) fn stop(what: &Stop<'_>) -> ! {
+    stop_at(what.reason, (what.code, what.text), Some(what.place), frame_pointer(), None)
 }
 
 /// Stops with the backtrace of an exception's frame.
@@ -95,8 +87,8 @@ pub(crate) fn stop_at(
     frame: u64,
     ip: Option<u64>,
 ) -> ! {
-    percpu::irq_off();
-    let me = if cpuid::is_booted() { crate::arch::cpu_id() } else { 0 };
+    flags::irq_off();
+    let me = if local::is_installed() { local::cpu_id() } else { 0 };
     match STOPPING.compare_exchange(0, me + 1, Ordering::AcqRel, Ordering::Acquire) {
         Ok(_) => {}
         Err(cpu) if cpu == me + 1 => {
@@ -106,7 +98,7 @@ pub(crate) fn stop_at(
         }
         Err(_) => cvm::halt(),
     }
-    smp::stop_others();
+    stop_others();
     let _ = write!(Both, "stop ");
     let _ = write!(OneLine, "{reason}");
     if let Some(place) = place {
@@ -128,9 +120,14 @@ fn frame_pointer() -> u64 {
     frame
 }
 
+/// Where kernel code is.
+fn text_range() -> Range<u64> {
+    (&raw const __text_start).addr() as u64..(&raw const __text_end).addr() as u64
+}
+
 /// Follows the chain of frame pointers, as far as it looks like one.
 fn backtrace(mut frame: u64) {
-    let text = smp::text_range();
+    let text = text_range();
     for _ in 0..32 {
         if !frame.is_multiple_of(8) || !crate::mm::is_kernel_stack(frame as usize, 16) {
             return;
@@ -147,5 +144,16 @@ fn backtrace(mut frame: u64) {
             return;
         }
         frame = next;
+    }
+}
+
+/// Halts the other CPUs; the machine is ending.
+fn stop_others() {
+    if !local::is_installed() {
+        return;
+    }
+    let me = local::cpu_id();
+    for cpu in crate::cpu::all().filter(|cpu| cpu.0 != me) {
+        apic::send_ipi(cpu, apic::STOP);
     }
 }

@@ -3,11 +3,14 @@
 //!
 //! Spec: Intel SDM vol. 3, chapter 12; 82093AA I/O APIC datasheet.
 
-use core::arch::asm;
-use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
-use crate::arch::x86::cpu::cpuid;
-use crate::{cvm, mm};
+use super::flags;
+use crate::arch::x86::cpu::msr::{self, X2APIC};
+use crate::arch::x86::cpu::{features, local};
+use crate::cpu::{CpuId, MAX_CPUS};
+use crate::cvm;
+use crate::mm::NoMemory;
 
 /// Where QEMU's PC machines have the local APIC and the I/O APIC.
 const APIC_BASE: u64 = 0xfee0_0000;
@@ -20,9 +23,6 @@ pub(crate) const STOP: u8 = 0xf2;
 pub(crate) const SPURIOUS: u8 = 0xff;
 /// The first vector of device interrupts; line n has FIRST_DEVICE + n.
 pub(crate) const FIRST_DEVICE: u8 = 0x30;
-
-/// The registers as MSRs, in x2APIC mode.
-const X2APIC: core::ops::Range<u32> = 0x800..0x840;
 
 const ID: u32 = 0x02;
 const EOI: u32 = 0x0b;
@@ -41,51 +41,10 @@ const MASKED: u32 = 1 << 16;
 /// The xAPIC's registers; null when the APIC is in x2APIC mode.
 static XAPIC: AtomicPtr<u32> = AtomicPtr::new(core::ptr::null_mut());
 static IOAPIC: AtomicPtr<u32> = AtomicPtr::new(core::ptr::null_mut());
+/// The APIC id of each CPU.
+static IDS: [AtomicU32; MAX_CPUS] = [const { AtomicU32::new(0) }; MAX_CPUS];
 /// Timer ticks per millisecond, at divider 1.
 static TIMER_KHZ: AtomicU64 = AtomicU64::new(1_000_000);
-
-/// WRMSR.
-///
-/// # Safety
-/// The register's meaning is the caller's duty.
-pub(crate) unsafe fn wrmsr(msr: u32, value: u64) {
-    // SAFETY: the caller answers for the register.
-    unsafe {
-        asm!("wrmsr", in("ecx") msr, in("eax") value as u32, in("edx") (value >> 32) as u32, options(nostack, preserves_flags))
-    };
-}
-
-/// RDMSR.
-///
-/// # Safety
-/// The register must exist.
-pub(crate) unsafe fn rdmsr(msr: u32) -> u64 {
-    let (low, high): (u32, u32);
-    // SAFETY: the caller answers for the register.
-    unsafe {
-        asm!("rdmsr", in("ecx") msr, out("eax") low, out("edx") high, options(nostack, preserves_flags))
-    };
-    u64::from(high) << 32 | u64::from(low)
-}
-
-/// Reads an x2APIC register; 0 of any other.
-pub(crate) fn x2apic_read(msr: u32) -> u64 {
-    if !X2APIC.contains(&msr) {
-        return 0;
-    }
-    // SAFETY: x2APIC registers 0x800..0x83f exist in x2APIC mode.
-    unsafe { rdmsr(msr) }
-}
-
-/// Writes an x2APIC register, and no other.
-pub(crate) fn x2apic_write(msr: u32, value: u64) {
-    if X2APIC.contains(&msr) {
-        // SAFETY: x2APIC registers exist, and the values here are well formed; what
-        // a message makes another CPU do is decided by its vector or by the
-        // start-up page, both the kernel's own.
-        unsafe { wrmsr(msr, value) }
-    }
-}
 
 /// Whatever the host says is good enough: interrupts are its to give.
 fn read(register: u32) -> u32 {
@@ -111,25 +70,25 @@ fn write(register: u32, value: u32) {
     unsafe { at.write_volatile(value) };
 }
 
-/// Maps the registers where they are in memory. Once, on the boot CPU. A CVM has an
-/// x2APIC, and no use for lines.
-pub(crate) fn map() {
+/// Maps the registers where they are in memory, by `map`. Once, on the boot CPU. A CVM
+/// has an x2APIC, and no use for lines.
+pub(crate) fn map(map: fn(u64, usize) -> Result<*mut u8, NoMemory>) {
     if cvm::is_confidential() {
         return;
     }
-    if !cpuid::has_x2apic() {
-        match mm::map_device(APIC_BASE, 4096) {
+    if !features::has_x2apic() {
+        match map(APIC_BASE, 4096) {
             Ok(base) => XAPIC.store(base.cast(), Ordering::Relaxed),
             Err(_) => crate::fatal("no memory to map the local APIC"),
         }
     }
-    match mm::map_device(IOAPIC_BASE, 4096) {
+    match map(IOAPIC_BASE, 4096) {
         Ok(base) => IOAPIC.store(base.cast(), Ordering::Relaxed),
         Err(_) => crate::fatal("no memory to map the I/O APIC"),
     }
 }
 
-/// Turns this CPU's APIC on, with its timer quiet.
+/// Turns this CPU's APIC on, with its timer quiet, and notes its id.
 pub(crate) fn enable() {
     const APIC_BASE_MSR: u32 = 0x1b;
     const ENABLE: u64 = 1 << 11;
@@ -137,23 +96,26 @@ pub(crate) fn enable() {
     let mode = if XAPIC.load(Ordering::Relaxed).is_null() { ENABLE | X2APIC } else { ENABLE };
     if !cvm::is_confidential() {
         // SAFETY: IA32_APIC_BASE exists on every CPU with an APIC.
-        let old = unsafe { rdmsr(APIC_BASE_MSR) };
+        let old = unsafe { msr::rdmsr(APIC_BASE_MSR) };
         // SAFETY: turning the APIC on touches no memory.
-        unsafe { wrmsr(APIC_BASE_MSR, old | mode) };
+        unsafe { msr::wrmsr(APIC_BASE_MSR, old | mode) };
     }
     write(LVT_LINT0, MASKED);
     write(LVT_LINT1, MASKED);
     write(TIMER_DIVIDE, 0b1011);
     write(LVT_TIMER, TIMER.into());
     write(SVR, 0x100 | u32::from(SPURIOUS));
+    if let Some(slot) = IDS.get(local::cpu_id() as usize) {
+        slot.store(id(), Ordering::Relaxed);
+    }
 }
 
 /// This CPU's APIC id.
 pub(crate) fn id() -> u32 {
     if cvm::is_confidential() {
         // The hardware's word: by leaf 0xb, else of 8 bits.
-        let [_, threads, _, id] = cpuid::leaf(0xb, 0);
-        return if threads != 0 { id } else { cpuid::leaf(1, 0)[1] >> 24 };
+        let [_, threads, _, id] = features::leaf(0xb, 0);
+        return if threads != 0 { id } else { features::leaf(1, 0)[1] >> 24 };
     }
     let id = read(ID);
     if XAPIC.load(Ordering::Relaxed).is_null() { id } else { id >> 24 }
@@ -175,19 +137,24 @@ fn send(destination: u32, command: u32) {
         let value = u64::from(destination) << 32 | u64::from(command);
         cvm::msr_write(X2APIC.start + ICR, value);
     } else {
-        let state = crate::arch::irq_save();
+        let state = flags::irq_save();
         write(ICR + 1, destination << 24);
         write(ICR, command);
         while read(ICR) & 1 << 12 != 0 {
             core::hint::spin_loop();
         }
-        crate::arch::irq_restore(state);
+        flags::irq_restore(state);
     }
 }
 
-/// Sends an interrupt to another CPU.
-pub(crate) fn send_ipi(apic_id: u32, vector: u8) {
-    send(apic_id, vector.into());
+/// The APIC id of a CPU.
+pub(crate) fn id_of(cpu: CpuId) -> u32 {
+    IDS.get(cpu.index()).map_or(0, |id| id.load(Ordering::Relaxed))
+}
+
+/// Sends an interrupt to a CPU.
+pub(crate) fn send_ipi(cpu: CpuId, vector: u8) {
+    send(id_of(cpu), vector.into());
 }
 
 /// Sends an NMI to a CPU.

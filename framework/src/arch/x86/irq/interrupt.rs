@@ -6,11 +6,14 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::apic;
 use crate::arch::x86::boot::stop;
-use crate::arch::x86::cpu::percpu::{self, local};
-use crate::arch::x86::mm::shootdown;
+use crate::arch::x86::cpu::preempt;
+use crate::arch::x86::mm::request;
+use crate::arch::x86::task::percpu::{self, local};
 use crate::arch::x86::time::deadline;
+use crate::cpu::CpuId;
 use crate::irq::{IrqError, IrqHandler, MsiVector};
 use crate::sync::Once;
+use crate::task::Task;
 
 /// ISA lines.
 const LINES: usize = 16;
@@ -26,13 +29,13 @@ pub(crate) fn irq_register(line: u8, handler: Arc<dyn IrqHandler>) -> Result<(),
     let slot = HANDLERS.get(usize::from(line)).filter(|_| usize::from(line) < LINES);
     let slot = slot.ok_or(IrqError::NoSuchLine)?;
     slot.set(handler).map_err(|_| IrqError::Taken)?;
-    let boot = percpu::of(crate::cpu::CpuId::BOOT).apic_id.load(Ordering::Relaxed);
+    let boot = apic::id_of(CpuId::BOOT);
     apic::route(line, apic::FIRST_DEVICE + line, boot);
     Ok(())
 }
 
 pub(crate) fn msi_register(handler: Arc<dyn IrqHandler>) -> Result<MsiVector, IrqError> {
-    let boot = percpu::of(crate::cpu::CpuId::BOOT).apic_id.load(Ordering::Relaxed);
+    let boot = apic::id_of(CpuId::BOOT);
     let address = 0xfee0_0000 | u64::from(boot & 0xff) << 12;
     let mut slots = (apic::FIRST_DEVICE..).zip(&HANDLERS).skip(LINES);
     let free = slots.find(|(_, slot)| slot.set(handler.clone()).is_ok());
@@ -55,15 +58,15 @@ pub(crate) fn handle(vector: u8, from_user: bool) {
     match vector {
         apic::TIMER => {
             apic::eoi();
-            deadline::on_timer(from_user);
+            deadline::on_timer(from_user, Task::unpark);
         }
         apic::RESCHEDULE => {
             apic::eoi();
-            percpu::set_need_resched();
+            preempt::set_need_resched();
         }
         apic::TLB_FLUSH => {
             apic::eoi();
-            shootdown::serve();
+            request::serve();
         }
         // The host may raise this vector too: only a stop that began counts.
         apic::STOP if stop::has_begun() => crate::cvm::halt(),

@@ -2,4 +2,5 @@
 //! Interrupts: the controllers, and who handles which vector.
 
 pub(super) mod apic;
+pub(super) mod flags;
 pub(super) mod interrupt;

@@ -6,6 +6,8 @@
 
 use core::arch::asm;
 
+use crate::arch::x86::irq::flags;
+
 use crate::mm::PAGE_SIZE;
 
 /// Copies between frames.
@@ -61,7 +63,7 @@ pub(crate) unsafe fn store(to: *mut u8, from: *const u8, len: usize) {
 #[inline]
 pub(crate) unsafe fn zero_page(to: *mut u8) {
     let mut aside = core::mem::MaybeUninit::<[u64; 2]>::uninit();
-    let state = crate::arch::irq_save();
+    let state = flags::irq_save();
     // SAFETY: the loop writes a page, which the caller vouches for; the
     // register is as before at the end.
     unsafe {
@@ -84,7 +86,7 @@ pub(crate) unsafe fn zero_page(to: *mut u8) {
             options(nostack),
         );
     }
-    crate::arch::irq_restore(state);
+    flags::irq_restore(state);
 }
 
 /// Writes zeros to a frame.

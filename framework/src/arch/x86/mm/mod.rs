@@ -3,6 +3,7 @@
 
 pub(crate) mod bytes;
 pub(crate) mod paging;
+pub(super) mod request;
 pub(super) mod shootdown;
 pub(super) mod tlb;
 pub(crate) mod usercopy;

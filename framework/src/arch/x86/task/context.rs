@@ -6,8 +6,8 @@ use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use super::fpu::UserState;
+use crate::arch::x86::irq::flags;
 use crate::mm::{KernelStack, NoMemory};
-use crate::task::Task;
 
 /// The machine's part of a [`Task`].
 pub(crate) struct TaskState {
@@ -21,7 +21,7 @@ pub(crate) struct TaskState {
     pub(crate) user: AtomicPtr<UserState>,
     user_owner: UnsafeCell<Option<Arc<UserState>>>,
     #[cfg(debug_assertions)]
-    pub(crate) held: UnsafeCell<crate::task::held::Held>,
+    pub(crate) held: UnsafeCell<crate::sync::Held>,
 }
 
 // SAFETY: `rsp` is touched by the CPU that switches from or to the task, ordered
@@ -61,7 +61,7 @@ impl TaskState {
             user: AtomicPtr::new(core::ptr::null_mut()),
             user_owner: UnsafeCell::new(None),
             #[cfg(debug_assertions)]
-            held: UnsafeCell::new(crate::task::held::Held::new()),
+            held: UnsafeCell::new(crate::sync::Held::new()),
         }
     }
 
@@ -70,7 +70,7 @@ impl TaskState {
         if self.user.load(Ordering::Relaxed).cast_const() == Arc::as_ptr(user) {
             return;
         }
-        let state = crate::arch::irq_save();
+        let state = flags::irq_save();
         // SAFETY: only the running task comes here for itself, with interrupts off.
         let slot = unsafe { &mut *self.user_owner.get() };
         if let Some(old) = slot.as_deref() {
@@ -78,11 +78,7 @@ impl TaskState {
         }
         let old = slot.replace(user.clone());
         self.user.store(Arc::as_ptr(user).cast_mut(), Ordering::Relaxed);
-        crate::arch::irq_restore(state);
+        flags::irq_restore(state);
         drop(old);
     }
-}
-
-pub(crate) fn is_on_cpu(task: &Task) -> bool {
-    task.machine.is_on_cpu.load(Ordering::Relaxed)
 }

@@ -9,10 +9,11 @@
 use alloc::vec::Vec;
 use core::arch::asm;
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
-use crate::arch::x86::cpu::cpuid;
-use crate::arch::x86::cpu::percpu;
+use super::current;
+use crate::arch::x86::cpu::{features, local};
+use crate::arch::x86::irq::flags;
 use crate::mm::{Access, NoMemory, UserFault, UserSpan, VmSpace};
 use crate::user::{BadFpu, FPU_SOFTWARE_BYTES, FXSAVE_BYTES};
 
@@ -35,7 +36,7 @@ pub(crate) fn fpu_features() -> u64 {
 
 /// Turns the FPU on, on this CPU.
 pub(crate) fn enable() {
-    let [low, _, _, high] = cpuid::leaf(0xd, 0);
+    let [low, _, _, high] = features::leaf(0xd, 0);
     let offered = u64::from(low) | u64::from(high) << 32;
     let mut features = offered & WANTED;
     if features & 0b1110_0000 != 0b1110_0000 {
@@ -46,7 +47,7 @@ pub(crate) fn enable() {
     unsafe {
         asm!("xsetbv", in("ecx") 0, in("eax") features as u32, in("edx") (features >> 32) as u32, options(nostack))
     };
-    let [_, size, ..] = cpuid::leaf(0xd, 0);
+    let [_, size, ..] = features::leaf(0xd, 0);
     FEATURES.store(features, Ordering::Relaxed);
     SIZE.store((size as usize).clamp(FXSAVE_BYTES + HEADER_BYTES, 64 * 1024), Ordering::Relaxed);
 }
@@ -108,8 +109,8 @@ impl Area {
 /// area and bases are stale; only that task, on that CPU, reaches the cell.
 pub(crate) struct UserState {
     is_live: AtomicBool,
-    /// The id of the task that runs it; 0 before the first run.
-    owner: AtomicU64,
+    /// The task that runs it; null before the first run.
+    owner: AtomicPtr<()>,
     saved: UnsafeCell<Saved>,
 }
 
@@ -133,7 +134,7 @@ impl UserState {
     fn of(saved: Saved) -> Self {
         Self {
             is_live: AtomicBool::new(false),
-            owner: AtomicU64::new(0),
+            owner: AtomicPtr::new(core::ptr::null_mut()),
             saved: UnsafeCell::new(saved),
         }
     }
@@ -148,9 +149,8 @@ impl UserState {
 
     /// Stops the machine unless the current task may touch the state.
     fn check_owner(&self) {
-        let owner = self.owner.load(Ordering::Relaxed);
-        let me = crate::arch::with_current(|task| task.id()).unwrap_or(0);
-        if owner != 0 && owner != me {
+        let owner = self.owner.load(Ordering::Relaxed).cast_const();
+        if !owner.is_null() && owner != local::current() {
             crate::fatal("a user context is used by a task that does not own it");
         }
     }
@@ -158,12 +158,12 @@ impl UserState {
     /// Calls `f` with the saved state, after taking it out of the CPU.
     fn with<R>(&self, f: impl FnOnce(&mut Saved) -> R) -> R {
         self.check_owner();
-        let irq = crate::arch::irq_save();
+        let irq = flags::irq_save();
         self.park();
         // SAFETY: the owner (or the only holder before a first run) is here, with
         // interrupts off, and the state is not live.
         let result = f(unsafe { &mut *self.saved.get() });
-        crate::arch::irq_restore(irq);
+        flags::irq_restore(irq);
         result
     }
 
@@ -199,8 +199,7 @@ impl UserState {
     #[cold]
     fn load(&self) {
         self.check_owner();
-        let me = crate::arch::with_current(|task| task.id()).unwrap_or(0);
-        self.owner.store(me, Ordering::Relaxed);
+        self.owner.store(local::current().cast_mut(), Ordering::Relaxed);
         // SAFETY: not live, and the owner is here with interrupts off.
         let saved = unsafe { &*self.saved.get() };
         let features = fpu_features();
@@ -292,7 +291,7 @@ impl UserState {
 
     /// Whether a switch from the current task takes this state out of the CPU.
     fn is_adopted(&self) -> bool {
-        let adopted = percpu::with_current(|me| me.machine.user.load(Ordering::Relaxed));
+        let adopted = current::with_current(|me| me.machine.user.load(Ordering::Relaxed));
         adopted.is_some_and(|state| core::ptr::eq(state, self))
     }
 
@@ -300,7 +299,7 @@ impl UserState {
     /// whether that worked. [`Access::Write`] writes memory.
     fn exchange(&self, at: UserSpan, access: Access) -> bool {
         self.check_owner();
-        let irq = percpu::irq_save();
+        let irq = flags::irq_save();
         let mut failed = 1_u32;
         if self.is_adopted() {
             self.unpark();
@@ -331,7 +330,7 @@ impl UserState {
                 };
             }
         }
-        percpu::irq_restore(irq);
+        flags::irq_restore(irq);
         failed == 0
     }
 

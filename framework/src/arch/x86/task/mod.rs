@@ -2,5 +2,7 @@
 //! Tasks on the machine: stacks, FPU state, switching.
 
 pub(super) mod context;
+pub(super) mod current;
 pub(super) mod fpu;
+pub(super) mod percpu;
 pub(super) mod sched;

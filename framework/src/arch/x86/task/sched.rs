@@ -11,10 +11,13 @@ use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 
 use super::context::TaskState;
-use crate::arch::x86::cpu::percpu::{self, CpuLocal, local};
+use super::current;
+use super::percpu::{self, CpuLocal};
+use crate::arch::x86::cpu::{local, preempt};
 use crate::arch::x86::irq::apic;
+use crate::arch::x86::irq::flags::{self, irq_restore, irq_save};
+use crate::arch::x86::mm::request;
 use crate::arch::x86::time::{deadline, tsc};
-use crate::arch::{irq_restore, irq_save};
 use crate::cpu::{CpuId, CpuSet};
 use crate::mm::{self, VmSpace};
 use crate::task::{Enqueue, Task, TaskBuilder, scheduler, state};
@@ -29,13 +32,14 @@ unsafe extern "C" {
 
 /// Turns the code that booted this CPU into its idle task.
 pub(crate) fn adopt_boot_code() {
-    let cpu = local();
+    let cpu = percpu::local();
     let task = TaskBuilder::adopt("idle", TaskState::for_boot(), CpuSet::of(cpu.id()));
     task.sched().set_cpu(cpu.id());
     // SAFETY: only this CPU touches its slot, and nothing runs here yet.
     unsafe { *cpu.idle.get() = Some(task.clone()) };
     cpu.switched_ns.store(tsc::monotonic_ns(), Ordering::Relaxed);
-    cpu.set_current(Arc::into_raw(task));
+    cpu.set_current(task);
+    preempt::on_switch(preempt);
 }
 
 /// Queues a task that is runnable and not queued.
@@ -47,26 +51,30 @@ pub(crate) fn make_runnable(task: Arc<Task>, why: Enqueue) {
         resched(placement.cpu);
     }
     irq_restore(irq);
-    if percpu::irqs_are_on() && percpu::should_preempt() {
+    if flags::irqs_are_on() && preempt::should_preempt() {
         preempt();
     }
 }
 
 /// Makes a CPU choose again.
 pub(crate) fn resched(cpu: CpuId) {
-    if cpu.0 == crate::arch::cpu_id() {
-        percpu::set_need_resched();
+    if cpu.0 == local::cpu_id() {
+        preempt::set_need_resched();
     } else {
-        apic::send_ipi(percpu::of(cpu).apic_id.load(Ordering::Relaxed), apic::RESCHEDULE);
+        apic::send_ipi(cpu, apic::RESCHEDULE);
     }
+}
+
+pub(crate) fn is_on_cpu(task: &Task) -> bool {
+    task.machine.is_on_cpu.load(Ordering::Relaxed)
 }
 
 /// Tells the CPU that runs `task` to look at its flags.
 pub(crate) fn kick(task: &Arc<Task>) {
     let irq = irq_save();
     let cpu = task.sched().cpu();
-    if crate::arch::is_on_cpu(task) && cpu.0 != crate::arch::cpu_id() {
-        apic::send_ipi(percpu::of(cpu).apic_id.load(Ordering::Relaxed), apic::RESCHEDULE);
+    if is_on_cpu(task) && cpu.0 != local::cpu_id() {
+        apic::send_ipi(cpu, apic::RESCHEDULE);
     }
     irq_restore(irq);
 }
@@ -74,7 +82,7 @@ pub(crate) fn kick(task: &Arc<Task>) {
 /// The slow end of `preempt_enable`: somebody wants this CPU to switch.
 #[cold]
 pub(crate) fn preempt() {
-    if percpu::irqs_are_on() {
+    if flags::irqs_are_on() {
         let irq = irq_save();
         schedule(true);
         irq_restore(irq);
@@ -91,14 +99,14 @@ pub(crate) fn preempt_in_interrupt() {
 pub(crate) fn yield_now() {
     let irq = irq_save();
     if let Some(policy) = scheduler() {
-        percpu::with_current(|me| policy.yielded(local().id(), me));
+        current::with_current(|me| policy.yielded(percpu::local().id(), me));
     }
     schedule(true);
     irq_restore(irq);
 }
 
 pub(crate) fn park(deadline_ns: Option<u64>) {
-    let me = crate::arch::current_task();
+    let me = current::current_task();
     let irq = irq_save();
     let parked = me.state.compare_exchange(
         state::RUNNABLE,
@@ -121,34 +129,26 @@ pub(crate) fn park(deadline_ns: Option<u64>) {
 }
 
 pub(crate) fn exit_task() -> ! {
-    percpu::with_current(Task::release);
-    percpu::irq_off();
-    percpu::with_current(|me| me.state.store(state::DEAD, Ordering::Release));
+    current::with_current(Task::release);
+    flags::irq_off();
+    current::with_current(|me| me.state.store(state::DEAD, Ordering::Release));
     schedule(false);
     crate::fatal("a dead task runs")
-}
-
-/// Adds the time since the last look to the current task. Interrupts are off.
-pub(crate) fn account(cpu: &CpuLocal, now_ns: u64) -> u64 {
-    let spent = now_ns.saturating_sub(cpu.switched_ns.load(Ordering::Relaxed));
-    cpu.switched_ns.store(now_ns, Ordering::Relaxed);
-    percpu::with_current(|me| me.sched().add_run_time(spent));
-    spent
 }
 
 /// Runs what the policy chooses. Interrupts are off; `can_go_on` says that the
 /// current task is runnable and not queued.
 fn schedule(can_go_on: bool) {
-    let cpu = local();
+    let cpu = percpu::local();
     let Some(policy) = scheduler() else { return };
-    let spent = account(cpu, tsc::monotonic_ns());
+    let spent = cpu.account(tsc::monotonic_ns());
     let is_idle = cpu.is_idle.load(Ordering::Relaxed);
     cpu.add(if is_idle { percpu::IDLE } else { percpu::KERNEL }, spent);
-    percpu::clear_need_resched();
-    let previous = cpu.current_ptr();
-    let go_on = (can_go_on && !is_idle).then(crate::arch::current_task);
+    preempt::clear_need_resched();
+    let previous = cpu.current();
+    let go_on = (can_go_on && !is_idle).then(current::current_task);
     if !can_go_on {
-        percpu::with_current(|me| policy.task_blocked(cpu.id(), me));
+        current::with_current(|me| policy.task_blocked(cpu.id(), me));
     }
     let next = policy.pick_next(cpu.id(), go_on).unwrap_or_else(|| idle_task(cpu));
     if Arc::as_ptr(&next) == previous {
@@ -190,7 +190,7 @@ fn idle_task(cpu: &CpuLocal) -> Arc<Task> {
 fn leaves_soon(task: &Task) -> bool {
     (0..LEAVE_SPINS).any(|n| {
         if n > 0 {
-            crate::arch::spin_hint();
+            request::spin_hint();
         }
         !task.machine.is_on_cpu.load(Ordering::Acquire)
     })
@@ -201,14 +201,14 @@ fn leaves_soon(task: &Task) -> bool {
 #[inline]
 fn wait_until_left(task: &Task) {
     while task.machine.is_on_cpu.load(Ordering::Acquire) {
-        crate::arch::spin_hint();
+        request::spin_hint();
     }
 }
 
 /// Runs a task that is on no CPU.
 fn switch_to(cpu: &'static CpuLocal, next: Arc<Task>, forced: bool) {
     cpu.add(percpu::SWITCHES, 1);
-    let previous = cpu.current_ptr();
+    let previous = cpu.current();
     // SAFETY: the CPU holds a count of its current task until `finish_switch`.
     let from = unsafe { &*previous };
     from.sched().count_switch(forced);
@@ -230,7 +230,7 @@ fn switch_to(cpu: &'static CpuLocal, next: Arc<Task>, forced: bool) {
     }
     // SAFETY: not on a CPU before, so the saved stack pointer is complete.
     let rsp = unsafe { *next.machine.rsp.get() };
-    cpu.set_current(Arc::into_raw(next));
+    cpu.set_current(next);
     // SAFETY: only this CPU touches its slot; the previous switch is through.
     unsafe { *cpu.previous.get() = previous };
     // SAFETY: `rsp` is the stack of a task that waits in `switch_stacks` or was
@@ -242,7 +242,7 @@ fn switch_to(cpu: &'static CpuLocal, next: Arc<Task>, forced: bool) {
 
 /// The first thing on the new task's stack: lets go of the previous task.
 fn finish_switch() {
-    let cpu = local();
+    let cpu = percpu::local();
     // SAFETY: only this CPU touches its slot; set by the `switch_to` just made.
     let previous = unsafe { core::mem::replace(&mut *cpu.previous.get(), core::ptr::null()) };
     // SAFETY: the count that the CPU held of its current task, from `into_raw`.
@@ -256,8 +256,8 @@ fn finish_switch() {
 /// Where a new task starts, on its own stack, with interrupts off.
 pub(crate) extern "C" fn task_main() -> ! {
     finish_switch();
-    percpu::irq_on();
-    let entry = percpu::with_current(|me| me.entry.lock().take()).flatten();
+    flags::irq_on();
+    let entry = current::with_current(|me| me.entry.lock().take()).flatten();
     if let Some(entry) = entry {
         entry();
     }
@@ -265,20 +265,13 @@ pub(crate) extern "C" fn task_main() -> ! {
 }
 
 pub(crate) fn activate_vm_space(space: Option<&Arc<VmSpace>>) {
-    crate::arch::preempt_disable();
+    preempt::preempt_disable();
     let left = match space {
         Some(space) => VmSpace::activate(space),
         None => mm::activate_kernel(),
     };
-    crate::arch::preempt_enable();
+    preempt::preempt_enable();
     drop(left);
-}
-
-/// Whether user addresses are those of `space` now: the current task runs in it.
-#[inline]
-pub(crate) fn is_active_space(space: &VmSpace) -> bool {
-    let active = percpu::with_current(|me| me.vm_ptr.load(Ordering::Relaxed));
-    active.is_some_and(|active| core::ptr::eq(active, space))
 }
 
 /// How long a CPU of a CVM looks around before it halts: a fifth of a millisecond,
@@ -289,14 +282,14 @@ const MAX_LOOKS: u32 = 20_000;
 /// Waits with open eyes; whether something came to be run. Interrupts are off.
 fn look_around(begin: u64) -> bool {
     for _ in 0..MAX_LOOKS {
-        percpu::take_interrupts();
-        if percpu::need_resched() {
+        flags::take_interrupts();
+        if preempt::need_resched() {
             return true;
         }
         if !is_short(begin) {
             break;
         }
-        percpu::spin_hint();
+        request::spin_hint();
     }
     false
 }
@@ -310,8 +303,8 @@ fn is_short(begin: u64) -> bool {
 /// To halt in a CVM is a call to the host, which costs more than what most devices take
 /// to answer. So a CPU whose last wait was short looks around for a while first.
 pub(crate) fn idle() -> ! {
-    local().is_idle.store(true, Ordering::Relaxed);
-    percpu::irq_off();
+    percpu::local().is_idle.store(true, Ordering::Relaxed);
+    flags::irq_off();
     let mut was_short = false;
     loop {
         schedule(true);
@@ -319,7 +312,7 @@ pub(crate) fn idle() -> ! {
         if was_short && look_around(begin) {
             continue;
         }
-        if !percpu::need_resched() {
+        if !preempt::need_resched() {
             crate::cvm::idle();
         }
         was_short = crate::cvm::is_confidential() && is_short(begin);

@@ -9,9 +9,9 @@ use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::tsc;
-use crate::arch::x86::cpu::percpu::{self, local};
+use crate::arch::x86::cpu::{local, preempt};
 use crate::arch::x86::irq::apic;
-use crate::arch::x86::task::sched;
+use crate::arch::x86::task::{current, percpu};
 use crate::cpu::MAX_CPUS;
 use crate::sync::IrqLock;
 use crate::task::{TICK_NS, Task, scheduler};
@@ -52,7 +52,7 @@ fn timer(cpu: usize) -> &'static Timer {
 
 /// Wakes `task` at `deadline_ns`. Interrupts are off.
 pub(crate) fn add(deadline_ns: u64, task: &Arc<Task>) -> Deadline {
-    let cpu = crate::arch::cpu_id() as usize;
+    let cpu = local::cpu_id() as usize;
     let key = (deadline_ns, task.id());
     timer(cpu).queue.lock().sleepers.insert(key, task.clone());
     arm(timer(cpu), deadline_ns);
@@ -68,7 +68,7 @@ pub(crate) fn remove(deadline: Deadline) {
 /// Makes sure that a tick will come. Interrupts are off.
 #[inline]
 pub(crate) fn start_tick() {
-    let timer = timer(crate::arch::cpu_id() as usize);
+    let timer = timer(local::cpu_id() as usize);
     if timer.tick_ns.load(Ordering::Relaxed) == NEVER {
         let tick_ns = tsc::monotonic_ns() + TICK_NS;
         timer.tick_ns.store(tick_ns, Ordering::Relaxed);
@@ -84,9 +84,9 @@ fn arm(timer: &Timer, at_ns: u64) {
     }
 }
 
-/// The timer has fired on this CPU. Interrupts are off.
-pub(crate) fn on_timer(from_user: bool) {
-    let timer = timer(crate::arch::cpu_id() as usize);
+/// The timer has fired on this CPU: wakes whom it is time for. Interrupts are off.
+pub(crate) fn on_timer(from_user: bool, wake: fn(&Arc<Task>)) {
+    let timer = timer(local::cpu_id() as usize);
     let now_ns = tsc::monotonic_ns();
     timer.armed_ns.store(NEVER, Ordering::Relaxed);
     loop {
@@ -95,7 +95,7 @@ pub(crate) fn on_timer(from_user: bool) {
         let Some(due) = due else { break };
         let task = due.remove();
         drop(queue);
-        task.unpark();
+        wake(&task);
     }
     if timer.tick_ns.load(Ordering::Relaxed) <= now_ns {
         tick(timer, now_ns, from_user);
@@ -108,20 +108,20 @@ pub(crate) fn on_timer(from_user: bool) {
 }
 
 fn tick(timer: &Timer, now_ns: u64, from_user: bool) {
-    let cpu = local();
+    let cpu = percpu::local();
     timer.tick_ns.store(NEVER, Ordering::Relaxed);
     if cpu.is_idle.load(Ordering::Relaxed) {
         return;
     }
     timer.tick_ns.store(now_ns + TICK_NS, Ordering::Relaxed);
-    let spent = sched::account(cpu, now_ns);
+    let spent = cpu.account(now_ns);
     cpu.add(if from_user { percpu::USER } else { percpu::KERNEL }, spent);
-    percpu::with_current(|me| {
+    current::with_current(|me| {
         if from_user {
             me.sched().add_user_time(TICK_NS);
         }
         if scheduler().is_some_and(|policy| policy.tick(cpu.id(), me)) {
-            percpu::set_need_resched();
+            preempt::set_need_resched();
         }
     });
 }

@@ -4,6 +4,7 @@
 //! Trust: the host's word, within range; nothing but the wall clock depends on it.
 //! Spec: MC146818A datasheet.
 
+use super::cmos;
 use crate::arch::x86::io::port;
 
 const INDEX: u16 = 0x70;
@@ -29,5 +30,5 @@ pub(crate) fn now_ns() -> Option<u64> {
         (first == REGISTERS.map(register)).then_some(first)
     };
     let reading = (0..TRIES).filter(is_quiet).take(100).find_map(stable)?;
-    crate::time::wall_clock_ns(reading, register(STATUS_B))
+    cmos::wall_clock_ns(reading, register(STATUS_B))
 }

@@ -8,7 +8,7 @@ use core::arch::asm;
 use core::arch::x86_64::{_mm_lfence, _rdtsc};
 use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use crate::arch::x86::cpu::cpuid;
+use crate::arch::x86::cpu::features;
 use crate::arch::x86::io::port;
 use crate::cvm;
 
@@ -159,10 +159,10 @@ fn jitter() -> u64 {
 fn hardware_word() -> Option<u64> {
     (0..64).find_map(|_| {
         let (value, ok): (u64, u8);
-        if cpuid::has_rdseed() {
+        if features::has_rdseed() {
             // SAFETY: the CPU has RDSEED; it writes a register and flags.
             unsafe { asm!("rdseed {}", "setc {}", out(reg) value, out(reg_byte) ok, options(nomem, nostack)) };
-        } else if cpuid::has_rdrand() {
+        } else if features::has_rdrand() {
             // SAFETY: the CPU has RDRAND; it writes a register and flags.
             unsafe { asm!("rdrand {}", "setc {}", out(reg) value, out(reg_byte) ok, options(nomem, nostack)) };
         } else {

@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Exceptions and interrupts that arrive while the kernel runs.
 
-use core::arch::{asm, global_asm};
+use core::arch::global_asm;
 
-use super::{gdt, user};
+use super::{gdt, registers, user};
 use crate::arch::x86::boot::stop;
-use crate::arch::x86::cpu::percpu;
+use crate::arch::x86::cpu::{local, preempt};
 use crate::arch::x86::irq::interrupt;
 use crate::arch::x86::mm::usercopy;
 use crate::arch::x86::task::sched;
+use crate::panic::STOPPED;
 use crate::user::UserRegs;
 use crate::{cvm, mm};
 
 global_asm!(
     include_str!("entry.S"),
-    cpu_kernel_rsp = const percpu::CPU_KERNEL_RSP,
-    cpu_frame_top = const percpu::CPU_FRAME_TOP,
-    cpu_scratch = const percpu::CPU_SCRATCH,
-    cpu_tss = const percpu::CPU_TSS,
+    cpu_kernel_rsp = const local::KERNEL_RSP,
+    cpu_frame_top = const local::FRAME_TOP,
+    cpu_scratch = const local::SCRATCH,
+    cpu_tss = const local::TSS,
     f_size = const size_of::<UserRegs>(),
     f_r11 = const core::mem::offset_of!(UserRegs, r11),
     f_rcx = const core::mem::offset_of!(UserRegs, rcx),
@@ -70,24 +71,16 @@ const NAMES: [&str; 32] = [
     "reserved exception 31",
 ];
 
-/// CR2: the address of the last page fault.
-pub(crate) fn fault_address() -> u64 {
-    let addr: u64;
-    // SAFETY: reads a register.
-    unsafe { asm!("mov {}, cr2", out(reg) addr, options(nomem, nostack, preserves_flags)) };
-    addr
-}
-
 /// An exception or interrupt without a stack of its own came in kernel mode.
 extern "C" fn trap_from_kernel(frame: &mut UserRegs) {
     if frame.vector >= 32 {
         interrupt::handle(frame.vector as u8, false);
-        if percpu::should_preempt() && frame.rflags & 0x200 != 0 {
+        if preempt::should_preempt() && frame.rflags & 0x200 != 0 {
             sched::preempt_in_interrupt();
         }
         return;
     }
-    let addr = fault_address();
+    let addr = registers::fault_address();
     if matches!(frame.vector, 13 | 14)
         && let Some(fixup) = usercopy::fixup(frame.rip)
     {
@@ -103,7 +96,7 @@ fn stop_for(frame: &UserRegs, addr: u64) -> ! {
     if mm::is_guard(addr as usize) && matches!(frame.vector, 8 | 14) {
         stop::stop_at(
             format_args!("kernel stack overflow at {rip:#x}, address {addr:#x}"),
-            (stop::STOPPED, "kernel stack overflow"),
+            (STOPPED, "kernel stack overflow"),
             None,
             frame.rbp,
             Some(rip),
@@ -111,7 +104,7 @@ fn stop_for(frame: &UserRegs, addr: u64) -> ! {
     }
     stop::stop_at(
         format_args!("{name} in the kernel at {rip:#x}, error {error:#x}, address {addr:#x}"),
-        (stop::STOPPED, name),
+        (STOPPED, name),
         None,
         frame.rbp,
         Some(rip),
@@ -122,17 +115,12 @@ fn stop_for(frame: &UserRegs, addr: u64) -> ! {
 extern "C" fn trap_paranoid(frame: &mut UserRegs) {
     match frame.vector {
         // A program's breakpoints may hit while the kernel copies for it.
-        1 => clear_debug_status(),
+        1 => registers::clear_debug_status(),
         2 => interrupt::on_nmi(),
         // The hardware is asked first of all: until then another exception of its own may
         // be a double fault.
-        vector => stop_for(frame, cvm::fault_address(vector).unwrap_or_else(fault_address)),
+        vector => {
+            stop_for(frame, cvm::fault_address(vector).unwrap_or_else(registers::fault_address))
+        }
     }
-}
-
-fn clear_debug_status() {
-    // SAFETY: DR6 only reports.
-    unsafe {
-        asm!("mov dr6, {}", in(reg) 0xffff_0ff0_u64, options(nomem, nostack, preserves_flags))
-    };
 }

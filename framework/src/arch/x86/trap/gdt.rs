@@ -4,7 +4,7 @@
 use alloc::boxed::Box;
 use core::arch::asm;
 
-use crate::arch::x86::cpu::percpu::CpuLocal;
+use crate::arch::x86::cpu::local::Local;
 
 pub(crate) const KERNEL_CS: u16 = 0x08;
 pub(crate) const KERNEL_SS: u16 = 0x10;
@@ -23,7 +23,7 @@ pub(crate) const IST_COMMUNICATION: u8 = 6;
 const IST_STACKS: usize = 6;
 
 /// Size and alignment of an interrupt stack; its last word points to the
-/// [`CpuLocal`].
+/// [`Local`].
 pub(crate) const IST_SIZE: usize = 8192;
 
 #[repr(C, align(8192))]
@@ -99,17 +99,13 @@ impl Prepared {
         Self { segments: Box::leak(segments), stacks }
     }
 
-    /// The address of the TSS, which the per-CPU block needs.
-    pub(crate) fn tss(&self) -> u64 {
-        (&raw const self.segments.tss).addr() as u64
-    }
-
-    /// Loads them on this CPU.
+    /// Loads them on this CPU, and tells its block where the TSS is.
     ///
     /// # Safety
-    /// On the CPU that `cpu` belongs to, once, with interrupts off.
-    pub(crate) unsafe fn load(self, cpu: &'static CpuLocal) {
-        let base = core::ptr::from_ref(cpu).addr();
+    /// On the CPU that `local` belongs to, once, with interrupts off.
+    pub(crate) unsafe fn load(self, local: &'static Local) {
+        local.set_tss((&raw const self.segments.tss).addr() as u64);
+        let base = core::ptr::from_ref(local).addr();
         for stack in self.stacks {
             let slot = core::ptr::with_exposed_provenance_mut::<usize>(stack + IST_SIZE - 8);
             // SAFETY: the last word of a leaked stack that nobody uses yet.

@@ -4,4 +4,5 @@
 pub(super) mod exception;
 pub(super) mod gdt;
 pub(super) mod idt;
+pub(super) mod registers;
 pub(super) mod user;

@@ -3,10 +3,11 @@
 
 use alloc::sync::Arc;
 
-use crate::arch::x86::cpu::percpu::{self, irq_off, irq_on};
+use crate::arch::x86::cpu::preempt;
+use crate::arch::x86::irq::flags::{irq_off, irq_on};
 use crate::arch::x86::irq::interrupt;
 use crate::arch::x86::task::fpu::UserState;
-use crate::arch::x86::task::sched;
+use crate::arch::x86::task::{current, sched};
 use crate::cvm;
 use crate::user::{ReturnReason, USER_RFLAGS, UserException, UserRegs, is_user_address};
 
@@ -22,11 +23,11 @@ unsafe extern "C" {
 
 pub(crate) fn run_user(regs: &mut UserRegs, state: &Arc<UserState>) -> ReturnReason {
     // SAFETY: the task that runs this code lives at least until it returns from here.
-    let me = unsafe { percpu::current_ref() };
+    let me = unsafe { current::current_ref() };
     me.machine.adopt_user(state);
     loop {
         irq_off();
-        if percpu::need_resched() {
+        if preempt::need_resched() {
             irq_on();
             sched::preempt();
             continue;
@@ -55,7 +56,7 @@ pub(crate) fn run_user(regs: &mut UserRegs, state: &Arc<UserState>) -> ReturnRea
             }
             0..32 if vector != PAGE_FAULT && cvm::serve_user(regs) => {}
             vector @ 0..32 => {
-                let addr = if vector == PAGE_FAULT { super::exception::fault_address() } else { 0 };
+                let addr = if vector == PAGE_FAULT { super::registers::fault_address() } else { 0 };
                 irq_on();
                 let vector = vector as u8;
                 let code = regs.error as u32;

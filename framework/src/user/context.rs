@@ -1,82 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! User mode: a register set, and running it until it traps.
-//!
-//! Whatever safe code puts into a [`UserContext`] — from a signal frame, a
-//! debugger, `clone` or `exec` — [`UserContext::run`] makes safe before it
-//! reaches the CPU: only the flags that a program may change get through, code
-//! and stack selectors are fixed, and an address that is no user address ends
-//! in a general-protection exception of the program, not of the kernel.
+//! [`UserContext`]: the user half of a thread, and running it.
 
 use alloc::sync::Arc;
 
+use super::{
+    BadFpu, FPU_SOFTWARE_BYTES, FXSAVE_BYTES, INITIAL_RFLAGS, ReturnReason, UserRegs,
+    is_user_address,
+};
 use crate::arch;
 use crate::mm::{NoMemory, UserFault, VmSpace};
-
-/// The general registers of a program, in the order in which entry code saves them.
-#[repr(C, align(16))]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names are the registers' names")]
-pub struct UserRegs {
-    pub r15: u64,
-    pub r14: u64,
-    pub r13: u64,
-    pub r12: u64,
-    pub rbp: u64,
-    pub rbx: u64,
-    pub r11: u64,
-    pub r10: u64,
-    pub r9: u64,
-    pub r8: u64,
-    pub rax: u64,
-    pub rcx: u64,
-    pub rdx: u64,
-    pub rsi: u64,
-    pub rdi: u64,
-    pub(crate) vector: u64,
-    pub(crate) error: u64,
-    pub rip: u64,
-    pub(crate) cs: u64,
-    pub rflags: u64,
-    pub rsp: u64,
-    pub(crate) ss: u64,
-}
-
-/// Flags that a program may set: CF PF AF ZF SF TF DF OF AC ID.
-pub const USER_RFLAGS: u64 =
-    0x1 | 0x4 | 0x10 | 0x40 | 0x80 | 0x100 | 0x400 | 0x800 | 0x4_0000 | 0x20_0000;
-/// The flags of a program that has just started: only the reserved bit and IF.
-pub const INITIAL_RFLAGS: u64 = 0x202;
-
-/// Why a program came back to the kernel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReturnReason {
-    /// SYSCALL: number in RAX, arguments in RDI RSI RDX R10 R8 R9.
-    Syscall,
-    /// The program caused an exception.
-    Exception(UserException),
-    /// [`crate::task::Task::raise_interrupt`] was called on the task.
-    Event,
-}
-
-/// An exception in user mode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UserException {
-    /// The exception's vector, 0 to 31 (Intel SDM vol. 3, table 7-1).
-    pub vector: u8,
-    /// Its error code, 0 where there is none.
-    pub code: u32,
-    /// The faulting address (CR2) of a page fault, else 0.
-    pub addr: u64,
-}
-
-/// Bytes of an FXSAVE area, the first part of an XSAVE area.
-pub const FXSAVE_BYTES: usize = 512;
-/// Bytes at the end of the FXSAVE area that the CPU leaves to software.
-pub const FPU_SOFTWARE_BYTES: usize = 48;
-
-/// The FPU state given to [`UserContext::load_fpu`] is not one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BadFpu;
 
 /// The user half of a thread: general registers, segment bases, FPU state.
 ///
@@ -214,10 +146,4 @@ impl UserContext {
     pub fn run(&mut self) -> ReturnReason {
         arch::run_user(&mut self.regs, &self.state)
     }
-}
-
-/// Whether `addr` is canonical and in the lower half.
-#[inline]
-pub fn is_user_address(addr: u64) -> bool {
-    addr < 1 << 47
 }

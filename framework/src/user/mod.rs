@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! User mode: a register set, and running it until it traps.
+//!
+//! Whatever safe code puts into a [`UserContext`] — from a signal frame, a
+//! debugger, `clone` or `exec` — [`UserContext::run`] makes safe before it
+//! reaches the CPU: only the flags that a program may change get through, code
+//! and stack selectors are fixed, and an address that is no user address ends
+//! in a general-protection exception of the program, not of the kernel.
+
+mod context;
+mod reason;
+mod regs;
+
+pub use context::UserContext;
+pub use reason::{ReturnReason, UserException};
+pub use regs::{
+    BadFpu, FPU_SOFTWARE_BYTES, FXSAVE_BYTES, INITIAL_RFLAGS, USER_RFLAGS, UserRegs,
+    is_user_address,
+};
