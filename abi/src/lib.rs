@@ -20,6 +20,7 @@ mod error;
 pub mod fcntl;
 pub mod fs;
 pub mod futex;
+pub mod ioctl;
 pub mod mount;
 pub mod nr;
 pub mod poll;
@@ -30,6 +31,7 @@ pub mod sched;
 pub mod signal;
 pub mod stat;
 pub mod system;
+pub mod termios;
 pub mod time;
 
 pub use errno::Errno;

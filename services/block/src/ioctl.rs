@@ -1,33 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! ioctl(2) of disks.
 //!
-//! Spec: linux/fs.h; the numbers are part of Linux's ABI.
+//! Spec: linux/fs.h.
 
+use abi::ioctl::block::*;
 use abi::{Result, err, error};
 use class::Sector;
 use cred::Caps;
 use vfs::IoctlContext;
 
 use crate::device::Volume;
-
-const BLKROGET: u32 = 0x125e;
-const BLKRRPART: u32 = 0x125f;
-const BLKGETSIZE: u32 = 0x1260;
-const BLKFLSBUF: u32 = 0x1261;
-const BLKRASET: u32 = 0x1262;
-const BLKRAGET: u32 = 0x1263;
-const BLKSSZGET: u32 = 0x1268;
-const BLKDISCARD: u32 = 0x1277;
-const BLKIOMIN: u32 = 0x1278;
-const BLKIOOPT: u32 = 0x1279;
-const BLKALIGNOFF: u32 = 0x127a;
-const BLKPBSZGET: u32 = 0x127b;
-const BLKDISCARDZEROES: u32 = 0x127c;
-const BLKZEROOUT: u32 = 0x127f;
-const BLKROTATIONAL: u32 = 0x127e;
-const BLKBSZGET: u32 = 0x8008_1270;
-const BLKBSZSET: u32 = 0x4008_1271;
-const BLKGETSIZE64: u32 = 0x8008_1272;
 
 /// Bytes zeroed at once.
 const ZEROS: usize = 64 * 1024;

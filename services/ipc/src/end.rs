@@ -3,6 +3,7 @@
 
 use alloc::sync::Arc;
 
+use abi::ioctl::file::FIONREAD;
 use abi::{Result, err, error};
 use cred::{Caps, Cred};
 use framework::mm::{PAGE_SIZE, Reader, Writer};
@@ -11,7 +12,6 @@ use vfs::{File, FileOps, IoctlContext, OpenFlags, PollEvents};
 
 use crate::pipe::{Block, Mode, Pipe, Side};
 
-const FIONREAD: u32 = 0x541b;
 /// What an unprivileged process can grow a pipe to (fs.pipe-max-size).
 const MAX_SIZE: usize = 1 << 20;
 /// The largest pipe at all.

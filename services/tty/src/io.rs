@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 
 use abi::signal::Signal;
+use abi::termios::Local;
 use abi::{Result, err, error};
 use framework::mm::{Reader, Writer};
 use framework::sync::{Mutex, MutexGuard, Wait, WaitError, Waiter};
@@ -13,7 +14,6 @@ use framework::time::monotonic_ns;
 use vfs::PollEvents;
 
 use crate::ldisc::{OutputBuffer, Reading};
-use crate::termios::Local;
 use crate::tty::Tty;
 
 /// Bytes moved under one hold of the state lock.

@@ -5,96 +5,23 @@
 
 use alloc::sync::Arc;
 
+use abi::ioctl::tty::*;
 use abi::signal::Signal;
+use abi::termios::{Cc, Control, Winsize};
 use abi::{Result, err, error};
 use cred::Caps;
+use framework::mm::Pod;
 use vfs::{File, IoctlContext};
 
 use crate::ldisc::BUFFER_SIZE;
-use crate::termios::{Cc, Control, Layout, MAX_LAYOUT, Termios};
+use crate::termios::{Layout, MAX_LAYOUT, Termios};
 use crate::tty::Tty;
-
-/// The numbers, by Linux's names.
-mod number {
-    pub(super) const TCGETS: u32 = 0x5401;
-    pub(super) const TCSETS: u32 = 0x5402;
-    pub(super) const TCSETSF: u32 = 0x5404;
-    pub(super) const TCGETA: u32 = 0x5405;
-    pub(super) const TCSETA: u32 = 0x5406;
-    pub(super) const TCSETAF: u32 = 0x5408;
-    pub(super) const TCSBRK: u32 = 0x5409;
-    pub(super) const TCXONC: u32 = 0x540a;
-    pub(super) const TCFLSH: u32 = 0x540b;
-    pub(super) const TIOCEXCL: u32 = 0x540c;
-    pub(super) const TIOCNXCL: u32 = 0x540d;
-    pub(super) const TIOCSCTTY: u32 = 0x540e;
-    pub(super) const TIOCGPGRP: u32 = 0x540f;
-    pub(super) const TIOCSPGRP: u32 = 0x5410;
-    pub(super) const TIOCOUTQ: u32 = 0x5411;
-    pub(super) const TIOCSTI: u32 = 0x5412;
-    pub(super) const TIOCGWINSZ: u32 = 0x5413;
-    pub(super) const TIOCSWINSZ: u32 = 0x5414;
-    pub(super) const TIOCMGET: u32 = 0x5415;
-    pub(super) const TIOCMBIS: u32 = 0x5416;
-    pub(super) const TIOCMSET: u32 = 0x5418;
-    pub(super) const TIOCGSOFTCAR: u32 = 0x5419;
-    pub(super) const TIOCSSOFTCAR: u32 = 0x541a;
-    pub(super) const TIOCINQ: u32 = 0x541b;
-    pub(super) const TIOCNOTTY: u32 = 0x5422;
-    pub(super) const TIOCSETD: u32 = 0x5423;
-    pub(super) const TIOCGETD: u32 = 0x5424;
-    pub(super) const TCSBRKP: u32 = 0x5425;
-    pub(super) const TIOCSBRK: u32 = 0x5427;
-    pub(super) const TIOCCBRK: u32 = 0x5428;
-    pub(super) const TIOCGSID: u32 = 0x5429;
-    pub(super) const TCGETS2: u32 = 0x802c_542a;
-    pub(super) const TCSETS2: u32 = 0x402c_542b;
-    pub(super) const TCSETSF2: u32 = 0x402c_542d;
-    pub(super) const TIOCVHANGUP: u32 = 0x5437;
-    pub(super) const TIOCGDEV: u32 = 0x8004_5432;
-    pub(super) const TIOCGEXCL: u32 = 0x8004_5440;
-}
-
-use number::*;
 
 /// The modem lines of a cable that is always there: DTR RTS CTS CAR DSR.
 const MODEM_LINES: u32 = 0x166;
 
 /// Largest size of an argument in memory.
 const MAX_ARG: usize = MAX_LAYOUT;
-
-/// `struct winsize`.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct WindowSize {
-    /// Rows of characters.
-    pub rows: u16,
-    /// Columns of characters.
-    pub columns: u16,
-    /// Width in pixels.
-    pub width: u16,
-    /// Height in pixels.
-    pub height: u16,
-}
-
-impl WindowSize {
-    fn encode(self) -> [u8; 8] {
-        let [a, b] = self.rows.to_le_bytes();
-        let [c, d] = self.columns.to_le_bytes();
-        let [e, f] = self.width.to_le_bytes();
-        let [g, h] = self.height.to_le_bytes();
-        [a, b, c, d, e, f, g, h]
-    }
-
-    fn decode(bytes: [u8; 8]) -> Self {
-        let [a, b, c, d, e, f, g, h] = bytes;
-        Self {
-            rows: u16::from_le_bytes([a, b]),
-            columns: u16::from_le_bytes([c, d]),
-            width: u16::from_le_bytes([e, f]),
-            height: u16::from_le_bytes([g, h]),
-        }
-    }
-}
 
 /// When new settings take effect.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -121,14 +48,12 @@ struct Caller<'a> {
 }
 
 impl Caller<'_> {
-    fn get<const N: usize>(&self) -> Result<[u8; N]> {
-        let mut bytes = [0; N];
-        self.context.vm.read(self.context.arg, &mut bytes)?;
-        Ok(bytes)
+    fn get_val<T: Pod>(&self) -> Result<T> {
+        Ok(self.context.vm.read_val(self.context.arg)?)
     }
 
     fn get_i32(&self) -> Result<i32> {
-        Ok(i32::from_le_bytes(self.get()?))
+        self.get_val()
     }
 
     fn put(&self, bytes: &[u8]) -> Result<usize> {
@@ -136,8 +61,13 @@ impl Caller<'_> {
         Ok(0)
     }
 
+    fn put_val<T: Pod>(&self, value: T) -> Result<usize> {
+        self.context.vm.write_val(self.context.arg, value)?;
+        Ok(0)
+    }
+
     fn put_u32(&self, value: u32) -> Result<usize> {
-        self.put(&value.to_le_bytes())
+        self.put_val(value)
     }
 }
 
@@ -163,8 +93,8 @@ impl Tty {
             TCSETA..=TCSETAF => {
                 self.set_termios(&caller, Layout::Termio, When::from_distance(cmd - TCSETA))
             }
-            TIOCGWINSZ => caller.put(&self.control.lock().window.encode()),
-            TIOCSWINSZ => self.set_window(WindowSize::decode(caller.get()?)),
+            TIOCGWINSZ => caller.put_val(self.control.lock().window),
+            TIOCSWINSZ => self.set_window(caller.get_val()?),
             TIOCINQ => {
                 self.pump();
                 let waiting = self.state.lock().ldisc.readable_bytes().min(BUFFER_SIZE);
@@ -224,7 +154,7 @@ impl Tty {
         self.made_room(state);
     }
 
-    fn set_window(&self, new: WindowSize) -> Result<usize> {
+    fn set_window(&self, new: Winsize) -> Result<usize> {
         let mut control = self.control.lock();
         let changed = control.window != new;
         control.window = new;
@@ -314,8 +244,8 @@ impl Tty {
         if !caller.context.cred.capable(Caps::SYS_ADMIN) {
             return err!(EIO, "TIOCSTI is not available");
         }
-        let byte: [u8; 1] = caller.get()?;
-        self.type_in(&byte);
+        let byte: u8 = caller.get_val()?;
+        self.type_in(&[byte]);
         Ok(0)
     }
 
@@ -354,13 +284,6 @@ impl Tty {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn window_sizes_round_trip() {
-        let size = WindowSize { rows: 24, columns: 80, width: 1, height: 0x1234 };
-        assert_eq!(WindowSize::decode(size.encode()), size);
-        assert_eq!(size.encode(), [24, 0, 80, 0, 1, 0, 0x34, 0x12]);
-    }
 
     #[test]
     fn set_calls_come_in_threes() {

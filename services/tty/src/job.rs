@@ -10,12 +10,12 @@ use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 
 use abi::signal::Signal;
+use abi::termios::Winsize;
 use abi::{Result, err};
 use cred::Caps;
 use task::session::{self, Session, Terminal};
 use task::{Pid, Process, Thread, table};
 
-use crate::ioctl::WindowSize;
 use crate::tty::Tty;
 
 /// What the `control` lock protects.
@@ -25,7 +25,7 @@ pub(crate) struct Control {
     pub(crate) session: Option<Pid>,
     /// The process group that gets the keys' signals.
     pub(crate) foreground: Option<Pid>,
-    pub(crate) window: WindowSize,
+    pub(crate) window: Winsize,
     /// TIOCEXCL: nobody but root opens it.
     pub(crate) is_exclusive: bool,
 }

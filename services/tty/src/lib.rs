@@ -30,7 +30,6 @@ use abi::{Result, error};
 use class::Console;
 
 pub use device::{by_dev, console};
-pub use ioctl::WindowSize;
 pub use tty::Tty;
 
 /// Makes `consoles` the terminals ttyS0, ttyS1, … and hvc0. The system console is

@@ -13,6 +13,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use abi::signal::Signal;
+use abi::termios::{Cc, Input};
 use abi::{Result, error};
 use class::Console;
 use framework::sync::{Mutex, SpinLock, WaitQueue};
@@ -22,7 +23,6 @@ use vfs::DeviceId;
 use crate::input::{Device, InputQueue};
 use crate::job::Control;
 use crate::ldisc::{Effects, KeySignal, LineDiscipline};
-use crate::termios::{Cc, Input};
 
 /// Bytes of output that wait while it is stopped.
 pub(crate) const PENDING_SIZE: usize = 4096;

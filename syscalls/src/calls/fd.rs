@@ -3,21 +3,9 @@
 
 use crate::arg::{Fd, Strict, UserPtr};
 use crate::cx::Context;
+use abi::ioctl::file::{FIGETBSZ, FIOASYNC, FIOCLEX, FIONBIO, FIONCLEX, FIONREAD};
 use abi::{Result, err};
 use vfs::{CloseOnExec, File, FileKind, IoctlContext, OpenFlags};
-
-/// Clear close-on-exec.
-const FIONCLEX: u32 = 0x5450;
-/// Set close-on-exec.
-const FIOCLEX: u32 = 0x5451;
-/// Set or clear `O_NONBLOCK`.
-const FIONBIO: u32 = 0x5421;
-/// Set or clear `O_ASYNC`.
-const FIOASYNC: u32 = 0x5452;
-/// Bytes that can be read.
-const FIONREAD: u32 = 0x541b;
-/// Block size of a file.
-const FIGETBSZ: u32 = 2;
 
 /// dup(2).
 pub(crate) fn sys_dup(cx: &mut Context, fd: Fd) -> Result<usize> {

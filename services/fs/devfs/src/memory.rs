@@ -3,6 +3,7 @@
 
 use alloc::sync::Arc;
 
+use abi::ioctl::file::RNDGETENTCNT;
 use abi::{Result, err, error};
 use framework::mm::{Reader, Writer};
 use framework::sync::Once;
@@ -157,8 +158,6 @@ impl FileOps for Full {
         rewind(file)
     }
 }
-
-const RNDGETENTCNT: u32 = 0x8004_5200;
 
 /// Fills `dst` with random bytes.
 fn random_bytes(dst: &mut Writer<'_>, wanted: usize) -> Result<usize> {

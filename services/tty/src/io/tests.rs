@@ -9,7 +9,8 @@ use class::{Console, Receiver};
 use vfs::DeviceId;
 
 use super::*;
-use crate::termios::{Cc, Input, Termios};
+use crate::termios::Termios;
+use abi::termios::{Cc, Input};
 
 #[derive(Default)]
 struct Recorder {

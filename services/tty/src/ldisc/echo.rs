@@ -2,7 +2,7 @@
 //! Echo of input, through the same output processing as programs' output.
 
 use super::{Effects, LineDiscipline, OutputBuffer, output};
-use crate::termios::{Local, Output};
+use abi::termios::{Local, Output};
 
 impl LineDiscipline {
     /// Echoes a byte; control characters as `^X` when asked to.

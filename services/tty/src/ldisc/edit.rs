@@ -2,7 +2,7 @@
 //! Canonical mode: editing keys and the ends of lines.
 
 use super::{Effects, LineDiscipline, Slot, output};
-use crate::termios::{Cc, Input, Local};
+use abi::termios::{Cc, Input, Local};
 
 /// Which key rubs out.
 #[derive(Clone, Copy, PartialEq, Eq)]

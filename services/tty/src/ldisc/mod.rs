@@ -20,12 +20,13 @@ mod tests;
 
 use alloc::collections::VecDeque;
 
+use abi::termios::{Cc, Input, Local};
 use abi::{Result, error};
 
 pub use output::OutputBuffer;
 pub use read::{Chunk, Reading};
 
-use crate::termios::{Cc, Input, Local, Termios};
+use crate::termios::Termios;
 
 /// Linux's `N_TTY_BUF_SIZE`: the longest line, newline included.
 pub const BUFFER_SIZE: usize = 4096;

@@ -2,7 +2,7 @@
 //! Output processing (OPOST) and the classes of bytes.
 
 use super::LineDiscipline;
-use crate::termios::{Input, Output};
+use abi::termios::{Input, Output};
 
 /// Most bytes one byte can become (a tab).
 const MAX_EXPANSION: usize = 8;

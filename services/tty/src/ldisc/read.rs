@@ -2,7 +2,7 @@
 //! Handing input to a reader: lines, or bytes under VMIN and VTIME.
 
 use super::LineDiscipline;
-use crate::termios::{Cc, Local};
+use abi::termios::{Cc, Local};
 
 /// Nanoseconds in a unit of VTIME.
 const DECISECOND_NS: u64 = 100_000_000;

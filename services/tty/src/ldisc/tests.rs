@@ -4,7 +4,7 @@
 use std::{string::String, vec, vec::Vec};
 
 use super::*;
-use crate::termios::Output;
+use abi::termios::Output;
 
 #[derive(Default)]
 struct Recorder {
