@@ -9,8 +9,8 @@ use cred::Cred;
 use framework::mm::PAGE_SIZE;
 use framework::sync::Once;
 use vfs::{
-    Attr, DeviceId, File, FileKind, FileOps, Inode, InodeBase, Mount, NAME_MAX, OpenFlags, Opening,
-    StatFs, SuperBlock, device,
+    Attr, File, FileKind, FileOps, Inode, InodeBase, Mount, NAME_MAX, OpenFlags, Opening, StatFs,
+    SuperBase, SuperBlock,
 };
 
 use crate::end::End;
@@ -20,7 +20,7 @@ use crate::pipe::{DEFAULT_PAGES, Pipe};
 const PIPEFS_MAGIC: u64 = 0x5049_5045;
 
 struct PipeFs {
-    dev: DeviceId,
+    base: SuperBase,
 }
 
 impl SuperBlock for PipeFs {
@@ -28,8 +28,8 @@ impl SuperBlock for PipeFs {
         "pipefs"
     }
 
-    fn dev(&self) -> DeviceId {
-        self.dev
+    fn base(&self) -> &SuperBase {
+        &self.base
     }
 
     fn statfs(&self) -> StatFs {
@@ -52,7 +52,7 @@ static NEXT_INO: AtomicU64 = AtomicU64::new(1);
 
 fn shared() -> &'static Shared {
     SHARED.call_once(|| {
-        let sb: Arc<dyn SuperBlock> = Arc::new(PipeFs { dev: device::anonymous_dev() });
+        let sb: Arc<dyn SuperBlock> = Arc::new(PipeFs { base: SuperBase::new() });
         Shared { mount: Mount::internal(sb.clone()), sb }
     })
 }

@@ -318,16 +318,16 @@ mod node {
     use alloc::sync::Arc;
     use core::sync::atomic::{AtomicU64, Ordering};
 
-    use vfs::{Attr, DeviceId, FileKind, Inode, InodeBase, StatFs, SuperBlock};
+    use vfs::{Attr, FileKind, Inode, InodeBase, StatFs, SuperBase, SuperBlock};
 
-    struct Bare;
+    struct Bare(SuperBase);
 
     impl SuperBlock for Bare {
         fn type_name(&self) -> &'static str {
             "bare"
         }
-        fn dev(&self) -> DeviceId {
-            DeviceId::new(0, 99)
+        fn base(&self) -> &SuperBase {
+            &self.0
         }
         fn statfs(&self) -> StatFs {
             StatFs::default()
@@ -347,6 +347,6 @@ mod node {
     pub(super) fn new() -> Arc<dyn Inode> {
         let ino = NEXT.fetch_add(1, Ordering::Relaxed);
         let attr = Attr::new(0o666, 0, 0);
-        Arc::new(Node(InodeBase::new(Arc::new(Bare), ino, FileKind::Fifo, attr)))
+        Arc::new(Node(InodeBase::new(Arc::new(Bare(SuperBase::new())), ino, FileKind::Fifo, attr)))
     }
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Calls that add names: mkdir, mknod, symlink, link.
 //!
-//! Locks: `TREE` shared, then the directory.
+//! Locks: the superblock's tree shared, then the directory.
 
 use alloc::sync::Arc;
 
 use abi::{Result, err};
 use cred::Caps;
 
-use crate::lookup::{Last, Parent, TREE, child_locked};
+use crate::lookup::{Last, Parent, child_locked};
 use crate::{DeviceId, FileKind, Inode, NewKind, PATH_MAX, Path, Resolver, S_ISVTX, perm};
 
 /// mkdir(2).
@@ -82,7 +82,7 @@ fn add(
     };
     let dir = parent.dir.dentry();
     let dir_inode = parent.dir.inode()?;
-    let _tree = TREE.read();
+    let _tree = dir_inode.base().sb().base().tree.read();
     let _dir = dir_inode.base().dir.lock();
     if child_locked(dir, dir_inode, name)?.inode().is_some() {
         return err!(EEXIST, "the name exists");

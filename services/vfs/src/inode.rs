@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What a file system implements: inodes and superblocks.
+//! What a file system implements for each file: its inode.
 //!
 //! A file system embeds an [`InodeBase`] in each inode: it keeps the
 //! attributes, so that the defaults of [`Inode`] serve most of them. Callers are
@@ -22,41 +22,9 @@ use framework::sync::{Mutex, Once, SpinLock};
 
 use crate::lock::LockTable;
 use crate::{
-    Attr, DeviceId, FileKind, FileOps, Metadata, OpenFlags, Owner, Path, SetAttr, StatFs, Timestamp,
+    Attr, DeviceId, FileKind, FileOps, Metadata, OpenFlags, Owner, Path, SetAttr, SuperBlock,
+    Timestamp,
 };
-
-/// A mounted file system, shared by its inodes.
-pub trait SuperBlock: Any + Send + Sync {
-    /// The name of the type, as /proc/mounts shows it.
-    fn type_name(&self) -> &'static str;
-    /// The device number that stat(2) reports for its files.
-    fn dev(&self) -> DeviceId;
-    /// Figures for statfs(2).
-    fn statfs(&self) -> StatFs;
-    /// Own options for /proc/mounts, such as `size=1024k`; with a leading comma each.
-    fn show_options(&self, _out: &mut Vec<u8>) {}
-    /// Writes what is dirty to its medium.
-    ///
-    /// # Errors
-    /// `EIO` if the medium fails.
-    fn sync(&self) -> Result<()> {
-        Ok(())
-    }
-    /// How dentries of this file system may be cached.
-    fn dentry_policy(&self) -> DentryPolicy {
-        DentryPolicy::Cache
-    }
-}
-
-/// How names of a file system are cached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DentryPolicy {
-    /// Names change through the vfs only: positive and negative entries are kept.
-    Cache,
-    /// Names come and go by themselves (procfs): positive entries are asked
-    /// [`Inode::is_valid`] at each use, negative ones are not kept.
-    Revalidate,
-}
 
 /// What to create.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -39,6 +39,7 @@ mod poll;
 mod remove;
 mod rename;
 mod seek;
+mod super_block;
 mod types;
 
 pub use attr::{NewTime, access, chmod, chown, set_times, truncate};
@@ -54,8 +55,7 @@ pub use flags::{MountFlags, OpenFlags, RenameFlags, SeekFrom};
 pub use fs_context::FsContext;
 pub use fs_type::{FsMount, FsType, fs_types, new_fs, register_fs};
 pub use inode::{
-    DentryPolicy, DirEntry, DirSink, Inode, InodeBase, LinkTarget, NewInode, NewKind, Opening,
-    Rename, RenameMode, SuperBlock,
+    DirEntry, DirSink, Inode, InodeBase, LinkTarget, NewInode, NewKind, Opening, Rename, RenameMode,
 };
 pub use lookup::{Follow, Resolver};
 pub use mount::{Mount, MountInfo, Unmount, bind, mount, move_mount, remount, umount};
@@ -67,6 +67,7 @@ pub use poll::PollEvents;
 pub use remove::{rmdir, unlink};
 pub use rename::rename;
 pub use seek::{Seeking, seek_to, seek_unsized, seek_with};
+pub use super_block::{DentryPolicy, SuperBase, SuperBlock};
 pub use types::{
     Attr, DeviceId, FileKind, May, Metadata, NAME_MAX, Owner, PATH_MAX, S_IFMT, S_ISGID, S_ISUID,
     S_ISVTX, SetAttr, StatFs, Timestamp,

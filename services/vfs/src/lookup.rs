@@ -5,7 +5,7 @@
 //! credentials. Walks cross mounts in both directions, never leave the root and
 //! follow at most 40 symbolic links.
 //!
-//! Locks: `TREE` shared, then the directory lock, around a lookup in the file system;
+//! Locks: the superblock's tree shared, then the directory lock, around a lookup in the file system;
 //! cached names need neither.
 //!
 //! Spec: path_resolution(7).
@@ -15,14 +15,10 @@ use alloc::vec::Vec;
 
 use abi::{Result, err, error};
 use cred::Cred;
-use framework::sync::RwLock;
 
 use crate::{
     Dentry, FileKind, FsContext, Inode, LinkTarget, May, Mount, NAME_MAX, PATH_MAX, Path, perm,
 };
-
-/// Renames hold it exclusively, all else that reads or changes directories shared.
-pub(crate) static TREE: RwLock<()> = RwLock::new(());
 
 /// How many symbolic links one walk follows.
 const MAX_LINKS: u32 = 40;
@@ -284,8 +280,8 @@ fn require_dir(path: &Path, is_required: bool) -> Result<()> {
 
 /// Asks the file system for a name that is not cached.
 fn look_up_child(dir: &Arc<Dentry>, name: &[u8]) -> Result<Arc<Dentry>> {
-    let _tree = TREE.read();
     let inode = dir.positive()?;
+    let _tree = inode.base().sb().base().tree.read();
     let _dir = inode.base().dir.lock();
     child_locked(dir, inode, name)
 }

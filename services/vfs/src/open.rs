@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! open(2): from a path and flags to an open file description.
 //!
-//! Locks: `TREE` shared, then the directory, around creation; nothing is held
+//! Locks: the superblock's tree shared, then the directory, around creation; nothing is held
 //! while the file itself is opened, which may wait (FIFOs).
 //!
 //! Spec: open(2).
@@ -13,7 +13,7 @@ use cred::{Caps, Cred};
 
 use crate::dir::DirOps;
 use crate::file::Access;
-use crate::lookup::{Last, Parent, TREE, Walk, child_locked};
+use crate::lookup::{Last, Parent, Walk, child_locked};
 use crate::{
     File, FileKind, FileOps, Inode, LinkTarget, May, MountFlags, NewKind, OpenFlags, Opening, Path,
     Resolver, device, hooks, perm,
@@ -179,7 +179,7 @@ fn find_or_create(
     {
         return Ok((at(child).topmost(), Origin::Found));
     }
-    let _tree = TREE.read();
+    let _tree = dir_inode.base().sb().base().tree.read();
     let _dir = dir_inode.base().dir.lock();
     let child = child_locked(dir, dir_inode, name)?;
     if child.inode().is_some() {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Calls that remove names: unlink and rmdir.
 //!
-//! Locks: `TREE` shared, then the directory.
+//! Locks: the superblock's tree shared, then the directory.
 
 use abi::{Result, err};
 
-use crate::lookup::{Last, Parent, TREE, child_locked, writable_mount};
+use crate::lookup::{Last, Parent, child_locked, writable_mount};
 use crate::perm::{self, Victim};
 use crate::{Inode, Resolver};
 
@@ -47,7 +47,7 @@ fn remove(parent: &Parent, name: &[u8], resolver: &Resolver<'_>, want: Victim) -
     let dir_inode = parent.dir.inode()?;
     let dead;
     {
-        let _tree = TREE.read();
+        let _tree = dir_inode.base().sb().base().tree.read();
         let _dir = dir_inode.base().dir.lock();
         let child = child_locked(dir, dir_inode, name)?;
         let victim = child.positive()?;

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! rename(2) and its flags.
 //!
-//! Locks: `TREE` exclusively: nothing else reads or changes a directory meanwhile.
+//! Locks: the superblock's tree exclusively: nothing else reads or changes a directory
+//! of this file system meanwhile. Another superblock is ruled out before (`EXDEV`), so
+//! two are never locked, and the ancestors of both places are all below this lock.
 
 use alloc::sync::Arc;
 
 use abi::{Result, err};
 use cred::Cred;
 
-use crate::lookup::{Last, Parent, TREE, child_locked, writable_mount};
+use crate::lookup::{Last, Parent, child_locked, writable_mount};
 use crate::perm::{self, Victim};
 use crate::{Dentry, Inode, May, Rename, RenameFlags, RenameMode, Resolver};
 
@@ -56,7 +58,7 @@ pub fn rename(
     writable_mount(&old.dir)?;
     let job = Job { old: &old, old_name, new: &new, new_name, flags, cred: old_resolver.cred };
     let replaced = {
-        let _tree = TREE.write();
+        let _tree = old.dir.mount().sb().base().tree.write();
         job.run()?
     };
     drop(replaced);

@@ -99,16 +99,16 @@ mod dyn_free {
 mod node {
     use alloc::sync::Arc;
 
-    use vfs::{Attr, DeviceId, FileKind, Inode, InodeBase, StatFs, SuperBlock};
+    use vfs::{Attr, DeviceId, FileKind, Inode, InodeBase, StatFs, SuperBase, SuperBlock};
 
-    struct Bare;
+    struct Bare(SuperBase);
 
     impl SuperBlock for Bare {
         fn type_name(&self) -> &'static str {
             "bare"
         }
-        fn dev(&self) -> DeviceId {
-            DeviceId::new(0, 99)
+        fn base(&self) -> &SuperBase {
+            &self.0
         }
         fn statfs(&self) -> StatFs {
             StatFs::default()
@@ -125,7 +125,13 @@ mod node {
 
     pub(super) fn new(dev: DeviceId) -> Arc<dyn Inode> {
         let attr = Attr::new(0o666, 0, 0);
-        let base = InodeBase::with_rdev(Arc::new(Bare), 1, FileKind::CharDevice, attr, dev);
+        let base = InodeBase::with_rdev(
+            Arc::new(Bare(SuperBase::new())),
+            1,
+            FileKind::CharDevice,
+            attr,
+            dev,
+        );
         Arc::new(Node(base))
     }
 }

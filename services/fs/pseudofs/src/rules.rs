@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use abi::{Errno, Error};
-use vfs::{DentryPolicy, DeviceId, FileKind, StatFs, SuperBlock};
+use vfs::{DentryPolicy, FileKind, StatFs, SuperBase, SuperBlock};
 
 /// What a file system of this family says and how it behaves.
 pub struct Rules {
@@ -59,15 +59,14 @@ impl Refusal {
 /// The superblock of a file system; there is one, however often it is mounted.
 pub struct PseudoFs {
     rules: &'static Rules,
-    dev: DeviceId,
+    base: SuperBase,
     next_ino: AtomicU64,
 }
 
 impl PseudoFs {
     /// A new file system; its first inode gets number 1.
     pub fn new(rules: &'static Rules) -> Arc<Self> {
-        let dev = vfs::device::anonymous_dev();
-        Arc::new(Self { rules, dev, next_ino: AtomicU64::new(1) })
+        Arc::new(Self { rules, base: SuperBase::new(), next_ino: AtomicU64::new(1) })
     }
 
     /// Its rules.
@@ -86,8 +85,8 @@ impl SuperBlock for PseudoFs {
         self.rules.type_name
     }
 
-    fn dev(&self) -> DeviceId {
-        self.dev
+    fn base(&self) -> &SuperBase {
+        &self.base
     }
 
     fn statfs(&self) -> StatFs {

@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use abi::{Result, err};
 use framework::mm::PAGE_SIZE;
-use vfs::{DeviceId, NAME_MAX, StatFs, SuperBlock, device};
+use vfs::{NAME_MAX, StatFs, SuperBase, SuperBlock};
 
 use crate::Options;
 
@@ -15,7 +15,7 @@ const TMPFS_MAGIC: u64 = 0x0102_1994;
 /// What the inodes of one tmpfs share.
 pub(crate) struct TmpSuper {
     options: Options,
-    dev: DeviceId,
+    base: SuperBase,
     used_pages: AtomicU64,
     used_inodes: AtomicU64,
     next_ino: AtomicU64,
@@ -25,7 +25,7 @@ impl TmpSuper {
     pub(crate) fn new(options: &Options) -> Self {
         Self {
             options: options.clone(),
-            dev: device::anonymous_dev(),
+            base: SuperBase::new(),
             used_pages: AtomicU64::new(0),
             used_inodes: AtomicU64::new(0),
             next_ino: AtomicU64::new(1),
@@ -74,8 +74,8 @@ impl SuperBlock for TmpSuper {
         self.options.type_name
     }
 
-    fn dev(&self) -> DeviceId {
-        self.dev
+    fn base(&self) -> &SuperBase {
+        &self.base
     }
 
     fn statfs(&self) -> StatFs {

@@ -7,21 +7,21 @@ use framework::mm::{Access, Frame};
 use framework::sync::Mutex;
 use vfs::{
     Attr, DeviceId, File, FileKind, FileOps, Inode, InodeBase, MapSource, Mount, MountFlags,
-    OpenFlags, Pager, Path, StatFs, SuperBlock,
+    OpenFlags, Pager, Path, StatFs, SuperBase, SuperBlock,
 };
 
 use super::*;
 use crate::{Advice, FaultError, MapFlags};
 
-struct Disk;
+struct Disk(SuperBase);
 
 impl SuperBlock for Disk {
     fn type_name(&self) -> &'static str {
         "disk"
     }
 
-    fn dev(&self) -> DeviceId {
-        DeviceId { major: 8, minor: 17 }
+    fn base(&self) -> &SuperBase {
+        &self.0
     }
 
     fn statfs(&self) -> StatFs {
@@ -49,7 +49,12 @@ impl Store {
             .collect();
         let attr = Attr::new(0o755, 0, 0);
         Arc::new_cyclic(|this| Self {
-            base: InodeBase::new(Arc::new(Disk), 42, FileKind::Regular, attr),
+            base: InodeBase::new(
+                Arc::new(Disk(SuperBase::on(DeviceId { major: 8, minor: 17 }))),
+                42,
+                FileKind::Regular,
+                attr,
+            ),
             frames: Mutex::new(frames),
             size: AtomicU64::new(u64::from(count)),
             asked: AtomicUsize::new(0),
