@@ -41,7 +41,7 @@ pub const FXSAVE_BYTES: usize = 512;
 /// Bytes at the end of the FXSAVE area that the CPU leaves to software.
 pub const FPU_SOFTWARE_BYTES: usize = 48;
 
-/// The FPU state given to [`UserContext::load_fpu`] is not one.
+/// The FPU state given to [`UserContext::load_fpu`](super::UserContext::load_fpu) is not one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadFpu;
 
