@@ -4,7 +4,7 @@
 //! Each subsystem registers its own files with [`register`] in its `init`, from the module
 //! that is called `proc` there: `mm` has /proc/meminfo, `task` the directories of processes
 //! ([`set_processes`]). This crate has only the files about what lies below all of them:
-//! the machine, the framework and the vfs.
+//! the machine, the framework and the vfs. `regression/linux/proc/paths.c` lists all paths.
 //!
 //! Spec: proc(5), as of Linux 6.12.
 
