@@ -14,8 +14,10 @@ use crate::user::UserRegs;
 /// docs/threat-model.md shows what each method does on TDX and on SEV-SNP.
 pub(crate) trait Backend: Sized {
     /// This machine, if it is of this kind; `image` is physical minus virtual address of
-    /// the kernel's image. The first that any backend does.
-    fn detect(image: u64) -> Option<Self>;
+    /// the kernel's image. The first that a backend does; a plain machine is never asked.
+    fn detect(_image: u64) -> Option<Self> {
+        None
+    }
     /// Whether the kernel runs on it, by what the hardware says alone.
     fn examined(&self) -> Result<(), Refusal>;
     /// What of the policy waits for the measured command line, and for the memory map,

@@ -2,8 +2,9 @@
 //! Which backend this machine has, and its methods as functions: the only place that
 //! tells kinds of machine apart.
 //!
-//! Until `detect` has found out, the machine counts as plain. A backend for another
-//! kind is a variant of [`Machine`], an arm of `backend!`, and a line of `detect`.
+//! What no backend knows is a plain machine; until `detect` has found out, it counts as
+//! one. A backend for another kind is a variant of [`Cvm`], an arm of `backend!`, and a
+//! line of `detect`.
 
 use alloc::vec::Vec;
 
@@ -20,18 +21,11 @@ use crate::sync::Once;
 #[cfg(target_os = "none")]
 use crate::user::UserRegs;
 
-enum Machine {
-    Plain(Plain),
+enum Cvm {
     Tdx(Tdx),
 }
 
-static MACHINE: Once<Machine> = Once::new();
-static UNKNOWN: Machine = Machine::Plain(Plain);
-
-#[inline]
-fn machine() -> &'static Machine {
-    MACHINE.get().unwrap_or(&UNKNOWN)
-}
+static CVM: Once<Cvm> = Once::new();
 
 /// Whether the host can see a machine's memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,24 +39,21 @@ pub enum Kind {
 /// Which kind of machine this is.
 #[inline]
 pub fn kind() -> Kind {
-    match machine() {
-        Machine::Plain(_) => Kind::Plain,
-        Machine::Tdx(_) => Kind::Confidential,
-    }
+    if is_confidential() { Kind::Confidential } else { Kind::Plain }
 }
 
 /// Whether memory is hidden from the host.
 #[inline]
 pub fn is_confidential() -> bool {
-    kind() == Kind::Confidential
+    CVM.get().is_some()
 }
 
 /// Calls a method of the machine's backend.
 macro_rules! backend {
     ($method:ident($($arg:expr),*)) => {
-        match machine() {
-            Machine::Plain(plain) => plain.$method($($arg),*),
-            Machine::Tdx(tdx) => tdx.$method($($arg),*),
+        match CVM.get() {
+            None => Plain.$method($($arg),*),
+            Some(Cvm::Tdx(tdx)) => tdx.$method($($arg),*),
         }
     };
 }
@@ -74,10 +65,9 @@ macro_rules! backend {
 /// Once, on the boot CPU, before anything else asks the host.
 #[cfg(target_os = "none")]
 pub(crate) fn detect(image: u64) {
-    MACHINE.call_once(|| match Tdx::detect(image) {
-        Some(tdx) => Machine::Tdx(tdx),
-        None => Machine::Plain(Plain),
-    });
+    if let Some(tdx) = Tdx::detect(image) {
+        let _ = CVM.set(Cvm::Tdx(tdx));
+    }
     backend!(examined()).unwrap_or_else(|refusal| refuse(refusal));
     encoding::set(backend!(encoding()));
 }

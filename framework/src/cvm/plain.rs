@@ -11,10 +11,6 @@ use crate::user::UserRegs;
 pub(super) struct Plain;
 
 impl Backend for Plain {
-    fn detect(_: u64) -> Option<Self> {
-        Some(Self)
-    }
-
     fn examined(&self) -> Result<(), Refusal> {
         Ok(())
     }

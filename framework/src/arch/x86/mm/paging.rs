@@ -32,8 +32,8 @@ const COW_WRITE: u64 = 1 << 10;
 /// A page without any permission: not `PRESENT`, but it holds a frame.
 const NO_ACCESS: u64 = 1 << 11;
 const NO_EXEC: u64 = 1 << 63;
-/// The bits of an address that number a frame: a [`Pfn`] has 32. Above them may be the
-/// mark of private or shared memory.
+/// The bits of an entry that number a frame: a [`Pfn`] has 32. Above them may be the mark
+/// of private or shared memory.
 const FRAME: u64 = 0x0000_0fff_ffff_f000;
 #[cfg(target_os = "none")]
 const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
@@ -104,7 +104,7 @@ impl Pte {
     /// The table or frame this entry points to.
     #[inline]
     pub(crate) fn pfn(self) -> Option<Pfn> {
-        Pfn::new(((self.0 & FRAME) >> 12) as u32)
+        Pfn::new((self.0 >> 12) as u32)
     }
 
     /// Is this entry a pointer to a lower table?
