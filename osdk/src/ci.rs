@@ -54,6 +54,8 @@ pub enum Job {
     Mutants,
     /// Two clones build the same kernel
     Reproducible,
+    /// A kernel project made by `cargo osdk new`: it boots, runs its program and passes its tests
+    New,
     /// The regression programs on Linux
     Oracle,
     /// Mutated bytes for the parsers of host input
@@ -63,11 +65,12 @@ pub enum Job {
 }
 
 /// The jobs that have to pass, in order.
-const REQUIRED: [Job; 10] = [
+const REQUIRED: [Job; 11] = [
     Job::Check,
     Job::Host,
     Job::Fuzz,
     Job::Guest,
+    Job::New,
     Job::Regression,
     Job::Tdx,
     Job::Hostile,
@@ -205,6 +208,10 @@ fn commands(workspace: &Workspace, job: Job) -> Result<Vec<Command>> {
         }
         Job::FuzzSyscalls => vec![fuzz("1"), fuzz("2"), fuzz("3")],
         Job::Reproducible => vec![osdk(&["reproducible"])?],
+        Job::New => {
+            let test = ["test", "--quiet", "--package", "osdk", "--test", "new"];
+            vec![cargo(&[&test[..], &["--", "--ignored"]].concat())]
+        }
         Job::Miri => vec![miri(workspace)],
     })
 }

@@ -11,6 +11,7 @@ use crate::ci::{self, CiArgs};
 use crate::console::RawTerminal;
 use crate::debug::{self, DebugArgs};
 use crate::kernel::{Build, Verbosity};
+use crate::new::{self, NewArgs};
 use crate::reproducible::{self, ReproducibleArgs};
 use crate::run::{self, ProfileArg, RunArgs, STATUS_OSDK};
 use crate::test::{self, TestArgs};
@@ -29,6 +30,8 @@ const STATUSES: &str = "Exit status of `run`: that of the program (128 + signal 
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// Make a kernel project of its own on the framework
+    New(NewArgs),
     /// Build the kernel; print where it is
     Build(BuildArgs),
     /// Boot the kernel into a shell, or run one command
@@ -83,6 +86,9 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(command: &Command) -> anyhow::Result<u8> {
+    if let Command::New(args) = command {
+        return new::run(args);
+    }
     let workspace = Workspace::find()?;
     match command {
         Command::Build(args) => {
@@ -95,10 +101,14 @@ fn dispatch(command: &Command) -> anyhow::Result<u8> {
         Command::Run(args) => run::run(&workspace, args),
         Command::Test(args) => test::run(&workspace, args),
         Command::Debug(args) => debug::run(&workspace, args),
+        _ if !workspace.is_checkout() => {
+            anyhow::bail!("this is about the source of Nacre: run it in a checkout")
+        }
         Command::Census(args) => census::run(&workspace, args),
         Command::Check(args) => check::run(&workspace, args),
         Command::Reproducible(args) => reproducible::run(&workspace, args),
         Command::Ci(args) => ci::run(&workspace, args),
+        Command::New(args) => new::run(args),
     }
 }
 

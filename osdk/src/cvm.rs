@@ -76,7 +76,7 @@ impl CvmArgs {
             ensure!(file.is_file(), "there is no scenario {}", file.display());
         }
         machine.cvm = Some(Host {
-            plugin: plugin(&Workspace::find()?)?,
+            plugin: plugin(&Workspace::checkout())?,
             events: self.events.clone(),
             scenario: self.scenario.clone(),
             seed: 1,

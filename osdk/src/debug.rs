@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result};
 use clap::Args;
 
-use crate::kernel::{Build, SOURCE_PREFIX, Verbosity};
+use crate::kernel::{Build, PROJECT_PREFIX, SOURCE_PREFIX, Verbosity};
 use crate::machine::find_in_path;
 use crate::percent;
 use crate::run::{MachineArgs, ProfileArg};
@@ -39,7 +39,7 @@ pub fn run(workspace: &Workspace, args: &DebugArgs) -> Result<u8> {
         Build { profile: args.profile.into(), features: Vec::new(), verbosity: Verbosity::Normal };
     let kernel = build.run(workspace)?;
     let folder = tempfile::Builder::new().prefix("nacre-").tempdir()?;
-    let mut machine = args.machine.machine(&kernel, folder.path())?;
+    let mut machine = args.machine.machine(workspace, &kernel, folder.path())?;
     if let Some(command) = &args.exec {
         machine.append(&format!("nacre.exec={}", percent::encode(command.as_bytes())));
     }
@@ -61,7 +61,9 @@ pub fn run(workspace: &Workspace, args: &DebugArgs) -> Result<u8> {
         .arg("-q")
         .args(if args.batch { &["-batch"][..] } else { &[] })
         .arg("-ex")
-        .arg(format!("set substitute-path {} {}/", SOURCE_PREFIX, workspace.root().display()))
+        .arg(substitution(SOURCE_PREFIX, &Workspace::checkout()))
+        .arg("-ex")
+        .arg(substitution(PROJECT_PREFIX, workspace))
         .args(["-ex", "set confirm off"])
         .arg("-ex")
         .arg(format!("target remote {}", gdb_socket.display()))
@@ -72,4 +74,9 @@ pub fn run(workspace: &Workspace, args: &DebugArgs) -> Result<u8> {
     let _ = qemu.wait();
     drop(channel);
     Ok(status?.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+}
+
+/// gdb's command that finds source files again.
+fn substitution(prefix: &str, workspace: &Workspace) -> String {
+    format!("set substitute-path {prefix} {}/", workspace.root().display())
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The initramfs of `cargo osdk run`: Debian's unmodified busybox and the few files a shell wants.
+//! The initramfs of `cargo osdk run`: Debian's unmodified busybox and the few files a shell wants, or a project's programs.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,6 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::cpio::Archive;
+use crate::workspace::{KERNEL_TARGET, Workspace};
 
 /// Where Debian's busybox-static puts its program.
 pub const BUSYBOX: &str = "/bin/busybox";
@@ -44,6 +45,41 @@ impl std::str::FromStr for Addition {
         ensure!(to.starts_with('/'), "the guest's path must start with /: {to}");
         Ok(Self { from: from.into(), to })
     }
+}
+
+/// The archive of a project: its own programs, or busybox.
+pub fn of(workspace: &Workspace) -> Result<Archive> {
+    if workspace.programs().is_empty() {
+        return base();
+    }
+    let mut archive = Archive::new();
+    for (to, from) in workspace.programs() {
+        let from = if from.extension().is_some_and(|extension| extension == "rs") {
+            build_program(workspace, from)?
+        } else {
+            from.clone()
+        };
+        add(&mut archive, &Addition { from, to: to.clone() })?;
+    }
+    Ok(archive)
+}
+
+/// Builds a program of one file without std into a static ELF file.
+fn build_program(workspace: &Workspace, source: &Path) -> Result<PathBuf> {
+    let folder = workspace.target_dir().join("osdk/programs");
+    fs::create_dir_all(&folder)?;
+    let name = source.file_stem().context("a program without a name")?;
+    let program = folder.join(name);
+    let status = workspace
+        .rustc()
+        .args(["--edition", "2024", "--crate-type", "bin", "--target", KERNEL_TARGET])
+        .args(["-Copt-level=2", "-Crelocation-model=static", "-Cstrip=symbols"])
+        .arg("-o")
+        .args([&program, source])
+        .status()
+        .context("cannot start rustc")?;
+    ensure!(status.success(), "{} did not build", source.display());
+    Ok(program)
 }
 
 /// The base archive; more can be added before it is finished.

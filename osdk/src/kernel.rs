@@ -2,12 +2,12 @@
 //! Builds the kernel so that the same source gives the same bytes, wherever it lies.
 //!
 //! Absolute paths are the one thing of the build machine that would get into the product: those of the checkout, of
-//! Cargo's registry and of the compiler's sysroot are remapped to `/nacre`, `/deps` and `/rust`.
+//! Cargo's registry and of the compiler's sysroot are remapped to `/nacre`, `/deps` and `/rust`, that of another
+//! project to `/kernel`.
 
 use std::env;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -15,6 +15,8 @@ use crate::workspace::{KERNEL_TARGET, Workspace};
 
 /// What the path of the checkout is called in the kernel's debug information.
 pub const SOURCE_PREFIX: &str = "/nacre/";
+/// The same for the folder of a project outside of it.
+pub const PROJECT_PREFIX: &str = "/kernel/";
 
 /// Which of the kernel's builds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +48,7 @@ impl Profile {
 pub struct Build {
     /// The profile.
     pub profile: Profile,
-    /// Features of the root package, such as `ktest`.
+    /// Features of the kernel's package, such as `ktest`.
     pub features: Vec<String>,
     /// Whether Cargo says what it does.
     pub verbosity: Verbosity,
@@ -70,7 +72,11 @@ impl Build {
     /// Builds it; returns the path of the kernel, an ELF file with a PVH note.
     pub fn run(&self, workspace: &Workspace) -> Result<PathBuf> {
         let mut cargo = workspace.cargo();
-        cargo.args(["build", "--package", "nacre", "--bin", "nacre", "--locked"]);
+        let name = workspace.package();
+        cargo.args(["build", "--package", name, "--bin", name]);
+        if workspace.is_checkout() {
+            cargo.arg("--locked");
+        }
         cargo.args(["--target", KERNEL_TARGET, "--profile", self.profile.cargo_name()]);
         if self.verbosity == Verbosity::Quiet {
             cargo.arg("--quiet");
@@ -78,6 +84,7 @@ impl Build {
         if !self.features.is_empty() {
             cargo.args(["--features", &self.features.join(",")]);
         }
+        cargo.args(base_config(workspace)?);
         cargo.arg("--config").arg(flags_config(workspace)?);
         let output = match self.verbosity {
             Verbosity::Quiet => cargo.output(),
@@ -89,7 +96,7 @@ impl Build {
             bail!("the kernel did not build");
         }
         let path =
-            workspace.target_dir().join(KERNEL_TARGET).join(self.profile.folder()).join("nacre");
+            workspace.target_dir().join(KERNEL_TARGET).join(self.profile.folder()).join(name);
         if !path.is_file() {
             bail!("cargo built no {}", path.display());
         }
@@ -97,21 +104,44 @@ impl Build {
     }
 }
 
-/// The value for Cargo's `--config` that adds the remapping to the flags of `.cargo/config.toml`.
+/// Arguments that give a project outside of the checkout its flags: those of the checkout's `.cargo/config.toml`.
+fn base_config(workspace: &Workspace) -> Result<Vec<String>> {
+    let checkout = Workspace::checkout();
+    if workspace.root().starts_with(checkout.root()) || workspace.is_checkout() {
+        return Ok(Vec::new());
+    }
+    let path = checkout.root().join(".cargo/config.toml");
+    let path = path.into_os_string().into_string().ok().context("a path that is not UTF-8")?;
+    Ok(vec!["--config".to_owned(), path])
+}
+
+/// The value for Cargo's `--config` that adds the remapping to the flags of `.cargo/config.toml`, and for a project the
+/// folder from which these name the linker script.
 pub fn flags_config(workspace: &Workspace) -> Result<String> {
-    let flags: Vec<_> = remappings(workspace)?
+    let mut flags: Vec<_> = remappings(workspace)?
         .into_iter()
         .map(|(from, to)| {
             let from = from.to_str().context("a path that is not UTF-8")?;
-            // A JSON string is a TOML basic string.
-            Ok(serde_json::to_string(&format!("--remap-path-prefix={from}={to}"))?)
+            Ok(format!("--remap-path-prefix={from}={to}"))
         })
         .collect::<Result<_>>()?;
+    if !workspace.is_checkout() {
+        let checkout = Workspace::checkout();
+        let folder = checkout.root().to_str().context("a path that is not UTF-8")?;
+        flags.push(format!("-Clink-arg=-L{folder}"));
+    }
+    // A JSON string is a TOML basic string.
+    let flags: Vec<_> = flags.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
     Ok(format!("target.{KERNEL_TARGET}.rustflags=[{}]", flags.join(",")))
 }
 
 fn remappings(workspace: &Workspace) -> Result<Vec<(PathBuf, &'static str)>> {
-    let mut all = vec![(workspace.root().to_owned(), SOURCE_PREFIX.trim_end_matches('/'))];
+    let own = if workspace.is_checkout() { SOURCE_PREFIX } else { PROJECT_PREFIX };
+    let mut all = vec![(workspace.root().to_owned(), own.trim_end_matches('/'))];
+    if !workspace.is_checkout() {
+        let checkout = Workspace::checkout().root().to_owned();
+        all.push((checkout, SOURCE_PREFIX.trim_end_matches('/')));
+    }
     // Folder names below registry/src depend on which mirror is used; leave them out of the product.
     for source in registry_sources(&cargo_home()?) {
         all.push((source, "/deps"));
@@ -144,12 +174,8 @@ fn cargo_home() -> Result<PathBuf> {
 }
 
 fn sysroot(workspace: &Workspace) -> Result<PathBuf> {
-    let rustc = env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
-    let output = Command::new(rustc)
-        .args(["--print", "sysroot"])
-        .current_dir(workspace.root())
-        .output()
-        .context("cannot start rustc")?;
+    let output =
+        workspace.rustc().args(["--print", "sysroot"]).output().context("cannot start rustc")?;
     ensure!(output.status.success(), "rustc --print sysroot failed");
     Ok(String::from_utf8(output.stdout)?.trim().into())
 }
@@ -163,7 +189,7 @@ mod tests {
         let config = flags_config(&Workspace::at("/some/\"odd\" place")).unwrap_or_default();
         // rustc cannot run in a folder that is not there: then there is nothing to look at.
         if !config.is_empty() {
-            assert!(config.contains("--remap-path-prefix=/some/\\\"odd\\\" place=/nacre"));
+            assert!(config.contains("--remap-path-prefix=/some/\\\"odd\\\" place=/kernel"));
         }
         let config = flags_config(&Workspace::find().unwrap()).unwrap();
         assert!(config.starts_with("target.x86_64-unknown-none.rustflags=["));

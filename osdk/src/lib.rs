@@ -26,6 +26,7 @@ pub mod kernel;
 pub mod machine;
 pub mod metadata;
 pub mod modules;
+pub mod new;
 pub mod percent;
 pub mod reproducible;
 pub mod run;

@@ -228,7 +228,7 @@ pub fn find_qemu() -> Result<PathBuf> {
     if let Some(path) = env::var_os("NACRE_QEMU") {
         return Ok(path.into());
     }
-    if let Some(path) = Workspace::find().ok().and_then(|workspace| unpacked_qemu(&workspace)) {
+    if let Some(path) = unpacked_qemu(&Workspace::checkout()) {
         return Ok(path);
     }
     match find_in_path("qemu-system-x86_64") {

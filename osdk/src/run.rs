@@ -89,7 +89,7 @@ pub struct MachineArgs {
 
 impl MachineArgs {
     /// The machine for `kernel`; what it needs as files goes into `folder`.
-    pub fn machine(&self, kernel: &Path, folder: &Path) -> Result<Machine> {
+    pub fn machine(&self, workspace: &Workspace, kernel: &Path, folder: &Path) -> Result<Machine> {
         let mut machine = Machine::new(kernel)?;
         let accel = if self.icount { Some(Accel::Tcg) } else { self.accel };
         machine.accel = Accel::choose(accel, &machine.qemu)?;
@@ -112,7 +112,7 @@ impl MachineArgs {
             }
             None => {
                 let file = folder.join("initramfs.cpio");
-                let mut archive = initramfs::base()?;
+                let mut archive = initramfs::of(workspace)?;
                 for addition in &self.additions {
                     initramfs::add(&mut archive, addition)?;
                 }
@@ -162,7 +162,7 @@ pub fn run(workspace: &Workspace, args: &RunArgs) -> Result<u8> {
             .run(workspace)?,
     };
     let folder = tempfile::Builder::new().prefix("nacre-").tempdir()?;
-    let mut machine = args.machine.machine(&kernel, folder.path())?;
+    let mut machine = args.machine.machine(workspace, &kernel, folder.path())?;
     if args.quiet {
         machine.append("quiet");
     }

@@ -8,7 +8,7 @@ use addr2line::Loader;
 use anyhow::{Result, anyhow};
 
 use crate::control::Frame;
-use crate::kernel::SOURCE_PREFIX;
+use crate::kernel::{PROJECT_PREFIX, SOURCE_PREFIX};
 
 /// The symbols and line table of a kernel.
 pub struct Symbols {
@@ -99,7 +99,7 @@ impl Symbols {
 }
 
 fn tidy(file: &str) -> String {
-    match file.strip_prefix(SOURCE_PREFIX) {
+    match file.strip_prefix(SOURCE_PREFIX).or_else(|| file.strip_prefix(PROJECT_PREFIX)) {
         Some(relative) => relative.trim_start_matches("./").to_owned(),
         None => file.to_owned(),
     }

@@ -77,8 +77,10 @@ pub fn run(workspace: &Workspace, args: &TestArgs) -> Result<u8> {
     };
     let kernel = build.run(workspace)?;
     let folder = tempfile::Builder::new().prefix("nacre-").tempdir()?;
-    let mut machine = args.machine.machine(&kernel, folder.path())?;
-    if let Some(filter) = &args.filter {
+    let mut machine = args.machine.machine(workspace, &kernel, folder.path())?;
+    // A project's tests are its own, not the framework's.
+    let own = (!workspace.is_checkout()).then(|| workspace.package().replace('-', "_") + "::");
+    if let Some(filter) = args.filter.as_ref().or(own.as_ref()) {
         machine.append(&format!("nacre.test={filter}"));
     }
     machine.append(&args.machine.append);
