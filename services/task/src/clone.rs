@@ -22,13 +22,12 @@ use framework::{
 use mm::AddressSpace;
 
 use crate::{
-    pid::Pid,
+    ids::{Pid, Tid},
     process::{NewProcess, Process},
     run,
     signal::Sighand,
     table,
     thread::{NewThread, Thread},
-    tree::INIT,
     vfork::VforkDone,
 };
 
@@ -117,11 +116,11 @@ fn validate(args: &CloneArgs) -> Result<()> {
 /// first process; `EAGAIN` at the user's limit of threads, without a free number, or for a
 /// thread of a process that ends; `EINTR` for a child of one that ends; `EPERM` for a TLS
 /// address that is none of the user's; `ENOMEM`.
-pub fn clone(parent: &Arc<Thread>, user: &UserContext, args: &CloneArgs) -> Result<Pid> {
+pub fn clone(parent: &Arc<Thread>, user: &UserContext, args: &CloneArgs) -> Result<Tid> {
     validate(args)?;
     framework::mm::admit()?;
     check_thread_limit(parent)?;
-    if args.flags.contains(CloneFlags::PARENT) && parent.pid() == INIT {
+    if args.flags.contains(CloneFlags::PARENT) && parent.pid() == Pid::INIT {
         return err!(EINVAL, "the first process has no siblings");
     }
     let child_user = child_context(user, args)?;
@@ -141,7 +140,7 @@ pub fn clone(parent: &Arc<Thread>, user: &UserContext, args: &CloneArgs) -> Resu
     if args.flags.contains(CloneFlags::PARENT_SETTID)
         && let Some(mm) = parent.process().mm()
     {
-        let _ = mm.vm().write_val(args.parent_tid, tid);
+        let _ = mm.vm().write_val(args.parent_tid, tid.as_raw());
     }
     let vfork = args.flags.contains(CloneFlags::VFORK).then(|| VforkDone::new(parent.clone()));
     if let Some(done) = &vfork {
@@ -189,7 +188,7 @@ fn child_state(
     let fs = parent.fs();
     let files = parent.files();
     Ok(NewThread {
-        tid: process.pid(),
+        tid: process.pid().leading_thread(),
         process,
         cred: parent.cred(),
         fs: if flags.contains(CloneFlags::FS) { fs } else { Arc::new(fs.as_ref().clone()) },
@@ -210,7 +209,7 @@ fn new_thread(parent: &Arc<Thread>, args: &CloneArgs) -> Result<Arc<Thread>> {
         return err!(EAGAIN, "the process is ending");
     }
     group.threads.try_reserve(1).map_err(|_| error!(ENOMEM))?;
-    thread.set_tid(table.allocate_pid()?);
+    thread.set_tid(table.allocate()?);
     table.insert_thread(thread.tid(), process.pid());
     group.threads.push(thread.clone());
     Ok(thread)
@@ -260,9 +259,10 @@ fn register(from: &Process, parent_pid: Pid, thread: &Thread) -> Result<()> {
     if from.signals.lock().group_exit.is_some() {
         return err!(EINTR, "the process is ending");
     }
-    let pid = table.allocate_pid()?;
+    let tid = table.allocate()?;
+    let pid = tid.as_pid();
     process.set_pid(pid);
-    thread.set_tid(pid);
+    thread.set_tid(tid);
     table.insert(pid, parent_pid, Some(from.pid()), process.clone())?;
     if let Some(node) = table.get(pid) {
         process.note_relations(node.parent, node.group, node.session);
@@ -293,7 +293,7 @@ fn prepare_task(child: &Arc<Thread>, user: UserContext, args: &CloneArgs) -> Res
     let task = build_task(child, user, mm.vm().clone())?;
     if args.flags.contains(CloneFlags::CHILD_SETTID) {
         // An address that cannot be written is the program's loss, as on Linux.
-        let _ = mm.vm().write_val(args.child_tid, child.tid());
+        let _ = mm.vm().write_val(args.child_tid, child.tid().as_raw());
     }
     let group = child.process().signals.lock();
     let must_look = child.must_act(&group);

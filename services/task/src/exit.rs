@@ -13,13 +13,13 @@ use framework::task::Task;
 use vfs::FdTable;
 
 use crate::{
-    futex, notify,
-    pid::Pid,
+    futex,
+    ids::{Pgid, Pid},
+    notify,
     process::Process,
     signal::{GroupSignals, StopState, send, stop},
     table::{self, Table},
     thread::Thread,
-    tree::INIT,
 };
 use abi::resource::Resource;
 use abi::signal::{SigInfo, Signal};
@@ -97,7 +97,7 @@ pub(crate) fn finish(thread: &Arc<Thread>) {
         waiter.park.wake_all();
     }
     let tid = thread.tid();
-    if tid != process.pid() {
+    if tid != process.pid().leading_thread() {
         table::lock().remove_thread(tid);
     }
     if is_last {
@@ -182,7 +182,7 @@ fn finish_process(thread: &Arc<Thread>) {
     let is_reaped = become_zombie(&mut table, process);
     drop(table);
     drop(is_reaped);
-    if process.pid() == INIT
+    if process.pid() == Pid::INIT
         && let Some(hook) = INIT_EXIT.get()
     {
         hook(process.exit_status());
@@ -204,7 +204,7 @@ fn orphan_children(table: &mut Table, process: &Arc<Process>) {
         child.note_relations(reaper, node.group, node.session);
         child.exit_signal.store(Signal::CHLD.number(), Relaxed);
         if let Some(signal) = child.death_signal() {
-            let info = SigInfo::user(signal, pid, process.owner_uid());
+            let info = SigInfo::user(signal, pid.as_raw(), process.owner_uid());
             let _ = send::to_process(&child, signal, info);
         }
         if is_zombie && let Some(adopter) = &adopter {
@@ -230,7 +230,7 @@ fn stop_orphans(table: &mut Table, process: &Arc<Process>) {
 
 /// A group that has just become orphaned and has stopped members gets SIGHUP
 /// and SIGCONT: nobody else could continue it (POSIX).
-fn continue_if_orphaned(table: &Table, group: Pid, leaving: &Process) {
+fn continue_if_orphaned(table: &Table, group: Pgid, leaving: &Process) {
     if !table.is_orphaned(group, Some(leaving.pid())) {
         return;
     }

@@ -272,7 +272,7 @@ pub(crate) fn release_robust_list(thread: &Thread, mm: &Arc<AddressSpace>) {
     let word = |at: usize| vm.read_val::<u64>(at).ok();
     let Ok(list) = vm.read_val::<RobustListHead>(head) else { return };
     let RobustListHead { next: mut entry, futex_offset: offset, pending } = list;
-    let tid = thread.tid() as u32;
+    let tid = thread.tid().as_raw() as u32;
     for _ in 0..ROBUST_LIST_LIMIT {
         let at = (entry & !1) as usize;
         if at == head {

@@ -16,6 +16,7 @@ use vfs::{FdTable, FsContext, hooks::ProcessHooks};
 use crate::{
     clone,
     exec::{self, Request, Strings},
+    ids::Pid,
     oom, proc,
     process::{NewProcess, Process},
     rlimit::Rlimits,
@@ -24,7 +25,6 @@ use crate::{
     signal::{SigActions, Sighand, ThreadSignals, send},
     table,
     thread::{NewThread, Thread},
-    tree::INIT,
 };
 
 /// Installs what `vfs` and `mm` ask of processes. Called once at boot.
@@ -73,7 +73,7 @@ const BYTES_PER_THREAD: usize = 128 * 1024;
 /// How many threads the machine's memory allows for.
 pub fn max_threads() -> u64 {
     let bytes = stats().total_pages * framework::mm::PAGE_SIZE;
-    (bytes / BYTES_PER_THREAD).clamp(20, crate::pid::PID_MAX as usize) as u64
+    (bytes / BYTES_PER_THREAD).clamp(20, crate::ids::PID_MAX as usize) as u64
 }
 
 /// Starts the first process: program `path` with its arguments and environment,
@@ -92,7 +92,7 @@ pub fn start(
     before: impl FnOnce(&Arc<Process>),
 ) -> Result<Arc<Process>> {
     let process = Process::new(NewProcess {
-        session: Session::new(INIT),
+        session: Session::new(Pid::INIT.own_session()),
         mm: None,
         sighand: Sighand::new(SigActions::new()),
         rlimits: Rlimits::initial(max_threads()),
@@ -103,9 +103,9 @@ pub fn start(
         nice: 0,
         program: None,
     });
-    process.set_pid(INIT);
+    process.set_pid(Pid::INIT);
     let thread = Thread::new(NewThread {
-        tid: INIT,
+        tid: Pid::INIT.leading_thread(),
         process: process.clone(),
         cred: Arc::new(Cred::root()),
         fs: Arc::new(fs),
@@ -118,10 +118,10 @@ pub fn start(
     let request = Request { program, name: path.to_vec(), argv, envp };
     let mm = exec::load_first(&thread, &mut user, request)?;
     let mut table = table::lock();
-    let pid = table.allocate_pid()?;
-    debug_assert_eq!(pid, INIT);
-    table.insert(INIT, 0, None, process.clone())?;
-    process.note_relations(0, INIT, INIT);
+    let first = table.allocate()?;
+    debug_assert_eq!(first.as_pid(), Pid::INIT);
+    table.insert(Pid::INIT, Pid::NONE, None, process.clone())?;
+    process.note_relations(Pid::NONE, Pid::INIT.own_group(), Pid::INIT.own_session());
     drop(table);
     process.signals.lock().threads.push(thread.clone());
     let task = clone::build_task(&thread, user, mm.vm().clone())?;

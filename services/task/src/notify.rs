@@ -37,7 +37,7 @@ pub(crate) fn info(child: &Process, signal: Signal, code: i32, status: i32) -> S
     let uid = child.owner_uid();
     let usage = child.rusage();
     let ticks = (usage.user_ns / NS_PER_TICK, usage.system_ns / NS_PER_TICK);
-    SigInfo::child(signal, code, child.pid(), uid, status, ticks)
+    SigInfo::child(signal, code, child.pid().as_raw(), uid, status, ticks)
 }
 
 /// The code and status of an ended child.

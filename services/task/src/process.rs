@@ -20,7 +20,7 @@ use mm::AddressSpace;
 
 use crate::{
     exec::Program,
-    pid::Pid,
+    ids::{Pgid, Pid, Sid},
     rlimit::Rlimits,
     session::Session,
     signal::{GroupSignals, Sighand},
@@ -92,7 +92,7 @@ impl Process {
             pid: AtomicI32::new(0),
             parent: AtomicI32::new(0),
             group: AtomicI32::new(0),
-            session_id: AtomicI32::new(new.session.id()),
+            session_id: AtomicI32::new(new.session.id().as_raw()),
             session: SpinLock::new(new.session),
             mm: SpinLock::new(new.mm),
             sighand: SpinLock::new(new.sighand),
@@ -118,37 +118,37 @@ impl Process {
     /// The process number (getpid).
     #[inline]
     pub fn pid(&self) -> Pid {
-        self.pid.load(Relaxed)
+        Pid::from_raw(self.pid.load(Relaxed))
     }
 
     /// Gives a new process its number, before anybody can find it.
     pub(crate) fn set_pid(&self, pid: Pid) {
-        self.pid.store(pid, Relaxed);
+        self.pid.store(pid.as_raw(), Relaxed);
     }
 
     /// The parent's number (getppid).
     #[inline]
     pub fn parent_pid(&self) -> Pid {
-        self.parent.load(Relaxed)
+        Pid::from_raw(self.parent.load(Relaxed))
     }
 
     /// The process group's number (getpgrp).
     #[inline]
-    pub fn group_id(&self) -> Pid {
-        self.group.load(Relaxed)
+    pub fn group_id(&self) -> Pgid {
+        Pgid::from_raw(self.group.load(Relaxed))
     }
 
     /// The session's number (getsid).
     #[inline]
-    pub fn session_id(&self) -> Pid {
-        self.session_id.load(Relaxed)
+    pub fn session_id(&self) -> Sid {
+        Sid::from_raw(self.session_id.load(Relaxed))
     }
 
     /// Copies the numbers that the table holds; the table's lock is held.
-    pub(crate) fn note_relations(&self, parent: Pid, group: Pid, session: Pid) {
-        self.parent.store(parent, Relaxed);
-        self.group.store(group, Relaxed);
-        self.session_id.store(session, Relaxed);
+    pub(crate) fn note_relations(&self, parent: Pid, group: Pgid, session: Sid) {
+        self.parent.store(parent.as_raw(), Relaxed);
+        self.group.store(group.as_raw(), Relaxed);
+        self.session_id.store(session.as_raw(), Relaxed);
     }
 
     /// The session, with its controlling terminal.

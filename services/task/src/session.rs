@@ -12,31 +12,36 @@ use abi::signal::Signal;
 use abi::{Result, err, error};
 use framework::sync::SpinLock;
 
-use crate::{pid::Pid, process::Process, signal::send, table};
+use crate::{
+    ids::{Pgid, Pid, Sid},
+    process::Process,
+    signal::send,
+    table,
+};
 
 /// What a session needs of its controlling terminal.
 pub trait Terminal: Send + Sync + core::any::Any {
     /// The device number, for /proc/pid/stat.
     fn device_number(&self) -> u64;
     /// The foreground process group.
-    fn foreground(&self) -> Option<Pid>;
+    fn foreground(&self) -> Option<Pgid>;
     /// The session's leader has ended or given the terminal up: nobody owns it.
-    fn released(&self, session: Pid);
+    fn released(&self, session: Sid);
 }
 
 /// A session: process groups that share a controlling terminal.
 pub struct Session {
-    id: Pid,
+    id: Sid,
     terminal: SpinLock<Option<Arc<dyn Terminal>>>,
 }
 
 impl Session {
-    pub(crate) fn new(id: Pid) -> Arc<Self> {
+    pub(crate) fn new(id: Sid) -> Arc<Self> {
         Arc::new(Self { id, terminal: SpinLock::new(None) })
     }
 
-    /// The number of the process that made it.
-    pub fn id(&self) -> Pid {
+    /// Its number.
+    pub fn id(&self) -> Sid {
         self.id
     }
 
@@ -78,13 +83,14 @@ impl Process {
     /// # Errors
     /// `EPERM` if the process leads a group already, `ENOMEM` without memory for the list
     /// of its group.
-    pub fn start_session(&self) -> Result<Pid> {
+    pub fn start_session(&self) -> Result<Sid> {
         let pid = self.pid();
         let mut table = table::lock();
         table.set_session(pid)?;
-        self.note_relations(self.parent_pid(), pid, pid);
-        self.set_session(Session::new(pid));
-        Ok(pid)
+        let session = pid.own_session();
+        self.note_relations(self.parent_pid(), pid.own_group(), session);
+        self.set_session(Session::new(session));
+        Ok(session)
     }
 
     /// setpgid(2) by this process; zeros stand for the caller and for `pid`.
@@ -94,12 +100,12 @@ impl Process {
     /// `EACCES` for a child that has called execve, `EPERM` for a session's leader, a child
     /// in another session or a group that is not in this one; `ENOMEM` without memory for
     /// the list of the group.
-    pub fn set_group(&self, pid: Pid, group: Pid) -> Result<()> {
+    pub fn set_group(&self, pid: i32, group: i32) -> Result<()> {
         if group < 0 {
             return err!(EINVAL, "negative group");
         }
-        let pid = if pid == 0 { self.pid() } else { pid };
-        let group = if group == 0 { pid } else { group };
+        let pid = if pid == 0 { self.pid() } else { Pid::from_raw(pid) };
+        let group = if group == 0 { pid.own_group() } else { Pgid::from_raw(group) };
         let mut table = table::lock();
         table.set_group(self.pid(), pid, group)?;
         if let Some(node) = table.get(pid) {
@@ -122,7 +128,7 @@ impl Process {
 
     /// Whether this process leads its session.
     pub fn leads_session(&self) -> bool {
-        self.session_id() == self.pid()
+        self.session_id().leader() == self.pid()
     }
 }
 
@@ -130,31 +136,31 @@ impl Process {
 ///
 /// # Errors
 /// `ESRCH` if there is no such process.
-pub fn relations(pid: Pid) -> Result<(Pid, Pid)> {
+pub fn relations(pid: Pid) -> Result<(Pgid, Sid)> {
     let process = table::process(pid).ok_or(error!(ESRCH, "no such process"))?;
     Ok((process.group_id(), process.session_id()))
 }
 
 /// Whether no process of `group` has a parent that could continue it: such a
 /// group is not stopped by the terminal.
-pub fn is_orphaned_group(group: Pid) -> bool {
+pub fn is_orphaned_group(group: Pgid) -> bool {
     table::lock().is_orphaned(group, None)
 }
 
 /// Whether process group `group` exists in session `session`.
-pub fn group_in_session(group: Pid, session: Pid) -> bool {
+pub fn group_in_session(group: Pgid, session: Sid) -> bool {
     let table = table::lock();
     let mut members = table.group(group).iter().filter_map(|pid| table.get(*pid));
     members.any(|node| node.session == session)
 }
 
 /// Whether any process is in `group`.
-pub fn group_exists(group: Pid) -> bool {
+pub fn group_exists(group: Pgid) -> bool {
     !table::lock().group(group).is_empty()
 }
 
 /// Sends `signal` from the kernel to every member of `group`, as a terminal
 /// does for its keys. Returns whether the group has members.
-pub fn signal_group(group: Pid, signal: Signal) -> bool {
+pub fn signal_group(group: Pgid, signal: Signal) -> bool {
     send::kernel_to_group(group, signal)
 }

@@ -8,7 +8,12 @@ use alloc::{sync::Arc, vec::Vec};
 
 use framework::sync::{SpinLock, SpinLockGuard};
 
-use crate::{pid::Pid, process::Process, thread::Thread, tree::Tree};
+use crate::{
+    ids::{Pgid, Pid, Tid},
+    process::Process,
+    thread::Thread,
+    tree::Tree,
+};
 
 pub(crate) type Table = Tree<Arc<Process>>;
 
@@ -25,7 +30,7 @@ pub fn process(pid: Pid) -> Option<Arc<Process>> {
 }
 
 /// The thread with number `tid` that has not ended.
-pub fn thread(tid: Pid) -> Option<Arc<Thread>> {
+pub fn thread(tid: Tid) -> Option<Arc<Thread>> {
     let process = {
         let table = lock();
         let pid = table.process_of_thread(tid)?;
@@ -47,7 +52,7 @@ pub fn processes() -> Vec<Arc<Process>> {
 }
 
 /// The members of a process group.
-pub(crate) fn members(group: Pid) -> Vec<Arc<Process>> {
+pub(crate) fn members(group: Pgid) -> Vec<Arc<Process>> {
     let table = lock();
     let members = table.group(group).iter().filter_map(|pid| table.get(*pid));
     members.map(|node| node.process.clone()).collect()
@@ -59,6 +64,6 @@ pub fn children(pid: Pid) -> Vec<Pid> {
 }
 
 /// The number handed out last, for /proc/loadavg.
-pub fn last_pid() -> Pid {
-    lock().last_pid()
+pub fn last_number() -> i32 {
+    lock().last_number()
 }

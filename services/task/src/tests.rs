@@ -23,7 +23,7 @@ use mm::{AddressSpace, Aslr, Limits, MapRequest, Prot};
 use vfs::{FdTable, FsContext, Mount, MountFlags, OpenFlags, Path, Resolver};
 
 use crate::{
-    CloneArgs, Process, Thread, Waited, Which, clone,
+    CloneArgs, Pid, Process, Thread, Tid, Waited, Which, clone,
     exec::{self, Strings},
     futex,
     process::NewProcess,
@@ -55,7 +55,7 @@ fn entry(thread: Arc<Thread>, mut user: UserContext) {
 }
 
 /// Starts `program` in a child made with `args`.
-fn spawn_with(thread: &Arc<Thread>, args: &CloneArgs, program: Program) -> i32 {
+fn spawn_with(thread: &Arc<Thread>, args: &CloneArgs, program: Program) -> Tid {
     let index = {
         let mut programs = PROGRAMS.lock().unwrap();
         programs.push(program);
@@ -66,8 +66,8 @@ fn spawn_with(thread: &Arc<Thread>, args: &CloneArgs, program: Program) -> i32 {
     clone(thread, &user, args).unwrap()
 }
 
-fn spawn(thread: &Arc<Thread>, program: Program) -> i32 {
-    spawn_with(thread, &CloneArgs::fork(), program)
+fn spawn(thread: &Arc<Thread>, program: Program) -> Pid {
+    spawn_with(thread, &CloneArgs::fork(), program).as_pid()
 }
 
 fn wait4(thread: &Thread, pid: i32, options: u32) -> abi::Result<Option<Waited>> {
@@ -75,9 +75,9 @@ fn wait4(thread: &Thread, pid: i32, options: u32) -> abi::Result<Option<Waited>>
     wait(thread, which, crate::options_for_wait4(options)?)
 }
 
-fn wait_status(thread: &Thread, pid: i32) -> i32 {
+fn wait_status(thread: &Thread, pid: Pid) -> i32 {
     loop {
-        match wait4(thread, pid, 0) {
+        match wait4(thread, pid.as_raw(), 0) {
             Ok(found) => return found.unwrap().status,
             Err(e) if e.errno() == Errno::EINTR => thread.task().unwrap().clear_interrupt(),
             Err(e) => panic!("wait4: {e:?}"),
@@ -104,7 +104,7 @@ fn first_thread() -> Arc<Thread> {
     let root = Path::root_of(Mount::new(root, b"tmpfs", MountFlags::empty()));
     let mm = AddressSpace::new(Limits::DEFAULT, Aslr::Off).unwrap();
     let process = Process::new(NewProcess {
-        session: Session::new(1),
+        session: Session::new(Pid::INIT.own_session()),
         mm: Some(mm),
         sighand: Sighand::new(SigActions::new()),
         rlimits: Rlimits::initial(1000),
@@ -115,9 +115,9 @@ fn first_thread() -> Arc<Thread> {
         nice: 0,
         program: None,
     });
-    process.set_pid(1);
+    process.set_pid(Pid::INIT);
     let thread = Thread::new(NewThread {
-        tid: 1,
+        tid: Pid::INIT.leading_thread(),
         process: process.clone(),
         cred: Arc::new(Cred::root()),
         fs: Arc::new(FsContext::new(root)),
@@ -126,9 +126,9 @@ fn first_thread() -> Arc<Thread> {
         signals: ThreadSignals::default(),
     });
     let mut table = table::lock();
-    assert_eq!(table.allocate_pid(), Ok(1));
-    table.insert(1, 0, None, process.clone()).unwrap();
-    process.note_relations(0, 1, 1);
+    assert_eq!(table.allocate(), Ok(Pid::INIT.leading_thread()));
+    table.insert(Pid::INIT, Pid::NONE, None, process.clone()).unwrap();
+    process.note_relations(Pid::NONE, Pid::INIT.own_group(), Pid::INIT.own_session());
     drop(table);
     process.signals.lock().threads.push(thread.clone());
     thread
@@ -177,11 +177,11 @@ fn exits(thread: &Arc<Thread>) {
     let peek = WaitOptions::EXITED | WaitOptions::NOWAIT;
     for _ in 0..2 {
         let found = wait(thread, which, peek).unwrap().unwrap();
-        assert_eq!((found.info.pid(), found.info.code), (pid, abi::signal::CLD_EXITED));
+        assert_eq!((found.info.pid(), found.info.code), (pid.as_raw(), abi::signal::CLD_EXITED));
         assert_eq!(found.info.words[1] as i32, 0xff);
     }
     assert_eq!(wait_status(thread, pid), 0xff << 8);
-    assert!(wait4(thread, pid, 0).is_err());
+    assert!(wait4(thread, pid.as_raw(), 0).is_err());
 }
 
 fn sleeper(_: &Arc<Thread>, _: &mut UserContext) {}
@@ -189,7 +189,7 @@ fn sleeper(_: &Arc<Thread>, _: &mut UserContext) {}
 fn kills(thread: &Arc<Thread>) {
     for (signal, status) in [(Signal::TERM, 15), (Signal::KILL, 9), (Signal::SEGV, 11)] {
         let pid = spawn(thread, sleeper);
-        assert!(wait4(thread, pid, 1).unwrap().is_none());
+        assert!(wait4(thread, pid.as_raw(), 1).unwrap().is_none());
         signal::kill(thread, pid, Some(signal)).unwrap();
         assert_eq!(wait_status(thread, pid), status);
         assert_eq!(signal::kill(thread, pid, None).unwrap_err().errno(), Errno::ESRCH);
@@ -201,15 +201,15 @@ fn kills(thread: &Arc<Thread>) {
         t.set_action(Signal::INT, ignore).unwrap();
         t.set_comm(b"ready");
     });
-    let child = table::thread(pid).unwrap();
+    let child = table::thread(pid.leading_thread()).unwrap();
     eventually("ready", || child.name() == "ready");
     signal::kill(thread, pid, Some(Signal::TERM)).unwrap();
     signal::kill(thread, pid, Some(Signal::INT)).unwrap();
     assert_eq!(child.signal_sets().shared_pending, SigSet::of(&[Signal::TERM]));
-    assert!(wait4(thread, pid, 1).unwrap().is_none());
+    assert!(wait4(thread, pid.as_raw(), 1).unwrap().is_none());
     signal::kill(thread, pid, Some(Signal::KILL)).unwrap();
     assert_eq!(wait_status(thread, pid), 9);
-    signal::kill(thread, 1, Some(Signal::KILL)).unwrap();
+    signal::kill(thread, Pid::INIT, Some(Signal::KILL)).unwrap();
     assert!(!thread.is_dying());
 }
 
@@ -217,12 +217,12 @@ fn stops(thread: &Arc<Thread>) {
     let pid = spawn(thread, sleeper);
     let process = table::process(pid).unwrap();
     signal::kill(thread, pid, Some(Signal::STOP)).unwrap();
-    let found = wait4(thread, pid, 2).unwrap().unwrap();
+    let found = wait4(thread, pid.as_raw(), 2).unwrap().unwrap();
     assert_eq!(found.status, 19 << 8 | 0x7f);
     assert_eq!(process.stopped_by(), Some(Signal::STOP));
-    assert!(wait4(thread, pid, 3).unwrap().is_none());
+    assert!(wait4(thread, pid.as_raw(), 3).unwrap().is_none());
     signal::kill(thread, pid, Some(Signal::CONT)).unwrap();
-    let found = wait4(thread, pid, 8).unwrap().unwrap();
+    let found = wait4(thread, pid.as_raw(), 8).unwrap().unwrap();
     assert_eq!((found.status, found.info.code), (0xffff, abi::signal::CLD_CONTINUED));
     // Killed while stopped.
     signal::kill(thread, pid, Some(Signal::STOP)).unwrap();
@@ -235,12 +235,12 @@ static GRANDCHILD: AtomicI32 = AtomicI32::new(0);
 
 fn orphans(thread: &Arc<Thread>) {
     let pid = spawn(thread, |t, _| {
-        GRANDCHILD.store(spawn(t, sleeper), SeqCst);
+        GRANDCHILD.store(spawn(t, sleeper).as_raw(), SeqCst);
         t.exit_group(0);
     });
     assert_eq!(wait_status(thread, pid), 0);
-    let orphan = GRANDCHILD.load(SeqCst);
-    assert_eq!(table::process(orphan).unwrap().parent_pid(), 1);
+    let orphan = Pid::from_raw(GRANDCHILD.load(SeqCst));
+    assert_eq!(table::process(orphan).unwrap().parent_pid(), Pid::INIT);
     signal::kill(thread, orphan, Some(Signal::KILL)).unwrap();
     assert_eq!(wait_status(thread, orphan), 9);
 }
@@ -249,7 +249,7 @@ fn no_zombies(thread: &Arc<Thread>) {
     let ignore = SigAction { handler: SIG_IGN, ..Default::default() };
     thread.set_action(Signal::CHLD, ignore).unwrap();
     let pid = spawn(thread, |t, _| t.exit_group(1));
-    assert_eq!(wait4(thread, pid, 0).unwrap_err().errno(), Errno::ECHILD);
+    assert_eq!(wait4(thread, pid.as_raw(), 0).unwrap_err().errno(), Errno::ECHILD);
     assert!(table::process(pid).is_none());
     ignore_nothing(thread, Signal::CHLD);
 }
@@ -257,14 +257,14 @@ fn no_zombies(thread: &Arc<Thread>) {
 static VFORK_STEP: AtomicUsize = AtomicUsize::new(0);
 
 fn vfork(thread: &Arc<Thread>) {
-    let pid = spawn_with(thread, &CloneArgs::vfork(), |t, _| {
+    let tid = spawn_with(thread, &CloneArgs::vfork(), |t, _| {
         host::sleep(Duration::from_millis(20));
         VFORK_STEP.store(1, SeqCst);
         t.exit_group(3);
     });
     assert_eq!(VFORK_STEP.load(SeqCst), 1);
     assert!(thread.process().mm().is_some());
-    assert_eq!(wait_status(thread, pid), 3 << 8);
+    assert_eq!(wait_status(thread, tid.as_pid()), 3 << 8);
 }
 
 fn thread_args() -> CloneArgs {
@@ -297,7 +297,7 @@ fn group_exit_by_signal(thread: &Arc<Thread>) {
         t.change_mask(MaskChange::Block, SigSet::ALL);
         t.set_comm(b"ready");
     });
-    eventually("ready", || table::thread(pid).unwrap().name() == "ready");
+    eventually("ready", || table::thread(pid.leading_thread()).unwrap().name() == "ready");
     signal::kill(thread, pid, Some(Signal::USR1)).unwrap();
     assert_eq!(wait_status(thread, pid), 10);
 }
@@ -312,11 +312,11 @@ fn timed_wait(thread: &Arc<Thread>) {
     thread.set_action(Signal::USR1, handled).unwrap();
     let pid = spawn(thread, |t, _| {
         host::sleep(Duration::from_millis(10));
-        signal::kill(t, 1, Some(Signal::USR1)).unwrap();
+        signal::kill(t, Pid::INIT, Some(Signal::USR1)).unwrap();
         t.exit_group(0);
     });
     let info = thread.sigtimedwait(set, None).unwrap();
-    assert_eq!((info.signo, info.pid()), (10, pid));
+    assert_eq!((info.signo, info.pid()), (10, pid.as_raw()));
     assert_eq!(wait_status(thread, pid), 0);
     ignore_nothing(thread, Signal::USR1);
     thread.change_mask(MaskChange::Unblock, set);
@@ -359,16 +359,16 @@ fn handler_frame(thread: &Arc<Thread>) {
 fn sessions(thread: &Arc<Thread>) {
     let pid = spawn(thread, |t, _| {
         let pid = t.pid();
-        assert_eq!(t.process().start_session(), Ok(pid));
+        assert_eq!(t.process().start_session(), Ok(pid.own_session()));
         assert!(t.process().start_session().is_err());
         assert!(t.process().leads_session());
         let child = spawn(t, sleeper);
-        t.process().set_group(child, 0).unwrap();
-        assert_eq!(crate::session::relations(child), Ok((child, pid)));
-        assert!(!crate::session::is_orphaned_group(child));
-        assert!(crate::session::signal_group(child, Signal::HUP));
+        t.process().set_group(child.as_raw(), 0).unwrap();
+        assert_eq!(crate::session::relations(child), Ok((child.own_group(), pid.own_session())));
+        assert!(!crate::session::is_orphaned_group(child.own_group()));
+        assert!(crate::session::signal_group(child.own_group(), Signal::HUP));
         assert_eq!(wait_status(t, child), 1);
-        assert!(!crate::session::group_exists(child));
+        assert!(!crate::session::group_exists(child.own_group()));
         t.exit_group(0);
     });
     assert_eq!(wait_status(thread, pid), 0);
@@ -382,7 +382,7 @@ fn limits(thread: &Arc<Thread>) {
         let user = UserContext::new().unwrap();
         let refused = clone(t, &user, &CloneArgs::fork()).unwrap_err();
         assert_eq!(refused.errno(), Errno::EAGAIN);
-        assert_eq!(signal::kill(t, 1, None).unwrap_err().errno(), Errno::EPERM);
+        assert_eq!(signal::kill(t, Pid::INIT, None).unwrap_err().errno(), Errno::EPERM);
         t.exit_group(0);
     });
     assert_eq!(wait_status(thread, pid), 0);
@@ -406,14 +406,14 @@ fn futexes(thread: &Arc<Thread>) {
         child_tid: word,
         ..CloneArgs::fork()
     };
-    let pid = spawn_with(thread, &args, |t, _| {
+    let tid = spawn_with(thread, &args, |t, _| {
         host::sleep(Duration::from_millis(10));
         t.exit_group(0);
     });
-    assert_eq!(mm.vm().read_val::<i32>(word), Ok(pid));
-    wait(pid as u32, None).unwrap();
+    assert_eq!(mm.vm().read_val::<i32>(word), Ok(tid.as_raw()));
+    wait(tid.as_raw() as u32, None).unwrap();
     assert_eq!(mm.vm().read_val::<i32>(word), Ok(0));
-    assert_eq!(wait_status(thread, pid), 0);
+    assert_eq!(wait_status(thread, tid.as_pid()), 0);
 }
 
 fn write_file(thread: &Thread, path: &[u8], mode: u32, content: &[u8]) {

@@ -20,7 +20,11 @@ use framework::{
 use vfs::{FdTable, FsContext};
 
 use crate::{
-    fault::LastFault, pid::Pid, process::Process, signal::ThreadSignals, user_count::UserCount,
+    fault::LastFault,
+    ids::{Pid, Tid},
+    process::Process,
+    signal::ThreadSignals,
+    user_count::UserCount,
     vfork::VforkDone,
 };
 
@@ -86,7 +90,7 @@ pub struct Thread {
 
 /// What a new thread starts with.
 pub(crate) struct NewThread {
-    pub(crate) tid: Pid,
+    pub(crate) tid: Tid,
     pub(crate) process: Arc<Process>,
     pub(crate) cred: Arc<Cred>,
     pub(crate) fs: Arc<FsContext>,
@@ -100,7 +104,7 @@ impl Thread {
         let user = UserCount::of(new.cred.uid);
         user.add_thread();
         Arc::new(Self {
-            tid: AtomicI32::new(new.tid),
+            tid: AtomicI32::new(new.tid.as_raw()),
             process: new.process,
             task: Once::new(),
             identity: SpinLock::new(Identity { cred: new.cred, user }),
@@ -126,12 +130,12 @@ impl Thread {
 
     /// The thread number (gettid); the process number for the leading thread.
     #[inline]
-    pub fn tid(&self) -> Pid {
-        self.tid.load(Relaxed)
+    pub fn tid(&self) -> Tid {
+        Tid::from_raw(self.tid.load(Relaxed))
     }
 
-    pub(crate) fn set_tid(&self, tid: Pid) {
-        self.tid.store(tid, Relaxed);
+    pub(crate) fn set_tid(&self, tid: Tid) {
+        self.tid.store(tid.as_raw(), Relaxed);
     }
 
     /// The process it belongs to.

@@ -10,15 +10,15 @@ use alloc::{collections::BTreeMap, vec::Vec};
 
 use abi::{Result, err, error};
 
-use crate::pid::{Pid, PidAllocator};
+use crate::ids::{Pgid, Pid, PidAllocator, Sid, Tid};
 
 /// One process in the tree.
 pub(crate) struct Node<P> {
     pub(crate) process: P,
     pub(crate) parent: Pid,
     pub(crate) children: Vec<Pid>,
-    pub(crate) group: Pid,
-    pub(crate) session: Pid,
+    pub(crate) group: Pgid,
+    pub(crate) session: Sid,
     /// It has called execve since its fork: setpgid by the parent is refused.
     pub(crate) has_execed: bool,
     /// It adopts the orphans among its descendants (PR_SET_CHILD_SUBREAPER).
@@ -32,14 +32,11 @@ pub(crate) struct Tree<P> {
     pids: PidAllocator,
     nodes: BTreeMap<Pid, Node<P>>,
     /// Threads that do not lead their process: thread number to process number.
-    threads: BTreeMap<Pid, Pid>,
-    groups: BTreeMap<Pid, Vec<Pid>>,
+    threads: BTreeMap<Tid, Pid>,
+    groups: BTreeMap<Pgid, Vec<Pid>>,
     /// Sessions: number to count of member processes.
-    sessions: BTreeMap<Pid, usize>,
+    sessions: BTreeMap<Sid, usize>,
 }
-
-/// The number of the first process.
-pub(crate) const INIT: Pid = 1;
 
 impl<P> Tree<P> {
     pub(crate) const fn new() -> Self {
@@ -54,17 +51,17 @@ impl<P> Tree<P> {
 
     /// Takes a number that nothing uses. It is used only once something is
     /// inserted under it, so the caller keeps the lock until then.
-    pub(crate) fn allocate_pid(&mut self) -> Result<Pid> {
+    pub(crate) fn allocate(&mut self) -> Result<Tid> {
         let Self { pids, nodes, threads, groups, sessions } = self;
-        pids.allocate(|pid| {
-            nodes.contains_key(&pid)
-                || threads.contains_key(&pid)
-                || groups.contains_key(&pid)
-                || sessions.contains_key(&pid)
+        pids.allocate(|number| {
+            nodes.contains_key(&Pid::from_raw(number))
+                || threads.contains_key(&Tid::from_raw(number))
+                || groups.contains_key(&Pgid::from_raw(number))
+                || sessions.contains_key(&Sid::from_raw(number))
         })
     }
 
-    pub(crate) fn last_pid(&self) -> Pid {
+    pub(crate) fn last_number(&self) -> i32 {
         self.pids.last()
     }
 
@@ -87,23 +84,23 @@ impl<P> Tree<P> {
     }
 
     /// The members of a process group.
-    pub(crate) fn group(&self, group: Pid) -> &[Pid] {
+    pub(crate) fn group(&self, group: Pgid) -> &[Pid] {
         self.groups.get(&group).map_or(&[], Vec::as_slice)
     }
 
     /// The process that thread `tid` belongs to.
-    pub(crate) fn process_of_thread(&self, tid: Pid) -> Option<Pid> {
-        if self.nodes.contains_key(&tid) {
-            return Some(tid);
+    pub(crate) fn process_of_thread(&self, tid: Tid) -> Option<Pid> {
+        if self.nodes.contains_key(&tid.as_pid()) {
+            return Some(tid.as_pid());
         }
         self.threads.get(&tid).copied()
     }
 
-    pub(crate) fn insert_thread(&mut self, tid: Pid, process: Pid) {
+    pub(crate) fn insert_thread(&mut self, tid: Tid, process: Pid) {
         self.threads.insert(tid, process);
     }
 
-    pub(crate) fn remove_thread(&mut self, tid: Pid) {
+    pub(crate) fn remove_thread(&mut self, tid: Tid) {
         self.threads.remove(&tid);
     }
 
@@ -122,7 +119,7 @@ impl<P> Tree<P> {
                 let node = self.nodes.get(&like).ok_or(error!(ESRCH))?;
                 (node.group, node.session)
             }
-            None => (pid, pid),
+            None => (pid.own_group(), pid.own_session()),
         };
         let no_memory = |_| error!(ENOMEM, "process lists cannot grow");
         if let Some(parent) = self.nodes.get_mut(&parent) {
@@ -161,7 +158,7 @@ impl<P> Tree<P> {
         Some(node)
     }
 
-    fn leave_group(&mut self, pid: Pid, group: Pid) {
+    fn leave_group(&mut self, pid: Pid, group: Pgid) {
         if let Some(members) = self.groups.get_mut(&group) {
             members.retain(|member| *member != pid);
             if members.is_empty() {
@@ -170,7 +167,7 @@ impl<P> Tree<P> {
         }
     }
 
-    fn leave_session(&mut self, session: Pid) {
+    fn leave_session(&mut self, session: Sid) {
         if let Some(count) = self.sessions.get_mut(&session) {
             *count -= 1;
             if *count == 0 {
@@ -189,7 +186,7 @@ impl<P> Tree<P> {
             }
             at = node.parent;
         }
-        INIT
+        Pid::INIT
     }
 
     /// Gives the children of `pid` to `reaper`; returns them.
@@ -202,14 +199,14 @@ impl<P> Tree<P> {
             }
         }
         match self.nodes.get_mut(&reaper) {
-            Some(reaper) if pid != INIT => reaper.children.extend_from_slice(&orphans),
+            Some(reaper) if pid != Pid::INIT => reaper.children.extend_from_slice(&orphans),
             _ => {}
         }
         orphans
     }
 
     /// setpgid(2) by process `caller`.
-    pub(crate) fn set_group(&mut self, caller: Pid, pid: Pid, group: Pid) -> Result<()> {
+    pub(crate) fn set_group(&mut self, caller: Pid, pid: Pid, group: Pgid) -> Result<()> {
         let session = self.nodes.get(&caller).ok_or(error!(ESRCH))?.session;
         let node = self.nodes.get(&pid).ok_or(error!(ESRCH, "no such process"))?;
         if node.is_zombie && pid != caller && node.parent != caller {
@@ -225,10 +222,10 @@ impl<P> Tree<P> {
         } else if pid != caller {
             return err!(ESRCH, "neither the caller nor its child");
         }
-        if node.session == pid {
+        if node.session == pid.own_session() {
             return err!(EPERM, "a session leader stays in its group");
         }
-        if group != pid {
+        if group != pid.own_group() {
             let mut members = self.group(group).iter();
             let in_session = |m: &Pid| self.nodes.get(m).is_some_and(|n| n.session == session);
             if !members.any(in_session) {
@@ -238,7 +235,7 @@ impl<P> Tree<P> {
         self.move_to_group(pid, group)
     }
 
-    fn move_to_group(&mut self, pid: Pid, group: Pid) -> Result<()> {
+    fn move_to_group(&mut self, pid: Pid, group: Pgid) -> Result<()> {
         let Some(node) = self.nodes.get_mut(&pid) else { return err!(ESRCH) };
         let old = node.group;
         if old == group {
@@ -256,23 +253,23 @@ impl<P> Tree<P> {
 
     /// setsid(2): a new session and group of which `pid` is the only member.
     pub(crate) fn set_session(&mut self, pid: Pid) -> Result<()> {
-        if self.groups.contains_key(&pid) {
+        if self.groups.contains_key(&pid.own_group()) {
             return err!(EPERM, "already leads a process group");
         }
-        self.move_to_group(pid, pid)?;
+        self.move_to_group(pid, pid.own_group())?;
         let Some(node) = self.nodes.get_mut(&pid) else { return err!(ESRCH) };
-        let old = core::mem::replace(&mut node.session, pid);
-        *self.sessions.entry(pid).or_insert(0) += 1;
+        let old = core::mem::replace(&mut node.session, pid.own_session());
+        *self.sessions.entry(pid.own_session()).or_insert(0) += 1;
         self.leave_session(old);
         Ok(())
     }
 
     /// Whether no member of `group` has a living parent in the same session
     /// but another group. `ignoring` is a process about to end.
-    pub(crate) fn is_orphaned(&self, group: Pid, ignoring: Option<Pid>) -> bool {
+    pub(crate) fn is_orphaned(&self, group: Pgid, ignoring: Option<Pid>) -> bool {
         !self.group(group).iter().any(|pid| {
             let Some(node) = self.nodes.get(pid) else { return false };
-            if Some(*pid) == ignoring || node.is_zombie || node.parent == INIT {
+            if Some(*pid) == ignoring || node.is_zombie || node.parent == Pid::INIT {
                 return false;
             }
             let parent = self.nodes.get(&node.parent);
@@ -285,98 +282,110 @@ impl<P> Tree<P> {
 mod tests {
     use super::*;
 
+    fn p(number: i32) -> Pid {
+        Pid::from_raw(number)
+    }
+
+    fn g(number: i32) -> Pgid {
+        Pgid::from_raw(number)
+    }
+
+    fn t(number: i32) -> Tid {
+        Tid::from_raw(number)
+    }
+
     /// 1 is init; 2 a shell leading a session; 3 and 4 its children.
     fn family() -> Tree<()> {
         let mut tree = Tree::new();
-        tree.insert(1, 0, None, ()).unwrap();
-        tree.insert(2, 1, Some(1), ()).unwrap();
-        tree.set_session(2).unwrap();
-        tree.insert(3, 2, Some(2), ()).unwrap();
-        tree.insert(4, 2, Some(2), ()).unwrap();
+        tree.insert(p(1), p(0), None, ()).unwrap();
+        tree.insert(p(2), p(1), Some(p(1)), ()).unwrap();
+        tree.set_session(p(2)).unwrap();
+        tree.insert(p(3), p(2), Some(p(2)), ()).unwrap();
+        tree.insert(p(4), p(2), Some(p(2)), ()).unwrap();
         tree
     }
 
     #[test]
     fn groups_are_made_and_left() {
         let mut tree = family();
-        tree.set_group(2, 3, 3).unwrap();
-        tree.set_group(4, 4, 3).unwrap();
-        assert_eq!(tree.group(3), [3, 4]);
-        assert_eq!(tree.group(2), [2]);
+        tree.set_group(p(2), p(3), g(3)).unwrap();
+        tree.set_group(p(4), p(4), g(3)).unwrap();
+        assert_eq!(tree.group(g(3)), [p(3), p(4)]);
+        assert_eq!(tree.group(g(2)), [p(2)]);
         // No such group; another session's group; the leader; not a child.
-        assert_eq!(tree.set_group(2, 3, 99), err!(EPERM, "no such group in this session"));
-        assert_eq!(tree.set_group(2, 3, 1).unwrap_err().errno(), abi::Errno::EPERM);
-        assert_eq!(tree.set_group(2, 2, 3).unwrap_err().errno(), abi::Errno::EPERM);
-        assert_eq!(tree.set_group(3, 4, 4).unwrap_err().errno(), abi::Errno::ESRCH);
-        tree.get_mut(3).unwrap().has_execed = true;
-        assert_eq!(tree.set_group(2, 3, 2).unwrap_err().errno(), abi::Errno::EACCES);
-        tree.set_group(3, 3, 2).unwrap();
+        assert_eq!(tree.set_group(p(2), p(3), g(99)), err!(EPERM, "no such group in this session"));
+        assert_eq!(tree.set_group(p(2), p(3), g(1)).unwrap_err().errno(), abi::Errno::EPERM);
+        assert_eq!(tree.set_group(p(2), p(2), g(3)).unwrap_err().errno(), abi::Errno::EPERM);
+        assert_eq!(tree.set_group(p(3), p(4), g(4)).unwrap_err().errno(), abi::Errno::ESRCH);
+        tree.get_mut(p(3)).unwrap().has_execed = true;
+        assert_eq!(tree.set_group(p(2), p(3), g(2)).unwrap_err().errno(), abi::Errno::EACCES);
+        tree.set_group(p(3), p(3), g(2)).unwrap();
     }
 
     #[test]
     fn sessions() {
         let mut tree = family();
-        assert!(tree.set_session(2).is_err());
-        tree.set_session(3).unwrap();
-        assert_eq!(tree.get(3).unwrap().session, 3);
-        assert_eq!(tree.get(3).unwrap().group, 3);
-        assert_eq!(tree.set_group(2, 3, 2).unwrap_err().errno(), abi::Errno::EPERM);
+        assert!(tree.set_session(p(2)).is_err());
+        tree.set_session(p(3)).unwrap();
+        assert_eq!(tree.get(p(3)).unwrap().session, p(3).own_session());
+        assert_eq!(tree.get(p(3)).unwrap().group, g(3));
+        assert_eq!(tree.set_group(p(2), p(3), g(2)).unwrap_err().errno(), abi::Errno::EPERM);
     }
 
     #[test]
     fn numbers_stay_used_while_they_name_a_group() {
         let mut tree = family();
-        tree.set_group(2, 3, 3).unwrap();
-        tree.set_group(2, 4, 3).unwrap();
-        tree.remove(3);
+        tree.set_group(p(2), p(3), g(3)).unwrap();
+        tree.set_group(p(2), p(4), g(3)).unwrap();
+        tree.remove(p(3));
         tree.pids = PidAllocator::new();
         for expected in [5, 6] {
-            assert_eq!(tree.allocate_pid(), Ok(expected));
+            assert_eq!(tree.allocate(), Ok(t(expected)));
         }
-        tree.remove(4);
+        tree.remove(p(4));
         tree.pids = PidAllocator::new();
-        assert_eq!(tree.allocate_pid(), Ok(3));
-        assert_eq!(tree.get(2).unwrap().children, []);
+        assert_eq!(tree.allocate(), Ok(t(3)));
+        assert_eq!(tree.get(p(2)).unwrap().children, []);
     }
 
     #[test]
     fn orphans_go_to_the_subreaper_or_init() {
         let mut tree = family();
-        tree.insert(5, 3, Some(3), ()).unwrap();
-        tree.insert(6, 5, Some(5), ()).unwrap();
-        assert_eq!(tree.reaper_of(5), INIT);
-        tree.get_mut(3).unwrap().is_subreaper = true;
-        assert_eq!(tree.reaper_of(5), 3);
-        assert_eq!(tree.reparent_children(5, 3), [6]);
-        assert_eq!(tree.get(6).unwrap().parent, 3);
-        assert_eq!(tree.get(3).unwrap().children, [5, 6]);
-        tree.get_mut(3).unwrap().is_zombie = true;
-        assert_eq!(tree.reaper_of(6), INIT);
+        tree.insert(p(5), p(3), Some(p(3)), ()).unwrap();
+        tree.insert(p(6), p(5), Some(p(5)), ()).unwrap();
+        assert_eq!(tree.reaper_of(p(5)), Pid::INIT);
+        tree.get_mut(p(3)).unwrap().is_subreaper = true;
+        assert_eq!(tree.reaper_of(p(5)), p(3));
+        assert_eq!(tree.reparent_children(p(5), p(3)), [p(6)]);
+        assert_eq!(tree.get(p(6)).unwrap().parent, p(3));
+        assert_eq!(tree.get(p(3)).unwrap().children, [p(5), p(6)]);
+        tree.get_mut(p(3)).unwrap().is_zombie = true;
+        assert_eq!(tree.reaper_of(p(6)), Pid::INIT);
     }
 
     #[test]
     fn orphaned_groups() {
         let mut tree = family();
-        tree.set_group(2, 3, 3).unwrap();
-        assert!(!tree.is_orphaned(3, None));
-        assert!(tree.is_orphaned(2, None));
-        assert!(tree.is_orphaned(3, Some(3)));
-        tree.reparent_children(2, INIT);
-        assert!(tree.is_orphaned(3, None));
+        tree.set_group(p(2), p(3), g(3)).unwrap();
+        assert!(!tree.is_orphaned(g(3), None));
+        assert!(tree.is_orphaned(g(2), None));
+        assert!(tree.is_orphaned(g(3), Some(p(3))));
+        tree.reparent_children(p(2), Pid::INIT);
+        assert!(tree.is_orphaned(g(3), None));
     }
 
     #[test]
     fn threads_use_numbers() {
         let mut tree = family();
-        tree.insert_thread(5, 4);
-        assert_eq!(tree.process_of_thread(5), Some(4));
-        assert_eq!(tree.process_of_thread(4), Some(4));
+        tree.insert_thread(t(5), p(4));
+        assert_eq!(tree.process_of_thread(t(5)), Some(p(4)));
+        assert_eq!(tree.process_of_thread(t(4)), Some(p(4)));
         tree.pids = PidAllocator::new();
-        assert_eq!(tree.allocate_pid(), Ok(6));
-        tree.remove_thread(5);
-        assert_eq!(tree.process_of_thread(5), None);
+        assert_eq!(tree.allocate(), Ok(t(6)));
+        tree.remove_thread(t(5));
+        assert_eq!(tree.process_of_thread(t(5)), None);
         assert_eq!(tree.iter().count(), 4);
-        assert_eq!(tree.iter_from(3).count(), 2);
-        assert_eq!(tree.last_pid(), 6);
+        assert_eq!(tree.iter_from(p(3)).count(), 2);
+        assert_eq!(tree.last_number(), 6);
     }
 }

@@ -11,8 +11,8 @@ use abi::{Errno, Error, Result, err};
 use framework::sync::{Wait, WaitError};
 
 use crate::{
+    ids::{Pgid, Pid},
     notify,
-    pid::Pid,
     process::Process,
     table::{self, Table},
     thread::Thread,
@@ -28,7 +28,7 @@ pub enum Which {
     /// The child with this number.
     Process(Pid),
     /// Any child in this group.
-    Group(Pid),
+    Group(Pgid),
 }
 
 /// How a process ended, from its wait status.
@@ -69,13 +69,13 @@ impl Which {
     ///
     /// # Errors
     /// `ESRCH` for the number whose negative does not exist.
-    pub fn from_pid(pid: Pid, own_group: Pid) -> Result<Self> {
+    pub fn from_pid(pid: i32, own_group: Pgid) -> Result<Self> {
         match pid {
             i32::MIN => err!(ESRCH, "no such group"),
             -1 => Ok(Self::Any),
             0 => Ok(Self::Group(own_group)),
-            pid if pid < 0 => Ok(Self::Group(-pid)),
-            pid => Ok(Self::Process(pid)),
+            pid if pid < 0 => Ok(Self::Group(Pgid::from_raw(-pid))),
+            pid => Ok(Self::Process(Pid::from_raw(pid))),
         }
     }
 
@@ -83,17 +83,17 @@ impl Which {
     ///
     /// # Errors
     /// `EINVAL` for an unknown kind of id, or an id that its kind does not have.
-    pub fn from_id(kind: i32, id: Pid, own_group: Pid) -> Result<Self> {
+    pub fn from_id(kind: i32, id: i32, own_group: Pgid) -> Result<Self> {
         match kind {
             P_ALL => Ok(Self::Any),
-            P_PID if id > 0 => Ok(Self::Process(id)),
-            P_PGID if id > 0 => Ok(Self::Group(id)),
+            P_PID if id > 0 => Ok(Self::Process(Pid::from_raw(id))),
+            P_PGID if id > 0 => Ok(Self::Group(Pgid::from_raw(id))),
             P_PGID if id == 0 => Ok(Self::Group(own_group)),
             _ => err!(EINVAL, "unknown kind of id"),
         }
     }
 
-    fn matches(self, pid: Pid, group: Pid) -> bool {
+    fn matches(self, pid: Pid, group: Pgid) -> bool {
         match self {
             Self::Any => true,
             Self::Process(wanted) => wanted == pid,
@@ -272,15 +272,16 @@ mod tests {
 
     #[test]
     fn whom() {
-        assert_eq!(Which::from_pid(-1, 5), Ok(Which::Any));
-        assert_eq!(Which::from_pid(0, 5), Ok(Which::Group(5)));
-        assert_eq!(Which::from_pid(-9, 5), Ok(Which::Group(9)));
-        assert_eq!(Which::from_pid(i32::MIN, 5).unwrap_err().errno(), Errno::ESRCH);
-        assert_eq!(Which::from_id(1, 0, 5).unwrap_err().errno(), Errno::EINVAL);
-        assert_eq!(Which::from_id(2, 0, 5), Ok(Which::Group(5)));
-        assert_eq!(Which::from_id(3, 4, 5).unwrap_err().errno(), Errno::EINVAL);
-        assert!(Which::Group(5).matches(1, 5));
-        assert!(!Which::Process(5).matches(1, 5));
+        let five = Pgid::from_raw(5);
+        assert_eq!(Which::from_pid(-1, five), Ok(Which::Any));
+        assert_eq!(Which::from_pid(0, five), Ok(Which::Group(five)));
+        assert_eq!(Which::from_pid(-9, five), Ok(Which::Group(Pgid::from_raw(9))));
+        assert_eq!(Which::from_pid(i32::MIN, five).unwrap_err().errno(), Errno::ESRCH);
+        assert_eq!(Which::from_id(1, 0, five).unwrap_err().errno(), Errno::EINVAL);
+        assert_eq!(Which::from_id(2, 0, five), Ok(Which::Group(five)));
+        assert_eq!(Which::from_id(3, 4, five).unwrap_err().errno(), Errno::EINVAL);
+        assert!(Which::Group(five).matches(Pid::from_raw(1), five));
+        assert!(!Which::Process(Pid::from_raw(5)).matches(Pid::from_raw(1), five));
     }
 
     #[test]

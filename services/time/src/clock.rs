@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use abi::{Result, err, error};
 use cred::{Caps, Cred};
 use framework::time::{monotonic_ns, realtime_ns, set_realtime_ns};
-use task::{Process, Thread, table};
+use task::{Pid, Process, Thread, Tid, table};
 
 use crate::sleep;
 
@@ -39,9 +39,9 @@ pub enum ClockId {
     /// CLOCK_TAI; no offset is known, so it equals the real time.
     Tai,
     /// The CPU time of another process (clock_getcpuclockid).
-    OtherProcess(task::Pid),
+    OtherProcess(Pid),
     /// The CPU time of another thread (pthread_getcpuclockid).
-    OtherThread(task::Pid),
+    OtherThread(Tid),
 }
 
 /// The low bits of a negative clock number.
@@ -70,8 +70,8 @@ impl ClockId {
             n if n < 0 && n & CPU_CLOCK_KIND != CPU_CLOCK_KIND => match (!(n >> 3), n) {
                 (0, n) if n & CPU_CLOCK_THREAD != 0 => Self::ThreadCpu,
                 (0, _) => Self::ProcessCpu,
-                (pid, n) if n & CPU_CLOCK_THREAD != 0 => Self::OtherThread(pid),
-                (pid, _) => Self::OtherProcess(pid),
+                (id, n) if n & CPU_CLOCK_THREAD != 0 => Self::OtherThread(Tid::from_raw(id)),
+                (id, _) => Self::OtherProcess(Pid::from_raw(id)),
             },
             _ => return err!(EINVAL, "no such clock"),
         })
@@ -155,11 +155,11 @@ fn coarse(ns: u64) -> u64 {
     ns - ns % TICK_NS
 }
 
-fn other_process(pid: task::Pid) -> Result<Arc<Process>> {
+fn other_process(pid: Pid) -> Result<Arc<Process>> {
     table::process(pid).ok_or(error!(EINVAL, "no such process"))
 }
 
-fn other_thread(caller: &Thread, tid: task::Pid) -> Result<Arc<Thread>> {
+fn other_thread(caller: &Thread, tid: Tid) -> Result<Arc<Thread>> {
     let thread = table::thread(tid).filter(|t| t.pid() == caller.pid());
     thread.ok_or(error!(EINVAL, "no such thread of this process"))
 }
@@ -176,8 +176,14 @@ mod tests {
             assert!(ClockId::from_number(bad).is_err());
         }
         // clock_getcpuclockid(3) of process 77: ~77 << 3 | 2.
-        assert_eq!(ClockId::from_number((!77) << 3 | 2), Ok(ClockId::OtherProcess(77)));
-        assert_eq!(ClockId::from_number((!77) << 3 | 6), Ok(ClockId::OtherThread(77)));
+        assert_eq!(
+            ClockId::from_number((!77) << 3 | 2),
+            Ok(ClockId::OtherProcess(Pid::from_raw(77)))
+        );
+        assert_eq!(
+            ClockId::from_number((!77) << 3 | 6),
+            Ok(ClockId::OtherThread(Tid::from_raw(77)))
+        );
         assert_eq!(ClockId::from_number((!0) << 3 | 2), Ok(ClockId::ProcessCpu));
         assert_eq!(ClockId::from_number((!0) << 3 | 6), Ok(ClockId::ThreadCpu));
         // A clock device's descriptor.

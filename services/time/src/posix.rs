@@ -22,7 +22,7 @@ pub enum Notify {
     /// SIGEV_SIGNAL: a signal to the process.
     Process(Signal),
     /// SIGEV_THREAD_ID: a signal to a thread.
-    Thread(Signal, task::Pid),
+    Thread(Signal, task::Tid),
 }
 
 /// A decoded `struct sigevent`.
@@ -39,7 +39,7 @@ impl SigEvent {
     ///
     /// # Errors
     /// `EINVAL` for an unknown kind of notification or a bad signal.
-    pub fn from_fields(notify: i32, signo: i32, tid: task::Pid, value: u64) -> Result<Self> {
+    pub fn from_fields(notify: i32, signo: i32, tid: task::Tid, value: u64) -> Result<Self> {
         let notify = match notify {
             1 => Notify::Nothing,
             0 | 2 => Notify::Process(Signal::new(signo)?),
@@ -189,10 +189,13 @@ mod tests {
 
     #[test]
     fn events() {
-        let event = |n, s| SigEvent::from_fields(n, s, 5, 7);
+        let event = |n, s| SigEvent::from_fields(n, s, task::Tid::from_raw(5), 7);
         assert_eq!(event(0, 10).map(|e| e.notify), Ok(Notify::Process(Signal::USR1)));
         assert_eq!(event(1, 0).map(|e| e.notify), Ok(Notify::Nothing));
-        assert_eq!(event(4, 10).map(|e| e.notify), Ok(Notify::Thread(Signal::USR1, 5)));
+        assert_eq!(
+            event(4, 10).map(|e| e.notify),
+            Ok(Notify::Thread(Signal::USR1, task::Tid::from_raw(5)))
+        );
         assert!(event(0, 0).is_err());
         assert!(event(0, 65).is_err());
         assert!(event(3, 10).is_err());

@@ -78,7 +78,7 @@ pub(crate) enum TimerClock {
     Realtime,
     UserCpu,
     Cpu,
-    ThreadCpu(task::Pid),
+    ThreadCpu(task::Tid),
 }
 
 impl ProcessTimers {

@@ -11,6 +11,7 @@ use abi::termios::{Cc, Control, Winsize};
 use abi::{Result, err, error};
 use cred::Caps;
 use framework::mm::Pod;
+use task::Pgid;
 use vfs::{File, IoctlContext};
 
 use crate::ldisc::BUFFER_SIZE;
@@ -174,8 +175,11 @@ impl Tty {
                 self.set_controlling(&thread, file.can_read(), steal)?;
             }
             TIOCNOTTY => self.give_up(process)?,
-            TIOCGPGRP => return caller.put_u32(self.foreground_group(process)? as u32),
-            TIOCGSID => return caller.put_u32(self.session_id(process)? as u32),
+            TIOCGPGRP => {
+                let group = self.foreground_group(process)?;
+                return caller.put_u32(group.map_or(0, Pgid::as_raw) as u32);
+            }
+            TIOCGSID => return caller.put_u32(self.session_id(process)?.as_raw() as u32),
             _ => {
                 match self.check_background(Signal::TTOU) {
                     Err(why) if why.errno() == abi::Errno::EIO => {
@@ -183,7 +187,7 @@ impl Tty {
                     }
                     checked => checked?,
                 }
-                self.set_foreground_group(process, caller.get_i32()?)?;
+                self.set_foreground_group(process, Pgid::from_raw(caller.get_i32()?))?;
             }
         }
         Ok(0)

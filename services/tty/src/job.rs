@@ -14,7 +14,7 @@ use abi::termios::Winsize;
 use abi::{Result, err};
 use cred::Caps;
 use task::session::{self, Session, Terminal};
-use task::{Pid, Process, Thread, table};
+use task::{Pgid, Process, Sid, Thread, table};
 
 use crate::tty::Tty;
 
@@ -22,9 +22,9 @@ use crate::tty::Tty;
 #[derive(Default)]
 pub(crate) struct Control {
     /// The session whose controlling terminal it is.
-    pub(crate) session: Option<Pid>,
+    pub(crate) session: Option<Sid>,
     /// The process group that gets the keys' signals.
-    pub(crate) foreground: Option<Pid>,
+    pub(crate) foreground: Option<Pgid>,
     pub(crate) window: Winsize,
     /// TIOCEXCL: nobody but root opens it.
     pub(crate) is_exclusive: bool,
@@ -53,11 +53,11 @@ impl Terminal for Tty {
         self.dev().to_raw()
     }
 
-    fn foreground(&self) -> Option<Pid> {
+    fn foreground(&self) -> Option<Pgid> {
         self.control.lock().foreground
     }
 
-    fn released(&self, session: Pid) {
+    fn released(&self, session: Sid) {
         let mut control = self.control.lock();
         if control.session != Some(session) {
             return;
@@ -156,7 +156,7 @@ impl Tty {
             if !(steal && is_admin) {
                 return err!(EPERM, "the terminal of another session");
             }
-            if let Some(leader) = table::process(owner) {
+            if let Some(leader) = table::process(owner.leader()) {
                 leader.session().take_terminal();
             }
             let mut control = self.control.lock();
@@ -187,17 +187,17 @@ impl Tty {
         Ok(())
     }
 
-    /// TIOCGPGRP: 0 if there is none.
-    pub(crate) fn foreground_group(&self, process: &Process) -> Result<Pid> {
+    /// TIOCGPGRP.
+    pub(crate) fn foreground_group(&self, process: &Process) -> Result<Option<Pgid>> {
         if !self.controls(&process.session()) {
             return err!(ENOTTY, "not the controlling terminal");
         }
-        Ok(self.control.lock().foreground.unwrap_or(0))
+        Ok(self.control.lock().foreground)
     }
 
     /// TIOCSPGRP, after the check for the background.
-    pub(crate) fn set_foreground_group(&self, process: &Process, group: Pid) -> Result<()> {
-        if group < 0 {
+    pub(crate) fn set_foreground_group(&self, process: &Process, group: Pgid) -> Result<()> {
+        if group.as_raw() < 0 {
             return err!(EINVAL, "negative group");
         }
         let session = process.session();
@@ -215,7 +215,7 @@ impl Tty {
     }
 
     /// TIOCGSID.
-    pub(crate) fn session_id(&self, process: &Process) -> Result<Pid> {
+    pub(crate) fn session_id(&self, process: &Process) -> Result<Sid> {
         if !self.controls(&process.session()) {
             return err!(ENOTTY, "not the controlling terminal");
         }
@@ -225,7 +225,7 @@ impl Tty {
     /// vhangup(2): the session loses the terminal and every file on it dies.
     pub(crate) fn hang_up(&self) {
         let owner = self.control.lock().session;
-        if let Some(leader) = owner.and_then(table::process) {
+        if let Some(leader) = owner.map(Sid::leader).and_then(table::process) {
             leader.session().take_terminal();
             session::signal_group(leader.group_id(), Signal::HUP);
             session::signal_group(leader.group_id(), Signal::CONT);

@@ -35,10 +35,10 @@ pub(crate) fn sys_capget(
     if header.pid < 0 {
         return err!(EINVAL, "negative process");
     }
-    let sets = if header.pid == 0 || header.pid == cx.thread.tid() {
+    let sets = if header.pid == 0 || header.pid == cx.thread.tid().as_raw() {
         cx.cred().caps
     } else {
-        task::table::thread(header.pid).ok_or(error!(ESRCH))?.cred().caps
+        task::table::thread(Tid::from_raw(header.pid)).ok_or(error!(ESRCH))?.cred().caps
     };
     let half = |shift: u32| {
         [sets.effective, sets.permitted, sets.inheritable]
@@ -61,7 +61,7 @@ pub(crate) fn sys_capset(
 ) -> Result<()> {
     let (header, len) = data_len(cx, header)?;
     let len = len.ok_or(error!(EINVAL, "version"))?;
-    if header.pid != 0 && header.pid != cx.thread.tid() {
+    if header.pid != 0 && header.pid != cx.thread.tid().as_raw() {
         return err!(EPERM, "capabilities of another process");
     }
     let mut buffer = [0_u8; size_of::<CapData>()];

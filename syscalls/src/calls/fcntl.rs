@@ -34,7 +34,7 @@ pub(crate) fn sys_fcntl(cx: &mut Context, fd: Fd, command: u32, arg: u64) -> Res
 /// The commands that a descriptor of `O_PATH` does not take.
 fn on_open_file(cx: &Context, file: &File, command: u32, arg: u64) -> Result<usize> {
     let lock = UserPtr::new(arg as usize);
-    let posix = (cx.files().lock_owner(), cx.thread.pid());
+    let posix = (cx.files().lock_owner(), cx.thread.pid().as_raw());
     let ofd = (file.lock_owner(), -1);
     match command {
         F_SETFL => file.set_flags(OpenFlags::from_bits_truncate(arg as u32))?,

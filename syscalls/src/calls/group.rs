@@ -13,30 +13,30 @@ pub(crate) fn sys_setpgid(cx: &mut Context, pid: Pid, group: Pid) -> Result<()> 
 /// getpgid(2).
 pub(crate) fn sys_getpgid(cx: &mut Context, pid: Pid) -> Result<usize> {
     match pid.0 {
-        0 => encode(cx.process().group_id()),
-        other => encode(task::session::relations(other)?.0),
+        0 => encode(cx.process().group_id().as_raw()),
+        other => encode(task::session::relations(task::Pid::from_raw(other))?.0.as_raw()),
     }
 }
 
 /// getpgrp(2).
 pub(crate) fn sys_getpgrp(cx: &mut Context) -> Result<usize> {
-    encode(cx.process().group_id())
+    encode(cx.process().group_id().as_raw())
 }
 
 /// setsid(2).
 pub(crate) fn sys_setsid(cx: &mut Context) -> Result<usize> {
-    encode(cx.process().start_session()?)
+    encode(cx.process().start_session()?.as_raw())
 }
 
 /// getsid(2).
 pub(crate) fn sys_getsid(cx: &mut Context, pid: Pid) -> Result<usize> {
     match pid.0 {
-        0 => encode(cx.process().session_id()),
-        other => encode(task::session::relations(other)?.1),
+        0 => encode(cx.process().session_id().as_raw()),
+        other => encode(task::session::relations(task::Pid::from_raw(other))?.1.as_raw()),
     }
 }
 
 /// An id as a result.
-pub(super) fn encode(id: task::Pid) -> Result<usize> {
+pub(super) fn encode(id: i32) -> Result<usize> {
     usize::try_from(id).map_err(|_| error!(ESRCH))
 }

@@ -10,8 +10,8 @@ use abi::time::Timeval;
 use abi::{Result, err, error};
 use alloc::sync::Arc;
 use cred::Caps;
-use task::Process;
 use task::rlimit::Privilege;
+use task::{Process, Tid};
 
 /// getrlimit(2).
 pub(crate) fn sys_getrlimit(cx: &mut Context, resource: u32, out: UserPtr<Rlimit>) -> Result<()> {
@@ -60,10 +60,10 @@ fn set(cx: &Context, process: &Process, resource: Resource, new: Rlimit) -> Resu
 
 /// The process whose limits are meant, if the caller may look at them.
 fn target(cx: &Context, pid: Pid) -> Result<Arc<Process>> {
-    if pid.0 == 0 || pid.0 == cx.thread.pid() {
+    if pid.0 == 0 || pid.0 == cx.thread.pid().as_raw() {
         return Ok(cx.thread.process().clone());
     }
-    let thread = task::table::thread(pid.0).ok_or(error!(ESRCH))?;
+    let thread = task::table::thread(Tid::from_raw(pid.0)).ok_or(error!(ESRCH))?;
     let (own, other) = (cx.cred(), thread.cred());
     let same_user = [other.uid, other.euid, other.suid].iter().all(|&uid| uid == own.uid);
     let same_group = [other.gid, other.egid, other.sgid].iter().all(|&gid| gid == own.gid);

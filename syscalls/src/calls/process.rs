@@ -11,7 +11,7 @@ use abi::signal::Signal;
 use abi::{Result, err, error};
 use framework::mm::PAGE_SIZE;
 
-use task::{CloneArgs, clone};
+use task::{CloneArgs, Tid, clone};
 
 /// fork(2).
 pub(crate) fn sys_fork(cx: &mut Context) -> Result<usize> {
@@ -102,23 +102,23 @@ pub(crate) fn sys_exit_group(cx: &mut Context, code: i32) -> Result<()> {
 
 /// getpid(2).
 pub(crate) fn sys_getpid(cx: &mut Context) -> usize {
-    cx.thread.pid() as usize
+    cx.thread.pid().as_raw() as usize
 }
 
 /// gettid(2).
 pub(crate) fn sys_gettid(cx: &mut Context) -> usize {
-    cx.thread.tid() as usize
+    cx.thread.tid().as_raw() as usize
 }
 
 /// getppid(2).
 pub(crate) fn sys_getppid(cx: &mut Context) -> usize {
-    cx.process().parent_pid() as usize
+    cx.process().parent_pid().as_raw() as usize
 }
 
 /// set_tid_address(2).
 pub(crate) fn sys_set_tid_address(cx: &mut Context, addr: Addr) -> usize {
     cx.thread.set_clear_child_tid(addr.0);
-    cx.thread.tid() as usize
+    cx.thread.tid().as_raw() as usize
 }
 
 /// set_robust_list(2).
@@ -139,7 +139,7 @@ pub(crate) fn sys_get_robust_list(
 ) -> Result<()> {
     let thread = match tid.0 {
         0 => cx.thread.clone(),
-        tid => task::table::thread(tid).ok_or(error!(ESRCH))?,
+        tid => task::table::thread(Tid::from_raw(tid)).ok_or(error!(ESRCH))?,
     };
     if thread.pid() != cx.thread.pid() {
         cx.require(cred::Caps::SYS_PTRACE)?;

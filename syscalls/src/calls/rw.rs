@@ -128,7 +128,7 @@ pub(super) fn raise_sigpipe(cx: &Context, result: Result<usize>) -> Result<usize
     if let Err(error) = result
         && error.errno() == Errno::EPIPE
     {
-        let info = SigInfo::user(Signal::PIPE, cx.thread.pid(), cx.cred().uid);
+        let info = SigInfo::user(Signal::PIPE, cx.thread.pid().as_raw(), cx.cred().uid);
         let _ = task::signal::send_to_thread(&cx.thread, info);
     }
     result

@@ -13,7 +13,7 @@ use cred::{Caps, Cred};
 use framework::cpu::{self, CpuSet};
 use framework::task::Task;
 use sched::{Caller, Params, Policy};
-use task::{Process, Thread};
+use task::{Process, Thread, Tid};
 
 /// Bytes of the CPU mask that the kernel keeps.
 const MASK_BYTES: usize = 8;
@@ -29,7 +29,7 @@ fn target(cx: &Context, tid: Pid) -> Result<(Arc<Thread>, Arc<Task>)> {
     let thread = match tid.0 {
         0 => cx.thread.clone(),
         ..0 => return err!(EINVAL, "negative thread"),
-        tid => task::table::thread(tid).ok_or(error!(ESRCH))?,
+        tid => task::table::thread(Tid::from_raw(tid)).ok_or(error!(ESRCH))?,
     };
     let task = thread.task().ok_or(error!(ESRCH))?;
     Ok((thread, task))

@@ -9,6 +9,7 @@ use abi::signal::{RawAltStack, RawSigAction, SIGSET_SIZE, SigInfo, SigSet, Signa
 use abi::time::Timespec;
 use abi::{Errno, Result, err, error};
 use task::signal::{self, MaskChange, SigAction};
+use task::{Pgid, Tid};
 
 fn check_size(size: usize) -> Result<()> {
     if size == SIGSET_SIZE { Ok(()) } else { err!(EINVAL, "size of the signal set") }
@@ -136,11 +137,11 @@ fn with_signal(number: SigNum, send: impl Fn(Option<Signal>) -> Result<()>) -> R
 pub(crate) fn sys_kill(cx: &mut Context, pid: Pid, number: SigNum) -> Result<()> {
     let sender = &*cx.thread;
     with_signal(number, |signal| match pid.0 {
-        1.. => signal::kill(sender, pid.0, signal),
+        1.. => signal::kill(sender, task::Pid::from_raw(pid.0), signal),
         0 => signal::kill_group(sender, sender.process().group_id(), signal),
         -1 => signal::kill_all(sender, signal),
         negative => match negative.checked_neg() {
-            Some(group) => signal::kill_group(sender, group, signal),
+            Some(group) => signal::kill_group(sender, Pgid::from_raw(group), signal),
             None => err!(ESRCH),
         },
     })
@@ -148,12 +149,13 @@ pub(crate) fn sys_kill(cx: &mut Context, pid: Pid, number: SigNum) -> Result<()>
 
 /// tkill(2).
 pub(crate) fn sys_tkill(cx: &mut Context, tid: Pid, number: SigNum) -> Result<()> {
-    with_signal(number, |signal| signal::tkill(&cx.thread, tid.0, signal))
+    with_signal(number, |signal| signal::tkill(&cx.thread, Tid::from_raw(tid.0), signal))
 }
 
 /// tgkill(2).
 pub(crate) fn sys_tgkill(cx: &mut Context, pid: Pid, tid: Pid, number: SigNum) -> Result<()> {
-    with_signal(number, |signal| signal::tgkill(&cx.thread, pid.0, tid.0, signal))
+    let (pid, tid) = (task::Pid::from_raw(pid.0), Tid::from_raw(tid.0));
+    with_signal(number, |signal| signal::tgkill(&cx.thread, pid, tid, signal))
 }
 
 /// rt_sigqueueinfo(2).
@@ -164,7 +166,8 @@ pub(crate) fn sys_rt_sigqueueinfo(
     info: UserPtr<SigInfo>,
 ) -> Result<()> {
     let info = info.read(cx.vm())?;
-    with_signal(number, |signal| signal::queue_to_process(&cx.thread, pid.0, signal, info))
+    let pid = task::Pid::from_raw(pid.0);
+    with_signal(number, |signal| signal::queue_to_process(&cx.thread, pid, signal, info))
 }
 
 /// rt_tgsigqueueinfo(2).
@@ -176,5 +179,6 @@ pub(crate) fn sys_rt_tgsigqueueinfo(
     info: UserPtr<SigInfo>,
 ) -> Result<()> {
     let info = info.read(cx.vm())?;
-    with_signal(number, |signal| signal::queue_to_thread(&cx.thread, pid.0, tid.0, signal, info))
+    let (pid, tid) = (task::Pid::from_raw(pid.0), Tid::from_raw(tid.0));
+    with_signal(number, |signal| signal::queue_to_thread(&cx.thread, pid, tid, signal, info))
 }

@@ -32,7 +32,7 @@ pub(crate) fn sys_wait4(
     if let Some(rusage) = rusage {
         rusage.write(cx.vm(), &limits::encode(&waited.rusage))?;
     }
-    encode(waited.pid)
+    encode(waited.pid.as_raw())
 }
 
 /// waitid(2).

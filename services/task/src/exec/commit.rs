@@ -56,7 +56,7 @@ fn end_other_threads(thread: &Arc<Thread>) -> Result<()> {
         if group.group_exit.is_some() || group.exec_thread.is_some() || thread.is_dying() {
             return err!(EAGAIN, "the process is ending");
         }
-        if group.threads.len() == 1 && thread.tid() == process.pid() {
+        if group.threads.len() == 1 && thread.tid() == process.pid().leading_thread() {
             return Ok(());
         }
         group.exec_thread = Some(thread.tid());
@@ -74,9 +74,10 @@ fn end_other_threads(thread: &Arc<Thread>) -> Result<()> {
         return err!(EAGAIN, "the process is ending");
     }
     let tid = thread.tid();
-    if tid != process.pid() {
+    let leading = process.pid().leading_thread();
+    if tid != leading {
         table.remove_thread(tid);
-        thread.set_tid(process.pid());
+        thread.set_tid(leading);
     }
     Ok(())
 }

@@ -10,9 +10,9 @@ use framework::user::UserContext;
 
 use crate::{
     exit,
+    ids::Pid,
     signal::{Disposition, SigAction, StopState, frame, stop},
     thread::{Restart, Thread},
-    tree::INIT,
 };
 
 /// The length of the `syscall` instruction.
@@ -126,7 +126,7 @@ fn look(thread: &Arc<Thread>) -> Found {
         match action.disposition(signal) {
             Disposition::Ignore => {}
             Disposition::Handle => return Found::Handle(signal, info, action),
-            Disposition::Default(_) if process.pid() == INIT && !group.is_killable => {}
+            Disposition::Default(_) if process.pid() == Pid::INIT && !group.is_killable => {}
             Disposition::Default(DefaultAction::Stop) => {
                 group.stop_dequeued = true;
                 return Found::Stop(signal);

@@ -13,12 +13,11 @@ use cred::{Caps, Cred};
 
 use crate::{
     exit,
-    pid::Pid,
+    ids::{Pgid, Pid, Sid, Tid},
     process::Process,
     signal::{Disposition, GroupSignals, Payer, SigAction, SigQueue, StopState},
     table,
     thread::Thread,
-    tree::INIT,
 };
 
 /// How often a signal to many looks for processes that came in meanwhile.
@@ -103,7 +102,7 @@ fn resume(group: &mut GroupSignals) {
 fn is_dropped(process: &Process, group: &GroupSignals, thread: &Thread, signal: Signal) -> bool {
     let is_default = |action: &SigAction| action.handler == SIG_DFL;
     let action = process.with_actions(|actions| actions.get(signal));
-    if process.pid() == INIT && is_default(&action) && !group.is_killable {
+    if process.pid() == Pid::INIT && is_default(&action) && !group.is_killable {
         return true;
     }
     if thread.signals.lock().blocked.contains(signal) {
@@ -165,7 +164,7 @@ pub(crate) fn kill_from_kernel(process: &Process) {
 }
 
 /// Sends `signal` from the kernel to a group; false if it has no members.
-pub(crate) fn kernel_to_group(group: Pid, signal: Signal) -> bool {
+pub(crate) fn kernel_to_group(group: Pgid, signal: Signal) -> bool {
     let members = table::members(group);
     for process in &members {
         let _ = to_process(process, signal, SigInfo::kernel(signal));
@@ -228,7 +227,7 @@ fn check_cred(sender: &Cred, target: &Cred, is_excused: impl FnOnce() -> bool) -
 }
 
 fn user_info(sender: &Thread, signal: Signal) -> SigInfo {
-    SigInfo::user(signal, sender.pid(), sender.cred().uid)
+    SigInfo::user(signal, sender.pid().as_raw(), sender.cred().uid)
 }
 
 fn send_checked(sender: &Thread, target: &Process, signal: Option<Signal>) -> Result<()> {
@@ -254,7 +253,7 @@ pub fn kill(sender: &Thread, pid: Pid, signal: Option<Signal>) -> Result<()> {
 /// # Errors
 /// `ESRCH` if the group has no members; if none could be signalled, what the last one said,
 /// as in [`kill`].
-pub fn kill_group(sender: &Thread, group: Pid, signal: Option<Signal>) -> Result<()> {
+pub fn kill_group(sender: &Thread, group: Pgid, signal: Option<Signal>) -> Result<()> {
     let mut outcome = err!(ESRCH, "no such process group");
     let mut any = false;
     for_each_once(
@@ -277,7 +276,7 @@ pub fn kill_all(sender: &Thread, signal: Option<Signal>) -> Result<()> {
     let mut outcome = Ok(());
     let mut any = false;
     for_each_once(table::processes, |target| {
-        if target.pid() == INIT || target.pid() == sender.pid() {
+        if target.pid() == Pid::INIT || target.pid() == sender.pid() {
             return;
         }
         any = true;
@@ -312,7 +311,7 @@ fn find_process(pid: Pid) -> Result<Arc<Process>> {
     let found = {
         let table = table::lock();
         // Any thread's number names its process here, as on Linux.
-        let pid = table.process_of_thread(pid);
+        let pid = table.process_of_thread(pid.leading_thread());
         pid.and_then(|pid| table.get(pid)).map(|node| node.process.clone())
     };
     found.ok_or(error!(ESRCH, "no such process"))
@@ -322,16 +321,16 @@ fn find_process(pid: Pid) -> Result<Arc<Process>> {
 fn thread_kill(
     sender: &Thread,
     process: Option<Pid>,
-    tid: Pid,
+    tid: Tid,
     signal: Option<Signal>,
 ) -> Result<()> {
-    if tid <= 0 || process.is_some_and(|pid| pid <= 0) {
+    if tid.as_raw() <= 0 || process.is_some_and(|pid| pid.as_raw() <= 0) {
         return err!(EINVAL, "numbers are positive");
     }
     let Some(target) = table::thread(tid) else {
         // The leading thread has ended but its process is still there.
-        return match table::process(tid) {
-            Some(_) if process.is_none_or(|pid| pid == tid) => Ok(()),
+        return match table::process(tid.as_pid()) {
+            Some(_) if process.is_none_or(|pid| pid == tid.as_pid()) => Ok(()),
             _ => err!(ESRCH, "no such thread"),
         };
     };
@@ -341,7 +340,7 @@ fn thread_kill(
     check_permission(sender, target.process(), signal)?;
     match signal {
         Some(signal) => {
-            let info = SigInfo::tkill(signal, sender.pid(), sender.cred().uid);
+            let info = SigInfo::tkill(signal, sender.pid().as_raw(), sender.cred().uid);
             send_to_thread(&target, info)
         }
         None => Ok(()),
@@ -353,7 +352,7 @@ fn thread_kill(
 /// # Errors
 /// `EINVAL` for a number below 1, `ESRCH` if there is no such thread, `EPERM` if the sender
 /// may not; those of [`send_to_process`].
-pub fn tkill(sender: &Thread, tid: Pid, signal: Option<Signal>) -> Result<()> {
+pub fn tkill(sender: &Thread, tid: Tid, signal: Option<Signal>) -> Result<()> {
     thread_kill(sender, None, tid, signal)
 }
 
@@ -361,7 +360,7 @@ pub fn tkill(sender: &Thread, tid: Pid, signal: Option<Signal>) -> Result<()> {
 ///
 /// # Errors
 /// Those of [`tkill`]; also `ESRCH` for a thread of another process.
-pub fn tgkill(sender: &Thread, pid: Pid, tid: Pid, signal: Option<Signal>) -> Result<()> {
+pub fn tgkill(sender: &Thread, pid: Pid, tid: Tid, signal: Option<Signal>) -> Result<()> {
     thread_kill(sender, Some(pid), tid, signal)
 }
 
@@ -401,11 +400,11 @@ pub fn queue_to_process(
 pub fn queue_to_thread(
     sender: &Thread,
     pid: Pid,
-    tid: Pid,
+    tid: Tid,
     signal: Option<Signal>,
     mut info: SigInfo,
 ) -> Result<()> {
-    if pid <= 0 || tid <= 0 {
+    if pid.as_raw() <= 0 || tid.as_raw() <= 0 {
         return err!(EINVAL, "numbers are positive");
     }
     check_claim(sender, pid, &info)?;
@@ -446,7 +445,7 @@ pub(crate) fn kernel_to_each(targets: &[Arc<Process>], signal: Signal) {
 }
 
 /// Sends `signal` from the kernel to all of session `session`.
-pub fn signal_session(session: Pid, signal: Signal) {
+pub fn signal_session(session: Sid, signal: Signal) {
     let members: Vec<_> = table::lock()
         .iter()
         .filter(|(_, node)| node.session == session)

@@ -9,7 +9,7 @@ use alloc::{sync::Arc, vec::Vec};
 use framework::sync::SpinLock;
 
 use crate::{
-    pid::Pid,
+    ids::Tid,
     process::Process,
     signal::{AltStack, SigActions, SigQueue},
     thread::Thread,
@@ -49,7 +49,7 @@ pub(crate) struct GroupSignals {
     /// The process ends with this wait status.
     pub(crate) group_exit: Option<i32>,
     /// This thread calls execve and waits for the others to end.
-    pub(crate) exec_thread: Option<Pid>,
+    pub(crate) exec_thread: Option<Tid>,
     pub(crate) stop: StopState,
     /// A stopping signal was taken and no SIGCONT came since.
     pub(crate) stop_dequeued: bool,

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The numbers of threads, processes, groups and sessions, and how they are chosen.
+//!
+//! Linux gives all four out of one range and shows them as one type, `pid_t`. Here each
+//! is a type of its own, so that a group's number is never taken for a process's. Where
+//! one names the same thing as another (a group has its first leader's number), a method
+//! says so. What a program passes stays an `i32` until a handler has looked at its sign.
+//!
+//! Spec: credentials(7).
+
+use core::fmt;
+
+use abi::{Result, err};
+
+/// Defines a number.
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(i32);
+
+        impl $name {
+            /// From a number as programs write it; any is allowed, only positive ones exist.
+            #[inline]
+            pub const fn from_raw(number: i32) -> Self {
+                Self(number)
+            }
+
+            /// The number as programs see it.
+            #[inline]
+            pub const fn as_raw(self) -> i32 {
+                self.0
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&self.0, f)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+    };
+}
+
+id! {
+    /// A thread's number (gettid).
+    Tid
+}
+id! {
+    /// A process's number (getpid): that of the thread it began with.
+    Pid
+}
+id! {
+    /// A process group's number (getpgid): that of the process that made it.
+    Pgid
+}
+id! {
+    /// A session's number (getsid): that of the process that made it.
+    Sid
+}
+
+impl Tid {
+    /// The process that begins, or began, with this thread.
+    pub const fn as_pid(self) -> Pid {
+        Pid(self.0)
+    }
+}
+
+impl Pid {
+    /// The first process.
+    pub const INIT: Self = Self(1);
+    /// What getppid(2) says to who has no parent.
+    pub const NONE: Self = Self(0);
+
+    /// The thread that the process began with.
+    pub const fn leading_thread(self) -> Tid {
+        Tid(self.0)
+    }
+
+    /// The group that the process makes, or made.
+    pub const fn own_group(self) -> Pgid {
+        Pgid(self.0)
+    }
+
+    /// The session that the process makes, or made.
+    pub const fn own_session(self) -> Sid {
+        Sid(self.0)
+    }
+
+    /// The number behind it.
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl Sid {
+    /// The process that made the session and leads it as long as it lives.
+    pub const fn leader(self) -> Pid {
+        Pid(self.0)
+    }
+}
+
+/// The default of kernel.pid_max: numbers stay below.
+pub const PID_MAX: i32 = 32768;
+/// Numbers below are not used again after the first round.
+const RESERVED: i32 = 300;
+
+/// Hands out numbers in rising order, from the start again at the end.
+pub(crate) struct PidAllocator {
+    last: i32,
+}
+
+impl PidAllocator {
+    pub(crate) const fn new() -> Self {
+        Self { last: 0 }
+    }
+
+    /// The last number handed out, for /proc/loadavg.
+    pub(crate) fn last(&self) -> i32 {
+        self.last
+    }
+
+    /// The next number for which `in_use` says no; EAGAIN if there is none.
+    pub(crate) fn allocate(&mut self, in_use: impl Fn(i32) -> bool) -> Result<Tid> {
+        let next = if self.last + 1 >= PID_MAX { RESERVED } else { self.last + 1 };
+        let low = if self.last >= RESERVED { RESERVED } else { 1 };
+        let candidates = (next..PID_MAX).chain(low..next);
+        match candidates.into_iter().find(|number| !in_use(*number)) {
+            Some(number) => {
+                self.last = number;
+                Ok(Tid(number))
+            }
+            None => err!(EAGAIN, "no process number is free"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::collections::BTreeSet;
+
+    #[test]
+    fn rises_wraps_and_skips() {
+        let mut pids = PidAllocator::new();
+        assert_eq!(pids.allocate(|_| false), Ok(Tid(1)));
+        assert_eq!(pids.allocate(|_| false), Ok(Tid(2)));
+        assert_eq!(pids.allocate(|p| p < 5), Ok(Tid(5)));
+        pids.last = PID_MAX - 2;
+        assert_eq!(pids.allocate(|_| false), Ok(Tid(PID_MAX - 1)));
+        assert_eq!(pids.allocate(|_| false), Ok(Tid(RESERVED)));
+        assert_eq!(pids.allocate(|p| p == RESERVED + 1), Ok(Tid(RESERVED + 2)));
+    }
+
+    #[test]
+    fn full_is_eagain() {
+        let mut pids = PidAllocator::new();
+        let mut used = BTreeSet::new();
+        while let Ok(tid) = pids.allocate(|p| used.contains(&p)) {
+            assert!(used.insert(tid.as_raw()));
+        }
+        assert!(used.len() >= (PID_MAX - RESERVED) as usize);
+        used.remove(&1000);
+        assert_eq!(pids.allocate(|p| used.contains(&p)), Ok(Tid(1000)));
+    }
+}
