@@ -226,6 +226,7 @@ fn new_process(parent: &Arc<Thread>, args: &CloneArgs) -> Result<Arc<Thread>> {
     };
     let process = Process::new(NewProcess {
         session: from.session(),
+        namespaces: from.namespaces().clone(),
         mm: Some(if shares_memory { mm } else { mm.fork()? }),
         sighand: child_sighand(from, flags),
         rlimits: from.rlimits(),

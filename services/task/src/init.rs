@@ -17,6 +17,7 @@ use crate::{
     clone,
     exec::{self, Request, Strings},
     ids::Pid,
+    namespace::Namespaces,
     oom, proc,
     process::{NewProcess, Process},
     rlimit::Rlimits,
@@ -93,6 +94,7 @@ pub fn start(
 ) -> Result<Arc<Process>> {
     let process = Process::new(NewProcess {
         session: Session::new(Pid::INIT.own_session()),
+        namespaces: Namespaces::initial(),
         mm: None,
         sighand: Sighand::new(SigActions::new()),
         rlimits: Rlimits::initial(max_threads()),

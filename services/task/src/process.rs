@@ -21,6 +21,7 @@ use mm::AddressSpace;
 use crate::{
     exec::Program,
     ids::{Pgid, Pid, Sid},
+    namespace::Namespaces,
     rlimit::Rlimits,
     session::Session,
     signal::{GroupSignals, Sighand},
@@ -43,6 +44,7 @@ pub struct Process {
     group: AtomicI32,
     session_id: AtomicI32,
     session: SpinLock<Arc<Session>>,
+    namespaces: Arc<Namespaces>,
     mm: SpinLock<Option<Arc<AddressSpace>>>,
     pub(crate) sighand: SpinLock<Arc<Sighand>>,
     pub(crate) signals: SpinLock<GroupSignals>,
@@ -75,6 +77,7 @@ struct Remains {
 /// What a new process starts with.
 pub(crate) struct NewProcess {
     pub(crate) session: Arc<Session>,
+    pub(crate) namespaces: Arc<Namespaces>,
     pub(crate) mm: Option<Arc<AddressSpace>>,
     pub(crate) sighand: Arc<Sighand>,
     pub(crate) rlimits: Rlimits,
@@ -94,6 +97,7 @@ impl Process {
             group: AtomicI32::new(0),
             session_id: AtomicI32::new(new.session.id().as_raw()),
             session: SpinLock::new(new.session),
+            namespaces: new.namespaces,
             mm: SpinLock::new(new.mm),
             sighand: SpinLock::new(new.sighand),
             signals: SpinLock::new(GroupSignals::default()),
@@ -158,6 +162,11 @@ impl Process {
 
     pub(crate) fn set_session(&self, session: Arc<Session>) {
         *self.session.lock() = session;
+    }
+
+    /// The namespaces it is in.
+    pub fn namespaces(&self) -> &Arc<Namespaces> {
+        &self.namespaces
     }
 
     /// The address space; None once the process has ended.

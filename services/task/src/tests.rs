@@ -105,6 +105,7 @@ fn first_thread() -> Arc<Thread> {
     let mm = AddressSpace::new(Limits::DEFAULT, Aslr::Off).unwrap();
     let process = Process::new(NewProcess {
         session: Session::new(Pid::INIT.own_session()),
+        namespaces: crate::Namespaces::initial(),
         mm: Some(mm),
         sighand: Sighand::new(SigActions::new()),
         rlimits: Rlimits::initial(1000),

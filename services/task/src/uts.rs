@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The system's names, as uname(2) and /proc/sys/kernel show them.
+//! A machine's names, as uname(2) and /proc/sys/kernel show them.
 //!
-//! Locks: `HOST` and `DOMAIN` are leaves (preemption off).
+//! What can be set is in a [`UtsNamespace`], which a process has through its
+//! [`Namespaces`](crate::Namespaces); the rest is the kernel's.
+//!
+//! Locks: `host` and `domain` are leaves (preemption off).
+//! Spec: uts_namespaces(7).
 
 use alloc::vec::Vec;
 
@@ -48,33 +52,43 @@ impl Name {
     }
 }
 
-static HOST: SpinLock<Name> = SpinLock::new(Name::none());
-static DOMAIN: SpinLock<Name> = SpinLock::new(Name::none());
-
-/// The host name.
-pub fn hostname() -> Vec<u8> {
-    HOST.lock().get()
+/// The names that can be set.
+pub struct UtsNamespace {
+    host: SpinLock<Name>,
+    domain: SpinLock<Name>,
 }
 
-/// The NIS domain name.
-pub fn domainname() -> Vec<u8> {
-    DOMAIN.lock().get()
-}
+impl UtsNamespace {
+    /// One without names.
+    pub(crate) const fn new() -> Self {
+        Self { host: SpinLock::new(Name::none()), domain: SpinLock::new(Name::none()) }
+    }
 
-/// sethostname(2), after the check for CAP_SYS_ADMIN.
-///
-/// # Errors
-/// `EINVAL` for more than [`HOST_NAME_MAX`] bytes.
-pub fn set_hostname(name: &[u8]) -> Result<()> {
-    HOST.lock().set(name)
-}
+    /// The host name.
+    pub fn hostname(&self) -> Vec<u8> {
+        self.host.lock().get()
+    }
 
-/// setdomainname(2), after the check for CAP_SYS_ADMIN.
-///
-/// # Errors
-/// `EINVAL` for more than [`HOST_NAME_MAX`] bytes.
-pub fn set_domainname(name: &[u8]) -> Result<()> {
-    DOMAIN.lock().set(name)
+    /// The NIS domain name.
+    pub fn domainname(&self) -> Vec<u8> {
+        self.domain.lock().get()
+    }
+
+    /// sethostname(2), after the check for CAP_SYS_ADMIN.
+    ///
+    /// # Errors
+    /// `EINVAL` for more than [`HOST_NAME_MAX`] bytes.
+    pub fn set_hostname(&self, name: &[u8]) -> Result<()> {
+        self.host.lock().set(name)
+    }
+
+    /// setdomainname(2), after the check for CAP_SYS_ADMIN.
+    ///
+    /// # Errors
+    /// `EINVAL` for more than [`HOST_NAME_MAX`] bytes.
+    pub fn set_domainname(&self, name: &[u8]) -> Result<()> {
+        self.domain.lock().set(name)
+    }
 }
 
 #[cfg(test)]
@@ -83,11 +97,13 @@ mod tests {
 
     #[test]
     fn names_have_a_limit() {
-        assert_eq!(domainname(), b"(none)");
-        set_domainname(&[b'x'; HOST_NAME_MAX]).unwrap();
-        assert_eq!(domainname().len(), HOST_NAME_MAX);
-        assert!(set_domainname(&[b'y'; HOST_NAME_MAX + 1]).is_err());
-        set_domainname(b"").unwrap();
-        assert_eq!(domainname(), b"");
+        let (uts, other) = (UtsNamespace::new(), UtsNamespace::new());
+        assert_eq!(uts.domainname(), b"(none)");
+        uts.set_domainname(&[b'x'; HOST_NAME_MAX]).unwrap();
+        assert_eq!(uts.domainname().len(), HOST_NAME_MAX);
+        assert!(uts.set_domainname(&[b'y'; HOST_NAME_MAX + 1]).is_err());
+        uts.set_domainname(b"").unwrap();
+        assert_eq!(uts.domainname(), b"");
+        assert_eq!(other.domainname(), b"(none)");
     }
 }

@@ -15,7 +15,8 @@ const RANDOM_CHUNK: usize = 256;
 
 /// uname(2).
 pub(crate) fn sys_uname(cx: &mut Context, out: UserPtr<Utsname>) -> Result<()> {
-    let (host, domain) = (uts::hostname(), uts::domainname());
+    let names = &cx.process().namespaces().uts;
+    let (host, domain) = (names.hostname(), names.domainname());
     let fields = [
         field(uts::SYSNAME.as_bytes()),
         field(&host),
@@ -38,12 +39,14 @@ fn field(text: &[u8]) -> [u8; 65] {
 
 /// sethostname(2).
 pub(crate) fn sys_sethostname(cx: &mut Context, name: UserPath, len: i32) -> Result<()> {
-    uts::set_hostname(&read_name(cx, name, len)?)
+    let name = read_name(cx, name, len)?;
+    cx.process().namespaces().uts.set_hostname(&name)
 }
 
 /// setdomainname(2).
 pub(crate) fn sys_setdomainname(cx: &mut Context, name: UserPath, len: i32) -> Result<()> {
-    uts::set_domainname(&read_name(cx, name, len)?)
+    let name = read_name(cx, name, len)?;
+    cx.process().namespaces().uts.set_domainname(&name)
 }
 
 fn read_name(cx: &Context, name: UserPath, len: i32) -> Result<Vec<u8>> {
