@@ -99,7 +99,7 @@ fn finish(
 #[cold]
 fn serve_traced(cx: &mut Context, number: u32, row: Option<&'static Row>) -> Option<Interrupted> {
     let regs = cx.arguments();
-    let tid = cx.thread.tid();
+    let tid = cx.thread.tid().as_raw();
     let begin = |cx: &Context, result| {
         let mut line = Line::new(Some(cx.vm()), result);
         match row {

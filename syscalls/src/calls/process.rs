@@ -15,12 +15,12 @@ use task::{CloneArgs, Tid, clone};
 
 /// fork(2).
 pub(crate) fn sys_fork(cx: &mut Context) -> Result<usize> {
-    encode(clone(&cx.thread, &cx.user, &CloneArgs::fork())?)
+    encode(clone(&cx.thread, &cx.user, &CloneArgs::fork())?.as_raw())
 }
 
 /// vfork(2).
 pub(crate) fn sys_vfork(cx: &mut Context) -> Result<usize> {
-    encode(clone(&cx.thread, &cx.user, &CloneArgs::vfork())?)
+    encode(clone(&cx.thread, &cx.user, &CloneArgs::vfork())?.as_raw())
 }
 
 /// clone(2).
@@ -39,7 +39,7 @@ pub(crate) fn sys_clone(
         tls,
         ..CloneArgs::from_flags_word(flags.0 as u64)?
     };
-    encode(clone(&cx.thread, &cx.user, &args)?)
+    encode(clone(&cx.thread, &cx.user, &args)?.as_raw())
 }
 
 /// clone3(2).
@@ -67,7 +67,7 @@ pub(crate) fn sys_clone3(cx: &mut Context, addr: Addr, size: usize) -> Result<us
         child_tid: raw.child_tid as usize,
         tls: raw.tls,
     };
-    encode(clone(&cx.thread, &cx.user, &args)?)
+    encode(clone(&cx.thread, &cx.user, &args)?.as_raw())
 }
 
 /// Copies `struct clone_args` in; what the kernel does not know must be zero.

@@ -13,7 +13,7 @@ use cred::{Caps, Cred};
 use framework::cpu::{self, CpuSet};
 use framework::task::Task;
 use sched::{Caller, Params, Policy};
-use task::{Process, Thread, Tid};
+use task::{Pgid, Process, Thread, Tid};
 
 /// Bytes of the CPU mask that the kernel keeps.
 const MASK_BYTES: usize = 8;
@@ -167,14 +167,14 @@ fn priority_targets(cx: &Context, which: u32, who: u32) -> Result<Vec<Arc<Proces
     let mut processes = match which {
         PRIO_PROCESS if who == 0 => return Ok([caller.clone()].into()),
         PRIO_PROCESS => {
-            let thread = i32::try_from(who).ok().and_then(task::table::thread);
+            let thread = i32::try_from(who).ok().map(Tid::from_raw).and_then(task::table::thread);
             return Ok([thread.ok_or(error!(ESRCH))?.process().clone()].into());
         }
         PRIO_PGRP | PRIO_USER => task::table::processes(),
         _ => return err!(EINVAL, "which"),
     };
     if which == PRIO_PGRP {
-        let group = if who == 0 { caller.group_id() } else { who as i32 };
+        let group = if who == 0 { caller.group_id() } else { Pgid::from_raw(who as i32) };
         processes.retain(|process| process.group_id() == group);
     } else {
         let uid = if who == 0 { cx.cred().uid } else { who };

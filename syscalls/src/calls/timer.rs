@@ -67,7 +67,12 @@ pub(crate) fn sys_timer_create(
     let event = match event {
         Some(event) => {
             let raw = event.read(cx.vm())?;
-            Some(SigEvent::from_fields(raw.notify, raw.signo, raw.tid, raw.value)?)
+            Some(SigEvent::from_fields(
+                raw.notify,
+                raw.signo,
+                task::Tid::from_raw(raw.tid),
+                raw.value,
+            )?)
         }
         None => None,
     };

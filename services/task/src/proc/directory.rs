@@ -14,7 +14,7 @@ use super::fd::{self, Fds, Shown};
 use super::file::{self, FILES};
 use super::place::{self, PlaceLink};
 use super::target::Target;
-use crate::{Pid, table};
+use crate::{Pid, Tid, table};
 
 /// A directory goes with its target.
 struct DirectoryOf {
@@ -64,22 +64,23 @@ impl DirectoryOps for Processes {
     fn lookup(&self, name: &[u8]) -> Result<Arc<PseudoInode>> {
         let number = parse_id(name).ok_or(error!(ENOENT, "no such entry"))?;
         // A thread's own number works too, though it is not listed.
-        let of_thread = || table::thread(number).map(|thread| thread.process().clone());
-        let found = table::process(number).or_else(of_thread);
+        let of_thread =
+            || table::thread(Tid::from_raw(number)).map(|thread| thread.process().clone());
+        let found = table::process(Pid::from_raw(number)).or_else(of_thread);
         let found = found.ok_or(error!(ENOENT, "no such process"))?;
         process(Target::of_process(&found, number))
     }
 
     fn list(&self, cookie: u64, sink: &mut DirSink<'_>) -> Result<()> {
-        let mut from = Pid::try_from(cookie).unwrap_or(Pid::MAX);
+        let mut from = Pid::from_raw(i32::try_from(cookie).unwrap_or(i32::MAX));
         while let Some(process) = table::next_process(from) {
             let pid = process.pid();
-            let ino = process_ino(&Target::of_process(&process, pid));
-            let (name, next) = (format!("{pid}"), u64::from(pid.unsigned_abs()) + 1);
+            let ino = process_ino(&Target::of_process(&process, pid.as_raw()));
+            let (name, next) = (format!("{pid}"), u64::from(pid.as_raw().unsigned_abs()) + 1);
             if entry(sink, &name, ino, FileKind::Directory, next).is_break() {
                 break;
             }
-            from = pid.saturating_add(1);
+            from = pid.next();
         }
         Ok(())
     }
@@ -182,7 +183,7 @@ struct Tasks(Target);
 impl DirectoryOps for Tasks {
     fn lookup(&self, name: &[u8]) -> Result<Arc<PseudoInode>> {
         let tid = parse_id(name).ok_or(error!(ENOENT, "not a number"))?;
-        process(self.0.with_tid(tid))
+        process(self.0.with_tid(Tid::from_raw(tid)))
     }
 
     fn list(&self, cookie: u64, sink: &mut DirSink<'_>) -> Result<()> {
@@ -191,7 +192,7 @@ impl DirectoryOps for Tasks {
         numbers.extend(process.threads().iter().map(|thread| thread.tid()));
         numbers.sort_unstable();
         for tid in numbers {
-            let at = u64::from(tid.unsigned_abs());
+            let at = u64::from(tid.as_raw().unsigned_abs());
             if at < cookie {
                 continue;
             }

@@ -13,7 +13,7 @@ use pseudofs::{Text, put};
 use super::stat::{MemoryStat, ProcessStat};
 use super::status::{MemoryStatus, Status};
 use super::target::Target;
-use crate::{NS_PER_TICK, Process, Thread};
+use crate::{NS_PER_TICK, Pgid, Process, Thread};
 
 /// PF_RANDOMIZE, which programs see in the flags of every process.
 const FLAGS: u32 = 0x40_0000;
@@ -60,11 +60,11 @@ pub(crate) fn stat(target: &Target, out: &mut Text) -> Result<()> {
         pid: target.shown_id(),
         comm: &comm,
         state: state(&process, thread),
-        parent: process.parent_pid(),
-        group: process.group_id(),
-        session: process.session_id(),
+        parent: process.parent_pid().as_raw(),
+        group: process.group_id().as_raw(),
+        session: process.session_id().as_raw(),
         terminal: terminal.as_ref().map_or(0, |terminal| terminal.device_number() as i32),
-        foreground: terminal.and_then(|terminal| terminal.foreground()).unwrap_or(-1),
+        foreground: terminal.and_then(|terminal| terminal.foreground()).map_or(-1, Pgid::as_raw),
         flags: FLAGS,
         minor_faults: used.minor_faults,
         children_minor_faults: of_children.minor_faults,
@@ -153,11 +153,11 @@ pub(crate) fn status(target: &Target, out: &mut Text) -> Result<()> {
     let mut s = Status {
         name: &name,
         state: state(&process, thread.as_deref()),
-        pid: process.pid(),
+        pid: process.pid().as_raw(),
         tid: target.shown_id(),
-        parent: process.parent_pid(),
-        group: process.group_id(),
-        session: process.session_id(),
+        parent: process.parent_pid().as_raw(),
+        group: process.group_id().as_raw(),
+        session: process.session_id().as_raw(),
         memory: memory_status(&process),
         threads: process.thread_count().max(1),
         cpus: 1,

@@ -9,7 +9,7 @@ use framework::{cpu, time};
 use procfs::{Entry, constant};
 use pseudofs::{Text, put};
 
-use crate::{NS_PER_TICK, Process, table, uts};
+use crate::{NS_PER_TICK, Namespaces, Pid, Process, table, uts};
 
 /// The compiler, for /proc/version.
 const BUILT_BY: &str = "(nacre) (rustc 1.95.0)";
@@ -23,13 +23,13 @@ pub(super) static FILES: &[Entry] = &[
     constant!("sys/kernel/core_pattern", "core"),
     Entry::setting(
         "sys/kernel/domainname",
-        |out| name(out, &uts::domainname()),
-        |data| uts::set_domainname(first_line(data)),
+        |out| name(out, &namespaces().uts.domainname()),
+        |data| namespaces().uts.set_domainname(first_line(data)),
     ),
     Entry::setting(
         "sys/kernel/hostname",
-        |out| name(out, &uts::hostname()),
-        |data| uts::set_hostname(first_line(data)),
+        |out| name(out, &namespaces().uts.hostname()),
+        |data| namespaces().uts.set_hostname(first_line(data)),
     ),
     constant!("sys/kernel/ngroups_max", "65536"),
     Entry::fact("sys/kernel/osrelease", |out| name(out, uts::RELEASE.as_bytes())),
@@ -47,6 +47,12 @@ pub(super) static FILES: &[Entry] = &[
     Entry::fact("sys/kernel/version", |out| name(out, uts::VERSION.as_bytes())),
 ];
 
+/// The namespaces of who reads or writes.
+fn namespaces() -> Arc<Namespaces> {
+    let reader = crate::current();
+    reader.map_or_else(Namespaces::initial, |thread| thread.process().namespaces().clone())
+}
+
 fn name(out: &mut Text, name: &[u8]) -> Result<()> {
     out.push(name);
     out.push(b"\n");
@@ -59,10 +65,10 @@ fn first_line(data: &[u8]) -> &[u8] {
 
 /// All processes, zombies included, without a list of them.
 pub(super) fn processes() -> impl Iterator<Item = Arc<Process>> {
-    let mut from = 0;
+    let mut from = Pid::NONE;
     core::iter::from_fn(move || {
         let process = table::next_process(from)?;
-        from = process.pid().saturating_add(1);
+        from = process.pid().next();
         Some(process)
     })
 }
@@ -77,7 +83,7 @@ fn show_loadavg(out: &mut Text) -> Result<()> {
         put!(out, "{load} ");
     }
     let threads: usize = processes().map(|process| process.thread_count()).sum();
-    put!(out, "{}/{threads} {}\n", sched::running(), table::last_pid());
+    put!(out, "{}/{threads} {}\n", sched::running(), table::last_number());
     Ok(())
 }
 
@@ -98,7 +104,7 @@ fn show_stat(out: &mut Text) -> Result<()> {
         interrupts: times.iter().map(|times| times.interrupts).sum(),
         switches: times.iter().map(|times| times.switches).sum(),
         boot_time: boot_ns / 1_000_000_000,
-        forks: table::last_pid().unsigned_abs().into(),
+        forks: table::last_number().unsigned_abs().into(),
         running: sched::running(),
     };
     stat(out, &system);

@@ -7,21 +7,22 @@ use abi::{Result, err, error};
 use cred::{Caps, Cred};
 use vfs::Owner;
 
-use crate::{Pid, Process, Thread, table};
+use crate::{Process, Thread, Tid, table};
 
 /// A process, or one thread of it.
 #[derive(Clone)]
 pub(crate) struct Target {
     process: Weak<Process>,
-    pid: Pid,
+    /// The number it was found under: the process's, or that of any of its threads.
+    number: i32,
     /// The thread, under /proc/PID/task.
-    tid: Option<Pid>,
+    tid: Option<Tid>,
 }
 
 impl Target {
-    /// The process, found under `pid`.
-    pub(crate) fn of_process(process: &Arc<Process>, pid: Pid) -> Self {
-        Self { process: Arc::downgrade(process), pid, tid: None }
+    /// The process, found under `number`.
+    pub(crate) fn of_process(process: &Arc<Process>, number: i32) -> Self {
+        Self { process: Arc::downgrade(process), number, tid: None }
     }
 
     /// The process; `ESRCH` once it was waited for.
@@ -48,12 +49,12 @@ impl Target {
     }
 
     /// The number it is shown under.
-    pub(crate) fn shown_id(&self) -> Pid {
-        self.tid.unwrap_or(self.pid)
+    pub(crate) fn shown_id(&self) -> i32 {
+        self.tid.map_or(self.number, Tid::as_raw)
     }
 
     /// The thread of this number.
-    pub(crate) fn with_tid(&self, tid: Pid) -> Self {
+    pub(crate) fn with_tid(&self, tid: Tid) -> Self {
         Self { tid: Some(tid), ..self.clone() }
     }
 
