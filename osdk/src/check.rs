@@ -7,6 +7,7 @@ mod dependencies;
 mod errors;
 mod forms;
 mod inputs;
+mod layouts;
 mod locks;
 mod rules;
 mod vendors;
@@ -42,6 +43,7 @@ const CHECKS: &[Check] = &[
     ("crate arrows", |workspace| Ok(arrows::broken(&Graph::load(workspace)?))),
     ("assembly in arch and cvm", assembly::elsewhere),
     ("vendors' names in cvm", vendors::elsewhere),
+    ("layouts and flag values in abi", layouts::elsewhere),
     ("forbid(unsafe_code) in crate roots", rules::unsafe_roots),
     ("file sizes", rules::file_sizes),
     ("licence lines", rules::licence_lines),

@@ -5,6 +5,7 @@ use crate::metadata::{Graph, Package};
 
 /// Height of the layers; an arrow goes from a higher one to a lower one.
 const FRAMEWORK: u32 = 0;
+/// Linux's numbers and layouts: all but the framework may use them.
 const ABI: u32 = 5;
 const DRIVER_CLASS: u32 = 10;
 const DRIVER_BUS: u32 = 15;
@@ -43,6 +44,9 @@ pub(super) fn broken(graph: &Graph) -> Vec<String> {
             }
             continue;
         };
+        if height == ABI && package.outside.iter().any(|name| name != "bitflags") {
+            problems.push(format!("{}: needs no crate from outside but bitflags", package.name));
+        }
         for dep in package.deps.iter().filter_map(|id| graph.packages.get(id)) {
             if !dep.is_member {
                 continue;
@@ -59,6 +63,9 @@ fn objection(height: u32, dep: &Package) -> Option<&'static str> {
     let Some(dep_height) = self::height(dep) else {
         return Some("the kernel uses no host tool");
     };
+    if (DRIVER_CLASS..=DRIVER).contains(&height) && is_service(dep_height) {
+        return Some("a driver knows no service");
+    }
     if dep_height >= height {
         return Some("the arrow does not point down");
     }
@@ -134,11 +141,12 @@ mod tests {
         broken(&Graph { packages })
     }
 
-    const BASE: [(&str, &str, &[&str]); 6] = [
+    const BASE: [(&str, &str, &[&str]); 7] = [
         ("framework", "framework", &[]),
-        ("class", "drivers/class", &["framework"]),
-        ("uart", "drivers/uart", &["framework", "class"]),
-        ("vfs", "services/vfs", &["framework"]),
+        ("abi", "abi", &["framework"]),
+        ("class", "drivers/class", &["framework", "abi"]),
+        ("uart", "drivers/uart", &["framework", "class", "abi"]),
+        ("vfs", "services/vfs", &["framework", "abi"]),
         ("task", "services/task", &["framework", "vfs"]),
         ("osdk", "osdk", &[]),
     ];
@@ -154,6 +162,35 @@ mod tests {
         assert!(check(&BASE).is_empty());
         assert!(with(("tmpfs", "services/fs/tmpfs", &["vfs", "task", "class"])).is_empty());
         assert!(with(("nacre", "", &["uart", "task", "framework"])).is_empty());
+    }
+
+    #[test]
+    fn abi_is_at_the_bottom_and_drivers_know_no_service() {
+        for (name, place, dep) in [
+            ("class2", "drivers/class", "vfs"),
+            ("net", "drivers/net", "task"),
+            ("pci", "drivers/pci", "vfs"),
+        ] {
+            let mut list = BASE.to_vec();
+            let deps = [dep];
+            list.push((name, place, &deps));
+            let problems = check(&list);
+            assert_eq!(problems, [format!("{name} -> {dep}: a driver knows no service")]);
+        }
+        for dep in ["class", "vfs"] {
+            let deps = ["framework", dep];
+            let mut list = BASE.to_vec();
+            list.retain(|(name, ..)| *name != "abi");
+            list.push(("abi", "abi", &deps));
+            assert_eq!(check(&list), [format!("abi -> {dep}: the arrow does not point down")]);
+        }
+        let mut list = BASE.to_vec();
+        list.retain(|(name, ..)| *name != "framework");
+        list.push(("framework", "framework", &["abi"]));
+        assert_eq!(check(&list).len(), 1);
+        let (id, mut abi) = package("abi", "abi", &[]);
+        abi.outside.extend(["bitflags".to_owned(), "log".to_owned()]);
+        assert_eq!(broken(&Graph { packages: [(id, abi)].into() }).len(), 1);
     }
 
     #[test]
