@@ -4,7 +4,8 @@
 //! Each takes whatever bytes there are, must not panic, checks what the parser promises, and
 //! returns a number that tells outcomes apart.
 
-use crate::boot::{acpi, map, pvh, pvh::BootMemory};
+use crate::boot::memory::BootMemory;
+use crate::boot::{acpi, map, pvh};
 use crate::cmdline;
 use crate::cvm::{self, event_log};
 use crate::mm::MemoryMap;

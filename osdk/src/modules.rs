@@ -247,7 +247,7 @@ impl Reader<'_> {
             match &token.kind {
                 Kind::Open(Delimiter::Brace) => depth += 1,
                 Kind::Close(Delimiter::Brace) => {
-                    depth -= 1;
+                    depth = usize::saturating_sub(depth, 1);
                     self.stack.retain(|(_, inside)| *inside <= depth);
                 }
                 Kind::Ident(word) => {
@@ -270,7 +270,8 @@ impl Reader<'_> {
         let next = tokens.get(at + 1).and_then(|token| name(token));
         match (word, next) {
             ("mod", Some(next)) => self.declaration(tokens, at, next, depth),
-            ("use", _) => {
+            // `impl Trait + use<'a>` imports nothing.
+            ("use", _) if !tokens.get(at + 1).is_some_and(|token| token.is_punct('<')) => {
                 let before = at.checked_sub(1).and_then(|before| tokens.get(before));
                 let is_public = before.is_some_and(|token| {
                     token.is_ident("pub") || token.kind == Kind::Close(Delimiter::Parenthesis)

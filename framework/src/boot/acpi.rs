@@ -6,7 +6,7 @@
 //! the machine then runs on its boot CPU.
 //! Spec: ACPI 6.5, sections 5.2.5 to 5.2.12.
 
-use super::pvh::{BootMemory, u32_at, u64_at};
+use super::memory::{BootMemory, u32_at, u64_at};
 use crate::cpu::MAX_CPUS;
 use crate::cvm::LogTable;
 use crate::mm::{MemoryMap, PhysRange};

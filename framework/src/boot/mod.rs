@@ -13,6 +13,8 @@
 pub(crate) mod acpi;
 pub(crate) mod map;
 #[cfg_attr(not(target_os = "none"), allow(dead_code))]
+pub(crate) mod memory;
+#[cfg_attr(not(target_os = "none"), allow(dead_code))]
 pub(crate) mod pvh;
 
 use core::ops::Deref;
@@ -49,7 +51,8 @@ mod machine {
     use alloc::vec::Vec;
     use core::cell::UnsafeCell;
 
-    use super::pvh::{self, BootMemory};
+    use super::memory::BootMemory;
+    use super::pvh;
     use super::{INITRAMFS, Initramfs};
     use crate::cvm::{self, FirmwareLog, LogTable};
     use crate::mm::{self, PhysRange};

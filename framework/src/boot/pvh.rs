@@ -6,6 +6,7 @@
 
 use super::acpi;
 use super::map::{self, MapError};
+use super::memory::{BootMemory, u32_at, u64_at};
 use crate::cvm::{Kind, LogTable};
 use crate::mm::{MemoryMap, PhysRange};
 
@@ -49,22 +50,6 @@ impl Info {
         }
         Ok([kernel, initramfs])
     }
-}
-
-/// Physical memory as the boot code sees it.
-pub(crate) trait BootMemory {
-    /// Copies from physical address `at`; false if that is out of reach.
-    fn read(&self, at: u64, out: &mut [u8]) -> bool;
-}
-
-pub(super) fn u32_at<M: BootMemory>(memory: &M, at: u64) -> Option<u32> {
-    let mut bytes = [0; 4];
-    memory.read(at, &mut bytes).then(|| u32::from_le_bytes(bytes))
-}
-
-pub(super) fn u64_at<M: BootMemory>(memory: &M, at: u64) -> Option<u64> {
-    let mut bytes = [0; 8];
-    memory.read(at, &mut bytes).then(|| u64::from_le_bytes(bytes))
 }
 
 /// Reads the start info at `at`, for a machine of this kind.

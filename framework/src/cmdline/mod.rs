@@ -10,10 +10,12 @@
 //! Every text has a meaning, none a stop.
 //! Spec: Linux, `Documentation/admin-guide/kernel-parameters.rst`.
 
+mod complaints;
 mod init_words;
 mod kind;
 #[cfg(not(target_os = "none"))]
 pub mod page;
+mod parameter;
 mod parameters;
 mod parse;
 #[cfg(test)]
@@ -22,7 +24,8 @@ mod words;
 
 pub use init_words::InitWords;
 pub use kind::{Kind, List, Percent};
-pub use parameters::{CommandLine, IGNORED, PARAMETERS, Parameter};
+pub use parameter::Parameter;
+pub use parameters::{CommandLine, IGNORED, PARAMETERS};
 pub use words::Word;
 
 use crate::sync::Once;

@@ -6,28 +6,12 @@
 //! confidential VM: what the host may then do that it otherwise may not.
 
 use super::InitWords;
+use super::complaints::Complaints;
 use super::kind::{FromValue, Kind, List, Percent, Value};
-use super::parse::Complaints;
+use super::parameter::Parameter;
 
 /// The seconds of which a 64-bit number holds the nanoseconds.
 const MAX_SECONDS: u64 = u64::MAX / 1_000_000_000;
-
-/// A parameter.
-#[derive(Clone, Copy, Debug)]
-pub struct Parameter {
-    /// Its name; dashes and underscores are the same.
-    pub name: &'static str,
-    /// What its value looks like.
-    pub kind: Kind,
-    /// What holds without it; empty if nothing does.
-    pub default: &'static str,
-    /// Who reads it.
-    pub reader: &'static str,
-    /// What it means.
-    pub help: &'static [&'static str],
-    /// What it lets the host do that it may not do otherwise, in a confidential VM.
-    pub widens: Option<&'static str>,
-}
 
 macro_rules! optional {
     () => {

@@ -5,30 +5,9 @@
 //! environment, a bare word as argument, and all words behind `--` as arguments. A
 //! name with a dot belongs to a module, and there are none.
 
+use super::complaints::MAX_COMPLAINTS;
 use super::words::Words;
 use super::{CommandLine, IGNORED, PARAMETERS, Parameter, Word};
-
-/// How many words that make no sense are told of.
-const MAX_COMPLAINTS: usize = 8;
-
-/// A word that makes no sense to the parameter, or to any.
-type Complaint<'a> = (Word<'a>, Option<&'static Parameter>);
-
-/// What the log is told when there is one.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Complaints<'a> {
-    list: [Option<Complaint<'a>>; MAX_COMPLAINTS],
-    pub(crate) count: usize,
-}
-
-impl<'a> Complaints<'a> {
-    fn push(&mut self, word: Word<'a>, parameter: Option<&'static Parameter>) {
-        if let Some(slot) = self.list.get_mut(self.count) {
-            *slot = Some((word, parameter));
-        }
-        self.count += 1;
-    }
-}
 
 impl<'a> CommandLine<'a> {
     /// Parses a command line. Of several words for one parameter the last counts; one

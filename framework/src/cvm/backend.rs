@@ -3,9 +3,9 @@
 
 use alloc::vec::Vec;
 
-use super::{CvmError, Encoding, Evidence, Provider, Register};
+use super::{CvmError, Encoding, Evidence, Exchange, Provider, Register};
 use crate::host::Untrusted;
-use crate::mm::{MemoryMap, PhysRange};
+use crate::mm::{MemoryMap, NoMemory, PhysRange};
 use crate::user::UserRegs;
 
 /// What a kind of machine must be able to do for the kernel. Evidence is left out by
@@ -31,7 +31,8 @@ pub(crate) trait Backend: Sized {
     fn set_up_cpu(&self);
     /// Gets ready to start CPUs, and says how many there may be, the boot CPU with them.
     /// `mailbox` is the address and version of the firmware's, unchecked.
-    fn prepare_cpus(&self, mailbox: Option<(u64, u16)>, ram: &MemoryMap) -> usize;
+    /// `map` maps private pages for ever.
+    fn prepare_cpus(&self, mailbox: Option<(u64, u16)>, ram: &MemoryMap, map: MapFn) -> usize;
     /// Starts a CPU; whether it came up.
     fn start_cpu(&self, cpu: &CpuStart) -> bool;
 
@@ -107,11 +108,14 @@ pub(crate) trait Backend: Sized {
         &self,
         _data: &[u8; 64],
         _max_len: usize,
-        _deadline_ns: u64,
+        _exchange: &mut Exchange<'_>,
     ) -> Result<Evidence, CvmError> {
         Err(CvmError::Unsupported)
     }
 }
+
+/// Maps physical memory: address and length in bytes.
+pub(crate) type MapFn = fn(u64, usize) -> Result<*mut u8, NoMemory>;
 
 /// Why the kernel does not run on a machine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -131,6 +135,10 @@ pub(crate) struct CpuStart {
     pub(crate) page: u64,
     /// Where in it a CPU begins that is in long mode, with the page mapped one to one.
     pub(crate) long_mode: u64,
+    /// Starts it as on a plain machine; whether it came up.
+    pub(crate) by_ipi: fn(&Self) -> bool,
+    /// Waits until the CPU with a number is up, for a second; whether it is.
+    pub(crate) comes_up: fn(u32) -> bool,
 }
 
 /// The register for what the boot measures.

@@ -10,9 +10,9 @@ use alloc::vec::Vec;
 
 use super::plain::Plain;
 use super::tdx::Tdx;
-use super::{Backend, BootRegister, CvmError, Evidence, Provider, Register};
+use super::{Backend, BootRegister, CvmError, Evidence, Exchange, Provider, Register};
 #[cfg(target_os = "none")]
-use super::{CpuStart, Refusal, encoding};
+use super::{CpuStart, MapFn, Refusal, encoding};
 use crate::host::Untrusted;
 #[cfg(target_os = "none")]
 use crate::mm::MemoryMap;
@@ -108,7 +108,7 @@ dispatch! {
     #[cfg(target_os = "none")]
     fn set_up_cpu();
     #[cfg(target_os = "none")]
-    fn prepare_cpus(mailbox: Option<(u64, u16)>, ram: &MemoryMap) -> usize;
+    fn prepare_cpus(mailbox: Option<(u64, u16)>, ram: &MemoryMap, map: MapFn) -> usize;
     #[cfg(target_os = "none")]
     fn start_cpu(cpu: &CpuStart) -> bool;
     #[cfg(target_os = "none")]
@@ -134,5 +134,5 @@ dispatch! {
     fn registers() -> &'static [Register];
     fn extend(index: usize, digest: &[u8]) -> Result<(), CvmError>;
     fn report(data: &[u8; 64]) -> Result<Vec<u8>, CvmError>;
-    fn evidence(data: &[u8; 64], max_len: usize, deadline_ns: u64) -> Result<Evidence, CvmError>;
+    fn evidence(data: &[u8; 64], max_len: usize, exchange: &mut Exchange<'_>) -> Result<Evidence, CvmError>;
 }

@@ -6,7 +6,7 @@
 
 use alloc::vec::Vec;
 
-use super::dispatch;
+use crate::host::SharedBuf;
 
 /// Why the hardware or the host did not do what was asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,7 +38,7 @@ pub struct Register {
     pub at: usize,
     /// Length of its value in bytes.
     pub len: usize,
-    /// Its number for [`extend`], if programs may extend it.
+    /// Its number for [`super::extend`], if programs may extend it.
     pub extend: Option<usize>,
 }
 
@@ -67,40 +67,10 @@ pub struct Provider {
     pub has_auxiliary: bool,
 }
 
-/// Who makes evidence on this machine; nobody on a plain one.
-pub fn provider() -> Option<Provider> {
-    dispatch::provider()
-}
-
-/// A report on this machine with 64 bytes of the caller's in it.
-///
-/// # Errors
-/// See [`CvmError`].
-pub fn report(data: &[u8; 64]) -> Result<Vec<u8>, CvmError> {
-    dispatch::report(data)
-}
-
-/// The measurement registers that a report holds.
-pub fn registers() -> &'static [Register] {
-    dispatch::registers()
-}
-
-/// Extends a register of which [`registers`] says that programs may.
-///
-/// # Errors
-/// See [`CvmError`].
-pub fn extend(index: usize, digest: &[u8]) -> Result<(), CvmError> {
-    if !registers().iter().any(|register| register.extend == Some(index)) {
-        return Err(CvmError::Invalid);
-    }
-    dispatch::extend(index, digest)
-}
-
-/// Evidence on this machine with 64 bytes of the caller's in it, each part of it at most
-/// `max_len` bytes long. Waits for the host until `deadline_ns` of the monotonic clock.
-///
-/// # Errors
-/// See [`CvmError`].
-pub fn evidence(data: &[u8; 64], max_len: usize, deadline_ns: u64) -> Result<Evidence, CvmError> {
-    dispatch::evidence(data, max_len, deadline_ns)
+/// What a backend needs to talk with the host about evidence.
+pub(crate) struct Exchange<'a> {
+    /// Memory that both see: made at its first use, and kept.
+    pub(crate) buffer: &'a mut Option<SharedBuf>,
+    /// Sleeps for some nanoseconds; an error when there is no more time.
+    pub(crate) nap: &'a mut dyn FnMut(u64) -> Result<(), CvmError>,
 }

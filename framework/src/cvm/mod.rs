@@ -10,6 +10,7 @@
 
 #[cfg_attr(not(target_os = "none"), allow(dead_code))]
 pub(crate) mod accept;
+mod attest;
 #[allow(dead_code, reason = "hosted, nobody asks for most of it")]
 mod backend;
 #[allow(dead_code, reason = "hosted, nobody asks for most of it")]
@@ -30,17 +31,17 @@ mod ports;
 #[allow(dead_code, reason = "as of the backends")]
 mod tdx;
 
+pub use self::attest::{evidence, extend, provider, registers, report};
 pub use self::dispatch::{Kind, is_confidential, kind};
-pub use self::evidence::{
-    CvmError, Evidence, Provider, Register, evidence, extend, provider, registers, report,
-};
+pub use self::evidence::{CvmError, Evidence, Provider, Register};
 pub use self::measure::{FirmwareLog, firmware_log};
 
-use self::backend::{Backend, BootRegister, Refusal, crystal_khz};
+use self::backend::{Backend, BootRegister, MapFn, Refusal, crystal_khz};
 #[cfg(target_os = "none")]
 pub(crate) use self::dispatch::{
     accept, detect, enforce, fault_address, prepare_cpus, serve_user, set_up_cpu, start_cpu,
 };
+use self::evidence::Exchange;
 #[cfg(all(not(target_os = "none"), feature = "fuzz"))]
 pub(crate) use self::tdx::fuzz;
 #[allow(unused_imports, reason = "as of the backends")]

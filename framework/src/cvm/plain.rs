@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! [`Plain`]: an ordinary virtual machine, driven by instructions.
 
-use super::{Backend, CpuStart, Encoding, Refusal, crystal_khz};
+use super::{Backend, CpuStart, Encoding, MapFn, Refusal, crystal_khz};
 use crate::arch;
 use crate::host::Untrusted;
 use crate::mm::{MemoryMap, PhysRange};
@@ -25,12 +25,12 @@ impl Backend for Plain {
 
     fn set_up_cpu(&self) {}
 
-    fn prepare_cpus(&self, _: Option<(u64, u16)>, _: &MemoryMap) -> usize {
+    fn prepare_cpus(&self, _: Option<(u64, u16)>, _: &MemoryMap, _: MapFn) -> usize {
         crate::cpu::MAX_CPUS
     }
 
     fn start_cpu(&self, cpu: &CpuStart) -> bool {
-        arch::start_cpu_by_ipi(cpu)
+        (cpu.by_ipi)(cpu)
     }
 
     fn serve_user(&self, _: &mut UserRegs) -> bool {

@@ -186,8 +186,7 @@ pub(crate) use machine::{init, region};
 
 #[cfg(target_os = "none")]
 mod machine {
-    use crate::mm::{MemoryMap, PhysRange};
-    use crate::{cvm, mm};
+    use crate::mm::{MemoryMap, NoMemory, PhysRange};
 
     const STEP: u64 = 2 << 20;
     const MOST: u64 = 64 << 20;
@@ -203,16 +202,21 @@ mod machine {
         (start >= largest.start).then_some(PhysRange { start, end })
     }
 
-    /// Shares the arena with the host and maps it.
+    /// Shares the arena with the host by `share` and maps it by `map`.
     ///
     /// # Safety
-    /// Once, with what [`region`] gave and `mm` kept out of all its maps.
-    pub(crate) unsafe fn init(region: PhysRange) {
-        if let Err(why) = cvm::share(region) {
+    /// Once, with what [`region`] gave and `mm` kept out of all its maps; what `map`
+    /// gives is mapped for ever.
+    pub(crate) unsafe fn init(
+        region: PhysRange,
+        share: fn(PhysRange) -> Result<(), &'static str>,
+        map: fn(u64, usize) -> Result<*mut u8, NoMemory>,
+    ) {
+        if let Err(why) = share(region) {
             crate::fatal(why);
         }
         let len = (region.end - region.start) as usize;
-        match mm::map_arena(region.start, len) {
+        match map(region.start, len) {
             // SAFETY: mapped for ever in whole pages; RAM that nobody else uses (caller).
             Ok(base) => unsafe { super::start(base, region.start, len) },
             Err(_) => crate::fatal("no memory to map the shared arena"),

@@ -111,8 +111,10 @@ impl VmSpace {
     #[inline]
     pub fn read(&self, addr: usize, out: &mut [u8]) -> Result<(), UserFault> {
         check_range(addr, out.len())?;
-        if let (Ok(out), true) = (<&mut [u8; 8]>::try_from(&mut *out), arch::is_active_space(self))
-        {
+        if let (Ok(out), true) = (
+            <&mut [u8; 8]>::try_from(&mut *out),
+            arch::is_active_space(core::ptr::from_ref(self).cast()),
+        ) {
             let from = core::ptr::with_exposed_provenance(addr);
             // SAFETY: the range was checked.
             if let Some(word) = unsafe { usercopy::load_u64(from) } {
@@ -131,7 +133,9 @@ impl VmSpace {
     #[inline]
     pub fn write(&self, addr: usize, data: &[u8]) -> Result<(), UserFault> {
         check_range(addr, data.len())?;
-        if let (Ok(word), true) = (<[u8; 8]>::try_from(data), arch::is_active_space(self)) {
+        if let (Ok(word), true) =
+            (<[u8; 8]>::try_from(data), arch::is_active_space(core::ptr::from_ref(self).cast()))
+        {
             let to = core::ptr::with_exposed_provenance_mut(addr);
             // SAFETY: the range was checked.
             if unsafe { usercopy::store_u64(to, u64::from_ne_bytes(word)) } {
@@ -251,7 +255,7 @@ impl VmSpace {
         kernel: *mut u8,
         len: usize,
     ) -> (usize, Result<(), UserFault>) {
-        if arch::is_active_space(self) {
+        if arch::is_active_space(core::ptr::from_ref(self).cast()) {
             // SAFETY: the caller's duties are the same.
             return unsafe { self.transfer_direct(copy, addr, kernel, len) };
         }
@@ -323,7 +327,7 @@ impl VmSpace {
         access_it: impl Fn(UserSpan) -> bool,
     ) -> Result<(), UserFault> {
         check_range(range.start, range.len())?;
-        if !arch::is_active_space(self) {
+        if !arch::is_active_space(core::ptr::from_ref(self).cast()) {
             return Err(UserFault);
         }
         for _ in 0..MAX_RETRIES {

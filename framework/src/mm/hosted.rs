@@ -9,7 +9,7 @@ use std::vec;
 
 use super::meta::Meta;
 use super::pool::{CHUNK, Chunk};
-use super::{NoMemory, PAGE_SIZE};
+use super::PAGE_SIZE;
 
 /// Simulated RAM. Untouched pages cost nothing natively, but much under Miri.
 const FRAMES: usize = (if cfg!(miri) { 4 << 20 } else { 512 << 20 }) / PAGE_SIZE;
@@ -31,9 +31,4 @@ pub(super) fn start_once(start: fn(*mut u8, &'static [Meta], &'static mut [Chunk
         let chunks = vec::Vec::leak(vec![Chunk::EMPTY; FRAMES.div_ceil(CHUNK)]);
         start(base, metas, chunks);
     });
-}
-
-/// There is no firmware that left something in memory.
-pub(crate) fn map_private(_: u64, _: usize) -> Result<*mut u8, NoMemory> {
-    Err(NoMemory)
 }

@@ -79,8 +79,5 @@ pub(crate) use self::{
     stack::{KernelStack, is_guard},
 };
 
-#[cfg(not(target_os = "none"))]
-pub(crate) use self::hosted::map_private;
-
 #[cfg(test)]
 mod tests;

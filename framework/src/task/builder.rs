@@ -4,7 +4,7 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::any::Any;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32};
+use core::sync::atomic::{AtomicBool, AtomicU32};
 
 use super::{Entry, SchedState, Task, next_id, state};
 use crate::arch;
@@ -72,7 +72,6 @@ impl TaskBuilder {
             is_interrupted: AtomicBool::new(false),
             sched: SchedState::new(self.nice, self.affinity),
             ext: SpinLock::new(self.ext),
-            vm_ptr: AtomicPtr::new(super::space_ptr(self.vm_space.as_ref())),
             vm_space: SpinLock::new(self.vm_space),
             entry: SpinLock::new(Some(self.entry)),
             machine: arch::TaskState::new()?,
@@ -102,7 +101,6 @@ impl TaskBuilder {
             is_interrupted: AtomicBool::new(false),
             sched: SchedState::new(0, affinity),
             ext: SpinLock::new(None),
-            vm_ptr: AtomicPtr::new(super::space_ptr(None)),
             vm_space: SpinLock::new(None),
             entry: SpinLock::new(None),
             machine,

@@ -7,7 +7,6 @@ use std::time::{Instant, SystemTime};
 use alloc::sync::Arc;
 
 use crate::cpu::{CpuId, CpuInfo, CpuSet, CpuTimes};
-use crate::cvm::CpuStart;
 use crate::irq::{IrqError, IrqHandler, MsiVector};
 
 /// Interrupts do not exist here, so their state is nothing.
@@ -75,15 +74,6 @@ pub(crate) fn x2apic_write(_: u32, _: u64) {}
 
 pub(crate) fn cpuid(_: u32, _: u32) -> [u32; 4] {
     [0; 4]
-}
-
-/// There is no other CPU to start.
-pub(crate) fn start_cpu_by_ipi(_: &CpuStart) -> bool {
-    false
-}
-
-pub(crate) fn cpu_comes_up(_: u32) -> bool {
-    false
 }
 
 pub(crate) fn wait_for_interrupt() {}

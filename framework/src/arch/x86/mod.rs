@@ -16,13 +16,12 @@ mod tests;
 mod time;
 mod trap;
 
-pub(crate) use boot::smp::{cpu_comes_up, start_cpu_by_ipi};
 pub(crate) use boot::stop::{power_off, restart};
 pub(crate) use cpu::cpuid::cpuid;
 pub(crate) use cpu::features::cpu_info;
-pub(crate) use cpu::local::cpu_id;
 #[cfg(debug_assertions)]
 pub(crate) use cpu::local::with_held;
+pub(crate) use cpu::local::{cpu_id, is_active_space};
 pub(crate) use cpu::msr::{x2apic_read, x2apic_write};
 pub(crate) use cpu::preempt::{preempt_disable, preempt_enable};
 pub(crate) use io::port::{port_in, port_out};
@@ -36,7 +35,7 @@ pub(crate) use mm::shootdown::flush_tlb_others;
 pub(crate) use mm::tlb::{flush_local, load_tables};
 pub(crate) use mm::{bytes, paging, usercopy};
 pub(crate) use task::context::TaskState;
-pub(crate) use task::current::{current_task, is_active_space};
+pub(crate) use task::current::current_task;
 pub(crate) use task::fpu::{UserState, fpu_features, fpu_size};
 pub(crate) use task::percpu::cpu_times;
 pub(crate) use task::sched::{

@@ -13,8 +13,8 @@ use super::ve::{self, VeInfo, Verdict};
 use super::{cpuid, memory, quote, report};
 use crate::arch;
 use crate::cvm::{
-    Backend, BootRegister, CpuStart, CvmError, Encoding, Evidence, Provider, Refusal, Register,
-    crystal_khz, ports,
+    Backend, BootRegister, CpuStart, CvmError, Encoding, Evidence, Exchange, MapFn, Provider,
+    Refusal, Register, crystal_khz, ports,
 };
 use crate::host::Untrusted;
 use crate::mm::{MemoryMap, PhysRange};
@@ -76,10 +76,9 @@ impl Backend for Tdx {
 
     fn set_up_cpu(&self) {}
 
-    fn prepare_cpus(&self, mailbox: Option<(u64, u16)>, ram: &MemoryMap) -> usize {
-        let Some(mailbox) =
-            mailbox.and_then(|claim| mailbox::map(claim, ram, self.td().shared_bit))
-        else {
+    fn prepare_cpus(&self, mailbox: Option<(u64, u16)>, ram: &MemoryMap, map: MapFn) -> usize {
+        let limit = self.td().shared_bit;
+        let Some(mailbox) = mailbox.and_then(|claim| mailbox::map(claim, ram, limit, map)) else {
             return 1;
         };
         let _ = self.mailbox.set(mailbox);
@@ -89,7 +88,7 @@ impl Backend for Tdx {
     fn start_cpu(&self, cpu: &CpuStart) -> bool {
         self.mailbox.get().is_some_and(|mailbox| {
             mailbox.wake(cpu.apic_id, cpu.long_mode);
-            arch::cpu_comes_up(cpu.number)
+            (cpu.comes_up)(cpu.number)
         })
     }
 
@@ -239,11 +238,11 @@ impl Backend for Tdx {
         &self,
         data: &[u8; 64],
         max_len: usize,
-        deadline_ns: u64,
+        exchange: &mut Exchange<'_>,
     ) -> Result<Evidence, CvmError> {
         let report = self.report(data)?;
         let ask = |phys, len| get_quote(phys | self.td().shared_bit, len);
-        let blob = quote::quote(&report, ask, max_len, deadline_ns)?;
+        let blob = quote::quote(&report, ask, max_len, exchange)?;
         Ok(Evidence { blob, auxiliary: Vec::new() })
     }
 }

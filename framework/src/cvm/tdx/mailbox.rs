@@ -7,6 +7,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use crate::cvm::MapFn;
 use crate::mm::MemoryMap;
 
 /// The command and id, then the vector, of the firmware's mailbox.
@@ -26,11 +27,16 @@ impl Mailbox {
 
 /// The mailbox that the MADT claims to be at an address, in a version; stops the machine
 /// if that cannot be. `limit` is the end of private memory.
-pub(super) fn map((at, version): (u64, u16), ram: &MemoryMap, limit: u64) -> Option<Mailbox> {
+pub(super) fn map(
+    (at, version): (u64, u16),
+    ram: &MemoryMap,
+    limit: u64,
+    map: MapFn,
+) -> Option<Mailbox> {
     let Some(at) = check(at, version, ram, limit) else {
         crate::fatal("MADT: the wake-up mailbox is no page outside of RAM")
     };
-    let page = crate::mm::map_private(at, 4096).ok()?;
+    let page = map(at, 4096).ok()?;
     // SAFETY: mapped for ever, aligned, and never used but as these atomics.
     Some(Mailbox(unsafe { &*page.cast() }))
 }

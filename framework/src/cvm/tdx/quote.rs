@@ -6,15 +6,12 @@
 //! judge.
 //!
 //! Trust: the host writes all of the buffer, at any time.
-//! Locks: [`BUFFER`], held while waiting; who waits for it gives up as who holds it does.
 //! Spec: GHCI 1.5, TDG.VP.VMCALL, GetQuote.
 
 use alloc::vec::Vec;
 
-use crate::cvm::CvmError;
+use crate::cvm::{CvmError, Exchange};
 use crate::host::SharedBuf;
-use crate::sync::{Mutex, Wait, WaitError, WaitQueue};
-use crate::time::monotonic_ns;
 
 /// Version, status, length in, length out; then data.
 const HEADER: usize = 24;
@@ -29,27 +26,22 @@ const BUFFER_LEN: usize = 128 * 1024;
 const FIRST_NAP_NS: u64 = 1_000_000;
 const LONGEST_NAP_NS: u64 = 250_000_000;
 
-static BUFFER: Mutex<Option<SharedBuf>> = Mutex::new(None);
-static NEVER: WaitQueue = WaitQueue::new();
-
-/// The host's quote of a report, at most `max_len` bytes of it; waits for it until
-/// `deadline_ns`. `ask` asks the host, by physical address and length of the buffer.
+/// The host's quote of a report, at most `max_len` bytes of it; waits for it as long as
+/// `exchange` lets it. `ask` asks the host, by physical address and length of the buffer.
 pub(super) fn quote(
     report: &[u8],
     ask: impl FnOnce(u64, u64) -> Result<(), CvmError>,
     max_len: usize,
-    deadline_ns: u64,
+    exchange: &mut Exchange<'_>,
 ) -> Result<Vec<u8>, CvmError> {
-    let within = Wait::interruptible().deadline_ns(deadline_ns);
-    let mut kept = BUFFER.lock_unless(within).map_err(given_up)?;
-    let buffer = match &mut *kept {
+    let buffer = match &mut *exchange.buffer {
         Some(buffer) => {
             if take(buffer, 0) == Ok(None) {
                 return Err(CvmError::Busy);
             }
             buffer
         }
-        None => kept.insert(SharedBuf::new(BUFFER_LEN).map_err(|_| CvmError::NoMemory)?),
+        empty => empty.insert(SharedBuf::new(BUFFER_LEN).map_err(|_| CvmError::NoMemory)?),
     };
     fill(buffer, report).map_err(|_| CvmError::Invalid)?;
     let asked = ask(buffer.device_addr(), BUFFER_LEN as u64);
@@ -59,14 +51,7 @@ pub(super) fn quote(
             if let Some(quote) = take(buffer, max_len)? {
                 return Ok(quote);
             }
-            let now = monotonic_ns();
-            if now >= deadline_ns {
-                return Err(CvmError::Timeout);
-            }
-            let wait = Wait::interruptible().deadline_ns(deadline_ns.min(now + nap_ns));
-            if NEVER.wait(wait, || None::<()>) == Err(WaitError::Interrupted) {
-                return Err(CvmError::Interrupted);
-            }
+            (exchange.nap)(nap_ns)?;
             nap_ns = LONGEST_NAP_NS.min(nap_ns * 2);
         }
     });
@@ -75,13 +60,6 @@ pub(super) fn quote(
         let _ = buffer.store_u64(STATUS, 0);
     }
     result
-}
-
-fn given_up(why: WaitError) -> CvmError {
-    match why {
-        WaitError::Interrupted => CvmError::Interrupted,
-        WaitError::TimedOut => CvmError::Timeout,
-    }
 }
 
 /// Puts the report into the buffer, and zeros all else.
@@ -134,17 +112,6 @@ mod tests {
     fn a_good_answer_is_copied() {
         assert_eq!(take(&answer(0, 100), 1000).unwrap().unwrap(), [9; 100]);
         assert_eq!(take(&answer(IN_FLIGHT, 100), 1000), Ok(None));
-    }
-
-    #[test]
-    fn who_waits_for_anothers_quote_gives_up_in_time() {
-        let other = BUFFER.lock();
-        std::thread::scope(|scope| {
-            let late =
-                scope.spawn(|| quote(&[7; 1024], |_, _| Ok(()), 1000, monotonic_ns() + 5_000_000));
-            assert_eq!(late.join().unwrap(), Err(CvmError::Timeout));
-        });
-        drop(other);
     }
 
     #[test]

@@ -62,7 +62,15 @@ pub(crate) fn start_others(apic_ids: impl Iterator<Item = u32>, most: usize) {
         // SAFETY: four words inside the low page; aligned by the assembly.
         unsafe { slot.cast::<[u64; 4]>().write_volatile(words) };
         let long_mode = page + (awake.addr() - start.addr()) as u64;
-        if !cvm::start_cpu(&CpuStart { apic_id, number: count as u32, page, long_mode }) {
+        let number = count as u32;
+        if !cvm::start_cpu(&CpuStart {
+            apic_id,
+            number,
+            page,
+            long_mode,
+            by_ipi: start_cpu_by_ipi,
+            comes_up: cpu_comes_up,
+        }) {
             log::warn!("CPU with APIC id {apic_id} does not start");
             break;
         }
@@ -75,7 +83,7 @@ pub(crate) fn start_others(apic_ids: impl Iterator<Item = u32>, most: usize) {
 }
 
 /// Starts a CPU by INIT and SIPI; whether it came up.
-pub(crate) fn start_cpu_by_ipi(cpu: &CpuStart) -> bool {
+fn start_cpu_by_ipi(cpu: &CpuStart) -> bool {
     apic::send_init(cpu.apic_id);
     wait_ns(200_000);
     (0..2).any(|_| {
@@ -85,7 +93,7 @@ pub(crate) fn start_cpu_by_ipi(cpu: &CpuStart) -> bool {
 }
 
 /// Waits until CPU `number` is up, for a second.
-pub(crate) fn cpu_comes_up(number: u32) -> bool {
+fn cpu_comes_up(number: u32) -> bool {
     let end = tsc::monotonic_ns() + 1_000_000_000;
     while tsc::monotonic_ns() < end {
         if ONLINE.load(Ordering::Acquire) > number {

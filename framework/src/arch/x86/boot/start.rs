@@ -12,7 +12,8 @@ use crate::arch::x86::irq::apic;
 use crate::arch::x86::task::{fpu, percpu, sched};
 use crate::arch::x86::time::{rtc, tsc};
 use crate::arch::x86::trap::{gdt, idt};
-use crate::boot::{self, pvh, pvh::BootMemory};
+use crate::boot::memory::BootMemory;
+use crate::boot::{self, pvh};
 use crate::{cmdline, cvm, host, mm};
 
 const BOOT_STACK: usize = 64 * 1024;
@@ -85,7 +86,7 @@ extern "C" fn boot_main(start_info: u64, offset: u64) -> ! {
     host::set_machine(&info.memory, info.ecam);
     if let Some(arena) = arena {
         // SAFETY: once, with what `mm` kept out of its maps.
-        unsafe { host::init_arena(arena) };
+        unsafe { host::init_arena(arena, cvm::share, mm::map_arena) };
     }
     // SAFETY: once; the region was reserved in the line above.
     unsafe { boot::install_initramfs(info.initramfs) };
@@ -104,7 +105,7 @@ extern "C" fn boot_main(start_info: u64, offset: u64) -> ! {
         crate::time::set_realtime_ns(now_ns);
     }
     sched::adopt_boot_code();
-    let most = cvm::prepare_cpus(info.cpus.mailbox, &info.memory);
+    let most = cvm::prepare_cpus(info.cpus.mailbox, &info.memory, mm::map_private);
     smp::start_others(info.cpus.apic_ids.iter().copied().flatten(), most);
     log::info!(
         "{} CPU(s), {} MiB RAM, TSC {} kHz",

@@ -22,6 +22,8 @@ pub(crate) struct Local {
     id: u32,
     /// The task that runs; its type belongs to higher modules.
     current: AtomicPtr<()>,
+    /// Its address space, likewise.
+    space: AtomicPtr<()>,
     kernel_rsp: u64,
     frame_top: u64,
     scratch: u64,
@@ -42,6 +44,7 @@ pub(crate) const TSS: usize = offset_of!(Local, tss);
 pub(super) const PREEMPT: usize = offset_of!(Local, preempt);
 const ID: usize = offset_of!(Local, id);
 const CURRENT: usize = offset_of!(Local, current);
+const SPACE: usize = offset_of!(Local, space);
 
 /// Whether the boot CPU has its block.
 static INSTALLED: AtomicBool = AtomicBool::new(false);
@@ -58,6 +61,7 @@ impl Local {
             preempt: UnsafeCell::new(NOT_WANTED),
             id,
             current: AtomicPtr::new(core::ptr::null_mut()),
+            space: AtomicPtr::new(core::ptr::null_mut()),
             kernel_rsp: 0,
             frame_top: 0,
             scratch: 0,
@@ -85,6 +89,11 @@ impl Local {
     /// Changes the current task.
     pub(crate) fn set_current(&self, task: *const ()) {
         self.current.store(task.cast_mut(), Ordering::Relaxed);
+    }
+
+    /// Changes the address space of the current task.
+    pub(crate) fn set_space(&self, space: *const ()) {
+        self.space.store(space.cast_mut(), Ordering::Relaxed);
     }
 
     /// Changes the record of the locks that the current task holds.
@@ -147,6 +156,18 @@ pub(crate) fn current() -> *const () {
         asm!("mov {}, gs:[{}]", out(reg) task, const CURRENT, options(nostack, preserves_flags, readonly))
     };
     task
+}
+
+/// Whether user addresses are those of the address space at `space`: the current task
+/// runs in it.
+#[inline]
+pub(crate) fn is_active_space(space: *const ()) -> bool {
+    let active: *const ();
+    // SAFETY: as above.
+    unsafe {
+        asm!("mov {}, gs:[{}]", out(reg) active, const SPACE, options(nostack, preserves_flags, readonly))
+    };
+    core::ptr::eq(active, space)
 }
 
 /// Calls `f` with the record of locks held by the current task, if there is one yet.

@@ -43,7 +43,9 @@ impl TaskState {
         let at = core::ptr::with_exposed_provenance_mut::<[u64; 8]>(rsp);
         // SAFETY: the top 64 bytes of a fresh stack that is mapped and ours alone.
         unsafe { at.write(words) };
-        Ok(Self { rsp: UnsafeCell::new(rsp as u64), ..Self::without_stack(Some(stack)) })
+        let mut state = Self::without_stack(Some(stack));
+        *state.rsp.get_mut() = rsp as u64;
+        Ok(state)
     }
 
     /// For the code that booted a CPU, which has a stack already.
@@ -75,10 +77,20 @@ impl TaskState {
         let slot = unsafe { &mut *self.user_owner.get() };
         if let Some(old) = slot.as_deref() {
             old.park();
+            old.set_adopted(false);
         }
         let old = slot.replace(user.clone());
         self.user.store(Arc::as_ptr(user).cast_mut(), Ordering::Relaxed);
+        user.set_adopted(true);
         flags::irq_restore(state);
         drop(old);
+    }
+}
+
+impl Drop for TaskState {
+    fn drop(&mut self) {
+        if let Some(user) = self.user_owner.get_mut() {
+            user.set_adopted(false);
+        }
     }
 }

@@ -6,10 +6,8 @@
 //! for as long as the task runs.
 
 use alloc::sync::Arc;
-use core::sync::atomic::Ordering;
 
 use crate::arch::x86::cpu::local;
-use crate::mm::VmSpace;
 use crate::task::Task;
 
 #[inline]
@@ -48,11 +46,4 @@ pub(crate) fn current_task() -> Arc<Task> {
     unsafe { Arc::increment_strong_count(task) };
     // SAFETY: the count was just added for it.
     unsafe { Arc::from_raw(task) }
-}
-
-/// Whether user addresses are those of `space` now: the current task runs in it.
-#[inline]
-pub(crate) fn is_active_space(space: &VmSpace) -> bool {
-    let active = with_current(|me| me.vm_ptr.load(Ordering::Relaxed));
-    active.is_some_and(|active| core::ptr::eq(active, space))
 }

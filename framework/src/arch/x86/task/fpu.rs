@@ -11,7 +11,6 @@ use core::arch::asm;
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
-use super::current;
 use crate::arch::x86::cpu::{features, local};
 use crate::arch::x86::irq::flags;
 use crate::mm::{Access, NoMemory, UserFault, UserSpan, VmSpace};
@@ -111,6 +110,8 @@ pub(crate) struct UserState {
     is_live: AtomicBool,
     /// The task that runs it; null before the first run.
     owner: AtomicPtr<()>,
+    /// Whether a switch from that task takes the state out of the CPU.
+    is_adopted: AtomicBool,
     saved: UnsafeCell<Saved>,
 }
 
@@ -135,6 +136,7 @@ impl UserState {
         Self {
             is_live: AtomicBool::new(false),
             owner: AtomicPtr::new(core::ptr::null_mut()),
+            is_adopted: AtomicBool::new(false),
             saved: UnsafeCell::new(saved),
         }
     }
@@ -289,10 +291,10 @@ impl UserState {
         })
     }
 
-    /// Whether a switch from the current task takes this state out of the CPU.
-    fn is_adopted(&self) -> bool {
-        let adopted = current::with_current(|me| me.machine.user.load(Ordering::Relaxed));
-        adopted.is_some_and(|state| core::ptr::eq(state, self))
+    /// A task makes this its user state, or has it no more; its switches take it out
+    /// of the CPU meanwhile.
+    pub(super) fn set_adopted(&self, is_adopted: bool) {
+        self.is_adopted.store(is_adopted, Ordering::Relaxed);
     }
 
     /// Moves the state between the CPU and user memory of the current space;
@@ -301,7 +303,7 @@ impl UserState {
         self.check_owner();
         let irq = flags::irq_save();
         let mut failed = 1_u32;
-        if self.is_adopted() {
+        if self.is_adopted.load(Ordering::Relaxed) {
             self.unpark();
             let (at, features) = (at.start(), fpu_features());
             let (low, high) = (features as u32, (features >> 32) as u32);

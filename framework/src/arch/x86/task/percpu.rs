@@ -88,6 +88,11 @@ impl CpuLocal {
         self.local.set_held(task.machine.held.get());
         self.local.set_current(Arc::into_raw(task).cast());
     }
+
+    /// Says which address space the current task has.
+    pub(super) fn set_space(&self, space: Option<&Arc<VmSpace>>) {
+        self.local.set_space(space.map_or(core::ptr::null(), |space| Arc::as_ptr(space).cast()));
+    }
 }
 
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]

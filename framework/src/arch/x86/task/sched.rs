@@ -222,7 +222,11 @@ fn switch_to(cpu: &'static CpuLocal, next: Arc<Task>, forced: bool) {
     let idle = unsafe { &*cpu.idle.get() };
     let is_idle = idle.as_ref().is_some_and(|idle| Arc::ptr_eq(idle, &next));
     cpu.is_idle.store(is_idle, Ordering::Relaxed);
-    let left_space = next.vm_space().and_then(|space| VmSpace::activate(&space));
+    let left_space = {
+        let space = next.vm_space();
+        cpu.set_space(space.as_ref());
+        space.as_ref().and_then(VmSpace::activate)
+    };
     // SAFETY: only this CPU touches its slot; `finish_switch` empties it.
     unsafe { *cpu.left_space.get() = left_space };
     if !is_idle {
@@ -266,6 +270,7 @@ pub(crate) extern "C" fn task_main() -> ! {
 
 pub(crate) fn activate_vm_space(space: Option<&Arc<VmSpace>>) {
     preempt::preempt_disable();
+    percpu::local().set_space(space);
     let left = match space {
         Some(space) => VmSpace::activate(space),
         None => mm::activate_kernel(),
