@@ -7,9 +7,9 @@ use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 use std::sync::Once;
 use std::vec;
 
+use super::PAGE_SIZE;
 use super::meta::Meta;
 use super::pool::{CHUNK, Chunk};
-use super::PAGE_SIZE;
 
 /// Simulated RAM. Untouched pages cost nothing natively, but much under Miri.
 const FRAMES: usize = (if cfg!(miri) { 4 << 20 } else { 512 << 20 }) / PAGE_SIZE;
