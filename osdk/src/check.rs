@@ -3,6 +3,7 @@
 
 mod arrows;
 mod assembly;
+mod circles;
 mod dependencies;
 mod errors;
 mod forms;
@@ -41,6 +42,7 @@ const CHECKS: &[Check] = &[
         Ok(problems)
     }),
     ("crate arrows", |workspace| Ok(arrows::broken(&Graph::load(workspace)?))),
+    ("no circles of files", circles::circles),
     ("assembly in arch and cvm", assembly::elsewhere),
     ("vendors' names in cvm", vendors::elsewhere),
     ("layouts and flag values in abi", layouts::elsewhere),
