@@ -240,7 +240,7 @@ pub trait Inode: Any + Send + Sync {
     }
 
     /// Whether the name this inode was found by still leads to it; asked only
-    /// under [`DentryPolicy::Revalidate`].
+    /// under [`DentryPolicy::Revalidate`](crate::DentryPolicy::Revalidate).
     fn is_valid(&self) -> bool {
         true
     }

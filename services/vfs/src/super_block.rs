@@ -72,6 +72,6 @@ pub enum DentryPolicy {
     /// Names change through the vfs only: positive and negative entries are kept.
     Cache,
     /// Names come and go by themselves (procfs): positive entries are asked
-    /// [`Inode::is_valid`] at each use, negative ones are not kept.
+    /// [`Inode::is_valid`](crate::Inode::is_valid) at each use, negative ones are not kept.
     Revalidate,
 }
