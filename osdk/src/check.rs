@@ -32,7 +32,7 @@ pub struct CheckArgs {
 type Check = (&'static str, fn(&Workspace) -> Result<Vec<String>>);
 
 /// A workspace of its own, for a crate that only its tests need.
-pub(crate) const REFERENCE: &str = "regression/reference/virtio-reference/Cargo.toml";
+pub(crate) const REFERENCE: &str = "regression/reference/Cargo.toml";
 
 /// Every check: a name and a function that returns what is wrong.
 const CHECKS: &[Check] = &[
