@@ -67,3 +67,35 @@ pub const DIRENT64_NAME: usize = 19;
 /// Where the name starts in `struct linux_dirent` (`man 2 getdents`): after inode number
 /// (8 bytes), place of the next entry (8) and length (2). `DT_*` is the record's last byte.
 pub const DIRENT_NAME: usize = 18;
+
+bitflags::bitflags! {
+    /// Flags of renameat2(2).
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct RenameFlags: u32 {
+        /// Fail if the new name exists.
+        const NOREPLACE = 1;
+        /// Swap the two.
+        const EXCHANGE = 2;
+        /// Leave a whiteout (not supported).
+        const WHITEOUT = 4;
+    }
+}
+
+bitflags::bitflags! {
+    /// Modes of fallocate(2).
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct FallocateMode: u32 {
+        /// Do not change the length.
+        const KEEP_SIZE = 1;
+        /// Give the range's pages back; they read as zeros.
+        const PUNCH_HOLE = 2;
+        /// Remove the range (not supported).
+        const COLLAPSE_RANGE = 8;
+        /// Make the range read as zeros.
+        const ZERO_RANGE = 0x10;
+        /// Insert a hole (not supported).
+        const INSERT_RANGE = 0x20;
+        /// Unshare shared blocks (not supported).
+        const UNSHARE_RANGE = 0x40;
+    }
+}

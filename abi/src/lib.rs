@@ -21,6 +21,7 @@ pub mod fcntl;
 pub mod fs;
 pub mod futex;
 pub mod ioctl;
+pub mod mman;
 pub mod mount;
 pub mod nr;
 pub mod poll;

@@ -24,3 +24,26 @@ pub const MNT_DETACH: u32 = 2;
 pub const MNT_EXPIRE: u32 = 4;
 /// Do not follow a symbolic link.
 pub const UMOUNT_NOFOLLOW: u32 = 8;
+
+bitflags::bitflags! {
+    /// Mount options that hold for one mount.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct MountFlags: u32 {
+        /// Read only.
+        const RDONLY = 1;
+        /// Set-id bits do not count.
+        const NOSUID = 2;
+        /// Device nodes do not open.
+        const NODEV = 4;
+        /// Programs do not start.
+        const NOEXEC = 8;
+        /// Access times never change.
+        const NOATIME = 1 << 10;
+        /// Access times of directories never change.
+        const NODIRATIME = 1 << 11;
+        /// Access times change when older than the other times or a day.
+        const RELATIME = 1 << 21;
+        /// Access times change on every access.
+        const STRICTATIME = 1 << 24;
+    }
+}

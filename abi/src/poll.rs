@@ -30,3 +30,43 @@ framework::pod_struct! {
 
 const _: () = assert!(size_of::<PollFd>() == 8);
 const _: () = assert!(size_of::<SigsetArg>() == 16);
+
+bitflags::bitflags! {
+    /// The events of poll(2), same bits as epoll's.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct PollEvents: u32 {
+        /// Readable.
+        const IN = 0x1;
+        /// Urgent data.
+        const PRI = 0x2;
+        /// Writable.
+        const OUT = 0x4;
+        /// Error; always reported.
+        const ERR = 0x8;
+        /// The other end is gone; always reported.
+        const HUP = 0x10;
+        /// Not an open descriptor; always reported.
+        const NVAL = 0x20;
+        /// Normal data readable.
+        const RDNORM = 0x40;
+        /// Band data readable.
+        const RDBAND = 0x80;
+        /// Normal data writable.
+        const WRNORM = 0x100;
+        /// Band data writable.
+        const WRBAND = 0x200;
+        /// The other end will not write any more.
+        const RDHUP = 0x2000;
+    }
+}
+
+impl PollEvents {
+    /// What is always ready: regular files, null.
+    pub const ALWAYS: Self = Self::IN.union(Self::OUT).union(Self::RDNORM).union(Self::WRNORM);
+    /// Readable in both spellings.
+    pub const READABLE: Self = Self::IN.union(Self::RDNORM);
+    /// Writable in both spellings.
+    pub const WRITABLE: Self = Self::OUT.union(Self::WRNORM);
+    /// Reported whether asked for or not.
+    pub const UNASKED: Self = Self::ERR.union(Self::HUP).union(Self::NVAL);
+}

@@ -8,10 +8,11 @@
 //! ends, before the thread's exit work: files close and memory goes then.
 
 use crate::arg::Regs;
+use abi::capability::Caps;
 use abi::resource::Resource;
 use abi::{Result, err};
 use alloc::sync::Arc;
-use cred::{Caps, Cred};
+use cred::Cred;
 use framework::mm::VmSpace;
 use framework::user::{UserContext, UserException};
 use mm::AddressSpace;

@@ -9,17 +9,16 @@
 use crate::arg::*;
 use crate::row::{Index, index, syscall_table};
 use abi::capability::{CapData, CapHeader};
-use abi::fcntl::{AtFlags, CloseRangeFlags};
-use abi::fs::AccessMode;
+use abi::fcntl::{AtFlags, CloseRangeFlags, OpenFlags};
+use abi::fs::{AccessMode, RenameFlags};
+use abi::mman::{MapFlags, Prot, RemapFlags, SyncFlags};
 use abi::poll::{PollFd, SigsetArg};
 use abi::resource::{Rlimit, Rusage};
 use abi::signal::{RawAltStack, RawSigAction, SigInfo};
 use abi::stat::{Stat, Statfs, Statx, StatxMask};
 use abi::system::{RandomFlags, Sysinfo, Utsname};
 use abi::time::{Itimerspec, Itimerval, Sigevent, Timespec, Timeval, Timezone, Tms, Utimbuf};
-use mm::{MapFlags, Prot, RemapFlags, SyncFlags};
 use time::ClockId;
-use vfs::{OpenFlags, RenameFlags};
 
 type Ptr<T> = UserPtr<T>;
 type Opt<T> = Option<UserPtr<T>>;

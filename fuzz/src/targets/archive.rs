@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The initramfs: unpacked into a tmpfs of its own at each execution.
 
-use vfs::{Mount, MountFlags, Path};
+use abi::mount::MountFlags;
+use vfs::{Mount, Path};
 
 use crate::corpus::hash;
 

@@ -20,11 +20,6 @@ const FLAGS: &[(&str, &str)] = &[
     ("drivers/uart/src/wire.rs", "registers of the device"),
     ("services/mm/src/flags.rs", "properties of an area, never shown to a program"),
     ("services/vfs/src/types.rs", "what a permission check asks for"),
-    ("services/cred/src/caps.rs", "Linux's values, to move"),
-    ("services/mm/src/lock.rs", "Linux's values, to move"),
-    ("services/vfs/src/file_ops.rs", "Linux's values, to move"),
-    ("services/vfs/src/flags.rs", "Linux's values, to move"),
-    ("services/vfs/src/poll.rs", "Linux's values, to move"),
 ];
 
 /// Layouts and flag sets elsewhere in the safe crates, layouts without a size.

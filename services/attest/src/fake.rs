@@ -4,10 +4,12 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use abi::fcntl::OpenFlags;
+use abi::mount::MountFlags;
 use abi::{Errno, Result};
 use framework::cvm::{Evidence, FirmwareLog, Provider, Register};
 use framework::sync::SpinLock;
-use vfs::{File, FsContext, Mount, MountFlags, OpenFlags, Path, Resolver};
+use vfs::{File, FsContext, Mount, Path, Resolver};
 
 use crate::platform::{Failure, INPUT_LEN, Platform};
 

@@ -3,9 +3,11 @@
 
 use alloc::vec::Vec;
 
+use abi::fcntl::OpenFlags;
+use abi::fs::FallocateMode;
 use abi::{Result, err, error};
 use framework::mm::{Reader, Writer};
-use vfs::{FallocateMode, File, FileOps, IoctlContext, OpenFlags, SeekFrom, seek_to};
+use vfs::{File, FileOps, IoctlContext, SeekFrom, seek_to};
 
 use crate::device::Volume;
 use crate::ioctl;

@@ -3,10 +3,10 @@
 //!
 //! Spec: linux/fs.h.
 
+use abi::capability::Caps;
 use abi::ioctl::block::*;
 use abi::{Result, err, error};
 use class::Sector;
-use cred::Caps;
 use vfs::IoctlContext;
 
 use crate::device::Volume;

@@ -1,77 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Capability bits and the five sets of a task.
+//! The five capability sets of a task.
 //!
 //! Spec: capabilities(7).
 
-#![allow(missing_docs, reason = "the constants are documented in capabilities(7)")]
-
-bitflags::bitflags! {
-    /// A set of Linux capabilities; bit n is capability number n.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-    pub struct Caps: u64 {
-        const CHOWN = 1;
-        const DAC_OVERRIDE = 1 << 1;
-        const DAC_READ_SEARCH = 1 << 2;
-        const FOWNER = 1 << 3;
-        const FSETID = 1 << 4;
-        const KILL = 1 << 5;
-        const SETGID = 1 << 6;
-        const SETUID = 1 << 7;
-        const SETPCAP = 1 << 8;
-        const LINUX_IMMUTABLE = 1 << 9;
-        const NET_BIND_SERVICE = 1 << 10;
-        const NET_BROADCAST = 1 << 11;
-        const NET_ADMIN = 1 << 12;
-        const NET_RAW = 1 << 13;
-        const IPC_LOCK = 1 << 14;
-        const IPC_OWNER = 1 << 15;
-        const SYS_MODULE = 1 << 16;
-        const SYS_RAWIO = 1 << 17;
-        const SYS_CHROOT = 1 << 18;
-        const SYS_PTRACE = 1 << 19;
-        const SYS_PACCT = 1 << 20;
-        const SYS_ADMIN = 1 << 21;
-        const SYS_BOOT = 1 << 22;
-        const SYS_NICE = 1 << 23;
-        const SYS_RESOURCE = 1 << 24;
-        const SYS_TIME = 1 << 25;
-        const SYS_TTY_CONFIG = 1 << 26;
-        const MKNOD = 1 << 27;
-        const LEASE = 1 << 28;
-        const AUDIT_WRITE = 1 << 29;
-        const AUDIT_CONTROL = 1 << 30;
-        const SETFCAP = 1 << 31;
-        const MAC_OVERRIDE = 1 << 32;
-        const MAC_ADMIN = 1 << 33;
-        const SYSLOG = 1 << 34;
-        const WAKE_ALARM = 1 << 35;
-        const BLOCK_SUSPEND = 1 << 36;
-        const AUDIT_READ = 1 << 37;
-        const PERFMON = 1 << 38;
-        const BPF = 1 << 39;
-        const CHECKPOINT_RESTORE = 1 << 40;
-    }
-}
-
-/// The highest capability number.
-pub const LAST_CAP: u32 = 40;
-
-impl Caps {
-    /// The capabilities that follow the file-system user id.
-    pub const FS: Self = Self::CHOWN
-        .union(Self::DAC_OVERRIDE)
-        .union(Self::DAC_READ_SEARCH)
-        .union(Self::FOWNER)
-        .union(Self::FSETID)
-        .union(Self::MKNOD)
-        .union(Self::LINUX_IMMUTABLE)
-        .union(Self::MAC_OVERRIDE);
-
-    /// The one-element set of capability `number`, or `None` beyond [`LAST_CAP`].
-    pub const fn from_number(number: u32) -> Option<Self> {
-        if number <= LAST_CAP { Some(Self::from_bits_truncate(1 << number)) } else { None }
-    }
-}
+use abi::capability::Caps;
 
 /// The capability sets of one task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,20 +41,5 @@ impl CapSets {
             bounding: Caps::all(),
             ambient: Caps::empty(),
         }
-    }
-}
-
-bitflags::bitflags! {
-    /// The securebits of prctl(2).
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-    pub struct SecureBits: u32 {
-        const NOROOT = 1;
-        const NOROOT_LOCKED = 1 << 1;
-        const NO_SETUID_FIXUP = 1 << 2;
-        const NO_SETUID_FIXUP_LOCKED = 1 << 3;
-        const KEEP_CAPS = 1 << 4;
-        const KEEP_CAPS_LOCKED = 1 << 5;
-        const NO_CAP_AMBIENT_RAISE = 1 << 6;
-        const NO_CAP_AMBIENT_RAISE_LOCKED = 1 << 7;
     }
 }

@@ -7,9 +7,10 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use abi::capability::{Caps, SecureBits};
 use abi::{Result, err};
 
-use crate::{Caps, Cred, Gid, NGROUPS_MAX, SecureBits, UNCHANGED, Uid};
+use crate::{Cred, Gid, NGROUPS_MAX, UNCHANGED, Uid};
 
 impl Cred {
     /// setuid(2).

@@ -4,7 +4,8 @@
 //! Spec: execve(2) and the transformation rules of capabilities(7). File
 //! capabilities are not supported: a file grants by its set-id bits alone.
 
-use crate::{Caps, Cred, Gid, SecureBits, Uid};
+use crate::{Cred, Gid, Uid};
+use abi::capability::{Caps, SecureBits};
 
 /// What the program file says that concerns credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,10 +16,11 @@ mod exec;
 #[cfg(test)]
 mod tests;
 
+use abi::capability::{Caps, SecureBits};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-pub use caps::{CapSets, Caps, LAST_CAP, SecureBits};
+pub use caps::CapSets;
 pub use exec::{ExecFile, ExecOutcome};
 
 /// A user id.

@@ -5,8 +5,9 @@ extern crate std;
 use std::vec;
 
 use abi::Errno;
+use abi::capability::{Caps, SecureBits};
 
-use crate::{CapSets, Caps, Cred, ExecFile, SecureBits, UNCHANGED};
+use crate::{CapSets, Cred, ExecFile, UNCHANGED};
 
 const FILE: ExecFile = ExecFile { uid: 0, gid: 0, mode: 0o755, is_nosuid: false };
 

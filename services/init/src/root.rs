@@ -3,9 +3,10 @@
 //!
 //! Trust: the archive is host input; a corrupt one ends the boot with a reason.
 
+use abi::mount::MountFlags;
 use abi::{Errno, Result};
 use cred::Cred;
-use vfs::{Follow, Mount, MountFlags, Path, Resolver, mount};
+use vfs::{Follow, Mount, Path, Resolver, mount};
 
 /// What is mounted at the start: type and place.
 const MOUNTS: [(&str, &str); 4] = [

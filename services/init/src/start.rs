@@ -2,6 +2,7 @@
 //! Process 1: which program it is, its arguments, environment and descriptors.
 
 use crate::{forced_stop, root};
+use abi::fcntl::OpenFlags;
 use abi::{Result, error};
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -11,7 +12,7 @@ use framework::cmdline::{self, CommandLine};
 use framework::fatal;
 use task::Process;
 use task::exec::Strings;
-use vfs::{CloseOnExec, FdTable, FsContext, OpenFlags, Path, Resolver};
+use vfs::{CloseOnExec, FdTable, FsContext, Path, Resolver};
 
 /// What is tried in a root file system that nobody said more about.
 const FALLBACKS: [&str; 4] = ["/sbin/init", "/etc/init", "/bin/init", "/bin/sh"];

@@ -5,12 +5,13 @@ use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use abi::Result;
+use abi::fcntl::OpenFlags;
 use cred::Cred;
 use framework::mm::PAGE_SIZE;
 use framework::sync::Once;
 use vfs::{
-    Attr, File, FileKind, FileOps, Inode, InodeBase, Mount, NAME_MAX, OpenFlags, Opening, StatFs,
-    SuperBase, SuperBlock,
+    Attr, File, FileKind, FileOps, Inode, InodeBase, Mount, NAME_MAX, Opening, StatFs, SuperBase,
+    SuperBlock,
 };
 
 use crate::end::End;

@@ -3,12 +3,15 @@
 
 use alloc::sync::Arc;
 
+use abi::capability::Caps;
+use abi::fcntl::OpenFlags;
 use abi::ioctl::file::FIONREAD;
+use abi::poll::PollEvents;
 use abi::{Result, err, error};
-use cred::{Caps, Cred};
+use cred::Cred;
 use framework::mm::{PAGE_SIZE, Reader, Writer};
 use framework::sync::Waiter;
-use vfs::{File, FileOps, IoctlContext, OpenFlags, PollEvents};
+use vfs::{File, FileOps, IoctlContext};
 
 use crate::pipe::{Block, Mode, Pipe, Side};
 

@@ -8,9 +8,10 @@
 use alloc::collections::BTreeMap;
 use alloc::sync::{Arc, Weak};
 
+use abi::fcntl::OpenFlags;
 use abi::{Result, err};
 use framework::sync::SpinLock;
-use vfs::{DeviceId, FileOps, OpenFlags, Opening};
+use vfs::{DeviceId, FileOps, Opening};
 
 use crate::end::End;
 use crate::pipe::{DEFAULT_PAGES, Pipe};

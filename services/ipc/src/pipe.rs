@@ -8,10 +8,10 @@
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
+use abi::poll::PollEvents;
 use abi::{Result, err};
 use framework::mm::{PAGE_SIZE, Reader, Writer};
 use framework::sync::{Mutex, Wait, WaitQueue, Waiter};
-use vfs::PollEvents;
 
 use crate::PIPE_BUF;
 use crate::ring::Ring;

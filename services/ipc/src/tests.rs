@@ -9,11 +9,14 @@ use std::time::Duration;
 use std::vec;
 use std::vec::Vec;
 
+use abi::fcntl::OpenFlags;
+use abi::mount::MountFlags;
+use abi::poll::PollEvents;
 use abi::{Errno, Result};
 use cred::Cred;
 use framework::mm::{Reader, Writer};
 use framework::sync::{Wait, Waiter};
-use vfs::{Dentry, File, Mount, MountFlags, OpenFlags, Path, PollEvents};
+use vfs::{Dentry, File, Mount, Path};
 
 use crate::{PIPE_BUF, pipe, pipe_size, set_pipe_size};
 

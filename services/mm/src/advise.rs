@@ -4,14 +4,16 @@
 use alloc::sync::Arc;
 use core::ops::Range;
 
+use abi::fs::FallocateMode;
+use abi::mman::{Prot, SyncFlags};
 use abi::{Errno, err, error};
 use framework::mm::{Access, PAGE_SIZE};
-use vfs::{FallocateMode, File};
+use vfs::File;
 
 use crate::Result;
 use crate::area::{Area, Backing};
 use crate::fault::FaultError;
-use crate::flags::{AreaFlags, Prot, SyncFlags};
+use crate::flags::AreaFlags;
 use crate::layout::{TASK_SIZE, is_aligned, page_up};
 use crate::shared::SharedPages;
 use crate::space::{AddressSpace, Inner};

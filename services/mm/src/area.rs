@@ -11,8 +11,9 @@ use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use framework::mm::PAGE_SIZE;
 use vfs::{File, Pager};
 
-use crate::flags::{AreaFlags, Prot};
+use crate::flags::AreaFlags;
 use crate::shared::SharedPages;
+use abi::mman::Prot;
 
 /// Where the pages of an area come from.
 #[derive(Clone)]

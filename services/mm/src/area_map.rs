@@ -8,9 +8,10 @@ use alloc::collections::BTreeMap;
 use core::ops::Range;
 
 use abi::err;
+use abi::mman::Prot;
 
 use crate::area::Area;
-use crate::flags::{AreaFlags, Prot};
+use crate::flags::AreaFlags;
 use crate::{MAX_AREAS, Result};
 
 /// Bytes by kind, as `/proc/pid/status` and the limits count them.

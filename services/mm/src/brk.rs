@@ -2,9 +2,10 @@
 //! The heap: brk(2).
 
 use abi::err;
+use abi::mman::Prot;
 
 use crate::area::{Area, Backing};
-use crate::flags::{AreaFlags, Prot};
+use crate::flags::AreaFlags;
 use crate::layout::{TASK_SIZE, page_up};
 use crate::space::{AddressSpace, Heap, Inner};
 use crate::{Result, STACK_GUARD_PAGES};

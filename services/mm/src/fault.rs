@@ -9,12 +9,13 @@ use core::ops::Range;
 use core::sync::atomic::Ordering::Relaxed;
 
 use abi::Errno;
+use abi::mman::Prot;
 use framework::mm::{Access, Cow, FaultHandler, Frame, NoMemory, PAGE_SIZE, UserFault};
 use framework::sync::Once;
 use vfs::Pager;
 
 use crate::area::{Area, Backing};
-use crate::flags::{AreaFlags, Prot};
+use crate::flags::{AreaFlags, allows, perms_of};
 use crate::layout::{TASK_SIZE, page_down};
 use crate::space::{AddressSpace, Inner};
 
@@ -126,7 +127,7 @@ impl AddressSpace {
         page: usize,
         access: Access,
     ) -> Result<(), FaultError> {
-        if !area.prot.allows(access) {
+        if !allows(area.prot, access) {
             return Err(FaultError::Forbidden);
         }
         match &area.backing {
@@ -141,11 +142,11 @@ impl AddressSpace {
 
     fn fault_anonymous(&self, area: &Area, page: usize, access: Access) -> Result<(), FaultError> {
         if access != Access::Write {
-            self.vm.map(page, zero_frame()?, area.prot.perms(), Cow::Yes)?;
+            self.vm.map(page, zero_frame()?, perms_of(area.prot), Cow::Yes)?;
             return Ok(());
         }
         area.has_private.store(true, Relaxed);
-        self.vm.write_fault(page, area.prot.perms(), || Ok::<_, FaultError>(Frame::zeroed()?))?;
+        self.vm.write_fault(page, perms_of(area.prot), || Ok::<_, FaultError>(Frame::zeroed()?))?;
         Ok(())
     }
 
@@ -160,7 +161,7 @@ impl AddressSpace {
             return self.fault_around(area, pager, page, Cow::Yes);
         }
         area.has_private.store(true, Relaxed);
-        self.vm.write_fault(page, area.prot.perms(), || {
+        self.vm.write_fault(page, perms_of(area.prot), || {
             let source = page_of(pager, area.page_index(page), Access::Read)?;
             Ok::<_, FaultError>(Frame::copy_of(&source)?)
         })?;
@@ -171,8 +172,8 @@ impl AddressSpace {
         if area.prot.contains(Prot::WRITE) {
             // Mapped writable at once: later stores do not fault, so the page counts as written.
             let frame = page_of(pager, area.page_index(page), Access::Write)?;
-            if !self.vm.map(page, frame, area.prot.perms(), Cow::No)? {
-                self.vm.protect(page..page + PAGE_SIZE, area.prot.perms());
+            if !self.vm.map(page, frame, perms_of(area.prot), Cow::No)? {
+                self.vm.protect(page..page + PAGE_SIZE, perms_of(area.prot));
             }
             return Ok(());
         }
@@ -187,7 +188,7 @@ impl AddressSpace {
         page: usize,
         cow: Cow,
     ) -> Result<(), FaultError> {
-        let perms = area.prot.perms();
+        let perms = perms_of(area.prot);
         let frame = page_of(pager, area.page_index(page), Access::Read)?;
         self.vm.map(page, frame, perms, cow)?;
         for near in around(area, page) {

@@ -1,161 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Flag sets of the mmap family, with Linux's values.
+//! What an area is beside its place, and what its protection means to the page table.
 
+use abi::mman::Prot;
 use bitflags::bitflags;
 use framework::mm::{Access, Perms};
-
-bitflags! {
-    /// What user code may do with an area: `PROT_*`.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-    pub struct Prot: u32 {
-        /// `PROT_READ`.
-        const READ = 1;
-        /// `PROT_WRITE`.
-        const WRITE = 2;
-        /// `PROT_EXEC`.
-        const EXEC = 4;
-        /// `PROT_SEM`: accepted, no effect on x86.
-        const SEM = 8;
-        /// `PROT_GROWSDOWN`: mprotect extends the range to the start of a stack area.
-        const GROWSDOWN = 0x0100_0000;
-        /// `PROT_GROWSUP`: no such areas on x86.
-        const GROWSUP = 0x0200_0000;
-    }
-}
-
-impl Prot {
-    /// Read, write and execute.
-    pub const ALL: Self = Self::READ.union(Self::WRITE).union(Self::EXEC);
-
-    /// Only the bits that an area stores.
-    pub const fn access(self) -> Self {
-        self.intersection(Self::ALL)
-    }
-
-    /// The page-table permissions: on x86 every accessible page is readable.
-    pub(crate) fn perms(self) -> Perms {
-        let mut perms = Perms::empty();
-        if self.intersects(Self::ALL) {
-            perms |= Perms::READ;
-        }
-        if self.contains(Self::WRITE) {
-            perms |= Perms::WRITE;
-        }
-        if self.contains(Self::EXEC) {
-            perms |= Perms::EXEC;
-        }
-        perms
-    }
-
-    /// True when an area with this protection serves `access`.
-    pub(crate) const fn allows(self, access: Access) -> bool {
-        match access {
-            Access::Read => self.intersects(Self::ALL),
-            Access::Write => self.contains(Self::WRITE),
-            Access::Exec => self.contains(Self::EXEC),
-        }
-    }
-}
-
-bitflags! {
-    /// Flags of mmap(2): `MAP_*`.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-    pub struct MapFlags: u32 {
-        /// `MAP_SHARED`.
-        const SHARED = 0x01;
-        /// `MAP_PRIVATE`.
-        const PRIVATE = 0x02;
-        /// `MAP_SHARED_VALIDATE`: both type bits.
-        const SHARED_VALIDATE = 0x03;
-        /// `MAP_DROPPABLE` and other types that Linux 6.12 may know and we refuse.
-        const TYPE_HIGH = 0x0c;
-        /// `MAP_FIXED`.
-        const FIXED = 0x10;
-        /// `MAP_ANONYMOUS`.
-        const ANONYMOUS = 0x20;
-        /// `MAP_32BIT`: in the low 2 GiB.
-        const LOW_32BIT = 0x40;
-        /// `MAP_ABOVE4G`.
-        const ABOVE_4G = 0x80;
-        /// `MAP_GROWSDOWN`.
-        const GROWSDOWN = 0x0100;
-        /// `MAP_DENYWRITE`: ignored, as on Linux.
-        const DENYWRITE = 0x0800;
-        /// `MAP_EXECUTABLE`: ignored, as on Linux.
-        const EXECUTABLE = 0x1000;
-        /// `MAP_LOCKED`.
-        const LOCKED = 0x2000;
-        /// `MAP_NORESERVE`.
-        const NORESERVE = 0x4000;
-        /// `MAP_POPULATE`.
-        const POPULATE = 0x8000;
-        /// `MAP_NONBLOCK`.
-        const NONBLOCK = 0x1_0000;
-        /// `MAP_STACK`: no effect.
-        const STACK = 0x2_0000;
-        /// `MAP_HUGETLB`: refused, there is no pool.
-        const HUGETLB = 0x4_0000;
-        /// `MAP_SYNC`: refused where `MAP_SHARED_VALIDATE` asks.
-        const SYNC = 0x8_0000;
-        /// `MAP_FIXED_NOREPLACE`.
-        const FIXED_NOREPLACE = 0x10_0000;
-        /// `MAP_UNINITIALIZED`: ignored.
-        const UNINITIALIZED = 0x400_0000;
-        /// Unknown bits are ignored unless `MAP_SHARED_VALIDATE` asks.
-        const _ = !0;
-    }
-}
-
-impl MapFlags {
-    /// The mapping type: the low four bits.
-    pub(crate) const TYPE: u32 = 0x0f;
-
-    /// What `MAP_SHARED_VALIDATE` lets pass.
-    pub(crate) const LEGACY: Self = Self::from_bits_retain(
-        Self::TYPE
-            | Self::FIXED.bits()
-            | Self::ANONYMOUS.bits()
-            | Self::DENYWRITE.bits()
-            | Self::EXECUTABLE.bits()
-            | Self::UNINITIALIZED.bits()
-            | Self::GROWSDOWN.bits()
-            | Self::LOCKED.bits()
-            | Self::NORESERVE.bits()
-            | Self::POPULATE.bits()
-            | Self::NONBLOCK.bits()
-            | Self::STACK.bits()
-            | Self::HUGETLB.bits()
-            | Self::LOW_32BIT.bits()
-            | Self::ABOVE_4G.bits()
-            | (0x3f << 26),
-    );
-}
-
-bitflags! {
-    /// Flags of mremap(2): `MREMAP_*`.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-    pub struct RemapFlags: u32 {
-        /// `MREMAP_MAYMOVE`.
-        const MAYMOVE = 1;
-        /// `MREMAP_FIXED`.
-        const FIXED = 2;
-        /// `MREMAP_DONTUNMAP`.
-        const DONTUNMAP = 4;
-    }
-}
-
-bitflags! {
-    /// Flags of msync(2): `MS_*`.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-    pub struct SyncFlags: u32 {
-        /// `MS_ASYNC`.
-        const ASYNC = 1;
-        /// `MS_INVALIDATE`.
-        const INVALIDATE = 2;
-        /// `MS_SYNC`.
-        const SYNC = 4;
-    }
-}
 
 bitflags! {
     /// Properties of an area beside its protection.
@@ -190,5 +38,29 @@ bitflags! {
         const HUGEPAGE = 4096;
         /// `MADV_NOHUGEPAGE`.
         const NOHUGEPAGE = 8192;
+    }
+}
+
+/// The page-table permissions: on x86 every accessible page is readable.
+pub(crate) fn perms_of(prot: Prot) -> Perms {
+    let mut perms = Perms::empty();
+    if prot.intersects(Prot::ALL) {
+        perms |= Perms::READ;
+    }
+    if prot.contains(Prot::WRITE) {
+        perms |= Perms::WRITE;
+    }
+    if prot.contains(Prot::EXEC) {
+        perms |= Perms::EXEC;
+    }
+    perms
+}
+
+/// True when an area with this protection serves `access`.
+pub(crate) const fn allows(prot: Prot, access: Access) -> bool {
+    match access {
+        Access::Read => prot.intersects(Prot::ALL),
+        Access::Write => prot.contains(Prot::WRITE),
+        Access::Exec => prot.contains(Prot::EXEC),
     }
 }

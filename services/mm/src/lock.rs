@@ -3,8 +3,8 @@
 
 use core::ops::Range;
 
+use abi::mman::LockAll;
 use abi::{Errno, err};
-use bitflags::bitflags;
 
 use crate::Result;
 use crate::fault::FaultError;
@@ -19,19 +19,6 @@ pub enum LockMode {
     Now,
     /// `MLOCK_ONFAULT`: as they are used.
     OnFault,
-}
-
-bitflags! {
-    /// Flags of mlockall(2): `MCL_*`.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub struct LockAll: u32 {
-        /// `MCL_CURRENT`.
-        const CURRENT = 1;
-        /// `MCL_FUTURE`.
-        const FUTURE = 2;
-        /// `MCL_ONFAULT`.
-        const ONFAULT = 4;
-    }
 }
 
 impl AddressSpace {

@@ -5,11 +5,13 @@ use alloc::sync::Arc;
 use core::ops::Range;
 
 use abi::err;
+use abi::mman::{MapFlags, Prot};
+use abi::mount::MountFlags;
 use framework::mm::PAGE_SIZE;
-use vfs::{File, MapSource, MountFlags};
+use vfs::{File, MapSource};
 
 use crate::area::{Area, Backing};
-use crate::flags::{AreaFlags, MapFlags, Prot};
+use crate::flags::AreaFlags;
 use crate::layout::{LOW_32BIT_END, MMAP_MIN_ADDR, TASK_SIZE, is_aligned, page_down, page_up};
 use crate::shared::SharedPages;
 use crate::space::{AddressSpace, Inner};

@@ -5,9 +5,10 @@ use core::ops::Range;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use abi::err;
+use abi::mman::RemapFlags;
 
 use crate::area::Area;
-use crate::flags::{AreaFlags, RemapFlags};
+use crate::flags::AreaFlags;
 use crate::layout::{MMAP_MIN_ADDR, TASK_SIZE, is_aligned, page_up};
 use crate::space::{AddressSpace, Inner};
 use crate::{MAX_AREAS, Result};

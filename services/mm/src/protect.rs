@@ -4,12 +4,13 @@
 use core::ops::Range;
 use core::sync::atomic::Ordering::Relaxed;
 
+use abi::mman::Prot;
 use abi::{Errno, Error, err};
 
 use crate::Result;
 use crate::area::Area;
 use crate::area_map::is_data;
-use crate::flags::{AreaFlags, Prot};
+use crate::flags::{AreaFlags, perms_of};
 use crate::layout::{is_aligned, page_up};
 use crate::mmap::accounted;
 use crate::space::{AddressSpace, Inner, exceeds};
@@ -56,7 +57,7 @@ impl AddressSpace {
                     area.prot = prot;
                     area.flags = reaccounted(area, was_writable);
                 })?;
-                self.vm.protect(piece.clone(), prot.perms());
+                self.vm.protect(piece.clone(), perms_of(prot));
             }
             at = piece.end;
         }

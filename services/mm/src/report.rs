@@ -8,9 +8,10 @@ use pseudofs::{Text, put};
 use vfs::{Path, d_path};
 
 use crate::area::{Area, Backing};
-use crate::flags::{AreaFlags, Prot};
+use crate::flags::AreaFlags;
 use crate::layout::page_up;
 use crate::space::{AddressSpace, Inner};
+use abi::mman::Prot;
 
 /// The column of the name in a line of `/proc/pid/maps`.
 const NAME_COLUMN: usize = 73;

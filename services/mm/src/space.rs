@@ -19,10 +19,11 @@ use vfs::File;
 
 use crate::area::Backing;
 use crate::area_map::{AreaMap, is_data};
-use crate::flags::{AreaFlags, Prot};
+use crate::flags::AreaFlags;
 use crate::layout::{Aslr, Layout};
 use crate::{MAX_AREAS, Result};
 use abi::err;
+use abi::mman::Prot;
 
 /// The resource limits that memory calls obey, in bytes; `u64::MAX` is unlimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,11 +4,12 @@
 use core::ops::Range;
 
 use abi::err;
+use abi::mman::Prot;
 use framework::mm::PAGE_SIZE;
 
 use crate::area::{Area, Backing};
 use crate::fault::FaultError;
-use crate::flags::{AreaFlags, Prot};
+use crate::flags::AreaFlags;
 use crate::layout::page_down;
 use crate::space::{AddressSpace, Inner, exceeds};
 use crate::{Result, STACK_GUARD_PAGES};

@@ -11,9 +11,10 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use abi::Errno;
+use abi::mman::Prot;
 use framework::mm::PAGE_SIZE;
 
-use crate::{AddressSpace, Aslr, Limits, MapRequest, Prot, Result};
+use crate::{AddressSpace, Aslr, Limits, MapRequest, Result};
 
 const RW: Prot = Prot::READ.union(Prot::WRITE);
 const BASE: usize = 0x1000_0000;

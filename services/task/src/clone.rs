@@ -9,11 +9,11 @@
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 
+use abi::capability::Caps;
 use abi::clone::CloneFlags;
 use abi::resource::Resource;
 use abi::signal::Signal;
 use abi::{Result, err, error};
-use cred::Caps;
 use framework::{
     mm::VmSpace,
     task::{Task, TaskBuilder},

@@ -14,13 +14,16 @@ use std::{sync::Mutex, sync::mpsc, thread as host};
 
 use abi::Errno;
 use abi::clone::CloneFlags;
+use abi::fcntl::OpenFlags;
+use abi::mman::Prot;
+use abi::mount::MountFlags;
 use abi::process::WaitOptions;
 use abi::resource::{Resource, Rlimit};
 use abi::signal::{SIG_IGN, SaFlags, SigInfo, SigSet, Signal};
 use cred::Cred;
 use framework::user::UserContext;
-use mm::{AddressSpace, Aslr, Limits, MapRequest, Prot};
-use vfs::{FdTable, FsContext, Mount, MountFlags, OpenFlags, Path, Resolver};
+use mm::{AddressSpace, Aslr, Limits, MapRequest};
+use vfs::{FdTable, FsContext, Mount, Path, Resolver};
 
 use crate::{
     CloneArgs, Pid, Process, Thread, Tid, Waited, Which, clone,

@@ -3,8 +3,9 @@
 
 use alloc::sync::Arc;
 
+use abi::capability::Caps;
 use abi::{Result, err, error};
-use cred::{Caps, Cred};
+use cred::Cred;
 use framework::time::{monotonic_ns, realtime_ns, set_realtime_ns};
 use task::{Pid, Process, Thread, Tid, table};
 

@@ -10,12 +10,14 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 
+use abi::capability::Caps;
+use abi::fcntl::OpenFlags;
+use abi::poll::PollEvents;
 use abi::{Result, err, error};
-use cred::Caps;
 use framework::mm::{Reader, Writer};
 use framework::sync::{SpinLock, Waiter};
 use task::session::Terminal;
-use vfs::{DeviceId, DeviceNode, File, FileOps, IoctlContext, OpenFlags, Opening, PollEvents};
+use vfs::{DeviceId, DeviceNode, File, FileOps, IoctlContext, Opening};
 
 use crate::io::{Generation, Mode};
 use crate::tty::Tty;

@@ -4,6 +4,7 @@
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 
+use abi::poll::PollEvents;
 use abi::signal::Signal;
 use abi::termios::Local;
 use abi::{Result, err, error};
@@ -11,7 +12,6 @@ use framework::mm::{Reader, Writer};
 use framework::sync::{Mutex, MutexGuard, Wait, WaitError, Waiter};
 use framework::task::Task;
 use framework::time::monotonic_ns;
-use vfs::PollEvents;
 
 use crate::ldisc::{OutputBuffer, Reading};
 use crate::tty::Tty;

@@ -5,11 +5,11 @@
 
 use alloc::sync::Arc;
 
+use abi::capability::Caps;
 use abi::ioctl::tty::*;
 use abi::signal::Signal;
 use abi::termios::{Cc, Control, Winsize};
 use abi::{Result, err, error};
-use cred::Caps;
 use framework::mm::Pod;
 use task::Pgid;
 use vfs::{File, IoctlContext};

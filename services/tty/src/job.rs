@@ -9,10 +9,10 @@
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 
+use abi::capability::Caps;
 use abi::signal::Signal;
 use abi::termios::Winsize;
 use abi::{Result, err};
-use cred::Caps;
 use task::session::{self, Session, Terminal};
 use task::{Pgid, Process, Sid, Thread, table};
 

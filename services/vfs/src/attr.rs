@@ -3,12 +3,12 @@
 
 use alloc::sync::Arc;
 
+use abi::capability::Caps;
+use abi::mount::MountFlags;
 use abi::{Result, err};
-use cred::{Caps, Cred, Gid, Uid};
+use cred::{Cred, Gid, Uid};
 
-use crate::{
-    FileKind, Inode, May, MountFlags, Path, S_ISGID, S_ISUID, SetAttr, Timestamp, hooks, perm,
-};
+use crate::{FileKind, Inode, May, Path, S_ISGID, S_ISUID, SetAttr, Timestamp, hooks, perm};
 
 const S_IXGRP: u32 = 0o010;
 

@@ -5,8 +5,8 @@
 
 use alloc::sync::Arc;
 
+use abi::capability::Caps;
 use abi::{Result, err};
-use cred::Caps;
 
 use crate::lookup::{Last, Parent, child_locked};
 use crate::{DeviceId, FileKind, Inode, NewKind, PATH_MAX, Path, Resolver, S_ISVTX, perm};

@@ -8,14 +8,17 @@ use alloc::sync::Arc;
 use core::any::Any;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use abi::fcntl::OpenFlags;
+use abi::fs::FallocateMode;
+use abi::poll::PollEvents;
 use abi::{Result, err};
 use framework::mm::{Reader, Writer};
 use framework::sync::{Mutex, MutexGuard, Waiter};
 
 use crate::lock::LockOwner;
 use crate::{
-    Dentry, DirSink, FallocateMode, FileKind, FileOps, Inode, IoctlContext, MapSource, Metadata,
-    Mount, OpenFlags, Path, PollEvents, SeekFrom,
+    Dentry, DirSink, FileKind, FileOps, Inode, IoctlContext, MapSource, Metadata, Mount, Path,
+    SeekFrom,
 };
 
 /// An open file description.

@@ -8,12 +8,14 @@
 use alloc::sync::Arc;
 use core::any::Any;
 
+use abi::fs::FallocateMode;
+use abi::poll::PollEvents;
 use abi::{Result, err};
 use cred::Cred;
 use framework::mm::{Access, Frame, Reader, VmSpace, Writer};
 use framework::sync::Waiter;
 
-use crate::{DirSink, File, PollEvents, SeekFrom};
+use crate::{DirSink, File, SeekFrom};
 
 /// Source of the pages of a mapped file.
 pub trait Pager: Any + Send + Sync {
@@ -48,25 +50,6 @@ pub struct IoctlContext<'a> {
     pub vm: &'a VmSpace,
     /// Who calls.
     pub cred: &'a Cred,
-}
-
-bitflags::bitflags! {
-    /// Modes of fallocate(2).
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub struct FallocateMode: u32 {
-        /// Do not change the length.
-        const KEEP_SIZE = 1;
-        /// Give the range's pages back; they read as zeros.
-        const PUNCH_HOLE = 2;
-        /// Remove the range (not supported).
-        const COLLAPSE_RANGE = 8;
-        /// Make the range read as zeros.
-        const ZERO_RANGE = 0x10;
-        /// Insert a hole (not supported).
-        const INSERT_RANGE = 0x20;
-        /// Unshare shared blocks (not supported).
-        const UNSHARE_RANGE = 0x40;
-    }
 }
 
 /// The operations of one open file.

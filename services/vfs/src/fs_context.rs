@@ -3,8 +3,9 @@
 //!
 //! Locks: `inner` is a leaf (preemption off); paths that leave are dropped outside of it.
 
+use abi::capability::Caps;
 use abi::{Result, err};
-use cred::{Caps, Cred};
+use cred::Cred;
 use framework::sync::SpinLock;
 
 use crate::{May, Path, perm};

@@ -16,14 +16,14 @@ use core::any::Any;
 use core::ops::ControlFlow;
 use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
+use abi::fcntl::OpenFlags;
 use abi::{Result, err};
 use cred::{Cred, Gid, Uid};
 use framework::sync::{Mutex, Once, SpinLock};
 
 use crate::lock::LockTable;
 use crate::{
-    Attr, DeviceId, FileKind, FileOps, Metadata, OpenFlags, Owner, Path, SetAttr, SuperBlock,
-    Timestamp,
+    Attr, DeviceId, FileKind, FileOps, Metadata, Owner, Path, SetAttr, SuperBlock, Timestamp,
 };
 
 /// What to create.

@@ -35,7 +35,6 @@ mod open;
 mod page_map;
 mod path;
 pub mod perm;
-mod poll;
 mod remove;
 mod rename;
 mod seek;
@@ -50,8 +49,8 @@ pub use device::{
 };
 pub use fd_table::{CloseOnExec, FdTable, NR_OPEN};
 pub use file::{File, OffsetGuard};
-pub use file_ops::{FallocateMode, FileOps, IoctlContext, MapSource, Pager};
-pub use flags::{MountFlags, OpenFlags, RenameFlags, SeekFrom};
+pub use file_ops::{FileOps, IoctlContext, MapSource, Pager};
+pub use flags::SeekFrom;
 pub use fs_context::FsContext;
 pub use fs_type::{FsMount, FsType, fs_types, new_fs, register_fs};
 pub use inode::{
@@ -63,7 +62,6 @@ pub use name_map::NameMap;
 pub use open::{open, open_exec, open_exec_path, open_path};
 pub use page_map::PageMap;
 pub use path::{Path, d_path, getcwd};
-pub use poll::PollEvents;
 pub use remove::{rmdir, unlink};
 pub use rename::rename;
 pub use seek::{Seeking, seek_to, seek_unsized, seek_with};

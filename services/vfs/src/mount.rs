@@ -11,10 +11,11 @@ use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use abi::mount::MountFlags;
 use abi::{Result, err};
 use framework::sync::{Mutex, SpinLock};
 
-use crate::{Dentry, Inode, MountFlags, Path, SuperBlock, Timestamp, dcache};
+use crate::{Dentry, Inode, Path, SuperBlock, Timestamp, dcache};
 
 /// A file system shown somewhere.
 pub struct Mount {

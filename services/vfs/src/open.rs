@@ -8,15 +8,18 @@
 
 use alloc::sync::Arc;
 
+use abi::capability::Caps;
+use abi::fcntl::OpenFlags;
+use abi::mount::MountFlags;
 use abi::{Result, err};
-use cred::{Caps, Cred};
+use cred::Cred;
 
 use crate::dir::DirOps;
 use crate::file::Access;
 use crate::lookup::{Last, Parent, Walk, child_locked};
 use crate::{
-    File, FileKind, FileOps, Inode, LinkTarget, May, MountFlags, NewKind, OpenFlags, Opening, Path,
-    Resolver, device, hooks, perm,
+    File, FileKind, FileOps, Inode, LinkTarget, May, NewKind, Opening, Path, Resolver, device,
+    hooks, perm,
 };
 
 /// Opens what a path names, creating it if the flags say so.

@@ -5,8 +5,9 @@
 
 use alloc::sync::Arc;
 
+use abi::capability::Caps;
 use abi::{Result, err};
-use cred::{Caps, Cred};
+use cred::Cred;
 
 use crate::{FileKind, Inode, May, NewInode, NewKind, Owner, Path, S_ISGID, S_ISVTX};
 

@@ -7,12 +7,13 @@
 
 use alloc::sync::Arc;
 
+use abi::fs::RenameFlags;
 use abi::{Result, err};
 use cred::Cred;
 
 use crate::lookup::{Last, Parent, child_locked, writable_mount};
 use crate::perm::{self, Victim};
-use crate::{Dentry, Inode, May, Rename, RenameFlags, RenameMode, Resolver};
+use crate::{Dentry, Inode, May, Rename, RenameMode, Resolver};
 
 /// renameat2(2).
 ///

@@ -41,14 +41,14 @@ flag_arg! {
     RandomFlags: u32, refuse;
     CloseRangeFlags: u32, refuse;
     StatxMask: u32, ignore;
-    vfs::RenameFlags: u32, refuse, "RENAME_";
-    mm::Prot: u32, ignore, "PROT_";
-    mm::MapFlags: u32, ignore, "MAP_";
-    mm::RemapFlags: u32, refuse, "MREMAP_";
-    mm::SyncFlags: u32, refuse, "MS_";
+    abi::fs::RenameFlags: u32, refuse, "RENAME_";
+    abi::mman::Prot: u32, ignore, "PROT_";
+    abi::mman::MapFlags: u32, ignore, "MAP_";
+    abi::mman::RemapFlags: u32, refuse, "MREMAP_";
+    abi::mman::SyncFlags: u32, refuse, "MS_";
 }
 
-impl FromArg for vfs::OpenFlags {
+impl FromArg for abi::fcntl::OpenFlags {
     #[inline(always)]
     fn from_regs(regs: &mut Regs) -> Result<Self> {
         Ok(Self::from_bits_truncate(regs.take() as u32))

@@ -6,10 +6,10 @@ use crate::arg::{DirFd, Fd, Mode, UserPath, UserPtr};
 use crate::calls::at::locate;
 use crate::cx::Context;
 use abi::fcntl::AtFlags;
-use abi::fs::UNCHANGED;
+use abi::fs::{FallocateMode, UNCHANGED};
 use abi::time::{Timespec, Timeval, UTIME_NOW, UTIME_OMIT, Utimbuf};
 use abi::{Result, err, error};
-use vfs::{FallocateMode, NewTime, Path, Timestamp};
+use vfs::{NewTime, Path, Timestamp};
 
 /// chmod(2).
 pub(crate) fn sys_chmod(cx: &mut Context, path: UserPath, mode: Mode) -> Result<()> {

@@ -3,10 +3,9 @@
 
 use crate::arg::UserPtr;
 use crate::cx::Context;
-use abi::capability::{CapData, CapHeader, VERSION_1, VERSION_2, VERSION_3};
+use abi::capability::{CapData, CapHeader, Caps, VERSION_1, VERSION_2, VERSION_3};
 use abi::{Result, err, error};
 use alloc::sync::Arc;
-use cred::Caps;
 
 /// How many bytes of [`CapData`] the header's version has.
 fn data_len(cx: &Context, pointer: UserPtr<CapHeader>) -> Result<(CapHeader, Option<usize>)> {

@@ -4,12 +4,13 @@
 use crate::arg::{Fd, UserPtr};
 use crate::calls::rw::raise_sigpipe;
 use crate::cx::Context;
+use abi::fcntl::OpenFlags;
 use abi::fs::MAX_RW_COUNT;
 use abi::{Result, err, error};
 use alloc::vec::Vec;
 use framework::mm::{Reader, Writer};
 use framework::task::Task;
-use vfs::{File, FileKind, OpenFlags};
+use vfs::{File, FileKind};
 
 /// What goes through kernel memory at once.
 const CHUNK: usize = 64 * 1024;

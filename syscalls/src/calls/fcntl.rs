@@ -5,12 +5,12 @@ use crate::arg::{Fd, UserPtr};
 use crate::cx::Context;
 use abi::fcntl::command::*;
 use abi::fcntl::{
-    F_RDLCK, F_UNLCK, F_WRLCK, FD_CLOEXEC, Flock, LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN,
+    F_RDLCK, F_UNLCK, F_WRLCK, FD_CLOEXEC, Flock, LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, OpenFlags,
 };
 use abi::fs::{SEEK_CUR, SEEK_END, SEEK_SET};
 use abi::{Result, err, error};
 use vfs::lock::{Block, LockKind, LockOwner, LockRange, RecordLock};
-use vfs::{CloseOnExec, File, OpenFlags};
+use vfs::{CloseOnExec, File};
 
 /// fcntl(2).
 pub(crate) fn sys_fcntl(cx: &mut Context, fd: Fd, command: u32, arg: u64) -> Result<usize> {

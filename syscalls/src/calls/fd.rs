@@ -3,9 +3,10 @@
 
 use crate::arg::{Fd, Strict, UserPtr};
 use crate::cx::Context;
+use abi::fcntl::OpenFlags;
 use abi::ioctl::file::{FIGETBSZ, FIOASYNC, FIOCLEX, FIONBIO, FIONCLEX, FIONREAD};
 use abi::{Result, err};
-use vfs::{CloseOnExec, File, FileKind, IoctlContext, OpenFlags};
+use vfs::{CloseOnExec, File, FileKind, IoctlContext};
 
 /// dup(2).
 pub(crate) fn sys_dup(cx: &mut Context, fd: Fd) -> Result<usize> {

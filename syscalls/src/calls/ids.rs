@@ -3,10 +3,11 @@
 
 use crate::arg::UserPtr;
 use crate::cx::Context;
+use abi::capability::Caps;
 use abi::{Result, err, error};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use cred::{Caps, Cred, NGROUPS_MAX};
+use cred::{Cred, NGROUPS_MAX};
 
 /// getuid(2).
 pub(crate) fn sys_getuid(cx: &mut Context) -> usize {

@@ -3,13 +3,13 @@
 
 use crate::arg::{Pid, UserPtr};
 use crate::cx::Context;
+use abi::capability::Caps;
 use abi::resource::{
     RLIM_INFINITY, RUSAGE_CHILDREN, RUSAGE_SELF, RUSAGE_THREAD, Resource, Rlimit, Rusage,
 };
 use abi::time::Timeval;
 use abi::{Result, err, error};
 use alloc::sync::Arc;
-use cred::Caps;
 use task::rlimit::Privilege;
 use task::{Process, Tid};
 

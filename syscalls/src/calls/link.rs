@@ -5,10 +5,11 @@ use crate::arg::only;
 use crate::arg::{DirFd, Mode, UserPath};
 use crate::calls::at::{At, locate};
 use crate::cx::Context;
+use abi::capability::Caps;
 use abi::fcntl::AtFlags;
+use abi::fs::RenameFlags;
 use abi::{Errno, Result, err};
-use cred::Caps;
-use vfs::{DeviceId, RenameFlags};
+use vfs::DeviceId;
 
 /// link(2).
 pub(crate) fn sys_link(cx: &mut Context, old: UserPath, new: UserPath) -> Result<()> {

@@ -3,13 +3,11 @@
 
 use crate::arg::{Addr, Fd, Strict};
 use crate::cx::Context;
+use abi::capability::Caps;
+use abi::mman::{LockAll, MLOCK_ONFAULT, MapFlags, Prot, RemapFlags, SyncFlags};
 use abi::{Result, err, error};
-use cred::Caps;
 use framework::mm::PAGE_SIZE;
-use mm::{Advice, LockAll, LockMode, MapFlags, MapRequest, Prot, RemapFlags, SyncFlags};
-
-/// `MLOCK_ONFAULT`.
-const MLOCK_ONFAULT: u32 = 1;
+use mm::{Advice, LockMode, MapRequest};
 
 /// mmap(2).
 pub(crate) fn sys_mmap(

@@ -4,15 +4,15 @@
 use crate::arg::{DirFd, UserPath};
 use crate::calls::at::locate;
 use crate::cx::Context;
+use abi::capability::Caps;
 use abi::fcntl::AtFlags;
 use abi::mount::{
     MNT_DETACH, MNT_EXPIRE, MNT_FORCE, MS_BIND, MS_MGC_MSK, MS_MGC_VAL, MS_MOVE, MS_PROPAGATION,
-    MS_REMOUNT, UMOUNT_NOFOLLOW,
+    MS_REMOUNT, MountFlags, UMOUNT_NOFOLLOW,
 };
 use abi::{Errno, Result, err, error};
-use cred::Caps;
+use vfs::Follow;
 use vfs::mount::{self, Unmount};
-use vfs::{Follow, MountFlags};
 
 /// The most of the option string that is looked at.
 const MAX_OPTIONS: usize = 4096;

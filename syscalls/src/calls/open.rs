@@ -4,10 +4,10 @@
 use crate::arg::{DirFd, Fd, Mode, UserPath};
 use crate::calls::at::At;
 use crate::cx::Context;
-use abi::fcntl::CloseRangeFlags;
+use abi::fcntl::{CloseRangeFlags, OpenFlags};
 use abi::{Result, err};
 use alloc::sync::Arc;
-use vfs::{CloseOnExec, OpenFlags};
+use vfs::CloseOnExec;
 
 /// open(2).
 pub(crate) fn sys_open(

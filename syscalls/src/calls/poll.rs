@@ -4,7 +4,7 @@
 use crate::arg::{Fd, UserPtr};
 use crate::calls::deadline::{self, Duration, remaining};
 use crate::cx::Context;
-use abi::poll::{NFDBITS, PollFd, SigsetArg};
+use abi::poll::{NFDBITS, PollEvents, PollFd, SigsetArg};
 use abi::signal::SigSet;
 use abi::time::{Timespec, Timeval};
 use abi::{Errno, Result, err, error, nr};
@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use framework::mm::Pod;
 use framework::sync::{Wait, WaitError, Waiter};
 use task::RestartBlock;
-use vfs::{File, PollEvents};
+use vfs::File;
 
 const NS_PER_MS: u64 = 1_000_000;
 

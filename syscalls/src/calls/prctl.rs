@@ -4,11 +4,12 @@
 use crate::arg::{Addr, UserPtr};
 use crate::calls::caps::capability;
 use crate::cx::Context;
+use abi::capability::Caps;
 use abi::prctl::*;
 use abi::signal::Signal;
 use abi::{Result, err, error};
 use alloc::sync::Arc;
-use cred::{Caps, Cred};
+use cred::Cred;
 
 /// What a timer may be late if nobody says otherwise.
 const DEFAULT_SLACK_NS: u64 = 50_000;
@@ -106,7 +107,9 @@ fn of_capabilities(
             let bits = u32::try_from(arg2).map_err(|_| error!(EPERM))?;
             change(cx, |cred| cred.set_securebits(bits))
         }
-        PR_GET_KEEPCAPS => Ok(cred.securebits.contains(cred::SecureBits::KEEP_CAPS).into()),
+        PR_GET_KEEPCAPS => {
+            Ok(cred.securebits.contains(abi::capability::SecureBits::KEEP_CAPS).into())
+        }
         PR_SET_KEEPCAPS if arg2 <= 1 => change(cx, |cred| cred.set_keep_caps(arg2 == 1)),
         PR_CAP_AMBIENT if rest_is_zero => ambient(cx, &cred, arg2, arg3),
         _ => err!(EINVAL, "option"),

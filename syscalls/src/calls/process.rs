@@ -142,7 +142,7 @@ pub(crate) fn sys_get_robust_list(
         tid => task::table::thread(Tid::from_raw(tid)).ok_or(error!(ESRCH))?,
     };
     if thread.pid() != cx.thread.pid() {
-        cx.require(cred::Caps::SYS_PTRACE)?;
+        cx.require(abi::capability::Caps::SYS_PTRACE)?;
     }
     len.write(cx.vm(), &(size_of::<RobustListHead>() as u64))?;
     head.write(cx.vm(), &(thread.robust_list() as u64))

@@ -3,13 +3,14 @@
 
 use crate::arg::{Pid, UserPtr};
 use crate::cx::Context;
+use abi::capability::Caps;
 use abi::resource::Resource;
 use abi::sched::{PRIO_PGRP, PRIO_PROCESS, PRIO_USER};
 use abi::time::Timespec;
 use abi::{Result, err, error};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use cred::{Caps, Cred};
+use cred::Cred;
 use framework::cpu::{self, CpuSet};
 use framework::task::Task;
 use sched::{Caller, Params, Policy};

@@ -7,11 +7,12 @@ use crate::calls::at::{locate, locate_as};
 use crate::cx::Context;
 use abi::fcntl::AtFlags;
 use abi::fs::AccessMode;
+use abi::mount::MountFlags;
 use abi::stat::{Stat, Statfs, Statx, StatxMask, StatxTime, st};
 use abi::time::Timespec;
 use abi::{Result, err};
 use alloc::sync::Arc;
-use vfs::{FileKind, May, Metadata, MountFlags, Path, Timestamp};
+use vfs::{FileKind, May, Metadata, Path, Timestamp};
 
 /// stat(2).
 pub(crate) fn sys_stat(cx: &mut Context, path: UserPath, out: UserPtr<Stat>) -> Result<()> {

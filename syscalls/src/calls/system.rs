@@ -3,10 +3,10 @@
 
 use crate::arg::{MembarrierCommand, UserOut, UserPath, UserPtr};
 use crate::cx::Context;
+use abi::capability::Caps;
 use abi::system::{HOST_NAME_MAX, RandomFlags, Sysinfo, Utsname};
 use abi::{Result, err, error};
 use alloc::vec::Vec;
-use cred::Caps;
 use framework::mm::PAGE_SIZE;
 use task::uts;
 

@@ -101,7 +101,7 @@ pub(crate) fn sys_settimeofday(
         if !(-MAX_MINUTES_WEST..=MAX_MINUTES_WEST).contains(&zone.minutes_west) {
             return err!(EINVAL, "time zone");
         }
-        cx.require(cred::Caps::SYS_TIME)?;
+        cx.require(abi::capability::Caps::SYS_TIME)?;
     }
     match time {
         Some(ns) => ClockId::Realtime.set(ns, &cx.cred()),

@@ -4,11 +4,13 @@
 use alloc::sync::Arc;
 use std::{format, vec, vec::Vec};
 
+use abi::fcntl::OpenFlags;
+use abi::mount::MountFlags;
 use abi::{Errno, Result, err};
 use cred::Cred;
 use framework::mm::{Reader, Writer};
 use framework::sync::{Once, SpinLock};
-use vfs::{File, FsContext, Mount, MountFlags, OpenFlags, Path, Resolver};
+use vfs::{File, FsContext, Mount, Path, Resolver};
 
 use crate::{Attribute, Form, Group, Item};
 

@@ -8,12 +8,13 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use abi::poll::PollEvents;
 use abi::{Errno, Result, err, error};
 use framework::log;
 use framework::mm::{Reader, Writer};
 use framework::sync::{Wait, WaitQueue, Waiter};
 use framework::time::monotonic_ns;
-use vfs::{File, FileOps, PollEvents, SeekFrom};
+use vfs::{File, FileOps, SeekFrom};
 
 pub(crate) struct Kmsg;
 

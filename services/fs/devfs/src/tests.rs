@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::vec;
 use std::vec::Vec;
 
+use abi::fcntl::OpenFlags;
+use abi::mount::MountFlags;
+use abi::poll::PollEvents;
 use abi::{Errno, Result};
 use cred::Cred;
 use framework::mm::{Reader, Writer};
-use vfs::{
-    Dentry, DeviceId, File, FileOps, MapSource, Mount, MountFlags, OpenFlags, Path, PollEvents,
-    SeekFrom,
-};
+use vfs::{Dentry, DeviceId, File, FileOps, MapSource, Mount, Path, SeekFrom};
 
 /// Opens a memory device without a file system under it.
 fn open(minor: u32, flags: OpenFlags) -> Result<Arc<File>> {

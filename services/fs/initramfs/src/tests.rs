@@ -5,9 +5,11 @@ use std::string::ToString;
 use std::{format, vec, vec::Vec};
 
 use abi::Errno;
+use abi::fcntl::OpenFlags;
+use abi::mount::MountFlags;
 use cred::Cred;
 use tmpfs::Options;
-use vfs::{FileKind, Follow, Metadata, Mount, MountFlags, OpenFlags, Path, Resolver};
+use vfs::{FileKind, Follow, Metadata, Mount, Path, Resolver};
 
 use crate::{Reason, Refusal, Summary, unpack};
 

@@ -10,12 +10,11 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use abi::fcntl::OpenFlags;
 use abi::{Errno, Result, err};
 use cred::Cred;
 use framework::mm::Reader;
-use vfs::{
-    DeviceId, File, FileKind, Follow, OpenFlags, Path, Resolver, S_IFMT, SetAttr, Timestamp,
-};
+use vfs::{DeviceId, File, FileKind, Follow, Path, Resolver, S_IFMT, SetAttr, Timestamp};
 
 use crate::header::Header;
 

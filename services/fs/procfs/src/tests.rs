@@ -6,11 +6,13 @@ use std::{string::String, vec, vec::Vec};
 use alloc::sync::Arc;
 use core::ops::ControlFlow;
 
+use abi::fcntl::OpenFlags;
+use abi::mount::MountFlags;
 use abi::{Errno, Result};
 use cred::Cred;
 use framework::mm::{Reader, Writer};
 use framework::sync::Once;
-use vfs::{File, FileKind, Follow, FsContext, Mount, MountFlags, OpenFlags, Path, Resolver};
+use vfs::{File, FileKind, Follow, FsContext, Mount, Path, Resolver};
 
 use crate::{Entry, put};
 

@@ -5,9 +5,10 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use abi::fcntl::OpenFlags;
 use abi::{Result, err, error};
 use cred::Cred;
-use vfs::{DirSink, FileKind, FileOps, LinkTarget, OpenFlags, Opening, Owner};
+use vfs::{DirSink, FileKind, FileOps, LinkTarget, Opening, Owner};
 
 use crate::directory::Directory;
 use crate::inode::PseudoInode;

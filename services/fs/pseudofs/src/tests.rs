@@ -7,12 +7,14 @@ use core::ops::ControlFlow;
 use core::sync::atomic::{AtomicU32, Ordering};
 use std::{string::String, vec, vec::Vec};
 
+use abi::fcntl::OpenFlags;
+use abi::mount::MountFlags;
 use abi::{Errno, Result, err, error};
 use cred::Cred;
 use framework::mm::{Reader, Writer};
 use vfs::{
-    DirEntry, DirSink, File, FileKind, Follow, FsContext, Mount, MountFlags, OpenFlags, Opening,
-    Owner, Path, Resolver, SeekFrom,
+    DirEntry, DirSink, File, FileKind, Follow, FsContext, Mount, Opening, Owner, Path, Resolver,
+    SeekFrom,
 };
 
 use crate::{

@@ -6,11 +6,13 @@ use alloc::sync::Arc;
 use core::ops::ControlFlow;
 use std::{string::String, vec, vec::Vec};
 
+use abi::fcntl::OpenFlags;
+use abi::mount::MountFlags;
 use abi::{Errno, Result, err};
 use cred::Cred;
 use framework::mm::{Reader, Writer};
 use framework::sync::SpinLock;
-use vfs::{DeviceId, File, Follow, FsContext, Mount, MountFlags, OpenFlags, Path, Resolver};
+use vfs::{DeviceId, File, Follow, FsContext, Mount, Path, Resolver};
 
 use crate::{Attribute, Binary, Device, Numbering, Text};
 

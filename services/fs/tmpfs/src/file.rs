@@ -9,13 +9,12 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use abi::fcntl::OpenFlags;
+use abi::fs::FallocateMode;
 use abi::{Result, err, error};
 use framework::mm::{Access, Frame, PAGE_SIZE, Reader, Writer};
 use framework::sync::{Mutex, SpinLock};
-use vfs::{
-    FallocateMode, File, FileOps, Inode, MapSource, OpenFlags, PageMap, Pager, SeekFrom, Seeking,
-    hooks,
-};
+use vfs::{File, FileOps, Inode, MapSource, PageMap, Pager, SeekFrom, Seeking, hooks};
 
 use crate::inode::TmpInode;
 use crate::sb::TmpSuper;

@@ -12,9 +12,11 @@ use std::vec;
 use std::vec::Vec;
 
 use abi::Errno;
+use abi::fcntl::OpenFlags;
+use abi::mount::MountFlags;
 use cred::Cred;
 use framework::mm::{Reader, Writer};
-use vfs::{File, Follow, FsContext, Mount, MountFlags, OpenFlags, Path, Resolver};
+use vfs::{File, Follow, FsContext, Mount, Path, Resolver};
 
 use crate::Options;
 

@@ -3,15 +3,18 @@
 
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
+use abi::fcntl::OpenFlags;
+use abi::mman::MapFlags;
+use abi::mount::MountFlags;
 use framework::mm::{Access, Frame};
 use framework::sync::Mutex;
 use vfs::{
-    Attr, DeviceId, File, FileKind, FileOps, Inode, InodeBase, MapSource, Mount, MountFlags,
-    OpenFlags, Pager, Path, StatFs, SuperBase, SuperBlock,
+    Attr, DeviceId, File, FileKind, FileOps, Inode, InodeBase, MapSource, Mount, Pager, Path,
+    StatFs, SuperBase, SuperBlock,
 };
 
 use super::*;
-use crate::{Advice, FaultError, MapFlags};
+use crate::{Advice, FaultError};
 
 struct Disk(SuperBase);
 
@@ -272,7 +275,7 @@ fn cut_file_mappings_keep_their_offsets() {
     // What was writable once stays accounted, so it does not merge again.
     s.mprotect(page(5), PAGE_SIZE, Prot::READ).unwrap();
     assert_eq!(areas(&s).len(), 4);
-    let flags = crate::RemapFlags::MAYMOVE | crate::RemapFlags::FIXED;
+    let flags = abi::mman::RemapFlags::MAYMOVE | abi::mman::RemapFlags::FIXED;
     s.mremap(page(4), PAGE_SIZE, PAGE_SIZE, flags, page(20)).unwrap();
     s.madvise(page(20), PAGE_SIZE, Advice::DontNeed).unwrap();
     assert_eq!(peek(&s, page(20)), byte(4));

@@ -2,7 +2,8 @@
 //! Random calls against a model that knows only pages.
 
 use super::*;
-use crate::{Advice, RemapFlags};
+use crate::Advice;
+use abi::mman::RemapFlags;
 
 const WINDOW: usize = 48;
 

@@ -2,7 +2,8 @@
 //! Heap, stack and mremap.
 
 use super::*;
-use crate::{FaultError, ProgramInfo, RemapFlags, STACK_GUARD_PAGES};
+use crate::{FaultError, ProgramInfo, STACK_GUARD_PAGES};
+use abi::mman::RemapFlags;
 use framework::mm::Access;
 
 #[test]
@@ -116,7 +117,7 @@ fn mremap_refuses_as_linux_does() {
 #[test]
 fn an_old_length_of_zero_doubles_shared_memory() {
     let s = space();
-    let flags = crate::MapFlags::SHARED | crate::MapFlags::ANONYMOUS;
+    let flags = abi::mman::MapFlags::SHARED | abi::mman::MapFlags::ANONYMOUS;
     let request = MapRequest { flags, ..MapRequest::anonymous(2 * PAGE_SIZE, RW) };
     let at = s.mmap(&request).unwrap();
     assert!(poke(&s, at, 4));

@@ -2,7 +2,8 @@
 //! Errno and edge cases of mmap, munmap, mprotect, madvise, msync, mincore, mlock.
 
 use super::*;
-use crate::{Advice, LockAll, LockMode, MapFlags, SyncFlags, TASK_SIZE};
+use crate::{Advice, LockMode, TASK_SIZE};
+use abi::mman::{LockAll, MapFlags, SyncFlags};
 
 fn request(len: usize, flags: MapFlags) -> MapRequest {
     MapRequest { flags, ..MapRequest::anonymous(len, RW) }

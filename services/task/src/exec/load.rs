@@ -4,9 +4,10 @@
 use alloc::{sync::Arc, vec::Vec};
 
 use abi::elf::Ehdr;
+use abi::mman::Prot;
 use abi::{Error, Result, err, error};
 use framework::mm::{PAGE_SIZE, Pod};
-use mm::{AddressSpace, MapRequest, Prot, TASK_SIZE};
+use mm::{AddressSpace, MapRequest, TASK_SIZE};
 use vfs::File;
 
 use super::elf::{Header, Kind, Program, Refusal, Segment};

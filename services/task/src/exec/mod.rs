@@ -19,14 +19,16 @@ mod strings;
 use alloc::{sync::Arc, vec::Vec};
 
 use abi::elf::Ehdr;
+use abi::mman::Prot;
+use abi::mount::MountFlags;
 use abi::process::personality::ADDR_NO_RANDOMIZE;
 use abi::resource::Resource;
 use abi::signal::Signal;
 use abi::{Errno, Result, err, error};
 use cred::{ExecFile, ExecOutcome};
 use framework::{mm::PAGE_SIZE, user::UserContext};
-use mm::{AddressSpace, Aslr, ProgramInfo, Prot};
-use vfs::{File, Follow, MountFlags, Resolver};
+use mm::{AddressSpace, Aslr, ProgramInfo};
+use vfs::{File, Follow, Resolver};
 
 pub use strings::{Budget, Strings};
 

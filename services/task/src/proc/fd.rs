@@ -5,10 +5,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
 
+use abi::fcntl::OpenFlags;
 use abi::{Result, error};
 use cred::Cred;
 use pseudofs::{Content, Link, PseudoInode, Subject, Text, TextFile, put};
-use vfs::{CloseOnExec, File, FileKind, LinkTarget, OpenFlags, Opening, Owner};
+use vfs::{CloseOnExec, File, FileKind, LinkTarget, Opening, Owner};
 
 use super::target::Target;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Names, limits, mounts and adjustable values of a process.
 
+use abi::capability::Caps;
 use abi::{Result, err, error};
-use cred::Caps;
 use pseudofs::{Text, parse_i64, put};
 use vfs::Path;
 

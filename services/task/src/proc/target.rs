@@ -3,8 +3,9 @@
 
 use alloc::sync::{Arc, Weak};
 
+use abi::capability::Caps;
 use abi::{Result, err, error};
-use cred::{Caps, Cred};
+use cred::Cred;
 use vfs::Owner;
 
 use crate::{Process, Thread, Tid, table};

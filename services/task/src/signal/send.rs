@@ -6,10 +6,11 @@
 
 use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
 
+use abi::capability::Caps;
 use abi::resource::Resource;
 use abi::signal::{SI_TKILL, SIG_DFL, SIG_IGN, SaFlags, SigInfo, SigSet, Signal};
 use abi::{Errno, Result, err, error};
-use cred::{Caps, Cred};
+use cred::Cred;
 
 use crate::{
     exit,

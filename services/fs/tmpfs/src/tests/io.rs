@@ -3,9 +3,11 @@
 
 use std::{vec, vec::Vec};
 
+use abi::fcntl::OpenFlags;
+use abi::fs::FallocateMode;
 use abi::{Errno, Error};
 use framework::mm::{Access, Reader, Writer};
-use vfs::{CloseOnExec, FallocateMode, FdTable, File, MapSource, OpenFlags, SeekFrom};
+use vfs::{CloseOnExec, FdTable, File, MapSource, SeekFrom};
 
 use super::{World, get, put, world, world_with};
 use crate::Options;

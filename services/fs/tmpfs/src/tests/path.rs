@@ -4,8 +4,10 @@
 use std::{format, vec::Vec};
 
 use abi::Errno;
+use abi::fcntl::OpenFlags;
+use abi::mount::MountFlags;
 use cred::Cred;
-use vfs::{Follow, FsContext, MountFlags, OpenFlags, Resolver, Unmount, mount};
+use vfs::{Follow, FsContext, Resolver, Unmount, mount};
 
 use super::{world, world_with};
 use crate::Options;
@@ -275,7 +277,7 @@ fn threads_agree_on_one_tree() {
                         a.as_bytes(),
                         &w.r(),
                         b.as_bytes(),
-                        vfs::RenameFlags::empty(),
+                        abi::fs::RenameFlags::empty(),
                     );
                     let _ = w.text(&a);
                     let _ = w.rmdir(&b);

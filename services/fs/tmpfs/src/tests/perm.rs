@@ -3,9 +3,11 @@
 
 use std::vec;
 
+use abi::capability::Caps;
+use abi::fcntl::OpenFlags;
 use abi::{Errno, Error};
-use cred::{Caps, Cred};
-use vfs::{DeviceId, May, NewTime, OpenFlags, Timestamp};
+use cred::Cred;
+use vfs::{DeviceId, May, NewTime, Timestamp};
 
 use super::{World, put, world};
 

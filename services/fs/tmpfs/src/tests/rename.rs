@@ -4,7 +4,7 @@
 use std::{format, string::String, vec::Vec};
 
 use abi::Errno;
-use vfs::RenameFlags;
+use abi::fs::RenameFlags;
 
 use super::{World, world};
 
@@ -84,7 +84,7 @@ fn content_follows_the_name() {
 #[test]
 fn an_open_file_outlives_its_name() {
     let w = forest();
-    let file = w.open("/t/file", vfs::OpenFlags::RDONLY, 0).unwrap();
+    let file = w.open("/t/file", abi::fcntl::OpenFlags::RDONLY, 0).unwrap();
     mv(&w, "/s/file", "/t/file", PLAIN).unwrap();
     assert_eq!(super::get(&file, 10).unwrap(), b"/t");
     assert_eq!(file.metadata().nlink, 0);
@@ -196,7 +196,7 @@ fn listing_survives_removal_while_it_runs() {
     for n in 0..500 {
         w.write(&format!("/d/{n}"), b"");
     }
-    let dir = w.open("/d", vfs::OpenFlags::DIRECTORY, 0).unwrap();
+    let dir = w.open("/d", abi::fcntl::OpenFlags::DIRECTORY, 0).unwrap();
     let mut seen = 0;
     loop {
         let mut batch = Vec::new();
