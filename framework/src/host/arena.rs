@@ -14,8 +14,7 @@ use buddy_system_allocator::FrameAllocator;
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 use super::Untrusted;
-use crate::arch::bytes;
-use crate::mm::NoMemory;
+use crate::mm::{Frame, NoMemory, Untyped};
 use crate::sync::{IrqLock, Once};
 
 /// Pieces are multiples of this, so that no two owners share a cache line.
@@ -67,9 +66,11 @@ impl SharedBuf {
         let units = units.next_power_of_two();
         let first = arena.free.lock().alloc(units).ok_or(NoMemory)?;
         let base = arena.base.load(Ordering::Relaxed).wrapping_add(first * UNIT);
-        // SAFETY: the arena gave these units to nobody else (its invariant).
-        unsafe { bytes::zero(base, units * UNIT) };
-        Ok(Self { base: AtomicPtr::new(base), len, first, units })
+        let buffer = Self { base: AtomicPtr::new(base), len, first, units };
+        if let Some(all) = buffer.range(0, len) {
+            all.zero();
+        }
+        Ok(buffer)
     }
 
     /// How many bytes it has.
@@ -88,9 +89,7 @@ impl SharedBuf {
     /// # Errors
     /// [`OutOfRange`]; then nothing was copied.
     pub fn read_into(&self, offset: usize, out: &mut [u8]) -> Result<(), OutOfRange> {
-        let from = self.place(offset, out.len(), 1).ok_or(OutOfRange)?;
-        // SAFETY: 1. `place` checked the range. 2. `out` is plain memory.
-        unsafe { bytes::load(out.as_mut_ptr(), from, out.len()) };
+        self.untyped(offset, out.len()).ok_or(OutOfRange)?.load(out);
         Ok(())
     }
 
@@ -99,19 +98,61 @@ impl SharedBuf {
     /// # Errors
     /// [`OutOfRange`]; then nothing was copied.
     pub fn write(&self, offset: usize, data: &[u8]) -> Result<(), OutOfRange> {
-        let to = self.place(offset, data.len(), 1).ok_or(OutOfRange)?;
-        // SAFETY: 1. `place` checked the range. 2. `data` is plain memory.
-        unsafe { bytes::store(to, data.as_ptr(), data.len()) };
+        self.untyped(offset, data.len()).ok_or(OutOfRange)?.store(data);
         Ok(())
     }
 
-    fn place(&self, offset: usize, len: usize, align: usize) -> Option<*mut u8> {
-        let end = offset.checked_add(len)?;
-        let base = self.base.load(Ordering::Relaxed);
-        let place = (end <= self.len).then(|| base.wrapping_add(offset))?;
+    /// Copies `len` bytes from `offset` on into a frame, there from `at` on.
+    ///
+    /// # Errors
+    /// [`OutOfRange`] of the buffer or of the frame; then nothing was copied.
+    pub fn load_frame(
+        &self,
+        offset: usize,
+        frame: &Frame,
+        at: usize,
+        len: usize,
+    ) -> Result<(), OutOfRange> {
+        let from = self.untyped(offset, len).ok_or(OutOfRange)?;
+        if frame.untyped(at, len).copy_from(&from) == len { Ok(()) } else { Err(OutOfRange) }
+    }
+
+    /// Copies `len` bytes of a frame from `at` on into the buffer, there from `offset` on.
+    ///
+    /// # Errors
+    /// [`OutOfRange`] of the buffer or of the frame; part may have been copied then.
+    pub fn store_frame(
+        &self,
+        offset: usize,
+        frame: &Frame,
+        at: usize,
+        len: usize,
+    ) -> Result<(), OutOfRange> {
+        let to = self.untyped(offset, len).ok_or(OutOfRange)?;
+        if to.copy_from(&frame.untyped(at, len)) == len { Ok(()) } else { Err(OutOfRange) }
+    }
+
+    /// A range of the buffer that is about to be read or written.
+    pub(crate) fn untyped(&self, offset: usize, len: usize) -> Option<Untyped<'_>> {
+        let range = self.range(offset, len)?;
         #[cfg(not(target_os = "none"))]
         super::hosted::touched(self.device_addr() + offset as u64, len);
-        place.addr().is_multiple_of(align).then_some(place)
+        Some(range)
+    }
+
+    fn range(&self, offset: usize, len: usize) -> Option<Untyped<'_>> {
+        let end = offset.checked_add(len).filter(|end| *end <= self.len)?;
+        let at = self.base.load(Ordering::Relaxed).wrapping_add(end - len);
+        // SAFETY: 1. the range lies in the buffer, which is valid as long as `self` (its
+        // invariant). 2. Nobody makes references to the arena.
+        Some(unsafe { Untyped::new(at, len) })
+    }
+
+    /// The place of a word.
+    #[inline]
+    fn word(&self, offset: usize, size: usize) -> Option<*mut u8> {
+        let place = self.untyped(offset, size)?.ptr();
+        place.addr().is_multiple_of(size).then_some(place)
     }
 }
 
@@ -122,10 +163,10 @@ macro_rules! words {
             /// there is no such word.
             #[inline]
             pub fn $load(&self, offset: usize) -> Untrusted<$word> {
-                let Some(at) = self.place(offset, size_of::<$word>(), size_of::<$word>()) else {
+                let Some(at) = self.word(offset, size_of::<$word>()) else {
                     return Untrusted::new(<$word>::MAX);
                 };
-                // SAFETY: `place` checked the range and the alignment.
+                // SAFETY: `word` checked the range and the alignment.
                 let word = unsafe { <$atomic>::from_ptr(at.cast()) };
                 Untrusted::new(word.load(Ordering::Acquire))
             }
@@ -136,8 +177,8 @@ macro_rules! words {
             /// [`OutOfRange`] where there is no such word.
             #[inline]
             pub fn $store(&self, offset: usize, value: $word) -> Result<(), OutOfRange> {
-                let at = self.place(offset, size_of::<$word>(), size_of::<$word>());
-                // SAFETY: `place` checked the range and the alignment.
+                let at = self.word(offset, size_of::<$word>());
+                // SAFETY: `word` checked the range and the alignment.
                 let word = unsafe { <$atomic>::from_ptr(at.ok_or(OutOfRange)?.cast()) };
                 word.store(value, Ordering::Release);
                 Ok(())

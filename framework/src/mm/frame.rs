@@ -10,7 +10,7 @@ use core::ops::Range;
 use super::frames::{self, Class};
 use super::meta::{self, Kind};
 use super::phys::Pfn;
-use super::{NoMemory, PAGE_SIZE};
+use super::{NoMemory, PAGE_SIZE, Untyped};
 use crate::arch::bytes;
 
 /// A reference to a 4 KiB page of untyped memory; the last one frees it.
@@ -40,9 +40,7 @@ impl Frame {
     /// [`NoMemory`] when only the kernel's reserve is left.
     pub fn copy_of(source: &Self) -> Result<Self, NoMemory> {
         let frame = Self::stale()?;
-        // SAFETY: both are whole frames that a `Frame` keeps alive, and they
-        // are two, as one of them was just allocated.
-        unsafe { bytes::copy(frame.0.ptr(), source.0.ptr(), PAGE_SIZE) };
+        frame.untyped(0, PAGE_SIZE).copy_from(&source.untyped(0, PAGE_SIZE));
         Ok(frame)
     }
 
@@ -55,29 +53,27 @@ impl Frame {
     /// Copies bytes from `offset` on into `out`; what lies beyond the page is
     /// left out. Returns how many it copied.
     pub fn read(&self, offset: usize, out: &mut [u8]) -> usize {
-        let range = clip(offset, out.len());
-        // SAFETY: 1. `range` lies in the page, which `self` keeps alive.
-        // 2. `out` has at least `range.len()` bytes and is no part of a frame.
-        unsafe {
-            bytes::load(out.as_mut_ptr(), self.0.ptr().wrapping_add(range.start), range.len())
-        };
-        range.len()
+        self.untyped(offset, out.len()).load(out)
     }
 
     /// Copies `data` into the page from `offset` on; what does not fit is left
     /// out. Returns how many bytes it copied.
     pub fn write(&self, offset: usize, data: &[u8]) -> usize {
-        let range = clip(offset, data.len());
-        // SAFETY: as in `read`, with the roles exchanged.
-        unsafe { bytes::store(self.0.ptr().wrapping_add(range.start), data.as_ptr(), range.len()) };
-        range.len()
+        self.untyped(offset, data.len()).store(data)
     }
 
     /// Writes zeros to a range of the page; what lies beyond it is left out.
     pub fn zero(&self, range: Range<usize>) {
-        let range = clip(range.start, range.end.saturating_sub(range.start));
-        // SAFETY: the range lies in the page, which `self` keeps alive.
-        unsafe { bytes::zero(self.0.ptr().wrapping_add(range.start), range.len()) };
+        self.untyped(range.start, range.end.saturating_sub(range.start)).zero();
+    }
+
+    /// The part of `offset..offset + len` that lies in the page.
+    #[inline]
+    pub(crate) fn untyped(&self, offset: usize, len: usize) -> Untyped<'_> {
+        let range = clip(offset, len);
+        // SAFETY: 1. the range lies in the page, which `self` keeps alive. 2. Nobody
+        // makes references to untyped frames.
+        unsafe { Untyped::new(self.0.ptr().wrapping_add(range.start), range.len()) }
     }
 
     /// References to this frame: [`Frame`]s and mappings.
@@ -88,12 +84,6 @@ impl Frame {
     /// A number that names the frame while it is alive.
     pub fn id(&self) -> u64 {
         u64::from(self.0.get())
-    }
-
-    /// The frame's number, for this module's siblings.
-    #[inline]
-    pub(super) fn pfn(&self) -> Pfn {
-        self.0
     }
 
     /// Turns the reference into one that a page-table entry holds.
@@ -131,7 +121,7 @@ impl Drop for Frame {
 }
 
 /// The part of `offset..offset+len` that lies in a page.
-pub(super) fn clip(offset: usize, len: usize) -> Range<usize> {
+fn clip(offset: usize, len: usize) -> Range<usize> {
     let start = offset.min(PAGE_SIZE);
     start..start + len.min(PAGE_SIZE - start)
 }

@@ -5,10 +5,10 @@
 //! know whose memory it fills.
 
 use super::access::{Copy, check_range};
-use super::frame::clip;
 use super::pod::{Pod, with_buffer};
 use super::space::VmSpace;
-use super::{Frame, UserFault};
+use super::{Frame, Untyped, UserFault};
+use crate::host::SharedBuf;
 
 /// Ranges of user memory: the program's claim, checked to be user addresses.
 ///
@@ -186,18 +186,34 @@ impl<'a> Reader<'a> {
         offset: usize,
         len: usize,
     ) -> Result<usize, UserFault> {
-        let room = clip(offset, len);
+        self.read_untyped(&frame.untyped(offset, len))
+    }
+
+    /// Copies up to `len` bytes into shared memory from `offset` on.
+    ///
+    /// # Errors
+    /// [`UserFault`] when nothing could be copied because of a fault, or because there
+    /// is no such range of the buffer.
+    pub fn read_shared(
+        &mut self,
+        buffer: &SharedBuf,
+        offset: usize,
+        len: usize,
+    ) -> Result<usize, UserFault> {
+        let len = len.min(self.remaining());
+        self.read_untyped(&buffer.untyped(offset, len).ok_or(UserFault)?)
+    }
+
+    fn read_untyped(&mut self, to: &Untyped<'_>) -> Result<usize, UserFault> {
         match &mut self.0 {
             Source::Kernel(data) => {
-                let (now, later) = data.split_at(room.len().min(data.len()));
-                frame.write(room.start, now);
-                *data = later;
-                Ok(now.len())
+                let count = to.store(data);
+                *data = data.get(count..).unwrap_or_default();
+                Ok(count)
             }
             Source::User(ranges) => {
-                let to = frame.pfn().ptr().wrapping_add(room.start);
-                // SAFETY: `room` lies in the frame, which `frame` keeps alive.
-                unsafe { ranges.transfer(Copy::LoadFrame, to, room.len()) }
+                // SAFETY: `to` is valid for its length, and untyped.
+                unsafe { ranges.transfer(Copy::LoadFrame, to.ptr(), to.len()) }
             }
         }
     }
@@ -300,16 +316,34 @@ impl<'a> Writer<'a> {
         offset: usize,
         len: usize,
     ) -> Result<usize, UserFault> {
-        let part = clip(offset, len);
+        self.write_untyped(&frame.untyped(offset, len))
+    }
+
+    /// Copies up to `len` bytes out of shared memory from `offset` on, each once unless
+    /// a fault comes in between.
+    ///
+    /// # Errors
+    /// [`UserFault`] when nothing could be copied because of a fault, or because there
+    /// is no such range of the buffer.
+    pub fn write_shared(
+        &mut self,
+        buffer: &SharedBuf,
+        offset: usize,
+        len: usize,
+    ) -> Result<usize, UserFault> {
+        let len = len.min(self.remaining());
+        self.write_untyped(&buffer.untyped(offset, len).ok_or(UserFault)?)
+    }
+
+    fn write_untyped(&mut self, from: &Untyped<'_>) -> Result<usize, UserFault> {
         match &mut self.0 {
             Sink::Kernel(room) => {
-                let now = take_front(room, part.len());
-                Ok(frame.read(part.start, now))
+                let now = take_front(room, from.len());
+                Ok(from.load(now))
             }
             Sink::User(ranges) => {
-                let from = frame.pfn().ptr().wrapping_add(part.start);
-                // SAFETY: `part` lies in the frame, which `frame` keeps alive.
-                unsafe { ranges.transfer(Copy::StoreFrame, from, part.len()) }
+                // SAFETY: `from` is valid for its length, and untyped.
+                unsafe { ranges.transfer(Copy::StoreFrame, from.ptr(), from.len()) }
             }
         }
     }

@@ -49,6 +49,7 @@ mod space;
 mod stack;
 mod table;
 mod tlb;
+mod untyped;
 mod usage;
 
 pub use self::access::CStrError;
@@ -64,6 +65,7 @@ pub(crate) use self::phys::Pfn;
 pub use self::pod::Pod;
 pub use self::range::{MAX_REGIONS, MemoryMap, PhysRange, TooMany};
 pub use self::space::{Cow, FaultHandler, Mapping, Sharing, VmSpace, WriteOutcome};
+pub(crate) use self::untyped::Untyped;
 pub use self::usage::{KernelUsage, kernel_usage};
 pub use crate::pod_struct;
 

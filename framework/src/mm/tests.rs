@@ -6,6 +6,7 @@ use std::vec;
 use std::vec::Vec;
 
 use super::*;
+use crate::host::{OutOfRange, SharedBuf};
 
 const RW: Perms = Perms::READ.union(Perms::WRITE);
 const BASE: usize = 0x40_0000;
@@ -381,4 +382,46 @@ fn stats_count_pages() {
     assert!(before.free_pages <= before.total_pages);
     assert!(before.reserved_pages > 0);
     assert_eq!(admit(), Ok(()));
+}
+
+#[test]
+fn bytes_go_between_programs_frames_and_shared_memory() {
+    let (space, _handler) = demand_space(3);
+    space.write(page(0), &[7; PAGE_SIZE]).unwrap();
+    let shared = SharedBuf::new(2 * PAGE_SIZE).unwrap();
+    let at = |offset| {
+        let mut byte = [0];
+        shared.read_into(offset, &mut byte).map(|()| byte[0])
+    };
+
+    // From a program: page 1 is made on the way, beyond page 2 there is none.
+    let mut reader = Reader::user(&space, page(0) + 4095, 2 * PAGE_SIZE).unwrap();
+    assert_eq!(reader.read_shared(&shared, 8, 5000), Ok(5000));
+    assert_eq!((at(7), at(8), at(9), reader.remaining()), (Ok(0), Ok(7), Ok(0), 3192));
+    assert_eq!(reader.read_shared(&shared, PAGE_SIZE, PAGE_SIZE + 1), Ok(3192));
+    assert_eq!(Reader::kernel(&[1; 9]).read_shared(&shared, 2 * PAGE_SIZE - 8, 9), Err(UserFault));
+    let mut reader = Reader::user(&space, page(2), PAGE_SIZE + 1).unwrap();
+    assert_eq!(reader.read_shared(&shared, 0, PAGE_SIZE + 1), Ok(PAGE_SIZE));
+    assert_eq!(reader.read_shared(&shared, 0, 1), Err(UserFault));
+
+    // To a program.
+    shared.write(100, &[9; 200]).unwrap();
+    let mut writer = Writer::user(&space, page(1) - 100, 150).unwrap();
+    assert_eq!(writer.write_shared(&shared, 100, 200), Ok(150));
+    assert_eq!((byte_at(&space, page(1) - 101), byte_at(&space, page(1) + 49)), (7, 9));
+    assert_eq!(byte_at(&space, page(1) + 50), 0);
+    let mut out = [0; 4];
+    assert_eq!(Writer::kernel(&mut out).write_shared(&shared, 298, 9), Ok(4));
+    assert_eq!(out, [9, 9, 0, 0]);
+
+    // A frame.
+    let frame = filled(5);
+    assert_eq!(shared.store_frame(10, &frame, 4090, 6), Ok(()));
+    assert_eq!((at(9), at(10), at(15), at(16)), (Ok(0), Ok(5), Ok(5), Ok(0)));
+    assert_eq!(shared.load_frame(100, &frame, 0, 300), Ok(()));
+    let mut bytes = [0; 2];
+    frame.read(199, &mut bytes);
+    assert_eq!(bytes, [9, 0]);
+    assert_eq!(shared.store_frame(0, &frame, 4090, 7), Err(OutOfRange));
+    assert_eq!(shared.load_frame(2 * PAGE_SIZE - 1, &frame, 0, 2), Err(OutOfRange));
 }
