@@ -19,7 +19,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::Args;
 
-use crate::metadata::{Graph, Package};
+use crate::metadata::Graph;
 use crate::workspace::{KERNEL_TARGET, Workspace};
 
 /// Options of `cargo osdk check`.
@@ -95,16 +95,6 @@ pub fn run(workspace: &Workspace, args: &CheckArgs) -> Result<u8> {
     }
     println!("\n{passed} passed, {failed} failed");
     Ok(u8::from(failed > 0))
-}
-
-/// What was found in `package`; in one of `not_yet` nothing need be right, but something must be wrong.
-fn except(not_yet: &[&str], package: &Package, found: Vec<String>) -> Vec<String> {
-    let place = package.place.display().to_string();
-    match not_yet.contains(&place.as_str()) {
-        true if found.is_empty() => vec![format!("{place}: all is well, take it off NOT_YET")],
-        true => Vec::new(),
-        false => found,
-    }
 }
 
 fn kernel_clippy(workspace: &Workspace, features: &[&str]) -> Result<Vec<String>> {

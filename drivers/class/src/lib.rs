@@ -11,12 +11,14 @@
 
 extern crate alloc;
 
-mod block;
+pub mod block;
+mod buffer;
 mod console;
 mod entropy;
 mod net;
 
 pub use block::{BlockDevice, Sector};
+pub use buffer::{Buffer, Holder, Pool};
 pub use console::{Console, Receiver};
 pub use entropy::Entropy;
 pub use net::{MacAddress, NetDevice};

@@ -8,7 +8,8 @@ use alloc::sync::Arc;
 use std::sync::{Mutex, PoisonError};
 use std::vec::Vec;
 
-use class::{BlockDevice, Sector};
+use class::Sector;
+use class::block::Blocking;
 use framework::host::hosted::{DeviceModel, device_write};
 use framework::host::{DeviceError, Mmio, Untrusted};
 

@@ -156,7 +156,7 @@ impl Model {
     }
 
     /// Serves what the driver has made available in a queue.
-    fn notified(&self, index: u16) {
+    pub fn notified(&self, index: u16) {
         let at_work = lock(&self.at_work);
         let (mut queue, lie) = {
             let state = lock(&self.state);

@@ -4,6 +4,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use class::BlockDevice;
 use framework::cmdline;
 use framework::host::{DeviceError, Mmio};
 use framework::irq::IrqHandler;
@@ -96,8 +97,7 @@ fn start(kind: Kind, function: &Function, devices: &mut Devices) -> Result<(), D
             };
             let disk = Disk::new(transport, features, Some(0), timeout)?;
             let _ = interrupt.0.set(disk.clone());
-            let geometry = disk.geometry();
-            log::info!("{function} is a disk of {} sectors", geometry.sectors);
+            log::info!("{function} is a disk of {} sectors", disk.limits().sectors);
             devices.disks.push(disk);
         }
         Kind::Console if devices.console.is_none() => {

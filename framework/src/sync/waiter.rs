@@ -37,7 +37,8 @@ impl Waiter {
         }
     }
 
-    pub(super) fn notify(&self) {
+    /// Ends the current or the next wait; in any context.
+    pub fn notify(&self) {
         if !self.is_woken.swap(true, Ordering::SeqCst) {
             self.task.unpark();
         }

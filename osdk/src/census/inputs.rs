@@ -18,7 +18,8 @@ pub struct InputSite {
 }
 
 /// Methods that return what the host wrote.
-const METHODS: [&str; 9] = [
+const METHODS: [&str; 11] = [
+    "load_frame",
     "load_u8",
     "load_u16",
     "load_u32",
@@ -28,6 +29,7 @@ const METHODS: [&str; 9] = [
     "read_u16",
     "read_u32",
     "read_u64",
+    "write_shared",
 ];
 /// Functions, or methods of a backend, that do.
 const FUNCTIONS: [&str; 8] =
@@ -37,7 +39,10 @@ const MARKER: &str = "// host input:";
 
 /// The crates that talk to the host: of others only what is marked counts.
 pub fn is_boundary(package: &str) -> bool {
-    matches!(package, "nacre-framework" | "nacre-uart" | "nacre-pci" | "nacre-virtio")
+    matches!(
+        package,
+        "nacre-framework" | "nacre-class" | "nacre-uart" | "nacre-pci" | "nacre-virtio"
+    )
 }
 
 /// The sites of a file of the product, and those that are marked.

@@ -11,7 +11,8 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use class::{BlockDevice, Console, Entropy, Receiver, Sector};
+use class::block::Blocking;
+use class::{Console, Entropy, Receiver, Sector};
 use virtio::blk::{Disk, FEATURES};
 use virtio::console::HostConsole;
 use virtio::model::{Lie, Model, Serve, disk, disk_config};

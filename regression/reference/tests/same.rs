@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use class::block::Blocking;
 use class::{BlockDevice, Console, Entropy, Receiver, Sector};
 use virtio::blk::{Disk, FEATURES};
 use virtio::console::HostConsole;
@@ -64,7 +65,8 @@ fn disks() {
     model.on_interrupt(move || handler.service());
     let (their_content, their_trace, model) = disk_model();
     let mut theirs = VirtIOBlk::<Bounce, _>::new(Window::new(model, DeviceType::Block)).unwrap();
-    assert_eq!((ours.sectors(), ours.is_read_only()), (theirs.capacity(), theirs.readonly()));
+    let limits = ours.limits();
+    assert_eq!((limits.sectors, limits.is_read_only), (theirs.capacity(), theirs.readonly()));
 
     let mut random = Random(1);
     for round in 0..3000 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Disks and partitions by device number.
 //!
-//! Locks: a disk's `blocks` (sleeping, held over its requests); `VOLUMES` is a leaf
-//! (preemption off).
+//! Locks: a disk's `blocks` (sleeping, held over its requests but not while user memory
+//! is copied); `VOLUMES` is a leaf (preemption off).
 
 use alloc::format;
 use alloc::string::String;
@@ -10,6 +10,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use abi::{Result, error};
+use class::block::Blocking;
 use class::{BlockDevice, Sector};
 use framework::sync::{RwLock, SpinLock};
 use vfs::{DeviceId, DeviceNode, FileOps, Opening};
@@ -47,17 +48,17 @@ impl Volume {
 
     /// The smallest unit, in bytes.
     pub(crate) fn block_size(&self) -> usize {
-        self.disk.device.block_size() as usize
+        self.device().limits().block_size as usize
     }
 
-    /// Reads whole blocks from byte `at` on.
-    pub(crate) fn read(&self, at: u64, out: &mut [u8]) -> Result<()> {
-        self.disk.device.read(Sector(self.start + at / Sector::SIZE as u64), out)
+    /// The disk.
+    pub(crate) fn device(&self) -> &dyn BlockDevice {
+        &*self.disk.device
     }
 
-    /// Writes whole blocks from byte `at` on.
-    pub(crate) fn write(&self, at: u64, data: &[u8]) -> Result<()> {
-        self.disk.device.write(Sector(self.start + at / Sector::SIZE as u64), data)
+    /// The sector of byte `at`.
+    pub(crate) fn sector(&self, at: u64) -> Sector {
+        Sector(self.start + at / Sector::SIZE as u64)
     }
 }
 
@@ -88,10 +89,11 @@ pub fn init(disks: &[Arc<dyn BlockDevice>]) {
         let disk = Arc::new(Disk { device: device.clone(), blocks: RwLock::new(()) });
         let name = format!("vd{letter}");
         let first = index * MINORS;
-        let per_block = device.block_size() as u64 / Sector::SIZE as u64;
-        let blocks = device.sectors() / per_block;
+        let limits = *device.limits();
+        let per_block = u64::from(limits.block_size) / Sector::SIZE as u64;
+        let blocks = limits.sectors / per_block;
         let mut read = |block: u64| {
-            let mut bytes = alloc::vec![0; device.block_size() as usize];
+            let mut bytes = alloc::vec![0; limits.block_size as usize];
             let sector = Sector(block.checked_mul(per_block)?);
             let is_read = block < blocks && device.read(sector, &mut bytes).is_ok();
             is_read.then_some(bytes)
@@ -99,13 +101,12 @@ pub fn init(disks: &[Arc<dyn BlockDevice>]) {
         let partitions = table::partitions(blocks, &mut read);
         let names: String = partitions.iter().map(|p| format!(" {name}{}", p.number)).collect();
         log::info!("{name}:{names}");
-        let sectors = device.sectors();
         add(Volume {
             disk: disk.clone(),
             dev: dev(first),
             name: name.clone().leak(),
             start: 0,
-            sectors,
+            sectors: limits.sectors,
         });
         for partition in partitions {
             add(Volume {

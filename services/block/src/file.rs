@@ -1,26 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! An open disk or partition.
+//!
+//! User memory is copied while no lock is held: it may fault, and the fault may want
+//! the same disk.
+//!
+//! Locks: [`Disk::blocks`](crate::device::Disk::blocks), shared for whole blocks,
+//! exclusive while a part of one is changed.
 
 use alloc::vec::Vec;
 
 use abi::fcntl::OpenFlags;
 use abi::fs::FallocateMode;
 use abi::{Result, err, error};
+use class::Holder;
+use class::block::Blocking;
 use framework::mm::{Reader, Writer};
 use vfs::{File, FileOps, IoctlContext, SeekFrom, seek_to};
 
 use crate::device::Volume;
 use crate::ioctl;
 
-/// Bytes that are moved at once.
-const CHUNK: usize = 256 * 1024;
-
 pub(crate) struct BlockFile {
     pub(crate) volume: Volume,
 }
 
 /// Zeros to be overwritten.
-fn buffer(len: usize) -> Result<Vec<u8>> {
+pub(crate) fn buffer(len: usize) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(len).map_err(|_| error!(ENOMEM, "no buffer"))?;
     bytes.resize(len, 0);
@@ -41,55 +46,66 @@ impl BlockFile {
         Ok(())
     }
 
-    /// The blocks that `len` bytes from `at` on touch: first byte, length.
-    fn cover(&self, at: u64, len: usize) -> (u64, usize) {
-        let size = self.volume.block_size() as u64;
-        let first = at / size * size;
-        let end = (at + len as u64).next_multiple_of(size);
-        (first, (end - first) as usize)
+    /// How many of `wanted` bytes from `at` on there are.
+    fn present(&self, at: u64, wanted: usize) -> usize {
+        let left = self.volume.len().saturating_sub(at);
+        usize::try_from(left).unwrap_or(usize::MAX).min(wanted)
     }
 
-    /// Writes `data`, of which the ends may be parts of blocks.
-    fn store(&self, at: u64, data: &[u8]) -> Result<()> {
-        let (first, len) = self.cover(at, data.len());
-        if len == data.len() {
-            let _shared = self.volume.disk.blocks.read();
-            return self.volume.write(at, data);
+    /// Reads some of the `len` bytes from `at` on: adds to `done` how many.
+    fn load(&self, at: u64, len: usize, dst: &mut Writer<'_>, done: &mut usize) -> Result<()> {
+        let block = self.volume.block_size() as u64;
+        let mut skip = (at % block) as usize;
+        let covered = (skip + len).next_multiple_of(block as usize);
+        let start = self.volume.sector(at - skip as u64);
+        let mut left = len;
+        self.volume.device().read_with(start, covered, Holder::MayFault, |buffer| {
+            let part = (buffer.len() - skip).min(left);
+            let copied = buffer.copy_to(skip, part, dst)?;
+            (skip, left) = (0, left - copied);
+            *done += copied;
+            if copied == part { Ok(()) } else { err!(EFAULT) }
+        })?;
+        Ok(())
+    }
+
+    /// Writes some of the `len` bytes from `at` on: how many.
+    fn store(&self, at: u64, len: usize, src: &mut Reader<'_>) -> Result<usize> {
+        let block = self.volume.block_size();
+        let into = (at % block as u64) as usize;
+        if into > 0 || len < block {
+            return self.patch(at, into, len.min(block - into), src);
         }
+        let device = self.volume.device();
+        let filled = device.fill(src, len / block * block, Holder::MayFault)?;
+        let count = filled.len();
+        let _shared = self.volume.disk.blocks.read();
+        device.write_filled(self.volume.sector(at), filled)?;
+        Ok(count)
+    }
+
+    /// Changes `len` bytes of a block, those from `into` on; `at` is where they are.
+    fn patch(&self, at: u64, into: usize, len: usize, src: &mut Reader<'_>) -> Result<usize> {
+        let (mut new, mut old) = (buffer(len)?, buffer(self.volume.block_size())?);
+        let count = src.read(&mut new)?;
+        let (device, start) = (self.volume.device(), self.volume.sector(at - into as u64));
         let _exclusive = self.volume.disk.blocks.write();
-        let mut blocks = buffer(len)?;
-        self.volume.read(first, &mut blocks)?;
-        let from = (at - first) as usize;
-        let part = blocks.get_mut(from..from + data.len()).ok_or(error!(EIO))?;
-        part.copy_from_slice(data);
-        self.volume.write(first, &blocks)
+        device.read(start, &mut old)?;
+        old.iter_mut().skip(into).zip(new.iter().take(count)).for_each(|(old, new)| *old = *new);
+        device.write(start, &old)?;
+        Ok(count)
     }
 }
 
 impl FileOps for BlockFile {
     fn read_at(&self, file: &File, offset: u64, dst: &mut Writer<'_>) -> Result<usize> {
         self.check_direct(file, offset, dst.remaining())?;
-        let left = self.volume.len().saturating_sub(offset);
-        let total = usize::try_from(left).unwrap_or(usize::MAX).min(dst.remaining());
-        let mut bytes = buffer(self.cover(offset % 4096, total.min(CHUNK)).1)?;
+        let total = self.present(offset, dst.remaining());
         let mut done = 0;
         while done < total {
-            let at = offset + done as u64;
-            let count = CHUNK.min(total - done);
-            let (first, len) = self.cover(at, count);
-            let from = (at - first) as usize;
-            bytes.resize(len, 0);
-            let result = self.volume.read(first, &mut bytes).and_then(|()| {
-                let part = bytes.get(from..from + count).ok_or(error!(EIO))?;
-                Ok(dst.write(part)?)
-            });
+            let result = self.load(offset + done as u64, total - done, dst, &mut done);
             match result {
-                Ok(copied) => {
-                    done += copied;
-                    if copied < count {
-                        break;
-                    }
-                }
+                Ok(()) => {}
                 Err(error) if done == 0 => return Err(error),
                 Err(_) => break,
             }
@@ -99,28 +115,24 @@ impl FileOps for BlockFile {
 
     fn write_at(&self, file: &File, offset: u64, src: &mut Reader<'_>) -> Result<(usize, u64)> {
         self.check_direct(file, offset, src.remaining())?;
-        if self.volume.disk.device.is_read_only() {
+        if self.volume.device().limits().is_read_only {
             return err!(EPERM, "the disk is read-only");
         }
-        let left = self.volume.len().saturating_sub(offset);
-        let total = usize::try_from(left).unwrap_or(usize::MAX).min(src.remaining());
+        let total = self.present(offset, src.remaining());
         if total == 0 && src.remaining() > 0 {
             return err!(ENOSPC, "the end of the disk");
         }
-        let mut bytes = buffer(total.min(CHUNK))?;
         let mut done = 0;
         while done < total {
-            let count = CHUNK.min(total - done);
-            bytes.truncate(count);
-            let result = src.read_exact(&mut bytes).map_err(abi::Error::from);
-            match result.and_then(|()| self.store(offset + done as u64, &bytes)) {
-                Ok(()) => done += count,
+            match self.store(offset + done as u64, total - done, src) {
+                Ok(0) => break,
+                Ok(count) => done += count,
                 Err(error) if done == 0 => return Err(error),
                 Err(_) => break,
             }
         }
         if file.flags().intersects(OpenFlags::DSYNC) {
-            self.volume.disk.device.flush()?;
+            self.volume.device().flush()?;
         }
         Ok((done, offset + done as u64))
     }
@@ -143,7 +155,7 @@ impl FileOps for BlockFile {
     }
 
     fn fsync(&self, _file: &File) -> Result<()> {
-        self.volume.disk.device.flush()
+        self.volume.device().flush()
     }
 
     fn fallocate(&self, _file: &File, mode: FallocateMode, at: u64, len: u64) -> Result<()> {

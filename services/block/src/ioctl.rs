@@ -7,9 +7,11 @@ use abi::capability::Caps;
 use abi::ioctl::block::*;
 use abi::{Result, err, error};
 use class::Sector;
+use class::block::Blocking;
 use vfs::IoctlContext;
 
 use crate::device::Volume;
+use crate::file::buffer;
 
 /// Bytes zeroed at once.
 const ZEROS: usize = 64 * 1024;
@@ -19,7 +21,7 @@ pub(crate) fn control(volume: &Volume, cmd: u32, context: &IoctlContext<'_>) -> 
     let put_u64 = |value: u64| Ok(context.vm.write_val(context.arg, value).map(|()| 0)?);
     let block_size = volume.block_size() as u32;
     match cmd {
-        BLKROGET => put_u32(volume.disk.device.is_read_only().into()),
+        BLKROGET => put_u32(volume.device().limits().is_read_only.into()),
         BLKGETSIZE => put_u64(volume.sectors),
         BLKGETSIZE64 => put_u64(volume.len()),
         BLKSSZGET | BLKPBSZGET | BLKIOMIN => put_u32(block_size),
@@ -31,7 +33,7 @@ pub(crate) fn control(volume: &Volume, cmd: u32, context: &IoctlContext<'_>) -> 
         BLKFLSBUF | BLKRASET | BLKBSZSET | BLKRRPART if !context.cred.capable(Caps::SYS_ADMIN) => {
             err!(EACCES, "needs CAP_SYS_ADMIN")
         }
-        BLKFLSBUF => volume.disk.device.flush().map(|()| 0),
+        BLKFLSBUF => volume.device().flush().map(|()| 0),
         BLKRASET => Ok(0),
         BLKBSZSET => {
             let size: u32 = context.vm.read_val(context.arg)?;
@@ -51,7 +53,7 @@ pub(crate) fn control(volume: &Volume, cmd: u32, context: &IoctlContext<'_>) -> 
 
 /// Checks a range of whole sectors.
 fn check(volume: &Volume, start: u64, len: u64) -> Result<()> {
-    if volume.disk.device.is_read_only() {
+    if volume.device().limits().is_read_only {
         return err!(EPERM, "the disk is read-only");
     }
     let end = start.checked_add(len).filter(|end| *end <= volume.len());
@@ -65,17 +67,18 @@ fn check(volume: &Volume, start: u64, len: u64) -> Result<()> {
 pub(crate) fn discard(volume: &Volume, start: u64, len: u64) -> Result<()> {
     check(volume, start, len)?;
     let size = Sector::SIZE as u64;
-    volume.disk.device.discard(Sector(volume.start + start / size), len / size)
+    volume.device().discard(volume.sector(start), len / size)
 }
 
 fn zero(volume: &Volume, start: u64, len: u64) -> Result<()> {
     check(volume, start, len)?;
-    let zeros = alloc::vec![0; ZEROS];
+    let zeros = buffer(ZEROS)?;
     let mut done = 0;
     while done < len {
         let count = (len - done).min(ZEROS as u64);
         let part = zeros.get(..count as usize).ok_or(error!(EIO))?;
-        volume.write(start + done, part)?;
+        let _shared = volume.disk.blocks.read();
+        volume.device().write(volume.sector(start + done), part)?;
         done += count;
     }
     Ok(())

@@ -2,8 +2,9 @@
 //! Disks and their partitions as device files: /dev/vda, /dev/vda1, …
 //!
 //! There is no cache: a read asks the disk, a write is on its way when it returns,
-//! and `fsync` flushes the disk. What is not a whole number of blocks is read,
-//! changed and written back.
+//! and `fsync` flushes the disk. Whole blocks are copied once, between the program
+//! and the buffer that the disk has; what is less than a block is read, changed and
+//! written back.
 //!
 //! Trust: partition tables and contents are the host's.
 

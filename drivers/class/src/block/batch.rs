@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! [`Batch`]: some requests that one task waits for.
+//!
+//! Who waits, looks: an interrupt that got lost costs a while, and a device that does
+//! not answer is found out.
+//!
+//! Locks: `finished` (interrupts off), nothing within it.
+
+use alloc::sync::Arc;
+
+use framework::sync::{IrqLock, Wait, WaitQueue, Waiter};
+use framework::time;
+
+use super::{BlockDevice, BlockError, Blocking, Completion, Finished};
+use crate::{Buffer, Holder};
+
+/// The most requests of one call.
+pub(super) const BATCH: usize = 4;
+
+/// The requests of one call.
+pub(super) struct Batch {
+    finished: IrqLock<[Option<Finished>; BATCH]>,
+    waiter: Arc<Waiter>,
+}
+
+impl Batch {
+    pub(super) fn new() -> Arc<Self> {
+        let finished = IrqLock::new([const { None }; BATCH]);
+        Arc::new(Self { finished, waiter: Waiter::new() })
+    }
+
+    /// Waits for a request.
+    pub(super) fn wait<D: BlockDevice + ?Sized>(&self, device: &D, token: usize) -> Finished {
+        loop {
+            if let Some(finished) = self.finished.lock().get_mut(token).and_then(Option::take) {
+                return finished;
+            }
+            if self.waiter.wait(until_look(device)).is_err() {
+                device.look();
+            }
+        }
+    }
+}
+
+impl Completion for Batch {
+    fn complete(&self, finished: Finished) {
+        if let Some(place) = self.finished.lock().get_mut(finished.token) {
+            *place = Some(finished);
+        }
+        self.waiter.notify();
+    }
+}
+
+fn until_look<D: BlockDevice + ?Sized>(device: &D) -> Wait {
+    let look = time::monotonic_ns().saturating_add(device.limits().look_ns);
+    Wait::uninterruptible().deadline_ns(look)
+}
+
+/// Waits in `queue` until `ready` gives something, and looks at the device meanwhile.
+pub(super) fn wait_for<D: BlockDevice + ?Sized, R>(
+    device: &D,
+    queue: &WaitQueue,
+    mut ready: impl FnMut() -> Option<R>,
+) -> R {
+    loop {
+        match queue.wait(until_look(device), &mut ready) {
+            Ok(found) => return found,
+            Err(_) => device.look(),
+        }
+    }
+}
+
+/// Takes buffers for up to `len` bytes: waits for the first, and takes more as there
+/// are some.
+///
+/// # Errors
+/// [`BlockError::ShutOff`].
+pub(super) fn buffers<D: BlockDevice + ?Sized>(
+    device: &D,
+    len: usize,
+    holder: Holder,
+) -> Result<[Option<Buffer>; BATCH], BlockError> {
+    let mut buffers = [const { None }; BATCH];
+    let size = device.limits().request_bytes;
+    for (at, place) in (0..).step_by(size).zip(&mut buffers).take_while(|(at, _)| *at < len) {
+        let mut buffer = match at {
+            0 => device.buffer(holder)?,
+            _ => match device.pool().take(holder) {
+                Some(buffer) => buffer,
+                None => break,
+            },
+        };
+        buffer.set_len((len - at).min(size));
+        *place = Some(buffer);
+    }
+    Ok(buffers)
+}
