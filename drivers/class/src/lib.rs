@@ -10,15 +10,17 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 pub mod block;
 mod buffer;
 mod console;
 mod entropy;
-mod net;
+pub mod net;
 
 pub use block::{BlockDevice, Sector};
 pub use buffer::{Buffer, Holder, Pool};
 pub use console::{Console, Receiver};
 pub use entropy::Entropy;
-pub use net::{MacAddress, NetDevice};
+pub use net::{MacAddress, NetDevice, NetListener};
