@@ -120,7 +120,7 @@ impl Disk {
     }
 
     /// A request that the device has finished, and how.
-    fn next(&self) -> Result<Option<(Request, Result<(), BlockError>)>, &'static str> {
+    fn next(&self) -> Result<Option<Outcome>, &'static str> {
         let mut state = self.state.lock();
         if self.transport.is_fenced() {
             return Ok(None);
@@ -161,6 +161,9 @@ impl Disk {
         self.pool.close();
     }
 }
+
+/// A request, and what became of it.
+type Outcome = (Request, Result<(), BlockError>);
 
 /// The buffer of an operation.
 fn of(operation: Operation) -> Option<Buffer> {

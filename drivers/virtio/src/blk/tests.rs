@@ -36,9 +36,12 @@ fn interrupts(model: &Model, disk: &Arc<Disk>) {
     model.on_interrupt(move || handler.service());
 }
 
+/// A request's token, what became of it, and its page.
+type Told = (usize, Result<(), BlockError>, Option<Frame>);
+
 /// Copies each buffer to a page where it is told, as a page cache would.
 #[derive(Default)]
-struct Pages(Mutex<Vec<(usize, Result<(), BlockError>, Option<Frame>)>>);
+struct Pages(Mutex<Vec<Told>>);
 
 impl Completion for Pages {
     fn complete(&self, finished: Finished) {
