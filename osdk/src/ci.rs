@@ -175,7 +175,7 @@ fn commands(workspace: &Workspace, job: Job) -> Result<Vec<Command>> {
             let folder = workspace.target_dir().join("reference");
             let mut reference = cargo(&["test", "--quiet", "--manifest-path", REFERENCE]);
             reference.arg("--target-dir").arg(folder);
-            vec![cargo(&["test", "--workspace", "--quiet"]), reference]
+            vec![cargo(&["test", "--workspace", "--quiet", "--no-fail-fast"]), reference]
         }
         Job::Hostile => vec![hostile(&["--short"])],
         Job::HostileAll => vec![hostile(&[])],

@@ -43,6 +43,9 @@ pub(super) enum Copy {
     Store,
     /// A frame to user memory.
     StoreFrame,
+    /// Shared memory to user memory: each byte is read once. A copy that the CPU looks the
+    /// pages up for would read again behind a fault, what the host may have changed by then.
+    StoreShared,
     /// Zeros to user memory.
     Zero,
 }
@@ -51,7 +54,7 @@ impl Copy {
     fn access(self) -> Access {
         match self {
             Self::Load | Self::LoadFrame => Access::Read,
-            Self::Store | Self::StoreFrame | Self::Zero => Access::Write,
+            Self::Store | Self::StoreFrame | Self::StoreShared | Self::Zero => Access::Write,
         }
     }
 
@@ -69,7 +72,7 @@ impl Copy {
             // SAFETY: the caller's duties are the same.
             Self::Store => unsafe { bytes::store(user, kernel, len) },
             // SAFETY: the caller's duties are the same.
-            Self::StoreFrame => unsafe { bytes::copy(user, kernel, len) },
+            Self::StoreFrame | Self::StoreShared => unsafe { bytes::copy(user, kernel, len) },
             // SAFETY: the caller's duties are the same.
             Self::Zero => unsafe { bytes::zero(user, len) },
         }
@@ -255,7 +258,8 @@ impl VmSpace {
         kernel: *mut u8,
         len: usize,
     ) -> (usize, Result<(), UserFault>) {
-        if arch::is_active_space(core::ptr::from_ref(self).cast()) {
+        let is_active = arch::is_active_space(core::ptr::from_ref(self).cast());
+        if is_active && copy != Copy::StoreShared {
             // SAFETY: the caller's duties are the same.
             return unsafe { self.transfer_direct(copy, addr, kernel, len) };
         }
@@ -296,7 +300,7 @@ impl VmSpace {
                 // bytes left (caller).
                 Copy::Load | Copy::LoadFrame => unsafe { usercopy::copy(kernel, user, len - done) },
                 // SAFETY: as above.
-                Copy::Store | Copy::StoreFrame => unsafe {
+                Copy::Store | Copy::StoreFrame | Copy::StoreShared => unsafe {
                     usercopy::copy(user, kernel, len - done)
                 },
                 // SAFETY: as above.

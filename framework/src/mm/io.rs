@@ -316,11 +316,10 @@ impl<'a> Writer<'a> {
         offset: usize,
         len: usize,
     ) -> Result<usize, UserFault> {
-        self.write_untyped(&frame.untyped(offset, len))
+        self.write_untyped(Copy::StoreFrame, &frame.untyped(offset, len))
     }
 
-    /// Copies up to `len` bytes out of shared memory from `offset` on, each once unless
-    /// a fault comes in between.
+    /// Copies up to `len` bytes out of shared memory from `offset` on, each once.
     ///
     /// # Errors
     /// [`UserFault`] when nothing could be copied because of a fault, or because there
@@ -332,10 +331,10 @@ impl<'a> Writer<'a> {
         len: usize,
     ) -> Result<usize, UserFault> {
         let len = len.min(self.remaining());
-        self.write_untyped(&buffer.untyped(offset, len).ok_or(UserFault)?)
+        self.write_untyped(Copy::StoreShared, &buffer.untyped(offset, len).ok_or(UserFault)?)
     }
 
-    fn write_untyped(&mut self, from: &Untyped<'_>) -> Result<usize, UserFault> {
+    fn write_untyped(&mut self, copy: Copy, from: &Untyped<'_>) -> Result<usize, UserFault> {
         match &mut self.0 {
             Sink::Kernel(room) => {
                 let now = take_front(room, from.len());
@@ -343,7 +342,7 @@ impl<'a> Writer<'a> {
             }
             Sink::User(ranges) => {
                 // SAFETY: `from` is valid for its length, and untyped.
-                unsafe { ranges.transfer(Copy::StoreFrame, from.ptr(), from.len()) }
+                unsafe { ranges.transfer(copy, from.ptr(), from.len()) }
             }
         }
     }
