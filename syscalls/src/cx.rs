@@ -14,7 +14,7 @@ use abi::{Result, err};
 use alloc::sync::Arc;
 use cred::Cred;
 use framework::mm::VmSpace;
-use framework::user::{UserContext, UserException};
+use framework::user::{Fault, PageFault, UserContext};
 use mm::AddressSpace;
 use task::{Process, Thread};
 use vfs::{FdTable, File, FsContext};
@@ -44,8 +44,7 @@ impl Context {
     /// The argument registers, in order.
     #[inline(always)]
     pub fn arguments(&self) -> Regs {
-        let regs = self.user.regs();
-        Regs::new([regs.rdi, regs.rsi, regs.rdx, regs.r10, regs.r8, regs.r9])
+        Regs::new(self.user.arguments())
     }
 
     /// The caller's process.
@@ -106,10 +105,15 @@ impl Context {
         if self.cred().capable(caps) { Ok(()) } else { err!(EPERM, "capability missing") }
     }
 
-    /// Serves an exception of the program.
+    /// Serves a page fault of the program.
     #[inline]
-    pub(crate) fn serve_exception(&mut self, what: &UserException) {
-        task::fault::exception(&self.thread, &self.mm, &mut self.user, what);
+    pub(crate) fn serve_page_fault(&self, what: &PageFault) {
+        task::fault::page_fault(&self.thread, &self.mm, &self.user, what);
+    }
+
+    /// Serves another fault of the program.
+    pub(crate) fn serve_fault(&self, what: Fault) {
+        task::fault::fault(&self.thread, &self.user, what);
     }
 
     /// Takes over what `execve` or `unshare` has put in place.

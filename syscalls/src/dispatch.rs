@@ -12,7 +12,7 @@ use crate::trace::{self, Line};
 use abi::Errno;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering};
-use framework::user::{ReturnReason, UserContext};
+use framework::user::{Trap, UserContext};
 use task::Thread;
 use task::signal::{Flow, Interrupted, deliver};
 
@@ -29,15 +29,19 @@ pub fn user_entry(thread: Arc<Thread>, user: UserContext) {
     };
     loop {
         let flow = match cx.user.run() {
-            ReturnReason::Syscall => match serve(&mut cx) {
+            Trap::Syscall => match serve(&mut cx) {
                 None => continue,
                 interrupted => deliver(&cx.thread, &mut cx.user, interrupted),
             },
-            ReturnReason::Exception(exception) => {
-                cx.serve_exception(&exception);
+            Trap::PageFault(fault) => {
+                cx.serve_page_fault(&fault);
                 continue;
             }
-            ReturnReason::Event => deliver(&cx.thread, &mut cx.user, None),
+            Trap::Fault(fault) => {
+                cx.serve_fault(fault);
+                continue;
+            }
+            Trap::Event => deliver(&cx.thread, &mut cx.user, None),
         };
         if flow == Flow::Exit {
             return;
@@ -48,7 +52,7 @@ pub fn user_entry(thread: Arc<Thread>, user: UserContext) {
 /// Serves one call; tells how it goes on if a signal interrupted it.
 #[inline]
 fn serve(cx: &mut Context) -> Option<Interrupted> {
-    let number = cx.user.regs().rax as u32;
+    let number = cx.user.syscall_number() as u32;
     let row = INDEX.get(number as usize).copied().flatten();
     if trace::is_enabled() {
         return serve_traced(cx, number, row);
@@ -79,7 +83,7 @@ fn finish(
     let restart = match outcome {
         EINTR => row.map_or(Restart::None, |row| row.restart),
         Outcome::Return(value) => {
-            cx.user.regs_mut().rax = value as u64;
+            cx.user.set_result(value as u64);
             return None;
         }
         Outcome::Registers => return None,
@@ -88,10 +92,10 @@ fn finish(
         Outcome::RestartBlock => Restart::Block,
     };
     if restart == Restart::None {
-        cx.user.regs_mut().rax = -i64::from(Errno::EINTR as i32) as u64;
+        cx.user.set_result(-i64::from(Errno::EINTR as i32) as u64);
         return None;
     }
-    cx.user.regs_mut().rax = u64::from(number);
+    cx.user.set_result(u64::from(number));
     Some(Interrupted { restart, number: u64::from(number) })
 }
 
@@ -117,7 +121,7 @@ fn serve_traced(cx: &mut Context, number: u32, row: Option<&'static Row>) -> Opt
     let outcome = run(cx, number, row);
     let result = match outcome {
         Outcome::Return(value) => value,
-        Outcome::Registers => cx.user.regs().rax as i64,
+        Outcome::Registers => cx.user.result() as i64,
         Outcome::RestartSys | Outcome::RestartNoHand | Outcome::RestartBlock => {
             -(Errno::EINTR as i64)
         }

@@ -19,6 +19,10 @@ mod x86 {
     mod time {
         mod cmos;
     }
+    #[cfg(test)]
+    mod trap {
+        mod decode;
+    }
 }
 
 #[cfg(not(target_os = "none"))]

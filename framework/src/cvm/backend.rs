@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::{CvmError, Encoding, Evidence, Exchange, Provider, Register};
 use crate::host::Untrusted;
 use crate::mm::{MemoryMap, NoMemory, PhysRange};
-use crate::user::UserRegs;
+use crate::user::x86::UserRegs;
 
 /// What a kind of machine must be able to do for the kernel. Evidence is left out by
 /// default, as on a machine that has none.

@@ -19,7 +19,7 @@ use crate::mm::MemoryMap;
 use crate::mm::PhysRange;
 use crate::sync::Once;
 #[cfg(target_os = "none")]
-use crate::user::UserRegs;
+use crate::user::x86::UserRegs;
 
 enum Cvm {
     Tdx(Tdx),

@@ -5,7 +5,7 @@ use super::{Backend, CpuStart, Encoding, MapFn, Refusal, crystal_khz};
 use crate::arch;
 use crate::host::Untrusted;
 use crate::mm::{MemoryMap, PhysRange};
-use crate::user::UserRegs;
+use crate::user::x86::UserRegs;
 
 /// A machine without memory encryption.
 pub(super) struct Plain;

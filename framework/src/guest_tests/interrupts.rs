@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use super::program;
 use crate::irq::IrqHandler;
-use crate::user::ReturnReason;
+use crate::user::Trap;
 use crate::{arch, check, irq};
 
 /// An interrupt that wants a switch of tasks, and has the next one wait already.
@@ -53,11 +53,11 @@ crate::kernel_test! {
         // l: inc rax; cmp rax, rbx; jne l; syscall
         let (_space, mut context) =
             program(&[0x48, 0xff, 0xc0, 0x48, 0x39, 0xd8, 0x75, 0xf8, 0x0f, 0x05])?;
-        context.regs_mut().rbx = 200_000;
-        context.regs_mut().r12 = 0x1234;
+        context.x86_regs_mut().rbx = 200_000;
+        context.x86_regs_mut().r12 = 0x1234;
         arch::interrupt_self_soon(0x80);
-        check!(context.run() == ReturnReason::Syscall);
-        check!(context.regs().rax == 200_000);
-        check!(context.regs().r12 == 0x1234);
+        check!(context.run() == Trap::Syscall);
+        check!(context.x86_regs().rax == 200_000);
+        check!(context.x86_regs().r12 == 0x1234);
     }
 }

@@ -5,9 +5,10 @@ use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use super::{CODE, DATA, program};
+use crate::mm::Access;
 use crate::mm::{Frame, NoMemory, Perms, VmSpace, WriteOutcome};
 use crate::task::{Task, TaskBuilder};
-use crate::user::{ReturnReason, UserContext, UserException};
+use crate::user::{Accessor, PageFault, Trap, UserContext};
 use crate::{check, cpu, time};
 
 crate::kernel_test! {
@@ -34,12 +35,12 @@ crate::kernel_test! {
         let theirs = state.clone();
         let spawned = TaskBuilder::new("reader", move || {
             let Ok(mut context) = UserContext::new() else { return };
-            context.regs_mut().rip = CODE as u64;
+            context.x86_regs_mut().rip = CODE as u64;
             theirs.store(1, Ordering::SeqCst);
             let reason = context.run();
             let seen = matches!(
                 reason,
-                ReturnReason::Exception(UserException { vector: 14, addr, .. }) if addr == DATA as u64
+                Trap::PageFault(PageFault { addr: DATA, .. })
             );
             theirs.store(if seen { 2 } else { 3 }, Ordering::SeqCst);
         });
@@ -76,13 +77,13 @@ crate::kernel_test! {
     fn protection_changes_take_effect() {
         // mov [0x500000], al; syscall
         let (space, mut context) = program(&[0x88, 4, 0x25, 0, 0, 0x50, 0, 0x0f, 0x05])?;
-        check!(context.run() == ReturnReason::Syscall);
+        check!(context.run() == Trap::Syscall);
         space.protect(DATA..DATA + 4096, Perms::READ);
-        context.regs_mut().rip = CODE as u64;
-        let fault = UserException { vector: 14, code: 7, addr: DATA as u64 };
-        check!(context.run() == ReturnReason::Exception(fault));
+        context.x86_regs_mut().rip = CODE as u64;
+        let fault = PageFault { addr: DATA, access: Access::Write, by: Accessor::Program };
+        check!(context.run() == Trap::PageFault(fault));
         space.protect(DATA..DATA + 4096, Perms::READ | Perms::WRITE);
-        check!(context.run() == ReturnReason::Syscall);
+        check!(context.run() == Trap::Syscall);
     }
 
     fn frames_are_counted_and_zeroed() {

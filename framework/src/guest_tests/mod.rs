@@ -32,7 +32,7 @@ fn program(code: &[u8]) -> Outcome<(Arc<VmSpace>, UserContext)> {
     space.map(DATA, data, Perms::READ | Perms::WRITE, Cow::No).map_err(oom)?;
     Task::set_vm_space(Some(space.clone()));
     let mut context = UserContext::new().map_err(oom)?;
-    context.regs_mut().rip = CODE as u64;
-    context.regs_mut().rsp = DATA as u64 + 4096;
+    context.x86_regs_mut().rip = CODE as u64;
+    context.x86_regs_mut().rsp = DATA as u64 + 4096;
     Ok((space, context))
 }

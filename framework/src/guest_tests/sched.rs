@@ -9,7 +9,7 @@ use super::program;
 use crate::cpu::CpuSet;
 use crate::sync::{Mutex, Wait, WaitError, WaitQueue};
 use crate::task::{Task, TaskBuilder};
-use crate::user::ReturnReason;
+use crate::user::Trap;
 use crate::{check, time};
 
 crate::kernel_test! {
@@ -108,7 +108,7 @@ crate::kernel_test! {
             me.raise_interrupt();
         });
         check!(spawned.spawn().is_ok());
-        check!(context.run() == ReturnReason::Event);
+        check!(context.run() == Trap::Event);
         Task::current().clear_interrupt();
     }
 

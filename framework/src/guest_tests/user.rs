@@ -2,24 +2,26 @@
 //! User mode: what a program can do to the kernel (nothing).
 
 use super::{CODE, DATA, Outcome, program};
+use crate::mm::Access;
 use crate::task::TaskBuilder;
-use crate::user::{ReturnReason, UserException};
+use crate::user::x86::Exception;
+use crate::user::{Accessor, Fault, PageFault, Trap};
 use crate::{check, task};
 
 /// Runs `code`, which must end in the given exception at its first instruction.
 fn faults_with(code: &[u8], vector: u8) -> Outcome {
     let (_space, mut context) = program(code)?;
-    let before = *context.regs();
-    let reason = context.run();
-    let ReturnReason::Exception(exception) = reason else {
+    let before = *context.x86_regs();
+    let Trap::Fault(_) = context.run() else {
         return Err("no exception");
     };
-    if exception.vector != vector {
+    let exception = context.x86_exception();
+    if exception.vector != u64::from(vector) {
         log::error!("code {code:x?}: {exception:?}");
         return Err("another exception than expected");
     }
-    check!(context.regs().rip == before.rip);
-    check!(context.regs().rsp == before.rsp);
+    check!(context.x86_regs().rip == before.rip);
+    check!(context.x86_regs().rsp == before.rsp);
     Ok(())
 }
 
@@ -27,26 +29,26 @@ crate::kernel_test! {
     fn system_call_keeps_registers() {
         // mov eax, 39; syscall
         let (_space, mut context) = program(&[0xb8, 39, 0, 0, 0, 0x0f, 0x05])?;
-        context.regs_mut().rbx = 1;
-        context.regs_mut().r15 = u64::MAX;
-        check!(context.run() == ReturnReason::Syscall);
-        check!(context.regs().rax == 39);
-        check!(context.regs().rbx == 1);
-        check!(context.regs().r15 == u64::MAX);
-        check!(context.regs().rip == CODE as u64 + 7);
-        check!(context.regs().rcx == context.regs().rip);
-        check!(context.regs().r11 == context.regs().rflags);
+        context.x86_regs_mut().rbx = 1;
+        context.x86_regs_mut().r15 = u64::MAX;
+        check!(context.run() == Trap::Syscall);
+        check!(context.x86_regs().rax == 39);
+        check!(context.x86_regs().rbx == 1);
+        check!(context.x86_regs().r15 == u64::MAX);
+        check!(context.x86_regs().rip == CODE as u64 + 7);
+        check!(context.x86_regs().rcx == context.x86_regs().rip);
+        check!(context.x86_regs().r11 == context.x86_regs().rflags);
     }
 
     fn every_register_gets_through() {
         // syscall
         let (_space, mut context) = program(&[0x0f, 0x05])?;
-        let regs = context.regs_mut();
+        let regs = context.x86_regs_mut();
         (regs.rax, regs.rbx, regs.rdx, regs.rsi, regs.rdi, regs.rbp) = (1, 2, 3, 4, 5, 6);
         (regs.r8, regs.r9, regs.r10, regs.r12, regs.r13, regs.r14) = (7, 8, 9, 10, 11, 12);
-        let before = *context.regs();
-        check!(context.run() == ReturnReason::Syscall);
-        let after = context.regs();
+        let before = *context.x86_regs();
+        check!(context.run() == Trap::Syscall);
+        let after = context.x86_regs();
         check!((after.rax, after.rbx, after.rdx) == (before.rax, before.rbx, before.rdx));
         check!((after.rsi, after.rdi, after.rbp) == (before.rsi, before.rdi, before.rbp));
         check!((after.r8, after.r9, after.r10) == (before.r8, before.r9, before.r10));
@@ -100,36 +102,39 @@ crate::kernel_test! {
 
     fn breakpoint_is_reported() {
         let (_space, mut context) = program(&[0xcc])?;
-        let expected = UserException { vector: 3, code: 0, addr: 0 };
-        check!(context.run() == ReturnReason::Exception(expected));
-        check!(context.regs().rip == CODE as u64 + 1);
+        check!(context.run() == Trap::Fault(Fault::Breakpoint));
+        check!(context.x86_exception() == Exception { vector: 3, code: 0, addr: 0 });
+        check!(context.x86_regs().rip == CODE as u64 + 1);
     }
 
     fn page_faults_tell_address_and_access() {
         // mov rax, [0x1234]
         let (_space, mut context) = program(&[0x48, 0x8b, 4, 0x25, 0x34, 0x12, 0, 0])?;
-        let read = UserException { vector: 14, code: 4, addr: 0x1234 };
-        check!(context.run() == ReturnReason::Exception(read));
+        let read = PageFault { addr: 0x1234, access: Access::Read, by: Accessor::Program };
+        check!(context.run() == Trap::PageFault(read));
+        check!(context.x86_exception() == Exception { vector: 14, code: 4, addr: 0x1234 });
         // mov [0x400000], al: write to a read-only page
         let (_space, mut context) = program(&[0x88, 4, 0x25, 0, 0, 0x40, 0])?;
-        let write = UserException { vector: 14, code: 7, addr: CODE as u64 };
-        check!(context.run() == ReturnReason::Exception(write));
+        let write = PageFault { addr: CODE, access: Access::Write, ..read };
+        check!(context.run() == Trap::PageFault(write));
+        check!(context.x86_exception().code == 7);
         // Jump to a page without EXEC.
         let (_space, mut context) = program(&[0x90])?;
-        context.regs_mut().rip = DATA as u64;
-        let fetch = UserException { vector: 14, code: 0x15, addr: DATA as u64 };
-        check!(context.run() == ReturnReason::Exception(fetch));
+        context.x86_regs_mut().rip = DATA as u64;
+        let fetch = PageFault { addr: DATA, access: Access::Exec, ..read };
+        check!(context.run() == Trap::PageFault(fetch));
+        check!(context.x86_exception().code == 0x15);
     }
 
     fn kernel_addresses_are_out_of_reach() {
         // mov rax, [rbx]
         let (_space, mut context) = program(&[0x48, 0x8b, 3])?;
         for addr in [0xffff_ffff_8020_0000, 0xffff_8880_0000_1000, 0xffff_ffff_ffff_f000] {
-            context.regs_mut().rbx = addr;
+            context.x86_regs_mut().rbx = addr;
             let reason = context.run();
             let is_fault = matches!(
                 reason,
-                ReturnReason::Exception(UserException { vector: 14, addr: at, .. }) if at == addr
+                Trap::PageFault(PageFault { addr: at, .. }) if at as u64 == addr
             );
             check!(is_fault);
         }
@@ -138,10 +143,10 @@ crate::kernel_test! {
     fn bad_instruction_pointers_become_faults() {
         let (_space, mut context) = program(&[0x90])?;
         for rip in [1 << 47, u64::MAX, 0xffff_8000_0000_0000, 0x7fff_ffff_ffff_ffff] {
-            context.regs_mut().rip = rip;
+            context.x86_regs_mut().rip = rip;
             let is_fault = matches!(
                 context.run(),
-                ReturnReason::Exception(UserException { vector: 13 | 14, .. })
+                Trap::PageFault(_) | Trap::Fault(Fault::Protection)
             );
             check!(is_fault);
         }
@@ -150,30 +155,30 @@ crate::kernel_test! {
     fn flags_are_sanitised() {
         // pushfq; pop rax; syscall
         let (_space, mut context) = program(&[0x9c, 0x58, 0x0f, 0x05])?;
-        context.regs_mut().rflags = !0x100;
-        check!(context.run() == ReturnReason::Syscall);
+        context.x86_regs_mut().rflags = !0x100;
+        check!(context.run() == Trap::Syscall);
         // IOPL, NT, RF, VM, VIF and VIP are gone, IF is set.
-        check!(context.regs().rax & 0x1b_7000 == 0);
-        check!(context.regs().rax & 0x200 != 0);
+        check!(context.x86_regs().rax & 0x1b_7000 == 0);
+        check!(context.x86_regs().rax & 0x200 != 0);
     }
 
     fn single_steps_are_the_programs_own() {
         let (_space, mut context) = program(&[0x90, 0x90, 0x0f, 0x05])?;
-        context.regs_mut().rflags |= 0x100;
-        let step = UserException { vector: 1, code: 0, addr: 0 };
-        check!(context.run() == ReturnReason::Exception(step));
-        check!(context.regs().rip == CODE as u64 + 1);
-        check!(context.run() == ReturnReason::Exception(step));
-        check!(context.regs().rip == CODE as u64 + 2);
+        context.x86_regs_mut().rflags |= 0x100;
+        let step = Trap::Fault(Fault::SingleStep);
+        check!(context.run() == step);
+        check!(context.x86_regs().rip == CODE as u64 + 1);
+        check!(context.run() == step);
+        check!(context.x86_regs().rip == CODE as u64 + 2);
     }
 
     fn a_stack_pointer_in_the_kernel_is_harmless() {
         let (_space, mut context) = program(&[0x0f, 0x05])?;
         for rsp in [0xffff_ffff_8020_0000, 0xffff_8880_0000_1000, 1 << 47, 0, 7] {
-            context.regs_mut().rip = CODE as u64;
-            context.regs_mut().rsp = rsp;
-            check!(context.run() == ReturnReason::Syscall);
-            check!(context.regs().rsp == rsp);
+            context.x86_regs_mut().rip = CODE as u64;
+            context.x86_regs_mut().rsp = rsp;
+            check!(context.run() == Trap::Syscall);
+            check!(context.x86_regs().rsp == rsp);
         }
     }
 
@@ -183,17 +188,17 @@ crate::kernel_test! {
             0xf3, 0x48, 0x0f, 0xae, 0xd0, 0xf3, 0x48, 0x0f, 0xae, 0xdb, 0x0f, 0x05, //
             0xf3, 0x48, 0x0f, 0xae, 0xc6, 0xf3, 0x48, 0x0f, 0xae, 0xca, 0x0f, 0x05,
         ])?;
-        context.regs_mut().rax = 0x1111_0000;
-        context.regs_mut().rbx = 0x2222_0000;
-        check!(context.run() == ReturnReason::Syscall);
+        context.x86_regs_mut().rax = 0x1111_0000;
+        context.x86_regs_mut().rbx = 0x2222_0000;
+        check!(context.run() == Trap::Syscall);
         task::yield_now();
         check!(context.fs_base() == 0x1111_0000);
         check!(context.gs_base() == 0x2222_0000);
         check!(context.set_gs_base(0x3333_0000));
         check!(!context.set_fs_base(1 << 63));
-        check!(context.run() == ReturnReason::Syscall);
-        check!(context.regs().rsi == 0x1111_0000);
-        check!(context.regs().rdx == 0x3333_0000);
+        check!(context.run() == Trap::Syscall);
+        check!(context.x86_regs().rsi == 0x1111_0000);
+        check!(context.x86_regs().rdx == 0x3333_0000);
     }
 
     fn vector_registers_belong_to_their_task() {
@@ -216,9 +221,9 @@ crate::kernel_test! {
 
     fn a_bad_fpu_image_is_refused() {
         let (space, mut context) = program(&[0x0f, 0x05])?;
-        let software = [0; crate::user::FPU_SOFTWARE_BYTES];
+        let software = [0; crate::user::x86::FPU_SOFTWARE_BYTES];
         check!(context.save_fpu_to(&space, DATA, &software).is_err()); // Never ran.
-        check!(context.run() == ReturnReason::Syscall);
+        check!(context.run() == Trap::Syscall);
         check!(context.save_fpu_to(&space, DATA + 8, &software).is_err());
         check!(context.save_fpu_to(&space, DATA + 4032, &software).is_err()); // Past the page.
         check!(context.save_fpu_to(&space, DATA, &software).is_ok());
@@ -232,7 +237,7 @@ crate::kernel_test! {
             check!(context.load_fpu_from(&space, DATA).is_err());
             check!(space.write_val(DATA + at, good).is_ok());
         }
-        let mut legacy = [0; crate::user::FXSAVE_BYTES];
+        let mut legacy = [0; crate::user::x86::FXSAVE_BYTES];
         check!(context.save_fpu(&mut legacy) == legacy.len());
         check!(context.load_fpu(&legacy).is_ok());
         if let Some(byte) = legacy.get_mut(27) { *byte = 0xff; } // MXCSR
@@ -244,22 +249,22 @@ crate::kernel_test! {
         let (space, mut context) = program(&[
             0x66, 0x48, 0x0f, 0x6e, 0xc0, 0x0f, 0x05, 0x66, 0x48, 0x0f, 0x7e, 0xc3, 0x0f, 0x05,
         ])?;
-        let start = context.regs().rip;
-        context.regs_mut().rax = 0x1234;
-        check!(context.run() == ReturnReason::Syscall);
+        let start = context.x86_regs().rip;
+        context.x86_regs_mut().rax = 0x1234;
+        check!(context.run() == Trap::Syscall);
         task::yield_now(); // Not live any more.
-        let software = [7; crate::user::FPU_SOFTWARE_BYTES];
+        let software = [7; crate::user::x86::FPU_SOFTWARE_BYTES];
         check!(context.save_fpu_to(&space, DATA, &software).is_ok());
         check!(space.read_val(DATA + 160) == Ok(0x1234_u64));
         check!(space.read_val(DATA + 464) == Ok([7_u8; 48]));
         check!(space.read_val(DATA + 520) == Ok([0_u8; 56]));
-        context.regs_mut().rip = start;
-        context.regs_mut().rax = 0x5678;
-        check!(context.run() == ReturnReason::Syscall);
+        context.x86_regs_mut().rip = start;
+        context.x86_regs_mut().rax = 0x5678;
+        check!(context.run() == Trap::Syscall);
         check!(context.load_fpu_from(&space, DATA).is_ok());
         task::yield_now();
-        check!(context.run() == ReturnReason::Syscall);
-        check!(context.regs().rbx == 0x1234);
+        check!(context.run() == Trap::Syscall);
+        check!(context.x86_regs().rbx == 0x1234);
     }
 }
 
@@ -269,12 +274,12 @@ fn keeps_vector_register(value: u64) -> Outcome<bool> {
     let (_space, mut context) = program(&[
         0x66, 0x48, 0x0f, 0x6e, 0xc0, 0x0f, 0x05, 0x66, 0x48, 0x0f, 0x7e, 0xc3, 0xeb, 0xf7,
     ])?;
-    context.regs_mut().rax = value;
+    context.x86_regs_mut().rax = value;
     for round in 0..50 {
-        if context.run() != ReturnReason::Syscall {
+        if context.run() != Trap::Syscall {
             return Ok(false);
         }
-        if round > 0 && context.regs().rbx != value {
+        if round > 0 && context.x86_regs().rbx != value {
             return Ok(false);
         }
         task::yield_now();

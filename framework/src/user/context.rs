@@ -3,10 +3,8 @@
 
 use alloc::sync::Arc;
 
-use super::{
-    BadFpu, FPU_SOFTWARE_BYTES, FXSAVE_BYTES, INITIAL_RFLAGS, ReturnReason, UserRegs,
-    is_user_address,
-};
+use super::Trap;
+use super::x86::{FPU_SOFTWARE_BYTES, FXSAVE_BYTES, INITIAL_RFLAGS, UserRegs};
 use crate::arch;
 use crate::mm::{NoMemory, UserFault, VmSpace};
 
@@ -14,7 +12,9 @@ use crate::mm::{NoMemory, UserFault, VmSpace};
 ///
 /// It belongs to the task that first runs it.
 pub struct UserContext {
-    regs: UserRegs,
+    pub(super) regs: UserRegs,
+    /// The address of the last page fault.
+    pub(super) fault_addr: u64,
     state: Arc<arch::UserState>,
 }
 
@@ -31,7 +31,7 @@ impl UserContext {
     /// [`NoMemory`] when there is no memory for the FPU state.
     pub fn new() -> Result<Self, NoMemory> {
         let regs = UserRegs { rflags: INITIAL_RFLAGS, ..UserRegs::default() };
-        Ok(Self { regs, state: Arc::new(arch::UserState::new()?) })
+        Ok(Self { regs, fault_addr: 0, state: Arc::new(arch::UserState::new()?) })
     }
 
     /// A copy for a child, with the FPU state and segment bases of now.
@@ -39,19 +39,62 @@ impl UserContext {
     /// # Errors
     /// [`NoMemory`] when there is no memory for the FPU state.
     pub fn fork(&self) -> Result<Self, NoMemory> {
-        Ok(Self { regs: self.regs, state: Arc::new(self.state.fork()?) })
+        Ok(Self { regs: self.regs, fault_addr: 0, state: Arc::new(self.state.fork()?) })
     }
 
-    /// The general registers.
+    /// The number of the system call.
     #[inline]
-    pub fn regs(&self) -> &UserRegs {
-        &self.regs
+    pub fn syscall_number(&self) -> u64 {
+        self.regs.rax
     }
 
-    /// The general registers, to change; any value is allowed.
+    /// The arguments of the system call, in order.
     #[inline]
-    pub fn regs_mut(&mut self) -> &mut UserRegs {
-        &mut self.regs
+    pub fn arguments(&self) -> [u64; 6] {
+        let regs = &self.regs;
+        [regs.rdi, regs.rsi, regs.rdx, regs.r10, regs.r8, regs.r9]
+    }
+
+    /// What the system call returns.
+    #[inline]
+    pub fn result(&self) -> u64 {
+        self.regs.rax
+    }
+
+    /// Changes what the system call returns.
+    #[inline]
+    pub fn set_result(&mut self, result: u64) {
+        self.regs.rax = result;
+    }
+
+    /// Makes the program call the kernel again, with `number`, when it goes on.
+    pub fn repeat_syscall(&mut self, number: u64) {
+        /// Bytes of the instruction.
+        const SYSCALL_LEN: u64 = 2;
+        self.regs.rax = number;
+        self.regs.rip = self.regs.rip.wrapping_sub(SYSCALL_LEN);
+    }
+
+    /// Where the program goes on.
+    #[inline]
+    pub fn pc(&self) -> u64 {
+        self.regs.rip
+    }
+
+    /// Changes where the program goes on; any value is allowed.
+    pub fn set_pc(&mut self, pc: u64) {
+        self.regs.rip = pc;
+    }
+
+    /// The program's stack pointer.
+    #[inline]
+    pub fn sp(&self) -> u64 {
+        self.regs.rsp
+    }
+
+    /// Changes the program's stack pointer; any value is allowed.
+    pub fn set_sp(&mut self, sp: u64) {
+        self.regs.rsp = sp;
     }
 
     /// The base of FS (thread-local storage).
@@ -143,7 +186,17 @@ impl UserContext {
     ///
     /// Interrupts are handled, and other tasks get their turn, inside.
     #[inline]
-    pub fn run(&mut self) -> ReturnReason {
-        arch::run_user(&mut self.regs, &self.state)
+    pub fn run(&mut self) -> Trap {
+        arch::run_user(&mut self.regs, &self.state, &mut self.fault_addr)
     }
+}
+
+/// The FPU state given to [`UserContext::load_fpu`](super::UserContext::load_fpu) is not one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadFpu;
+
+/// Whether `addr` is canonical and in the lower half.
+#[inline]
+pub fn is_user_address(addr: u64) -> bool {
+    addr < 1 << 47
 }

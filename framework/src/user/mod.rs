@@ -8,12 +8,8 @@
 //! in a general-protection exception of the program, not of the kernel.
 
 mod context;
-mod reason;
-mod regs;
+mod trap;
+pub mod x86;
 
-pub use context::UserContext;
-pub use reason::{ReturnReason, UserException};
-pub use regs::{
-    BadFpu, FPU_SOFTWARE_BYTES, FXSAVE_BYTES, INITIAL_RFLAGS, USER_RFLAGS, UserRegs,
-    is_user_address,
-};
+pub use context::{BadFpu, UserContext, is_user_address};
+pub use trap::{Accessor, Fault, FloatError, PageFault, Trap};

@@ -4,7 +4,7 @@
 use framework::boot;
 use framework::mm::{Cow, Frame, PAGE_SIZE, Perms, Reader, VmSpace};
 use framework::task::Task;
-use framework::user::{ReturnReason, UserContext};
+use framework::user::{Trap, UserContext};
 
 use crate::console::Serial;
 use crate::{archive, elf};
@@ -31,21 +31,21 @@ pub(crate) fn run(name: &[u8]) -> Result<u8, &'static str> {
     Task::set_vm_space(Some(space.clone()));
 
     let mut user = UserContext::new().map_err(|_| "no memory for registers")?;
-    user.regs_mut().rip = entry;
-    user.regs_mut().rsp = (STACK + PAGE_SIZE) as u64;
+    user.set_pc(entry);
+    user.set_sp((STACK + PAGE_SIZE) as u64);
     loop {
         match user.run() {
-            ReturnReason::Syscall => {}
-            ReturnReason::Event => continue,
-            ReturnReason::Exception(_) => return Err("the program caused an exception"),
+            Trap::Syscall => {}
+            Trap::Event => continue,
+            Trap::PageFault(_) | Trap::Fault(_) => return Err("the program caused an exception"),
         }
-        let regs = user.regs_mut();
-        let result = match regs.rax {
-            WRITE => write(&space, &console, regs.rsi as usize, regs.rdx as usize),
-            EXIT => return Ok(regs.rdi as u8),
+        let [first, second, third, ..] = user.arguments();
+        let result = match user.syscall_number() {
+            WRITE => write(&space, &console, second as usize, third as usize),
+            EXIT => return Ok(first as u8),
             _ => ENOSYS,
         };
-        regs.rax = result as u64;
+        user.set_result(result as u64);
     }
 }
 

@@ -169,10 +169,9 @@ fn check_thread_limit(parent: &Thread) -> Result<()> {
 
 fn child_context(user: &UserContext, args: &CloneArgs) -> Result<UserContext> {
     let mut child = user.fork()?;
-    let regs = child.regs_mut();
-    regs.rax = 0;
+    child.set_result(0);
     if let Some(stack) = args.stack {
-        regs.rsp = stack;
+        child.set_sp(stack);
     }
     if args.flags.contains(CloneFlags::SETTLS) && !child.set_fs_base(args.tls) {
         return err!(EPERM, "the TLS address is no user address");

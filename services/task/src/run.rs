@@ -3,7 +3,7 @@
 //!
 //! The loop itself belongs to the system-call layer, which installs it with
 //! [`set_user_entry`]: it calls `UserContext::run`, handles calls, gives
-//! exceptions to [`crate::fault::exception`] and events to
+//! faults to [`crate::fault`] and events to
 //! [`crate::signal::deliver`], and returns when that says so.
 
 use alloc::sync::Arc;

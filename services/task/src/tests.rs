@@ -47,7 +47,7 @@ static DONE: Mutex<Option<mpsc::Sender<()>>> = Mutex::new(None);
 
 /// The user loop: calls the program, then waits for its end by signals.
 fn entry(thread: Arc<Thread>, mut user: UserContext) {
-    let index = user.regs().rip as usize;
+    let index = user.pc() as usize;
     let program = PROGRAMS.lock().unwrap().get(index).copied();
     if let Some(program) = program {
         program(&thread, &mut user);
@@ -65,7 +65,7 @@ fn spawn_with(thread: &Arc<Thread>, args: &CloneArgs, program: Program) -> Tid {
         programs.len() - 1
     };
     let mut user = UserContext::new().unwrap();
-    user.regs_mut().rip = index as u64;
+    user.set_pc(index as u64);
     clone(thread, &user, args).unwrap()
 }
 
@@ -331,7 +331,7 @@ fn handler_frame(thread: &Arc<Thread>) {
     let stack = mm.mmap(&MapRequest::anonymous(0x8000, Prot::READ | Prot::WRITE)).unwrap();
     let mut user = UserContext::new().unwrap();
     let before = {
-        let regs = user.regs_mut();
+        let regs = user.x86_regs_mut();
         (regs.rip, regs.rsp, regs.rbx) = (0x40_0002, (stack + 0x7000) as u64, 42);
         *regs
     };
@@ -342,7 +342,7 @@ fn handler_frame(thread: &Arc<Thread>) {
     signal::send_to_thread(thread, info).unwrap();
     let call = Interrupted { restart: crate::Restart::Sys, number: 39 };
     assert_eq!(deliver(thread, &mut user, Some(call)), Flow::Run);
-    let regs = *user.regs();
+    let regs = *user.x86_regs();
     assert_eq!((regs.rip, regs.rdi, regs.rax), (0x5000, 10, 0));
     assert_eq!((regs.rsp + 8) % 16, 0);
     assert_eq!(regs.rsi, regs.rsp + 312);
@@ -350,10 +350,10 @@ fn handler_frame(thread: &Arc<Thread>) {
     assert_eq!(mm.vm().read_val::<SigInfo>(regs.rsi as usize), Ok(info));
     assert!(thread.blocked().contains(Signal::USR1));
     // The handler returns: everything is back, the call is made again.
-    user.regs_mut().rsp += 8;
-    user.regs_mut().rbx = 0;
+    user.x86_regs_mut().rsp += 8;
+    user.x86_regs_mut().rbx = 0;
     signal::sigreturn(thread, &mut user);
-    let after = *user.regs();
+    let after = *user.x86_regs();
     assert_eq!((after.rip, after.rax), (before.rip - 2, 39));
     assert_eq!((after.rsp, after.rbx), (before.rsp, 42));
     assert!(!thread.blocked().contains(Signal::USR1));
@@ -455,9 +455,9 @@ fn executes(thread: &Arc<Thread>) {
         assert_eq!(errno(b"/loop", user), Err(Errno::ELOOP));
         for (path, argc) in [(b"/prog".as_slice(), 2), (b"/script", 4)] {
             try_exec(t, user, path).unwrap();
-            assert_eq!(user.regs().rip, 0x40_1000);
+            assert_eq!(user.pc(), 0x40_1000);
             let mm = t.process().mm().unwrap();
-            assert_eq!(mm.vm().read_val::<u64>(user.regs().rsp as usize), Ok(argc));
+            assert_eq!(mm.vm().read_val::<u64>(user.sp() as usize), Ok(argc));
             assert_eq!(mm.vm().read_val::<u8>(0x40_1000), Ok(0x90));
             assert_eq!(mm.vm().read_val::<u8>(0x40_302f), Ok(0x90));
             // The bss: the rest of the page of the file, and pages after it.

@@ -16,11 +16,11 @@ use cred::Cred;
 use framework::{
     sync::{Once, SpinLock, WaitQueue},
     task::Task,
+    user::x86::Exception,
 };
 use vfs::{FdTable, FsContext};
 
 use crate::{
-    fault::LastFault,
     ids::{Pid, Tid},
     process::Process,
     signal::ThreadSignals,
@@ -85,7 +85,7 @@ pub struct Thread {
     major_faults: AtomicU64,
     start_ns: u64,
     timer_slack_ns: AtomicU64,
-    last_fault: SpinLock<LastFault>,
+    last_fault: SpinLock<Exception>,
 }
 
 /// What a new thread starts with.
@@ -124,7 +124,7 @@ impl Thread {
             major_faults: AtomicU64::new(0),
             start_ns: framework::time::monotonic_ns(),
             timer_slack_ns: AtomicU64::new(50_000),
-            last_fault: SpinLock::new(LastFault::default()),
+            last_fault: SpinLock::new(Exception::default()),
         })
     }
 
@@ -279,11 +279,11 @@ impl Thread {
         self.minor_faults.store(self.minor_faults.load(Relaxed) + 1, Relaxed);
     }
 
-    pub(crate) fn last_fault(&self) -> LastFault {
+    pub(crate) fn last_fault(&self) -> Exception {
         *self.last_fault.lock()
     }
 
-    pub(crate) fn set_last_fault(&self, fault: LastFault) {
+    pub(crate) fn set_last_fault(&self, fault: Exception) {
         *self.last_fault.lock() = fault;
     }
 

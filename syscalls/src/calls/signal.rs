@@ -108,7 +108,7 @@ pub(crate) fn sys_sigaltstack(
         Some(new) => Some(new.read(cx.vm())?),
         None => None,
     };
-    let previous = cx.thread.sigaltstack(new.as_ref(), cx.user.regs().rsp)?;
+    let previous = cx.thread.sigaltstack(new.as_ref(), cx.user.sp())?;
     match old {
         Some(old) => old.write(cx.vm(), &previous),
         None => Ok(()),

@@ -12,7 +12,8 @@ use crate::cpu::CpuSet;
 use crate::mm::{NoMemory, UserFault, VmSpace};
 use crate::sync::Once;
 use crate::task::{Enqueue, Task, TaskBuilder, state};
-use crate::user::{BadFpu, FPU_SOFTWARE_BYTES, FXSAVE_BYTES, ReturnReason, UserRegs};
+use crate::user::x86::{FPU_SOFTWARE_BYTES, FXSAVE_BYTES, UserRegs};
+use crate::user::{BadFpu, Trap};
 
 /// What the backend keeps with a task.
 pub(crate) struct TaskState {
@@ -199,6 +200,6 @@ pub(crate) fn fpu_features() -> u64 {
 }
 
 /// There is no user mode here: every run ends at once with an event.
-pub(crate) fn run_user(_: &mut UserRegs, _: &UserState) -> ReturnReason {
-    ReturnReason::Event
+pub(crate) fn run_user(_: &mut UserRegs, _: &UserState, _: &mut u64) -> Trap {
+    Trap::Event
 }

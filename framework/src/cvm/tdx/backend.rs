@@ -19,7 +19,7 @@ use crate::cvm::{
 use crate::host::Untrusted;
 use crate::mm::{MemoryMap, PhysRange};
 use crate::sync::Once;
-use crate::user::UserRegs;
+use crate::user::x86::UserRegs;
 
 /// Registers that the CPU itself answers in a TD; all others are asked of the host.
 pub(super) fn is_native(msr: u32) -> bool {

@@ -118,9 +118,8 @@ fn change_over(thread: &Arc<Thread>, user: &mut UserContext, image: Image) -> Ar
         node.has_execed = true;
     }
     user.reset();
-    let regs = user.regs_mut();
-    regs.rip = entry;
-    regs.rsp = sp;
+    user.set_pc(entry);
+    user.set_sp(sp);
     mm
 }
 

@@ -15,9 +15,6 @@ use crate::{
     thread::{Restart, Thread},
 };
 
-/// The length of the `syscall` instruction.
-const SYSCALL_LEN: u64 = 2;
-
 /// A call that a signal interrupted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Interrupted {
@@ -81,7 +78,7 @@ pub fn deliver(
     if let Some(call) = interrupted {
         resume_call(user, call, true);
         if call.restart == Restart::Block {
-            user.regs_mut().rax = nr::RESTART_SYSCALL;
+            user.set_result(nr::RESTART_SYSCALL);
         }
     }
     // A mask for one call only, and no handler took the old one into its frame.
@@ -90,12 +87,10 @@ pub fn deliver(
 }
 
 fn resume_call(user: &mut UserContext, call: Interrupted, restarts: bool) {
-    let regs = user.regs_mut();
     if restarts {
-        regs.rax = call.number;
-        regs.rip = regs.rip.wrapping_sub(SYSCALL_LEN);
+        user.repeat_syscall(call.number);
     } else {
-        regs.rax = -i64::from(abi::Errno::EINTR.number()) as u64;
+        user.set_result(-i64::from(abi::Errno::EINTR.number()) as u64);
     }
 }
 

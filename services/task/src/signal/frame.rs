@@ -17,7 +17,10 @@ use abi::signal::{SaFlags, SigInfo, SigSet, Signal};
 use abi::{Result, err, error};
 use framework::{
     mm::{Pod, VmSpace},
-    user::{FPU_SOFTWARE_BYTES, UserContext},
+    user::{
+        UserContext,
+        x86::{Exception, FPU_SOFTWARE_BYTES},
+    },
 };
 
 use crate::{
@@ -74,7 +77,7 @@ pub(super) fn push(thread: &Arc<Thread>, user: &mut UserContext, what: &Request<
         return err!(EFAULT, "x86-64 needs a restorer");
     }
     let mm = thread.process().mm().ok_or(error!(EFAULT))?;
-    let rsp = user.regs().rsp;
+    let rsp = user.sp();
     let on_alt = what.action.flags.contains(SaFlags::ONSTACK);
     let fpu_len = UserContext::fpu_size() + FP_XSTATE_MAGIC2_SIZE;
     let at = place(rsp, fpu_len, on_alt, &what.alt_stack)?;
@@ -90,7 +93,7 @@ pub(super) fn push(thread: &Arc<Thread>, user: &mut UserContext, what: &Request<
     push_fpu(mm.vm(), user, at.fpstate as usize)?;
     mm.vm().write_val(at.frame as usize, frame)?;
 
-    let regs = user.regs_mut();
+    let regs = user.x86_regs_mut();
     regs.rdi = what.signal.number() as u64;
     regs.rsi = at.frame + core::mem::offset_of!(SigFrame, info) as u64;
     regs.rdx = at.frame + core::mem::offset_of!(SigFrame, context) as u64;
@@ -101,13 +104,8 @@ pub(super) fn push(thread: &Arc<Thread>, user: &mut UserContext, what: &Request<
     Ok(())
 }
 
-fn save_registers(
-    user: &UserContext,
-    fpstate: u64,
-    mask: SigSet,
-    fault: &crate::fault::LastFault,
-) -> SigContext {
-    let r = user.regs();
+fn save_registers(user: &UserContext, fpstate: u64, mask: SigSet, fault: &Exception) -> SigContext {
+    let r = user.x86_regs();
     SigContext {
         r8: r.r8,
         r9: r.r9,

@@ -15,7 +15,10 @@ use abi::signal::frame::{
 use abi::{Result, err, error};
 use framework::{
     mm::VmSpace,
-    user::{FXSAVE_BYTES, INITIAL_RFLAGS, UserContext, is_user_address},
+    user::{
+        UserContext, is_user_address,
+        x86::{FXSAVE_BYTES, INITIAL_RFLAGS},
+    },
 };
 
 use crate::{signal::MaskChange, thread::Thread};
@@ -35,7 +38,7 @@ pub fn sigreturn(thread: &Arc<Thread>, user: &mut UserContext) {
 fn restore(thread: &Arc<Thread>, user: &mut UserContext) -> Result<()> {
     let mm = thread.process().mm().ok_or(error!(EFAULT))?;
     // The handler's `ret` has popped the return address.
-    let at = user.regs().rsp.wrapping_sub(8);
+    let at = user.sp().wrapping_sub(8);
     let context = at.wrapping_add(offset_of!(SigFrame, context) as u64);
     let context: UContext = mm.vm().read_val(context as usize)?;
     thread.change_mask(MaskChange::Set, SigSet::mask_from_bits(context.sigmask));
@@ -46,12 +49,12 @@ fn restore(thread: &Arc<Thread>, user: &mut UserContext) -> Result<()> {
         return err!(EFAULT, "not a user address");
     }
     restore_fpu(mm.vm(), user, saved.fpstate)?;
-    thread.restore_altstack(&context.stack, user.regs().rsp);
+    thread.restore_altstack(&context.stack, user.sp());
     Ok(())
 }
 
 fn restore_registers(user: &mut UserContext, from: &SigContext) {
-    let r = user.regs_mut();
+    let r = user.x86_regs_mut();
     r.r8 = from.r8;
     r.r9 = from.r9;
     r.r10 = from.r10;
@@ -153,8 +156,8 @@ mod tests {
         let from = SigContext { eflags: u64::MAX, rip: 5, ..Default::default() };
         restore_registers(&mut user, &from);
         let iopl_nt_vm_vif = 0x3000 | 0x4000 | 0x2_0000 | 0x18_0000;
-        assert_eq!(user.regs().rflags & iopl_nt_vm_vif, 0);
-        assert_ne!(user.regs().rflags & 0x200, 0);
-        assert_eq!(user.regs().rip, 5);
+        assert_eq!(user.x86_regs().rflags & iopl_nt_vm_vif, 0);
+        assert_ne!(user.x86_regs().rflags & 0x200, 0);
+        assert_eq!(user.x86_regs().rip, 5);
     }
 }

@@ -14,7 +14,8 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering
 use crate::arch::x86::cpu::{features, local};
 use crate::arch::x86::irq::flags;
 use crate::mm::{Access, NoMemory, UserFault, UserSpan, VmSpace};
-use crate::user::{BadFpu, FPU_SOFTWARE_BYTES, FXSAVE_BYTES};
+use crate::user::BadFpu;
+use crate::user::x86::{FPU_SOFTWARE_BYTES, FXSAVE_BYTES};
 
 /// x87, SSE, AVX, and AVX-512's three parts.
 const WANTED: u64 = 0b1110_0111;

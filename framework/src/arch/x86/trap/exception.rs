@@ -10,7 +10,7 @@ use crate::arch::x86::irq::interrupt;
 use crate::arch::x86::mm::usercopy;
 use crate::arch::x86::task::sched;
 use crate::panic::STOPPED;
-use crate::user::UserRegs;
+use crate::user::x86::UserRegs;
 use crate::{cvm, mm};
 
 global_asm!(

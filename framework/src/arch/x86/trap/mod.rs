@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Between the rings: descriptor tables, entry code, exceptions, user mode.
 
+mod decode;
 pub(super) mod exception;
 pub(super) mod gdt;
 pub(super) mod idt;

@@ -3,13 +3,15 @@
 
 use alloc::sync::Arc;
 
+use super::decode;
 use crate::arch::x86::cpu::preempt;
 use crate::arch::x86::irq::flags::{irq_off, irq_on};
 use crate::arch::x86::irq::interrupt;
 use crate::arch::x86::task::fpu::UserState;
 use crate::arch::x86::task::{current, sched};
 use crate::cvm;
-use crate::user::{ReturnReason, USER_RFLAGS, UserException, UserRegs, is_user_address};
+use crate::user::x86::{FXSAVE_BYTES, USER_RFLAGS, UserRegs};
+use crate::user::{Fault, Trap, is_user_address};
 
 /// What the SYSCALL entry stores as vector.
 pub(crate) const SYSCALL: u64 = 0x100;
@@ -21,7 +23,9 @@ unsafe extern "C" {
     fn enter_user(frame: *mut UserRegs);
 }
 
-pub(crate) fn run_user(regs: &mut UserRegs, state: &Arc<UserState>) -> ReturnReason {
+/// Runs the program until it needs the kernel. `fault_addr` is changed by a page fault
+/// alone.
+pub(crate) fn run_user(regs: &mut UserRegs, state: &Arc<UserState>, fault_addr: &mut u64) -> Trap {
     // SAFETY: the task that runs this code lives at least until it returns from here.
     let me = unsafe { current::current_ref() };
     me.machine.adopt_user(state);
@@ -34,13 +38,13 @@ pub(crate) fn run_user(regs: &mut UserRegs, state: &Arc<UserState>) -> ReturnRea
         }
         if me.interrupt_pending() {
             irq_on();
-            return ReturnReason::Event;
+            return Trap::Event;
         }
         state.unpark();
         if !is_user_address(regs.rip) {
             irq_on();
-            let exception = UserException { vector: GENERAL_PROTECTION as u8, code: 0, addr: 0 };
-            return ReturnReason::Exception(exception);
+            (regs.vector, regs.error) = (GENERAL_PROTECTION, 0);
+            return Trap::Fault(Fault::Protection);
         }
         regs.rflags = regs.rflags & USER_RFLAGS | RESERVED_AND_IF;
         // SAFETY: interrupts are off; the frame is exclusively ours and 16-byte
@@ -52,15 +56,21 @@ pub(crate) fn run_user(regs: &mut UserRegs, state: &Arc<UserState>) -> ReturnRea
         match vector {
             SYSCALL => {
                 irq_on();
-                return ReturnReason::Syscall;
+                return Trap::Syscall;
             }
-            0..32 if vector != PAGE_FAULT && cvm::serve_user(regs) => {}
-            vector @ 0..32 => {
-                let addr = if vector == PAGE_FAULT { super::registers::fault_address() } else { 0 };
+            PAGE_FAULT => {
+                *fault_addr = super::registers::fault_address();
                 irq_on();
-                let vector = vector as u8;
-                let code = regs.error as u32;
-                return ReturnReason::Exception(UserException { vector, code, addr });
+                return Trap::PageFault(decode::page_fault(*fault_addr, regs.error));
+            }
+            0..32 if cvm::serve_user(regs) => {}
+            0..32 => {
+                irq_on();
+                return Trap::Fault(decode::fault(vector, || {
+                    let mut legacy = [0; FXSAVE_BYTES];
+                    state.save_fpu(&mut legacy);
+                    legacy
+                }));
             }
             vector => interrupt::handle(vector as u8, true),
         }

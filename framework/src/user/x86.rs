@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The register set of a program, and what may be in it.
+//! What of a program's state is x86-64's own: for signal frames and debuggers, whose
+//! layout is the architecture's too. All else asks [`UserContext`] in neutral terms.
+
+use super::UserContext;
 
 /// The general registers of a program, in the order in which entry code saves them.
 #[repr(C, align(16))]
@@ -41,12 +44,37 @@ pub const FXSAVE_BYTES: usize = 512;
 /// Bytes at the end of the FXSAVE area that the CPU leaves to software.
 pub const FPU_SOFTWARE_BYTES: usize = 48;
 
-/// The FPU state given to [`UserContext::load_fpu`](super::UserContext::load_fpu) is not one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BadFpu;
+/// The numbers of an exception (Intel SDM vol. 3, table 7-1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Exception {
+    /// Its vector, 0 to 31.
+    pub vector: u64,
+    /// Its error code, 0 where there is none.
+    pub code: u64,
+    /// The faulting address (CR2) of a page fault, else 0.
+    pub addr: u64,
+}
 
-/// Whether `addr` is canonical and in the lower half.
-#[inline]
-pub fn is_user_address(addr: u64) -> bool {
-    addr < 1 << 47
+/// Page fault.
+const PAGE_FAULT: u64 = 14;
+
+impl UserContext {
+    /// The general registers.
+    #[inline]
+    pub fn x86_regs(&self) -> &UserRegs {
+        &self.regs
+    }
+
+    /// The general registers, to change; any value is allowed.
+    #[inline]
+    pub fn x86_regs_mut(&mut self) -> &mut UserRegs {
+        &mut self.regs
+    }
+
+    /// The numbers of the fault with which the last run ended.
+    pub fn x86_exception(&self) -> Exception {
+        let UserRegs { vector, error, .. } = self.regs;
+        let addr = if vector == PAGE_FAULT { self.fault_addr } else { 0 };
+        Exception { vector, code: error & u64::from(u32::MAX), addr }
+    }
 }
