@@ -3,8 +3,8 @@
 
 use alloc::sync::Arc;
 
-use super::Trap;
 use super::x86::{FPU_SOFTWARE_BYTES, FXSAVE_BYTES, INITIAL_RFLAGS, UserRegs};
+use super::{BadFpu, Trap, is_user_address};
 use crate::arch;
 use crate::mm::{NoMemory, UserFault, VmSpace};
 
@@ -189,14 +189,4 @@ impl UserContext {
     pub fn run(&mut self) -> Trap {
         arch::run_user(&mut self.regs, &self.state, &mut self.fault_addr)
     }
-}
-
-/// The FPU state given to [`UserContext::load_fpu`](super::UserContext::load_fpu) is not one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BadFpu;
-
-/// Whether `addr` is canonical and in the lower half.
-#[inline]
-pub fn is_user_address(addr: u64) -> bool {
-    addr < 1 << 47
 }

@@ -8,8 +8,10 @@
 //! in a general-protection exception of the program, not of the kernel.
 
 mod context;
+mod limits;
 mod trap;
 pub mod x86;
 
-pub use context::{BadFpu, UserContext, is_user_address};
+pub use context::UserContext;
+pub use limits::{BadFpu, is_user_address};
 pub use trap::{Accessor, Fault, FloatError, PageFault, Trap};

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What of a program's state is x86-64's own: for signal frames and debuggers, whose
-//! layout is the architecture's too. All else asks [`UserContext`] in neutral terms.
-
-use super::UserContext;
+//! General registers, flags, and the numbers of an exception.
 
 /// The general registers of a program, in the order in which entry code saves them.
 #[repr(C, align(16))]
@@ -53,28 +50,4 @@ pub struct Exception {
     pub code: u64,
     /// The faulting address (CR2) of a page fault, else 0.
     pub addr: u64,
-}
-
-/// Page fault.
-const PAGE_FAULT: u64 = 14;
-
-impl UserContext {
-    /// The general registers.
-    #[inline]
-    pub fn x86_regs(&self) -> &UserRegs {
-        &self.regs
-    }
-
-    /// The general registers, to change; any value is allowed.
-    #[inline]
-    pub fn x86_regs_mut(&mut self) -> &mut UserRegs {
-        &mut self.regs
-    }
-
-    /// The numbers of the fault with which the last run ended.
-    pub fn x86_exception(&self) -> Exception {
-        let UserRegs { vector, error, .. } = self.regs;
-        let addr = if vector == PAGE_FAULT { self.fault_addr } else { 0 };
-        Exception { vector, code: error & u64::from(u32::MAX), addr }
-    }
 }
