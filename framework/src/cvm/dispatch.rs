@@ -93,7 +93,15 @@ pub(crate) unsafe fn accept(range: PhysRange) {
     unsafe { backend!(accept(range)) }
 }
 
-/// One free function for each safe method.
+/// See [`Backend::serve_user`]. Kept out of the way of system calls.
+#[cfg(target_os = "none")]
+#[cold]
+#[inline(never)]
+pub(crate) fn serve_user(regs: &mut UserRegs) -> bool {
+    backend!(serve_user(regs))
+}
+
+/// One free function for each other safe method.
 macro_rules! dispatch {
     ($($(#[$attr:meta])* fn $name:ident($($arg:ident: $type:ty),*) $(-> $out:ty)?;)*) => {$(
         $(#[$attr])*
@@ -111,8 +119,6 @@ dispatch! {
     fn prepare_cpus(mailbox: Option<(u64, u16)>, ram: &MemoryMap, map: MapFn) -> usize;
     #[cfg(target_os = "none")]
     fn start_cpu(cpu: &CpuStart) -> bool;
-    #[cfg(target_os = "none")]
-    fn serve_user(regs: &mut UserRegs) -> bool;
     #[cfg(target_os = "none")]
     fn fault_address(vector: u64) -> Option<u64>;
     fn share(range: PhysRange) -> Result<(), &'static str>;
