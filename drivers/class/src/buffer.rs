@@ -166,10 +166,11 @@ impl Buffer {
     }
 
     /// Copies up to `len` bytes from `at` on to `dst`: how many. To user memory it may
-    /// sleep, as [`Buffer::fill`].
+    /// sleep, as [`Buffer::fill`]; fewer bytes are copied where a page is taken away
+    /// just then. The rest must not be read from this buffer again: ask the device anew.
     ///
     /// # Errors
-    /// [`UserFault`] when nothing could be copied.
+    /// [`UserFault`] when the first byte cannot be written.
     pub fn copy_to(&self, at: usize, len: usize, dst: &mut Writer<'_>) -> Result<usize, UserFault> {
         let len = len.min(self.len.saturating_sub(at));
         dst.write_shared(self.memory().ok_or(UserFault)?, at, len)

@@ -43,8 +43,8 @@ pub(super) enum Copy {
     Store,
     /// A frame to user memory.
     StoreFrame,
-    /// Shared memory to user memory: each byte is read once. A copy that the CPU looks the
-    /// pages up for would read again behind a fault, what the host may have changed by then.
+    /// Shared memory to user memory: each byte is read once. The first fault ends the copy:
+    /// behind it the CPU would read again what the host may have changed by then.
     StoreShared,
     /// Zeros to user memory.
     Zero,
@@ -259,7 +259,7 @@ impl VmSpace {
         len: usize,
     ) -> (usize, Result<(), UserFault>) {
         let is_active = arch::is_active_space(core::ptr::from_ref(self).cast());
-        if is_active && copy != Copy::StoreShared {
+        if is_active {
             // SAFETY: the caller's duties are the same.
             return unsafe { self.transfer_direct(copy, addr, kernel, len) };
         }
@@ -311,7 +311,8 @@ impl VmSpace {
             }
             retries = if len - left > done { 0 } else { retries + 1 };
             done = len - left;
-            if retries > MAX_RETRIES || self.fault(addr + done, copy.access()).is_err() {
+            let is_over = copy == Copy::StoreShared || retries > MAX_RETRIES;
+            if is_over || self.fault(addr + done, copy.access()).is_err() {
                 return (done, Err(UserFault));
             }
         }

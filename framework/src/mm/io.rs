@@ -7,7 +7,7 @@
 use super::access::{Copy, check_range};
 use super::pod::{Pod, with_buffer};
 use super::space::VmSpace;
-use super::{Frame, Untyped, UserFault};
+use super::{Frame, PAGE_SIZE, Untyped, UserFault};
 use crate::host::SharedBuf;
 
 /// Ranges of user memory: the program's claim, checked to be user addresses.
@@ -319,11 +319,15 @@ impl<'a> Writer<'a> {
         self.write_untyped(Copy::StoreFrame, &frame.untyped(offset, len))
     }
 
-    /// Copies up to `len` bytes out of shared memory from `offset` on, each once.
+    /// Copies up to `len` bytes out of shared memory from `offset` on, each read once.
+    ///
+    /// Fewer are copied before memory that is not writable, and where a page is taken
+    /// away just then. What is behind may have been read already: it is not to be read
+    /// again, but to be asked for again.
     ///
     /// # Errors
-    /// [`UserFault`] when nothing could be copied because of a fault, or because there
-    /// is no such range of the buffer.
+    /// [`UserFault`] when the first byte cannot be written, or there is no such range of
+    /// the buffer.
     pub fn write_shared(
         &mut self,
         buffer: &SharedBuf,
@@ -331,7 +335,43 @@ impl<'a> Writer<'a> {
         len: usize,
     ) -> Result<usize, UserFault> {
         let len = len.min(self.remaining());
-        self.write_untyped(Copy::StoreShared, &buffer.untyped(offset, len).ok_or(UserFault)?)
+        offset.checked_add(len).filter(|end| *end <= buffer.len()).ok_or(UserFault)?;
+        let mut done = 0;
+        while done < len {
+            let part = self.make_writable(len - done);
+            if part == 0 {
+                return if done > 0 { Ok(done) } else { Err(UserFault) };
+            }
+            let from = buffer.untyped(offset + done, part).ok_or(UserFault)?;
+            let copied = self.write_untyped(Copy::StoreShared, &from).unwrap_or(0);
+            done += copied;
+            if copied < part {
+                break;
+            }
+        }
+        Ok(done)
+    }
+
+    /// Makes the pages writable that the next bytes go to, up to `len` of them, by
+    /// zeros in each: how many bytes from here on lie in one range of such pages.
+    fn make_writable(&mut self, len: usize) -> usize {
+        let Sink::User(ranges) = &mut self.0 else { return len };
+        ranges.next_range();
+        let len = len.min(ranges.len);
+        let mut ready = 0;
+        while ready < len {
+            let at = ranges.addr + ready;
+            let part = (PAGE_SIZE - at % PAGE_SIZE).min(len - ready);
+            let is_writable = match part {
+                0..8 => ranges.space.write(at, &[0]).is_ok(),
+                _ => ranges.space.write(at, &[0; 8]).is_ok(),
+            };
+            if !is_writable {
+                break;
+            }
+            ready += part;
+        }
+        ready
     }
 
     fn write_untyped(&mut self, copy: Copy, from: &Untyped<'_>) -> Result<usize, UserFault> {

@@ -20,7 +20,12 @@ pub struct Waiter {
 impl Waiter {
     /// A waiter for the current task.
     pub fn new() -> Arc<Self> {
-        Arc::new(Self { task: Task::current(), is_woken: AtomicBool::new(false) })
+        Arc::new(Self::of_current())
+    }
+
+    /// A waiter for the current task, as a part of something that is shared.
+    pub fn of_current() -> Self {
+        Self { task: Task::current(), is_woken: AtomicBool::new(false) }
     }
 
     /// Sleeps until a queue wakes; returns at once if one did since the last wait.

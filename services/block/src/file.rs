@@ -20,6 +20,10 @@ use vfs::{File, FileOps, IoctlContext, SeekFrom, seek_to};
 use crate::device::Volume;
 use crate::ioctl;
 
+/// Reads in a row of which no byte reached the program, as another thread of it took
+/// the page away each time.
+const MOST_IN_VAIN: usize = 64;
+
 pub(crate) struct BlockFile {
     pub(crate) volume: Volume,
 }
@@ -58,15 +62,17 @@ impl BlockFile {
         let mut skip = (at % block) as usize;
         let covered = (skip + len).next_multiple_of(block as usize);
         let start = self.volume.sector(at - skip as u64);
-        let mut left = len;
-        self.volume.device().read_with(start, covered, Holder::MayFault, |buffer| {
+        let (mut left, mut is_short) = (len, false);
+        let read = self.volume.device().read_with(start, covered, Holder::MayFault, |buffer| {
             let part = (buffer.len() - skip).min(left);
             let copied = buffer.copy_to(skip, part, dst)?;
             (skip, left) = (0, left - copied);
             *done += copied;
-            if copied == part { Ok(()) } else { err!(EFAULT) }
-        })?;
-        Ok(())
+            is_short = copied < part;
+            if is_short { err!(EFAULT, "a page was taken away") } else { Ok(()) }
+        });
+        // What is left of a buffer is not read twice: the caller asks the disk again.
+        if is_short { Ok(()) } else { read.map(drop) }
     }
 
     /// Writes some of the `len` bytes from `at` on: how many.
@@ -101,16 +107,18 @@ impl FileOps for BlockFile {
     fn read_at(&self, file: &File, offset: u64, dst: &mut Writer<'_>) -> Result<usize> {
         self.check_direct(file, offset, dst.remaining())?;
         let total = self.present(offset, dst.remaining());
-        let mut done = 0;
-        while done < total {
+        let (mut done, mut in_vain) = (0, 0);
+        while done < total && in_vain < MOST_IN_VAIN {
+            let before = done;
             let result = self.load(offset + done as u64, total - done, dst, &mut done);
+            in_vain = if done > before { 0 } else { in_vain + 1 };
             match result {
                 Ok(()) => {}
                 Err(error) if done == 0 => return Err(error),
                 Err(_) => break,
             }
         }
-        Ok(done)
+        if done == 0 && total > 0 { err!(EFAULT, "pages are taken away") } else { Ok(done) }
     }
 
     fn write_at(&self, file: &File, offset: u64, src: &mut Reader<'_>) -> Result<(usize, u64)> {

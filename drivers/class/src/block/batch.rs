@@ -20,13 +20,13 @@ pub(super) const BATCH: usize = 4;
 /// The requests of one call.
 pub(super) struct Batch {
     finished: IrqLock<[Option<Finished>; BATCH]>,
-    waiter: Arc<Waiter>,
+    waiter: Waiter,
 }
 
 impl Batch {
     pub(super) fn new() -> Arc<Self> {
         let finished = IrqLock::new([const { None }; BATCH]);
-        Arc::new(Self { finished, waiter: Waiter::new() })
+        Arc::new(Self { finished, waiter: Waiter::of_current() })
     }
 
     /// Waits for a request.

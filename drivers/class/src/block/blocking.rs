@@ -37,12 +37,11 @@ pub trait Blocking: BlockDevice {
     /// [`BlockError::ShutOff`].
     fn buffer(&self, holder: Holder) -> Result<Buffer, BlockError> {
         let pool = self.pool();
-        wait_for(self, pool.changed(), || {
-            if pool.is_closed() {
-                return Some(Err(BlockError::ShutOff));
-            }
-            pool.take(holder).map(Ok)
-        })
+        let take = || match pool.is_closed() {
+            true => Some(Err(BlockError::ShutOff)),
+            false => pool.take(holder).map(Ok),
+        };
+        take().unwrap_or_else(|| wait_for(self, pool.changed(), take))
     }
 
     /// Queues a request, waiting for room.
@@ -114,25 +113,31 @@ pub trait Blocking: BlockDevice {
     /// # Errors
     /// EFAULT when not one block could be copied; the disk was shut off.
     fn fill(&self, src: &mut Reader<'_>, len: usize, holder: Holder) -> Result<Filled> {
-        let block = self.limits().block_size as usize;
-        let mut filled = Filled { buffers: buffers(self, len, holder)?, len: 0 };
-        let mut is_short = false;
-        for place in &mut filled.buffers {
-            let Some(buffer) = place.as_mut().filter(|_| !is_short) else {
-                *place = None;
-                continue;
+        let (block, size) = (self.limits().block_size as usize, self.limits().request_bytes);
+        let (mut buffers, mut filled) = ([const { None }; BATCH], 0);
+        for place in &mut buffers {
+            let wanted = size.min(len - filled);
+            let taken = match filled {
+                0 => Some(self.buffer(holder)?),
+                _ if wanted > 0 => self.pool().take(holder),
+                _ => None,
             };
-            let wanted = buffer.len();
-            buffer.set_len(0);
+            let Some(mut buffer) = taken else { break };
             let copied = buffer.fill(src, wanted).unwrap_or(0);
             buffer.set_len(copied / block * block);
-            filled.len += buffer.len();
-            is_short = copied < wanted;
-            if buffer.is_empty() {
-                *place = None;
+            filled += buffer.len();
+            if !buffer.is_empty() {
+                *place = Some(buffer);
+            }
+            if copied < wanted {
+                break;
             }
         }
-        if filled.is_empty() && len > 0 { Err(UserFault.into()) } else { Ok(filled) }
+        if filled > 0 || len == 0 {
+            Ok(Filled { buffers, len: filled })
+        } else {
+            Err(UserFault.into())
+        }
     }
 
     /// Writes data from `start` on.

@@ -24,7 +24,7 @@ pub const TIMEOUT_NS: u64 = 30_000_000_000;
 /// Requests under way at once.
 pub(super) const SLOTS: usize = 16;
 /// Data of one request, in bytes.
-pub(super) const DATA: usize = 64 * 1024;
+pub(super) const DATA: usize = 128 * 1024;
 /// How often a lost interrupt is looked for.
 const LOOK_NS: u64 = 500_000_000;
 
