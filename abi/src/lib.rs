@@ -23,6 +23,7 @@ pub mod futex;
 pub mod ioctl;
 pub mod mman;
 pub mod mount;
+pub mod namespace;
 pub mod nr;
 pub mod poll;
 pub mod prctl;

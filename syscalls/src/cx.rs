@@ -16,7 +16,7 @@ use cred::Cred;
 use framework::mm::VmSpace;
 use framework::user::{Fault, PageFault, UserContext};
 use mm::AddressSpace;
-use task::{Process, Thread};
+use task::{PidNamespace, Process, Thread};
 use vfs::{FdTable, File, FsContext};
 
 /// The calling thread as handlers see it.
@@ -57,6 +57,12 @@ impl Context {
     #[inline]
     pub fn mm(&self) -> &Arc<AddressSpace> {
         &self.mm
+    }
+
+    /// The namespace in which the caller looks others up.
+    #[inline]
+    pub fn pid_namespace(&self) -> &PidNamespace {
+        self.thread.pid_namespace()
     }
 
     /// The caller's memory, for copies.

@@ -26,7 +26,6 @@ use crate::{
     process::{NewProcess, Process},
     run,
     signal::Sighand,
-    table,
     thread::{NewThread, Thread},
     vfork::VforkDone,
 };
@@ -202,7 +201,7 @@ fn new_thread(parent: &Arc<Thread>, args: &CloneArgs) -> Result<Arc<Thread>> {
     let mut new = child_state(parent, args.flags, process.clone())?;
     new.signals.alt_stack = Default::default();
     let thread = Thread::new(new);
-    let mut table = table::lock();
+    let mut table = process.pid_namespace().lock();
     let mut group = process.signals.lock();
     if group.group_exit.is_some() || group.exec_thread.is_some() {
         return err!(EAGAIN, "the process is ending");
@@ -225,6 +224,7 @@ fn new_process(parent: &Arc<Thread>, args: &CloneArgs) -> Result<Arc<Thread>> {
     };
     let process = Process::new(NewProcess {
         session: from.session(),
+        pid_namespace: from.pid_namespace().clone(),
         namespaces: from.namespaces().clone(),
         mm: Some(if shares_memory { mm } else { mm.fork()? }),
         sighand: child_sighand(from, flags),
@@ -255,7 +255,7 @@ fn new_process(parent: &Arc<Thread>, args: &CloneArgs) -> Result<Arc<Thread>> {
 /// child any more: who kills all processes would miss it.
 fn register(from: &Process, parent_pid: Pid, thread: &Thread) -> Result<()> {
     let process = thread.process();
-    let mut table = table::lock();
+    let mut table = process.pid_namespace().lock();
     if from.signals.lock().group_exit.is_some() {
         return err!(EINTR, "the process is ending");
     }
@@ -324,7 +324,7 @@ pub(crate) fn build_task(
 /// Takes back a child that has got no task.
 fn abandon(child: &Arc<Thread>, args: &CloneArgs) {
     let process = child.process();
-    let mut table = table::lock();
+    let mut table = process.pid_namespace().lock();
     let removed = if args.flags.contains(CloneFlags::THREAD) {
         table.remove_thread(child.tid());
         None

@@ -16,9 +16,8 @@ use crate::{
     futex,
     ids::{Pgid, Pid},
     notify,
-    process::Process,
+    process::{Process, ProcessTree},
     signal::{GroupSignals, StopState, send, stop},
-    table::{self, Table},
     thread::Thread,
 };
 use abi::resource::Resource;
@@ -98,7 +97,7 @@ pub(crate) fn finish(thread: &Arc<Thread>) {
     }
     let tid = thread.tid();
     if tid != process.pid().leading_thread() {
-        table::lock().remove_thread(tid);
+        process.pid_namespace().lock().remove_thread(tid);
     }
     if is_last {
         finish_process(thread);
@@ -174,9 +173,9 @@ fn finish_process(thread: &Arc<Thread>) {
         companion.on_exit();
     }
     if process.leads_session() {
-        process.session().disassociate();
+        process.session().disassociate(process.pid_namespace());
     }
-    let mut table = table::lock();
+    let mut table = process.pid_namespace().lock();
     orphan_children(&mut table, process);
     stop_orphans(&mut table, process);
     let is_reaped = become_zombie(&mut table, process);
@@ -190,7 +189,7 @@ fn finish_process(thread: &Arc<Thread>) {
 }
 
 /// Gives the children to whoever adopts them.
-fn orphan_children(table: &mut Table, process: &Arc<Process>) {
+fn orphan_children(table: &mut ProcessTree, process: &Arc<Process>) {
     let pid = process.pid();
     if table.get(pid).is_none_or(|node| node.children.is_empty()) {
         return;
@@ -220,7 +219,7 @@ fn orphan_children(table: &mut Table, process: &Arc<Process>) {
 
 /// The end of `process` may orphan its own group, if its parent was what
 /// connected the group to the rest of the session.
-fn stop_orphans(table: &mut Table, process: &Arc<Process>) {
+fn stop_orphans(table: &mut ProcessTree, process: &Arc<Process>) {
     let group = process.group_id();
     let parent = table.get(process.parent_pid());
     if parent.is_some_and(|p| p.group != group && p.session == process.session_id()) {
@@ -230,7 +229,7 @@ fn stop_orphans(table: &mut Table, process: &Arc<Process>) {
 
 /// A group that has just become orphaned and has stopped members gets SIGHUP
 /// and SIGCONT: nobody else could continue it (POSIX).
-fn continue_if_orphaned(table: &Table, group: Pgid, leaving: &Process) {
+fn continue_if_orphaned(table: &ProcessTree, group: Pgid, leaving: &Process) {
     if !table.is_orphaned(group, Some(leaving.pid())) {
         return;
     }
@@ -249,7 +248,7 @@ fn continue_if_orphaned(table: &Table, group: Pgid, leaving: &Process) {
 
 /// Makes the process a zombie and tells the parent, or removes it at once if
 /// the parent wants no zombies. Returns what is to be dropped without the lock.
-fn become_zombie(table: &mut Table, process: &Arc<Process>) -> Option<Arc<Process>> {
+fn become_zombie(table: &mut ProcessTree, process: &Arc<Process>) -> Option<Arc<Process>> {
     let pid = process.pid();
     let node = table.get_mut(pid)?;
     node.is_zombie = true;
@@ -261,7 +260,7 @@ fn become_zombie(table: &mut Table, process: &Arc<Process>) -> Option<Arc<Proces
 /// SIGCHLD (or the exit signal) and a wake-up for the parent of a zombie;
 /// removes the zombie if the parent reaps by itself.
 fn tell_of_end(
-    table: &mut Table,
+    table: &mut ProcessTree,
     child: &Arc<Process>,
     parent: &Arc<Process>,
 ) -> Option<Arc<Process>> {

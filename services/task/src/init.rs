@@ -11,6 +11,7 @@ use framework::{
     mm::{Frame, stats},
     user::UserContext,
 };
+use mm::AddressSpace;
 use vfs::{FdTable, FsContext, hooks::ProcessHooks};
 
 use crate::{
@@ -19,12 +20,11 @@ use crate::{
     ids::Pid,
     namespace::Namespaces,
     oom, proc,
-    process::{NewProcess, Process},
+    process::{NewProcess, PidNamespace, Process},
     rlimit::Rlimits,
     run,
     session::Session,
     signal::{SigActions, Sighand, ThreadSignals, send},
-    table,
     thread::{NewThread, Thread},
 };
 
@@ -39,15 +39,19 @@ pub fn init() {
 /// Finds the address spaces that may map a file: those of all processes.
 struct Mappings;
 
+fn every_mm() -> impl Iterator<Item = Arc<AddressSpace>> {
+    PidNamespace::initial().processes().into_iter().filter_map(|process| process.mm())
+}
+
 impl vfs::hooks::Mappings for Mappings {
     fn truncated(&self, pager: &dyn vfs::Pager, first: u64) {
-        for mm in table::processes().into_iter().filter_map(|process| process.mm()) {
+        for mm in every_mm() {
             mm.unmap_file(pager, first);
         }
     }
 
     fn replaced(&self, pager: &dyn vfs::Pager, frames: &[(u64, Frame)]) {
-        for mm in table::processes().into_iter().filter_map(|process| process.mm()) {
+        for mm in every_mm() {
             mm.unmap_frames(pager, frames);
         }
     }
@@ -94,6 +98,7 @@ pub fn start(
 ) -> Result<Arc<Process>> {
     let process = Process::new(NewProcess {
         session: Session::new(Pid::INIT.own_session()),
+        pid_namespace: PidNamespace::initial().clone(),
         namespaces: Namespaces::initial(),
         mm: None,
         sighand: Sighand::new(SigActions::new()),
@@ -119,7 +124,7 @@ pub fn start(
     let program = exec::open(&thread, path)?;
     let request = Request { program, name: path.to_vec(), argv, envp };
     let mm = exec::load_first(&thread, &mut user, request)?;
-    let mut table = table::lock();
+    let mut table = process.pid_namespace().lock();
     let first = table.allocate()?;
     debug_assert_eq!(first.as_pid(), Pid::INIT);
     table.insert(Pid::INIT, Pid::NONE, None, process.clone())?;

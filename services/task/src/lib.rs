@@ -3,7 +3,8 @@
 //!
 //! A [`Process`] is a group of [`Thread`]s with one address space and one number;
 //! a thread is the extension of one framework task. The process table, who is
-//! whose parent, groups and sessions are in [`table`] and [`session`]; [`clone()`],
+//! whose parent, groups and sessions are in its
+//! [`PidNamespace`]; [`clone()`],
 //! [`exec`], [`Thread::exit_group`] and [`wait()`] are a process's life; [`signal`]
 //! is what interrupts it.
 //!
@@ -31,13 +32,14 @@ mod init;
 mod namespace;
 mod notify;
 mod oom;
+mod pid_namespace;
 mod proc;
 mod process;
+mod process_table;
 pub mod rlimit;
 mod run;
 pub mod session;
 pub mod signal;
-pub mod table;
 mod thread;
 mod tree;
 mod usage;
@@ -54,7 +56,7 @@ pub use exit::set_init_exit_hook;
 pub use ids::{PID_MAX, Pgid, Pid, Sid, Tid};
 pub use init::{init, max_threads, start};
 pub use namespace::Namespaces;
-pub use process::{Companion, Process};
+pub use process::{Companion, PidNamespace, Process};
 pub use run::{UserEntry, current, set_user_entry, with_current};
 pub use session::{Session, Terminal};
 pub use thread::{Restart, RestartBlock, Thread};

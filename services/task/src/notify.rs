@@ -4,7 +4,6 @@
 use crate::{
     process::Process,
     signal::send,
-    table,
     usage::NS_PER_TICK,
     wait::{self, Ending},
 };
@@ -21,7 +20,7 @@ pub(crate) enum ChildEvent {
 
 /// Tells the parent of a stop or continuation.
 pub(crate) fn parent(child: &Process, event: ChildEvent) {
-    let Some(parent) = table::process(child.parent_pid()) else { return };
+    let Some(parent) = child.pid_namespace().process(child.parent_pid()) else { return };
     let (code, status) = match event {
         ChildEvent::Stopped(signal) => (CLD_STOPPED, signal.number()),
         ChildEvent::Continued => (CLD_CONTINUED, Signal::CONT.number()),

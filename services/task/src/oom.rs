@@ -16,7 +16,12 @@ use alloc::{
 use framework::{mm::PAGE_SIZE, sync::SpinLock, task, time::monotonic_ns};
 use mm::OomVerdict;
 
-use crate::{ids::Pid, process::Process, run, signal::send, table};
+use crate::{
+    ids::Pid,
+    process::{PidNamespace, Process},
+    run,
+    signal::send,
+};
 
 /// Who was chosen last, and until when that is enough.
 struct Victim {
@@ -82,8 +87,8 @@ fn badness(rss_pages: usize, adjustment: i16, total_pages: usize) -> Option<i64>
 
 fn choose() -> Option<Arc<Process>> {
     let total = framework::mm::stats().total_pages;
-    let candidates =
-        table::processes().into_iter().filter(|p| p.pid() != Pid::INIT && !p.is_zombie());
+    let all = PidNamespace::initial().processes().into_iter();
+    let candidates = all.filter(|p| p.pid() != Pid::INIT && !p.is_zombie());
     let scored = candidates.filter_map(|p| {
         // Chosen before and still not gone: somebody else's turn.
         if p.is_ending() {

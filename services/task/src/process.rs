@@ -3,8 +3,8 @@
 //!
 //! A [`Process`] lives from clone to wait: once its last thread has ended, what
 //! remains is its status and its usage. Whose child it is, its group and its
-//! session are in the process table ([`crate::table`]); the copies of those
-//! numbers here are for reading without that lock.
+//! session are in its pid namespace; the copies of those numbers here are for
+//! reading without that lock.
 //!
 //! Locks: process table > signal state > signal actions > a thread's signals.
 
@@ -22,12 +22,20 @@ use crate::{
     exec::Program,
     ids::{Pgid, Pid, Sid},
     namespace::Namespaces,
+    pid_namespace::PidNamespaceOf,
     rlimit::Rlimits,
     session::Session,
     signal::{GroupSignals, Sighand},
     thread::Thread,
+    tree::Tree,
     usage::Usage,
 };
+
+/// A pid namespace: the numbers of its processes, and who is whose parent.
+pub type PidNamespace = PidNamespaceOf<Arc<Process>>;
+
+/// What its lock protects.
+pub(crate) type ProcessTree = Tree<Arc<Process>>;
 
 /// Something of another service that lives and dies with a process: its timers.
 pub trait Companion: Send + Sync + core::any::Any {
@@ -44,6 +52,7 @@ pub struct Process {
     group: AtomicI32,
     session_id: AtomicI32,
     session: SpinLock<Arc<Session>>,
+    pid_namespace: Arc<PidNamespace>,
     namespaces: Arc<Namespaces>,
     mm: SpinLock<Option<Arc<AddressSpace>>>,
     pub(crate) sighand: SpinLock<Arc<Sighand>>,
@@ -77,6 +86,7 @@ struct Remains {
 /// What a new process starts with.
 pub(crate) struct NewProcess {
     pub(crate) session: Arc<Session>,
+    pub(crate) pid_namespace: Arc<PidNamespace>,
     pub(crate) namespaces: Arc<Namespaces>,
     pub(crate) mm: Option<Arc<AddressSpace>>,
     pub(crate) sighand: Arc<Sighand>,
@@ -97,6 +107,7 @@ impl Process {
             group: AtomicI32::new(0),
             session_id: AtomicI32::new(new.session.id().as_raw()),
             session: SpinLock::new(new.session),
+            pid_namespace: new.pid_namespace,
             namespaces: new.namespaces,
             mm: SpinLock::new(new.mm),
             sighand: SpinLock::new(new.sighand),
@@ -162,6 +173,13 @@ impl Process {
 
     pub(crate) fn set_session(&self, session: Arc<Session>) {
         *self.session.lock() = session;
+    }
+
+    /// The namespace that its number is of: that in which it looks others up. The same
+    /// for life.
+    #[inline]
+    pub fn pid_namespace(&self) -> &Arc<PidNamespace> {
+        &self.pid_namespace
     }
 
     /// The namespaces it is in.

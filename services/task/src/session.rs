@@ -9,14 +9,12 @@
 use alloc::sync::Arc;
 
 use abi::signal::Signal;
-use abi::{Result, err, error};
+use abi::{Result, err};
 use framework::sync::SpinLock;
 
 use crate::{
     ids::{Pgid, Pid, Sid},
-    process::Process,
-    signal::send,
-    table,
+    process::{PidNamespace, Process},
 };
 
 /// What a session needs of its controlling terminal.
@@ -67,11 +65,12 @@ impl Session {
 
     /// Gives the terminal up for the whole session, as its leader's end does
     /// and TIOCNOTTY by the leader: the foreground group gets SIGHUP and SIGCONT.
-    pub fn disassociate(&self) {
+    /// `numbers` is the leader's pid namespace.
+    pub fn disassociate(&self, numbers: &PidNamespace) {
         let Some(terminal) = self.take_terminal() else { return };
         if let Some(group) = terminal.foreground() {
-            send::kernel_to_group(group, Signal::HUP);
-            send::kernel_to_group(group, Signal::CONT);
+            numbers.signal_group(group, Signal::HUP);
+            numbers.signal_group(group, Signal::CONT);
         }
         terminal.released(self.id);
     }
@@ -85,7 +84,7 @@ impl Process {
     /// of its group.
     pub fn start_session(&self) -> Result<Sid> {
         let pid = self.pid();
-        let mut table = table::lock();
+        let mut table = self.pid_namespace().lock();
         table.set_session(pid)?;
         let session = pid.own_session();
         self.note_relations(self.parent_pid(), pid.own_group(), session);
@@ -106,7 +105,7 @@ impl Process {
         }
         let pid = if pid == 0 { self.pid() } else { Pid::from_raw(pid) };
         let group = if group == 0 { pid.own_group() } else { Pgid::from_raw(group) };
-        let mut table = table::lock();
+        let mut table = self.pid_namespace().lock();
         table.set_group(self.pid(), pid, group)?;
         if let Some(node) = table.get(pid) {
             node.process.note_relations(node.parent, node.group, node.session);
@@ -116,51 +115,18 @@ impl Process {
 
     /// PR_SET_CHILD_SUBREAPER: it adopts orphans among its descendants.
     pub fn set_subreaper(&self, is_subreaper: bool) {
-        if let Some(node) = table::lock().get_mut(self.pid()) {
+        if let Some(node) = self.pid_namespace().lock().get_mut(self.pid()) {
             node.is_subreaper = is_subreaper;
         }
     }
 
     /// PR_GET_CHILD_SUBREAPER.
     pub fn is_subreaper(&self) -> bool {
-        table::lock().get(self.pid()).is_some_and(|node| node.is_subreaper)
+        self.pid_namespace().lock().get(self.pid()).is_some_and(|node| node.is_subreaper)
     }
 
     /// Whether this process leads its session.
     pub fn leads_session(&self) -> bool {
         self.session_id().leader() == self.pid()
     }
-}
-
-/// getpgid(2) and getsid(2) of another process: its group and session.
-///
-/// # Errors
-/// `ESRCH` if there is no such process.
-pub fn relations(pid: Pid) -> Result<(Pgid, Sid)> {
-    let process = table::process(pid).ok_or(error!(ESRCH, "no such process"))?;
-    Ok((process.group_id(), process.session_id()))
-}
-
-/// Whether no process of `group` has a parent that could continue it: such a
-/// group is not stopped by the terminal.
-pub fn is_orphaned_group(group: Pgid) -> bool {
-    table::lock().is_orphaned(group, None)
-}
-
-/// Whether process group `group` exists in session `session`.
-pub fn group_in_session(group: Pgid, session: Sid) -> bool {
-    let table = table::lock();
-    let mut members = table.group(group).iter().filter_map(|pid| table.get(*pid));
-    members.any(|node| node.session == session)
-}
-
-/// Whether any process is in `group`.
-pub fn group_exists(group: Pgid) -> bool {
-    !table::lock().group(group).is_empty()
-}
-
-/// Sends `signal` from the kernel to every member of `group`, as a terminal
-/// does for its keys. Returns whether the group has members.
-pub fn signal_group(group: Pgid, signal: Signal) -> bool {
-    send::kernel_to_group(group, signal)
 }

@@ -3,7 +3,7 @@
 //!
 //! There is no user mode on the build machine: RIP holds the number of a Rust
 //! function in [`PROGRAMS`], which the user loop of the test calls instead. All
-//! scenarios run in the one first process, since the process table is global.
+//! scenarios run in the one first process: a pid namespace has one, and this is the first.
 
 use alloc::{sync::Arc, vec::Vec};
 use core::{
@@ -29,13 +29,12 @@ use crate::{
     CloneArgs, Pid, Process, Thread, Tid, Waited, Which, clone,
     exec::{self, Strings},
     futex,
-    process::NewProcess,
+    process::{NewProcess, PidNamespace},
     rlimit::{Privilege, Rlimits},
     session::Session,
     signal::{
         self, Flow, Interrupted, MaskChange, SigAction, SigActions, Sighand, ThreadSignals, deliver,
     },
-    table,
     thread::NewThread,
     wait,
 };
@@ -102,12 +101,17 @@ fn ignore_nothing(thread: &Thread, signal: Signal) {
     thread.set_action(signal, SigAction::default()).unwrap();
 }
 
+fn numbers() -> &'static Arc<PidNamespace> {
+    PidNamespace::initial()
+}
+
 fn first_thread() -> Arc<Thread> {
     let root = tmpfs::new(&tmpfs::Options::default()).unwrap();
     let root = Path::root_of(Mount::new(root, b"tmpfs", MountFlags::empty()));
     let mm = AddressSpace::new(Limits::DEFAULT, Aslr::Off).unwrap();
     let process = Process::new(NewProcess {
         session: Session::new(Pid::INIT.own_session()),
+        pid_namespace: numbers().clone(),
         namespaces: crate::Namespaces::initial(),
         mm: Some(mm),
         sighand: Sighand::new(SigActions::new()),
@@ -129,7 +133,7 @@ fn first_thread() -> Arc<Thread> {
         comm: [0; 16],
         signals: ThreadSignals::default(),
     });
-    let mut table = table::lock();
+    let mut table = process.pid_namespace().lock();
     assert_eq!(table.allocate(), Ok(Pid::INIT.leading_thread()));
     table.insert(Pid::INIT, Pid::NONE, None, process.clone()).unwrap();
     process.note_relations(Pid::NONE, Pid::INIT.own_group(), Pid::INIT.own_session());
@@ -166,7 +170,7 @@ fn all(thread: &Arc<Thread>, _: &mut UserContext) {
     limits(thread);
     futexes(thread);
     executes(thread);
-    assert_eq!(table::processes().len(), 1);
+    assert_eq!(numbers().processes().len(), 1);
     let done = DONE.lock().unwrap().take();
     done.unwrap().send(()).unwrap();
 }
@@ -176,7 +180,7 @@ fn exits(thread: &Arc<Thread>) {
     let pid = spawn(thread, |t, _| t.exit_group(7));
     assert_eq!(wait_status(thread, pid), 7 << 8);
     let pid = spawn(thread, |t, _| t.exit(0x1ff));
-    eventually("zombie", || table::process(pid).is_some_and(|p| p.is_zombie()));
+    eventually("zombie", || numbers().process(pid).is_some_and(|p| p.is_zombie()));
     let which = Which::Process(pid);
     let peek = WaitOptions::EXITED | WaitOptions::NOWAIT;
     for _ in 0..2 {
@@ -205,7 +209,7 @@ fn kills(thread: &Arc<Thread>) {
         t.set_action(Signal::INT, ignore).unwrap();
         t.set_comm(b"ready");
     });
-    let child = table::thread(pid.leading_thread()).unwrap();
+    let child = numbers().thread(pid.leading_thread()).unwrap();
     eventually("ready", || child.name() == "ready");
     signal::kill(thread, pid, Some(Signal::TERM)).unwrap();
     signal::kill(thread, pid, Some(Signal::INT)).unwrap();
@@ -219,7 +223,7 @@ fn kills(thread: &Arc<Thread>) {
 
 fn stops(thread: &Arc<Thread>) {
     let pid = spawn(thread, sleeper);
-    let process = table::process(pid).unwrap();
+    let process = numbers().process(pid).unwrap();
     signal::kill(thread, pid, Some(Signal::STOP)).unwrap();
     let found = wait4(thread, pid.as_raw(), 2).unwrap().unwrap();
     assert_eq!(found.status, 19 << 8 | 0x7f);
@@ -244,7 +248,7 @@ fn orphans(thread: &Arc<Thread>) {
     });
     assert_eq!(wait_status(thread, pid), 0);
     let orphan = Pid::from_raw(GRANDCHILD.load(SeqCst));
-    assert_eq!(table::process(orphan).unwrap().parent_pid(), Pid::INIT);
+    assert_eq!(numbers().process(orphan).unwrap().parent_pid(), Pid::INIT);
     signal::kill(thread, orphan, Some(Signal::KILL)).unwrap();
     assert_eq!(wait_status(thread, orphan), 9);
 }
@@ -254,7 +258,7 @@ fn no_zombies(thread: &Arc<Thread>) {
     thread.set_action(Signal::CHLD, ignore).unwrap();
     let pid = spawn(thread, |t, _| t.exit_group(1));
     assert_eq!(wait4(thread, pid.as_raw(), 0).unwrap_err().errno(), Errno::ECHILD);
-    assert!(table::process(pid).is_none());
+    assert!(numbers().process(pid).is_none());
     ignore_nothing(thread, Signal::CHLD);
 }
 
@@ -283,7 +287,7 @@ fn thread_args() -> CloneArgs {
 fn threads(thread: &Arc<Thread>) {
     let pid = spawn(thread, |t, _| {
         let tid = spawn_with(t, &thread_args(), |t, _| t.exit(0));
-        eventually("thread ends", || table::thread(tid).is_none());
+        eventually("thread ends", || numbers().thread(tid).is_none());
         assert_eq!(t.process().thread_count(), 1);
         for _ in 0..3 {
             spawn_with(t, &thread_args(), sleeper);
@@ -301,7 +305,7 @@ fn group_exit_by_signal(thread: &Arc<Thread>) {
         t.change_mask(MaskChange::Block, SigSet::ALL);
         t.set_comm(b"ready");
     });
-    eventually("ready", || table::thread(pid.leading_thread()).unwrap().name() == "ready");
+    eventually("ready", || numbers().thread(pid.leading_thread()).unwrap().name() == "ready");
     signal::kill(thread, pid, Some(Signal::USR1)).unwrap();
     assert_eq!(wait_status(thread, pid), 10);
 }
@@ -368,11 +372,11 @@ fn sessions(thread: &Arc<Thread>) {
         assert!(t.process().leads_session());
         let child = spawn(t, sleeper);
         t.process().set_group(child.as_raw(), 0).unwrap();
-        assert_eq!(crate::session::relations(child), Ok((child.own_group(), pid.own_session())));
-        assert!(!crate::session::is_orphaned_group(child.own_group()));
-        assert!(crate::session::signal_group(child.own_group(), Signal::HUP));
+        assert_eq!(numbers().relations(child), Ok((child.own_group(), pid.own_session())));
+        assert!(!numbers().is_orphaned_group(child.own_group()));
+        assert!(numbers().signal_group(child.own_group(), Signal::HUP));
         assert_eq!(wait_status(t, child), 1);
-        assert!(!crate::session::group_exists(child.own_group()));
+        assert!(!numbers().group_exists(child.own_group()));
         t.exit_group(0);
     });
     assert_eq!(wait_status(thread, pid), 0);

@@ -22,7 +22,7 @@ use vfs::{FdTable, FsContext};
 
 use crate::{
     ids::{Pid, Tid},
-    process::Process,
+    process::{PidNamespace, Process},
     signal::ThreadSignals,
     user_count::UserCount,
     vfork::VforkDone,
@@ -142,6 +142,12 @@ impl Thread {
     #[inline]
     pub fn process(&self) -> &Arc<Process> {
         &self.process
+    }
+
+    /// The namespace of its numbers, in which it looks others up.
+    #[inline]
+    pub fn pid_namespace(&self) -> &Arc<PidNamespace> {
+        self.process.pid_namespace()
     }
 
     /// The process number (getpid).

@@ -3,8 +3,8 @@
 //!
 //! [`Tree`] holds the relations by number only, generic over what it keeps for
 //! each process, so its rules (reparenting, setpgid, setsid, orphaned groups,
-//! freeing of numbers) are tested without any process. The one instance of the
-//! running system is behind [`crate::table`]'s lock.
+//! freeing of numbers) are tested without any process. Each pid namespace has one,
+//! behind its lock.
 
 use alloc::{collections::BTreeMap, vec::Vec};
 

@@ -13,8 +13,7 @@ use framework::sync::{Wait, WaitError};
 use crate::{
     ids::{Pgid, Pid},
     notify,
-    process::Process,
-    table::{self, Table},
+    process::{Process, ProcessTree},
     thread::Thread,
     tree::Node,
     usage::Rusage,
@@ -193,7 +192,7 @@ fn finish(parent: &Process, found: Option<Raw>) -> Result<Option<Waited>> {
 
 /// One look at all children.
 fn look(parent: &Process, which: Which, options: WaitOptions) -> Step {
-    let mut table = table::lock();
+    let mut table = parent.pid_namespace().lock();
     let Some(node) = table.get(parent.pid()) else { return Step::Nobody };
     let mut outcome = Step::Nobody;
     let mut found = None;
@@ -251,7 +250,7 @@ fn report(child: &Node<Arc<Process>>, options: WaitOptions) -> Option<Raw> {
     None
 }
 
-fn reap(table: &mut Table, mut raw: Raw, options: WaitOptions) -> Raw {
+fn reap(table: &mut ProcessTree, mut raw: Raw, options: WaitOptions) -> Raw {
     let is_zombie = table.get(raw.pid).is_some_and(|node| node.is_zombie);
     if is_zombie && !options.contains(WaitOptions::NOWAIT) {
         raw.reaped = table.remove(raw.pid);

@@ -7,7 +7,7 @@ use abi::capability::Caps;
 use abi::{Result, err, error};
 use cred::Cred;
 use framework::time::{monotonic_ns, realtime_ns, set_realtime_ns};
-use task::{Pid, Process, Thread, Tid, table};
+use task::{Pid, Process, Thread, Tid};
 
 use crate::sleep;
 
@@ -93,7 +93,7 @@ impl ClockId {
             Self::MonotonicCoarse => coarse(monotonic_ns()),
             Self::ProcessCpu => thread.process().cpu_time_ns(),
             Self::ThreadCpu => thread.cpu_time_ns(),
-            Self::OtherProcess(pid) => other_process(pid)?.cpu_time_ns(),
+            Self::OtherProcess(pid) => other_process(thread, pid)?.cpu_time_ns(),
             Self::OtherThread(tid) => other_thread(thread, tid)?.cpu_time_ns(),
         })
     }
@@ -106,7 +106,7 @@ impl ClockId {
     pub fn resolution_ns(self, thread: &Thread) -> Result<u64> {
         match self {
             Self::RealtimeCoarse | Self::MonotonicCoarse => return Ok(TICK_NS),
-            Self::OtherProcess(pid) => drop(other_process(pid)?),
+            Self::OtherProcess(pid) => drop(other_process(thread, pid)?),
             Self::OtherThread(tid) => drop(other_thread(thread, tid)?),
             _ => {}
         }
@@ -156,12 +156,12 @@ fn coarse(ns: u64) -> u64 {
     ns - ns % TICK_NS
 }
 
-fn other_process(pid: Pid) -> Result<Arc<Process>> {
-    table::process(pid).ok_or(error!(EINVAL, "no such process"))
+fn other_process(caller: &Thread, pid: Pid) -> Result<Arc<Process>> {
+    caller.pid_namespace().process(pid).ok_or(error!(EINVAL, "no such process"))
 }
 
 fn other_thread(caller: &Thread, tid: Tid) -> Result<Arc<Thread>> {
-    let thread = table::thread(tid).filter(|t| t.pid() == caller.pid());
+    let thread = caller.pid_namespace().thread(tid).filter(|t| t.pid() == caller.pid());
     thread.ok_or(error!(EINVAL, "no such thread of this process"))
 }
 

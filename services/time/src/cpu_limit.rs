@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use abi::resource::{RLIM_INFINITY, Resource};
 use abi::signal::{SigInfo, Signal};
-use task::{Process, signal::send_to_process, table};
+use task::{PidNamespace, Process, signal::send_to_process};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -31,7 +31,7 @@ pub(crate) fn look(now_ns: u64) {
     if next_look_ns().is_none_or(|at| at > now_ns) {
         return;
     }
-    let limited = table::processes().into_iter().filter(|p| enforce(p)).count();
+    let limited = PidNamespace::initial().processes().into_iter().filter(|p| enforce(p)).count();
     NEXT_LOOK.store(if limited > 0 { now_ns + SECOND } else { 0 }, Relaxed);
 }
 

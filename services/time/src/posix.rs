@@ -87,7 +87,7 @@ fn timer_clock(thread: &Thread, clock: ClockId) -> Result<TimerClock> {
 pub fn timer_create(thread: &Thread, clock: ClockId, event: Option<SigEvent>) -> Result<i32> {
     let clock = timer_clock(thread, clock)?;
     if let Some(SigEvent { notify: Notify::Thread(_, tid), .. }) = event {
-        let other = task::table::thread(tid).filter(|t| t.pid() == thread.pid());
+        let other = thread.pid_namespace().thread(tid).filter(|t| t.pid() == thread.pid());
         other.ok_or(error!(EINVAL, "no such thread of this process"))?;
     }
     let timers = ProcessTimers::of(thread.process()).ok_or(error!(ENOMEM))?;

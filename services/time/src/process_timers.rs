@@ -66,7 +66,7 @@ pub(crate) fn read_clock(slot_clock: TimerClock, process: &Process) -> u64 {
         TimerClock::UserCpu => process.rusage().user_ns,
         TimerClock::Cpu => process.cpu_time_ns(),
         TimerClock::ThreadCpu(tid) => {
-            task::table::thread(tid).map_or(u64::MAX / 2, |t| t.cpu_time_ns())
+            process.pid_namespace().thread(tid).map_or(u64::MAX / 2, |t| t.cpu_time_ns())
         }
     }
 }
@@ -175,7 +175,7 @@ impl ProcessTimers {
             Notify::Nothing => return,
             Notify::Process(signal) => (signal, None),
             Notify::Thread(signal, tid) => {
-                let thread = task::table::thread(tid);
+                let thread = process.pid_namespace().thread(tid);
                 match thread.filter(|t| t.pid() == process.pid()) {
                     Some(thread) => (signal, Some(thread)),
                     None => return,

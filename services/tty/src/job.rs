@@ -13,18 +13,32 @@ use abi::capability::Caps;
 use abi::signal::Signal;
 use abi::termios::Winsize;
 use abi::{Result, err};
-use task::session::{self, Session, Terminal};
-use task::{Pgid, Process, Sid, Thread, table};
+use task::session::{Session, Terminal};
+use task::{Pgid, PidNamespace, Process, Sid, Thread};
 
 use crate::tty::Tty;
+
+/// Who has a terminal.
+#[derive(Clone)]
+pub(crate) struct Owner {
+    /// The session whose controlling terminal it is.
+    session: Sid,
+    /// The process group that gets the keys' signals.
+    foreground: Pgid,
+    /// The namespace of both numbers.
+    numbers: Arc<PidNamespace>,
+}
+
+impl Owner {
+    fn leader(&self) -> Option<Arc<Process>> {
+        self.numbers.process(self.session.leader())
+    }
+}
 
 /// What the `control` lock protects.
 #[derive(Default)]
 pub(crate) struct Control {
-    /// The session whose controlling terminal it is.
-    pub(crate) session: Option<Sid>,
-    /// The process group that gets the keys' signals.
-    pub(crate) foreground: Option<Pgid>,
+    pub(crate) owner: Option<Owner>,
     pub(crate) window: Winsize,
     /// TIOCEXCL: nobody but root opens it.
     pub(crate) is_exclusive: bool,
@@ -54,33 +68,32 @@ impl Terminal for Tty {
     }
 
     fn foreground(&self) -> Option<Pgid> {
-        self.control.lock().foreground
+        self.control.lock().owner.as_ref().map(|owner| owner.foreground)
     }
 
     fn released(&self, session: Sid) {
-        let mut control = self.control.lock();
-        if control.session != Some(session) {
-            return;
+        let owner = {
+            let is_owner = |owner: &mut Owner| owner.session == session;
+            self.control.lock().owner.take_if(is_owner)
+        };
+        if owner.is_some() {
+            self.hang_up_files();
         }
-        control.session = None;
-        control.foreground = None;
-        drop(control);
-        self.hang_up_files();
     }
 }
 
 impl Tty {
     /// Signals the foreground group, if there is one.
     pub(crate) fn signal_foreground(&self, signal: Signal) {
-        let group = self.control.lock().foreground;
-        if let Some(group) = group {
-            session::signal_group(group, signal);
+        let owner = self.control.lock().owner.clone();
+        if let Some(owner) = owner {
+            owner.numbers.signal_group(owner.foreground, signal);
         }
     }
 
     /// Whether it is the controlling terminal of `session`.
     pub(crate) fn controls(&self, session: &Session) -> bool {
-        self.control.lock().session == Some(session.id())
+        self.control.lock().owner.as_ref().is_some_and(|owner| owner.session == session.id())
     }
 
     /// Lets the foreground pass; a background process gets `signal` and EINTR,
@@ -91,17 +104,18 @@ impl Tty {
         let group = process.group_id();
         {
             let control = self.control.lock();
-            let is_ours = control.session == Some(process.session_id());
-            if !is_ours || control.foreground.is_none_or(|foreground| foreground == group) {
+            let ours = control.owner.as_ref().filter(|o| o.session == process.session_id());
+            if ours.is_none_or(|owner| owner.foreground == group) {
                 return Ok(());
             }
         }
+        let numbers = process.pid_namespace();
         let is_ignored = thread.is_blocked_or_ignored(signal);
-        match verdict(signal, is_ignored, session::is_orphaned_group(group)) {
+        match verdict(signal, is_ignored, numbers.is_orphaned_group(group)) {
             Verdict::Proceed => Ok(()),
             Verdict::Refuse => err!(EIO, "background process"),
             Verdict::Stop => {
-                session::signal_group(group, signal);
+                numbers.signal_group(group, signal);
                 err!(EINTR, "background process")
             }
         }
@@ -120,18 +134,19 @@ impl Tty {
         let session = process.session();
         {
             let mut control = self.control.lock();
-            if control.session.is_some() {
+            if control.owner.is_some() {
                 return err!(EPERM, "the terminal of another session");
             }
-            control.session = Some(session.id());
-            control.foreground = Some(process.group_id());
+            control.owner = Some(Owner {
+                session: session.id(),
+                foreground: process.group_id(),
+                numbers: process.pid_namespace().clone(),
+            });
         }
         if session.set_terminal(self.clone()) {
             return Ok(());
         }
-        let mut control = self.control.lock();
-        control.session = None;
-        control.foreground = None;
+        self.disown();
         err!(EPERM, "the session has a terminal")
     }
 
@@ -151,17 +166,15 @@ impl Tty {
             return err!(EPERM, "not a session leader without a terminal");
         }
         let is_admin = thread.cred().capable(Caps::SYS_ADMIN);
-        let owner = self.control.lock().session;
+        let owner = self.control.lock().owner.clone();
         if let Some(owner) = owner {
             if !(steal && is_admin) {
                 return err!(EPERM, "the terminal of another session");
             }
-            if let Some(leader) = table::process(owner.leader()) {
+            if let Some(leader) = owner.leader() {
                 leader.session().take_terminal();
             }
-            let mut control = self.control.lock();
-            control.session = None;
-            control.foreground = None;
+            self.disown();
         }
         if !can_read && !is_admin {
             return err!(EPERM, "not open for reading");
@@ -181,10 +194,14 @@ impl Tty {
         session.take_terminal();
         self.signal_foreground(Signal::HUP);
         self.signal_foreground(Signal::CONT);
-        let mut control = self.control.lock();
-        control.session = None;
-        control.foreground = None;
+        self.disown();
         Ok(())
+    }
+
+    /// From now on it is nobody's.
+    fn disown(&self) {
+        let owner = self.control.lock().owner.take();
+        drop(owner);
     }
 
     /// TIOCGPGRP.
@@ -192,7 +209,7 @@ impl Tty {
         if !self.controls(&process.session()) {
             return err!(ENOTTY, "not the controlling terminal");
         }
-        Ok(self.control.lock().foreground)
+        Ok(self.foreground())
     }
 
     /// TIOCSPGRP, after the check for the background.
@@ -204,13 +221,16 @@ impl Tty {
         if !self.controls(&session) {
             return err!(ENOTTY, "not the controlling terminal");
         }
-        if !session::group_exists(group) {
+        let numbers = process.pid_namespace();
+        if !numbers.group_exists(group) {
             return err!(ESRCH, "no such group");
         }
-        if !session::group_in_session(group, session.id()) {
+        if !numbers.group_in_session(group, session.id()) {
             return err!(EPERM, "group of another session");
         }
-        self.control.lock().foreground = Some(group);
+        if let Some(owner) = &mut self.control.lock().owner {
+            owner.foreground = group;
+        }
         Ok(())
     }
 
@@ -224,16 +244,14 @@ impl Tty {
 
     /// vhangup(2): the session loses the terminal and every file on it dies.
     pub(crate) fn hang_up(&self) {
-        let owner = self.control.lock().session;
-        if let Some(leader) = owner.map(Sid::leader).and_then(table::process) {
+        let owner = self.control.lock().owner.clone();
+        if let Some(leader) = owner.as_ref().and_then(Owner::leader) {
             leader.session().take_terminal();
-            session::signal_group(leader.group_id(), Signal::HUP);
-            session::signal_group(leader.group_id(), Signal::CONT);
+            let numbers = leader.pid_namespace();
+            numbers.signal_group(leader.group_id(), Signal::HUP);
+            numbers.signal_group(leader.group_id(), Signal::CONT);
         }
-        let mut control = self.control.lock();
-        control.session = None;
-        control.foreground = None;
-        drop(control);
+        self.disown();
         self.hang_up_files();
     }
 

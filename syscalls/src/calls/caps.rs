@@ -37,7 +37,8 @@ pub(crate) fn sys_capget(
     let sets = if header.pid == 0 || header.pid == cx.thread.tid().as_raw() {
         cx.cred().caps
     } else {
-        task::table::thread(task::Tid::from_raw(header.pid)).ok_or(error!(ESRCH))?.cred().caps
+        let other = cx.pid_namespace().thread(task::Tid::from_raw(header.pid));
+        other.ok_or(error!(ESRCH))?.cred().caps
     };
     let half = |shift: u32| {
         [sets.effective, sets.permitted, sets.inheritable]

@@ -14,7 +14,7 @@ pub(crate) fn sys_setpgid(cx: &mut Context, pid: Pid, group: Pid) -> Result<()> 
 pub(crate) fn sys_getpgid(cx: &mut Context, pid: Pid) -> Result<usize> {
     match pid.0 {
         0 => encode(cx.process().group_id().as_raw()),
-        other => encode(task::session::relations(task::Pid::from_raw(other))?.0.as_raw()),
+        other => encode(cx.pid_namespace().relations(task::Pid::from_raw(other))?.0.as_raw()),
     }
 }
 
@@ -32,7 +32,7 @@ pub(crate) fn sys_setsid(cx: &mut Context) -> Result<usize> {
 pub(crate) fn sys_getsid(cx: &mut Context, pid: Pid) -> Result<usize> {
     match pid.0 {
         0 => encode(cx.process().session_id().as_raw()),
-        other => encode(task::session::relations(task::Pid::from_raw(other))?.1.as_raw()),
+        other => encode(cx.pid_namespace().relations(task::Pid::from_raw(other))?.1.as_raw()),
     }
 }
 

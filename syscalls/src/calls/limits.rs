@@ -63,7 +63,7 @@ fn target(cx: &Context, pid: Pid) -> Result<Arc<Process>> {
     if pid.0 == 0 || pid.0 == cx.thread.pid().as_raw() {
         return Ok(cx.thread.process().clone());
     }
-    let thread = task::table::thread(Tid::from_raw(pid.0)).ok_or(error!(ESRCH))?;
+    let thread = cx.pid_namespace().thread(Tid::from_raw(pid.0)).ok_or(error!(ESRCH))?;
     let (own, other) = (cx.cred(), thread.cred());
     let same_user = [other.uid, other.euid, other.suid].iter().all(|&uid| uid == own.uid);
     let same_group = [other.gid, other.egid, other.sgid].iter().all(|&gid| gid == own.gid);

@@ -139,7 +139,7 @@ pub(crate) fn sys_get_robust_list(
 ) -> Result<()> {
     let thread = match tid.0 {
         0 => cx.thread.clone(),
-        tid => task::table::thread(Tid::from_raw(tid)).ok_or(error!(ESRCH))?,
+        tid => cx.pid_namespace().thread(Tid::from_raw(tid)).ok_or(error!(ESRCH))?,
     };
     if thread.pid() != cx.thread.pid() {
         cx.require(abi::capability::Caps::SYS_PTRACE)?;

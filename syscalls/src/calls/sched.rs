@@ -30,7 +30,7 @@ fn target(cx: &Context, tid: Pid) -> Result<(Arc<Thread>, Arc<Task>)> {
     let thread = match tid.0 {
         0 => cx.thread.clone(),
         ..0 => return err!(EINVAL, "negative thread"),
-        tid => task::table::thread(Tid::from_raw(tid)).ok_or(error!(ESRCH))?,
+        tid => cx.pid_namespace().thread(Tid::from_raw(tid)).ok_or(error!(ESRCH))?,
     };
     let task = thread.task().ok_or(error!(ESRCH))?;
     Ok((thread, task))
@@ -168,10 +168,11 @@ fn priority_targets(cx: &Context, which: u32, who: u32) -> Result<Vec<Arc<Proces
     let mut processes = match which {
         PRIO_PROCESS if who == 0 => return Ok([caller.clone()].into()),
         PRIO_PROCESS => {
-            let thread = i32::try_from(who).ok().map(Tid::from_raw).and_then(task::table::thread);
+            let tid = i32::try_from(who).ok().map(Tid::from_raw);
+            let thread = tid.and_then(|tid| cx.pid_namespace().thread(tid));
             return Ok([thread.ok_or(error!(ESRCH))?.process().clone()].into());
         }
-        PRIO_PGRP | PRIO_USER => task::table::processes(),
+        PRIO_PGRP | PRIO_USER => cx.pid_namespace().processes(),
         _ => return err!(EINVAL, "which"),
     };
     if which == PRIO_PGRP {

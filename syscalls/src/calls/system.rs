@@ -8,7 +8,7 @@ use abi::system::{HOST_NAME_MAX, RandomFlags, Sysinfo, Utsname};
 use abi::{Result, err, error};
 use alloc::vec::Vec;
 use framework::mm::PAGE_SIZE;
-use task::uts;
+use task::{PidNamespace, uts};
 
 /// What `getrandom` copies at once.
 const RANDOM_CHUNK: usize = 256;
@@ -62,7 +62,7 @@ fn read_name(cx: &Context, name: UserPath, len: i32) -> Result<Vec<u8>> {
 pub(crate) fn sys_sysinfo(cx: &mut Context, out: UserPtr<Sysinfo>) -> Result<()> {
     let memory = framework::mm::stats();
     let page = PAGE_SIZE as u64;
-    let threads: usize = task::table::processes().iter().map(|p| p.thread_count()).sum();
+    let threads: usize = PidNamespace::initial().processes().iter().map(|p| p.thread_count()).sum();
     let info = Sysinfo {
         uptime: (framework::time::monotonic_ns() / 1_000_000_000) as i64,
         loads: sched::load_average().map(|load| load.fixed_point(16)),

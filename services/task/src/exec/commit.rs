@@ -11,7 +11,7 @@ use framework::{task::Task, user::UserContext};
 use mm::AddressSpace;
 
 use super::Image;
-use crate::{exit, futex, process::Process, signal::Sighand, table, thread::Thread};
+use crate::{exit, futex, process::Process, signal::Sighand, thread::Thread};
 
 /// Makes `thread` the only thread of its process, and takes up `image`.
 pub(super) fn take_up(thread: &Arc<Thread>, user: &mut UserContext, image: Image) -> Result<()> {
@@ -67,7 +67,7 @@ fn end_other_threads(thread: &Arc<Thread>) -> Result<()> {
         (group.threads.len() == 1 || group.group_exit.is_some()).then_some(())
     };
     thread.park.wait_until(alone);
-    let mut table = table::lock();
+    let mut table = process.pid_namespace().lock();
     let mut group = process.signals.lock();
     group.exec_thread = None;
     if group.group_exit.is_some() {
@@ -114,7 +114,7 @@ fn change_over(thread: &Arc<Thread>, user: &mut UserContext, image: Image) -> Ar
     thread.set_comm(&comm);
     change_identity(thread, process, outcome);
     process.exit_signal.store(Signal::CHLD.number(), Relaxed);
-    if let Some(node) = table::lock().get_mut(process.pid()) {
+    if let Some(node) = process.pid_namespace().lock().get_mut(process.pid()) {
         node.has_execed = true;
     }
     user.reset();

@@ -14,7 +14,7 @@ use super::fd::{self, Fds, Shown};
 use super::file::{self, FILES};
 use super::place::{self, PlaceLink};
 use super::target::Target;
-use crate::{Pid, Tid, table};
+use crate::{Pid, PidNamespace, Tid};
 
 /// A directory goes with its target.
 struct DirectoryOf {
@@ -57,23 +57,23 @@ fn entry(
     sink(&DirEntry { name: name.as_bytes(), ino, kind, next })
 }
 
-/// The processes in /proc.
-pub(crate) struct Processes;
+/// The processes in /proc: those of a pid namespace.
+pub(crate) struct Processes(pub(crate) Arc<PidNamespace>);
 
 impl DirectoryOps for Processes {
     fn lookup(&self, name: &[u8]) -> Result<Arc<PseudoInode>> {
         let number = parse_id(name).ok_or(error!(ENOENT, "no such entry"))?;
         // A thread's own number works too, though it is not listed.
         let of_thread =
-            || table::thread(Tid::from_raw(number)).map(|thread| thread.process().clone());
-        let found = table::process(Pid::from_raw(number)).or_else(of_thread);
+            || self.0.thread(Tid::from_raw(number)).map(|thread| thread.process().clone());
+        let found = self.0.process(Pid::from_raw(number)).or_else(of_thread);
         let found = found.ok_or(error!(ENOENT, "no such process"))?;
         process(Target::of_process(&found, number))
     }
 
     fn list(&self, cookie: u64, sink: &mut DirSink<'_>) -> Result<()> {
         let mut from = Pid::from_raw(i32::try_from(cookie).unwrap_or(i32::MAX));
-        while let Some(process) = table::next_process(from) {
+        while let Some(process) = self.0.next_process(from) {
             let pid = process.pid();
             let ino = process_ino(&Target::of_process(&process, pid.as_raw()));
             let (name, next) = (format!("{pid}"), u64::from(pid.as_raw().unsigned_abs()) + 1);
@@ -86,7 +86,7 @@ impl DirectoryOps for Processes {
     }
 
     fn subdirectories(&self) -> u32 {
-        super::system::processes().count() as u32
+        super::system::processes(&self.0).count() as u32
     }
 }
 

@@ -26,6 +26,7 @@ use alloc::sync::Arc;
 
 use pseudofs::Content;
 
+use crate::PidNamespace;
 use self_link::SelfLink;
 
 /// Registers all of it.
@@ -34,6 +35,6 @@ pub(crate) fn init() {
     for (name, link) in [("self", SelfLink::Process), ("thread-self", SelfLink::Thread)] {
         procfs::insert(name, 0o777, Content::Link(Arc::new(link)));
     }
-    procfs::set_processes(directory::Processes);
+    procfs::set_processes(directory::Processes(PidNamespace::initial().clone()));
     mm::set_resident_hook(system::resident);
 }

@@ -9,7 +9,7 @@ use framework::{cpu, time};
 use procfs::{Entry, constant};
 use pseudofs::{Text, put};
 
-use crate::{NS_PER_TICK, Namespaces, Pid, Process, table, uts};
+use crate::{NS_PER_TICK, Namespaces, Pid, PidNamespace, Process, uts};
 
 /// The compiler, for /proc/version.
 const BUILT_BY: &str = "(nacre) (rustc 1.95.0)";
@@ -53,6 +53,13 @@ fn namespaces() -> Arc<Namespaces> {
     reader.map_or_else(Namespaces::initial, |thread| thread.process().namespaces().clone())
 }
 
+/// The pid namespace of who reads.
+fn numbers() -> Arc<PidNamespace> {
+    let reader = crate::current();
+    let own = reader.map(|thread| thread.process().pid_namespace().clone());
+    own.unwrap_or_else(|| PidNamespace::initial().clone())
+}
+
 fn name(out: &mut Text, name: &[u8]) -> Result<()> {
     out.push(name);
     out.push(b"\n");
@@ -63,11 +70,11 @@ fn first_line(data: &[u8]) -> &[u8] {
     data.split(|byte| matches!(byte, b'\n' | 0)).next().unwrap_or_default()
 }
 
-/// All processes, zombies included, without a list of them.
-pub(super) fn processes() -> impl Iterator<Item = Arc<Process>> {
+/// The processes of a namespace, zombies included, without a list of them.
+pub(super) fn processes(namespace: &PidNamespace) -> impl Iterator<Item = Arc<Process>> {
     let mut from = Pid::NONE;
     core::iter::from_fn(move || {
-        let process = table::next_process(from)?;
+        let process = namespace.next_process(from)?;
         from = process.pid().next();
         Some(process)
     })
@@ -75,15 +82,18 @@ pub(super) fn processes() -> impl Iterator<Item = Arc<Process>> {
 
 /// Bytes that all processes have in memory; what two share counts twice.
 pub(super) fn resident() -> usize {
-    processes().filter_map(|process| process.mm()).map(|mm| mm.usage().resident).sum()
+    let all = processes(PidNamespace::initial());
+    all.filter_map(|process| process.mm()).map(|mm| mm.usage().resident).sum()
 }
 
 fn show_loadavg(out: &mut Text) -> Result<()> {
     for load in sched::load_average() {
         put!(out, "{load} ");
     }
-    let threads: usize = processes().map(|process| process.thread_count()).sum();
-    put!(out, "{}/{threads} {}\n", sched::running(), table::last_number());
+    let all = processes(PidNamespace::initial());
+    let threads: usize = all.map(|process| process.thread_count()).sum();
+    let last = numbers().last_number();
+    put!(out, "{}/{threads} {last}\n", sched::running());
     Ok(())
 }
 
@@ -104,7 +114,7 @@ fn show_stat(out: &mut Text) -> Result<()> {
         interrupts: times.iter().map(|times| times.interrupts).sum(),
         switches: times.iter().map(|times| times.switches).sum(),
         boot_time: boot_ns / 1_000_000_000,
-        forks: table::last_number().unsigned_abs().into(),
+        forks: PidNamespace::initial().last_number().unsigned_abs().into(),
         running: sched::running(),
     };
     stat(out, &system);

@@ -8,7 +8,7 @@ use abi::{Result, err, error};
 use cred::Cred;
 use vfs::Owner;
 
-use crate::{Process, Thread, Tid, table};
+use crate::{Process, Thread, Tid};
 
 /// A process, or one thread of it.
 #[derive(Clone)]
@@ -30,7 +30,8 @@ impl Target {
     pub(crate) fn process(&self) -> Result<Arc<Process>> {
         let gone = error!(ESRCH, "no such process");
         let process = self.process.upgrade().ok_or(gone)?;
-        let is_there = table::process(process.pid()).is_some_and(|p| Arc::ptr_eq(&p, &process));
+        let found = process.pid_namespace().process(process.pid());
+        let is_there = found.is_some_and(|p| Arc::ptr_eq(&p, &process));
         if is_there { Ok(process) } else { Err(gone) }
     }
 

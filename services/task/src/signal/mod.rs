@@ -26,7 +26,7 @@ pub use frame::min_stack_size;
 pub use mask::MaskChange;
 pub use send::{
     bump_timer_signal, kill, kill_all, kill_group, queue_to_process, queue_to_thread,
-    send_to_process, send_to_thread, signal_session, tgkill, tkill,
+    send_to_process, send_to_thread, tgkill, tkill,
 };
 pub use sigreturn::sigreturn;
 pub use state::SignalSets;

@@ -14,10 +14,9 @@ use cred::Cred;
 
 use crate::{
     exit,
-    ids::{Pgid, Pid, Sid, Tid},
-    process::Process,
+    ids::{Pgid, Pid, Tid},
+    process::{PidNamespace, Process},
     signal::{Disposition, GroupSignals, Payer, SigAction, SigQueue, StopState},
-    table,
     thread::Thread,
 };
 
@@ -164,13 +163,14 @@ pub(crate) fn kill_from_kernel(process: &Process) {
     let _ = queue_locked(process, &mut group, None, info, Force::Yes);
 }
 
-/// Sends `signal` from the kernel to a group; false if it has no members.
-pub(crate) fn kernel_to_group(group: Pgid, signal: Signal) -> bool {
-    let members = table::members(group);
-    for process in &members {
-        let _ = to_process(process, signal, SigInfo::kernel(signal));
+impl PidNamespace {
+    /// Sends `signal` from the kernel to every member of `group`, as a terminal
+    /// does for its keys. Returns whether the group has members.
+    pub fn signal_group(&self, group: Pgid, signal: Signal) -> bool {
+        let members = self.members(group);
+        kernel_to_each(&members, signal);
+        !members.is_empty()
     }
-    !members.is_empty()
 }
 
 impl Thread {
@@ -245,7 +245,7 @@ fn send_checked(sender: &Thread, target: &Process, signal: Option<Signal>) -> Re
 /// `ESRCH` if there is no such process, `EPERM` if the sender may not; those of
 /// [`send_to_process`].
 pub fn kill(sender: &Thread, pid: Pid, signal: Option<Signal>) -> Result<()> {
-    let target = find_process(pid)?;
+    let target = find_process(sender, pid)?;
     send_checked(sender, &target, signal)
 }
 
@@ -257,14 +257,12 @@ pub fn kill(sender: &Thread, pid: Pid, signal: Option<Signal>) -> Result<()> {
 pub fn kill_group(sender: &Thread, group: Pgid, signal: Option<Signal>) -> Result<()> {
     let mut outcome = err!(ESRCH, "no such process group");
     let mut any = false;
-    for_each_once(
-        || table::members(group),
-        |target| {
-            let sent = send_checked(sender, target, signal);
-            any |= sent.is_ok();
-            outcome = sent;
-        },
-    );
+    let members = || sender.pid_namespace().members(group);
+    for_each_once(members, |target| {
+        let sent = send_checked(sender, target, signal);
+        any |= sent.is_ok();
+        outcome = sent;
+    });
     if any { Ok(()) } else { outcome }
 }
 
@@ -276,7 +274,8 @@ pub fn kill_group(sender: &Thread, group: Pgid, signal: Option<Signal>) -> Resul
 pub fn kill_all(sender: &Thread, signal: Option<Signal>) -> Result<()> {
     let mut outcome = Ok(());
     let mut any = false;
-    for_each_once(table::processes, |target| {
+    let all = || sender.pid_namespace().processes();
+    for_each_once(all, |target| {
         if target.pid() == Pid::INIT || target.pid() == sender.pid() {
             return;
         }
@@ -308,13 +307,9 @@ fn for_each_once(list: impl Fn() -> Vec<Arc<Process>>, mut each: impl FnMut(&Arc
     }
 }
 
-fn find_process(pid: Pid) -> Result<Arc<Process>> {
-    let found = {
-        let table = table::lock();
-        // Any thread's number names its process here, as on Linux.
-        let pid = table.process_of_thread(pid.leading_thread());
-        pid.and_then(|pid| table.get(pid)).map(|node| node.process.clone())
-    };
+fn find_process(sender: &Thread, pid: Pid) -> Result<Arc<Process>> {
+    // Any thread's number names its process here, as on Linux.
+    let found = sender.pid_namespace().process_of_thread(pid.leading_thread());
     found.ok_or(error!(ESRCH, "no such process"))
 }
 
@@ -328,9 +323,10 @@ fn thread_kill(
     if tid.as_raw() <= 0 || process.is_some_and(|pid| pid.as_raw() <= 0) {
         return err!(EINVAL, "numbers are positive");
     }
-    let Some(target) = table::thread(tid) else {
+    let numbers = sender.pid_namespace();
+    let Some(target) = numbers.thread(tid) else {
         // The leading thread has ended but its process is still there.
-        return match table::process(tid.as_pid()) {
+        return match numbers.process(tid.as_pid()) {
             Some(_) if process.is_none_or(|pid| pid == tid.as_pid()) => Ok(()),
             _ => err!(ESRCH, "no such thread"),
         };
@@ -386,7 +382,7 @@ pub fn queue_to_process(
     mut info: SigInfo,
 ) -> Result<()> {
     check_claim(sender, pid, &info)?;
-    let target = find_process(pid)?;
+    let target = find_process(sender, pid)?;
     check_permission(sender, &target, signal)?;
     let Some(signal) = signal else { return Ok(()) };
     info.signo = signal.number();
@@ -409,7 +405,7 @@ pub fn queue_to_thread(
         return err!(EINVAL, "numbers are positive");
     }
     check_claim(sender, pid, &info)?;
-    let target = table::thread(tid).filter(|t| t.pid() == pid);
+    let target = sender.pid_namespace().thread(tid).filter(|t| t.pid() == pid);
     let target = target.ok_or(error!(ESRCH, "no such thread"))?;
     check_permission(sender, target.process(), signal)?;
     let Some(signal) = signal else { return Ok(()) };
@@ -443,14 +439,4 @@ pub(crate) fn kernel_to_each(targets: &[Arc<Process>], signal: Signal) {
     for process in targets {
         let _ = to_process(process, signal, SigInfo::kernel(signal));
     }
-}
-
-/// Sends `signal` from the kernel to all of session `session`.
-pub fn signal_session(session: Sid, signal: Signal) {
-    let members: Vec<_> = table::lock()
-        .iter()
-        .filter(|(_, node)| node.session == session)
-        .map(|(_, node)| node.process.clone())
-        .collect();
-    kernel_to_each(&members, signal);
 }

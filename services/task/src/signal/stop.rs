@@ -11,7 +11,6 @@ use core::sync::atomic::Ordering::Relaxed;
 use crate::{
     notify::{self, ChildEvent},
     signal::StopState,
-    table,
     thread::Thread,
 };
 use abi::signal::Signal;
@@ -19,7 +18,7 @@ use abi::signal::Signal;
 /// Starts a stop by `signal`, which the thread has just taken from its queue.
 pub(super) fn start(thread: &Arc<Thread>, signal: Signal) {
     let process = thread.process();
-    if signal != Signal::STOP && table::lock().is_orphaned(process.group_id(), None) {
+    if signal != Signal::STOP && process.pid_namespace().is_orphaned_group(process.group_id()) {
         // Nobody could continue it.
         return;
     }

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! A pid namespace: the numbers of its processes, and who is whose parent.
+//!
+//! Every look-up of a process by number goes through the namespace of who asks. This file
+//! knows nothing of processes, so that a process can hold its namespace:
+//! [`PidNamespaceOf`] is generic over what is kept for each, as [`Tree`] is. The type with
+//! processes in it is [`PidNamespace`](crate::PidNamespace), its look-ups are in
+//! `process_table.rs`.
+//!
+//! Locks: `tree` (the process table) is outermost of this crate's; it may be taken where
+//! nothing sleeps and no
+//! signal lock is held.
+//! Spec: pid_namespaces(7).
+
+use framework::sync::{SpinLock, SpinLockGuard};
+
+use crate::tree::Tree;
+
+/// A pid namespace that keeps a `P` for each process.
+pub struct PidNamespaceOf<P> {
+    ino: u32,
+    tree: SpinLock<Tree<P>>,
+}
+
+impl<P> PidNamespaceOf<P> {
+    /// One without processes, whose file has inode number `ino`.
+    pub(crate) const fn new(ino: u32) -> Self {
+        Self { ino, tree: SpinLock::new(Tree::new()) }
+    }
+
+    /// The inode number that tells it from others.
+    pub const fn ino(&self) -> u32 {
+        self.ino
+    }
+
+    /// Locks the tree of its processes.
+    #[inline]
+    pub(crate) fn lock(&self) -> SpinLockGuard<'_, Tree<P>> {
+        self.tree.lock()
+    }
+
+    /// The number handed out last, for /proc/loadavg.
+    pub fn last_number(&self) -> i32 {
+        self.lock().last_number()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::Pid;
+
+    #[test]
+    fn each_has_numbers_of_its_own() {
+        let (one, other) = (PidNamespaceOf::new(1), PidNamespaceOf::new(2));
+        for namespace in [&one, &other] {
+            let mut tree = namespace.lock();
+            assert_eq!(tree.allocate(), Ok(Pid::INIT.leading_thread()));
+            tree.insert(Pid::INIT, Pid::NONE, None, namespace.ino()).unwrap();
+        }
+        assert_eq!(one.lock().allocate().map(crate::Tid::as_raw), Ok(2));
+        assert_eq!((one.last_number(), other.last_number()), (2, 1));
+        assert_eq!(other.lock().get(Pid::INIT).map(|node| node.process), Some(2));
+    }
+}
