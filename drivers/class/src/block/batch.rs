@@ -11,8 +11,7 @@ use alloc::sync::Arc;
 use framework::sync::{IrqLock, Wait, WaitQueue, Waiter};
 use framework::time;
 
-use super::{BlockDevice, BlockError, Blocking, Completion, Finished};
-use crate::{Buffer, Holder};
+use super::{BlockDevice, Completion, Finished};
 
 /// The most requests of one call.
 pub(super) const BATCH: usize = 4;
@@ -68,30 +67,4 @@ pub(super) fn wait_for<D: BlockDevice + ?Sized, R>(
             Err(_) => device.look(),
         }
     }
-}
-
-/// Takes buffers for up to `len` bytes: waits for the first, and takes more as there
-/// are some.
-///
-/// # Errors
-/// [`BlockError::ShutOff`].
-pub(super) fn buffers<D: BlockDevice + ?Sized>(
-    device: &D,
-    len: usize,
-    holder: Holder,
-) -> Result<[Option<Buffer>; BATCH], BlockError> {
-    let mut buffers = [const { None }; BATCH];
-    let size = device.limits().request_bytes;
-    for (at, place) in (0..).step_by(size).zip(&mut buffers).take_while(|(at, _)| *at < len) {
-        let mut buffer = match at {
-            0 => device.buffer(holder)?,
-            _ => match device.pool().take(holder) {
-                Some(buffer) => buffer,
-                None => break,
-            },
-        };
-        buffer.set_len((len - at).min(size));
-        *place = Some(buffer);
-    }
-    Ok(buffers)
 }

@@ -7,7 +7,7 @@
 use abi::{Result, err};
 use framework::mm::{Reader, UserFault, Writer};
 
-use super::batch::{BATCH, Batch, buffers, wait_for};
+use super::batch::{BATCH, Batch, wait_for};
 use super::{BlockDevice, BlockError, Operation, Refused, Request, Sector};
 use crate::{Buffer, Holder};
 
@@ -239,4 +239,30 @@ fn run<D: BlockDevice + ?Sized>(device: &D, operation: Operation) -> Result<()> 
     device.queue(Request { operation, done: done.clone(), token: 0 })?;
     device.kick();
     Ok(done.wait(device, 0).result?)
+}
+
+/// Takes buffers for up to `len` bytes: waits for the first, and takes more as there
+/// are some.
+///
+/// # Errors
+/// [`BlockError::ShutOff`].
+fn buffers<D: BlockDevice + ?Sized>(
+    device: &D,
+    len: usize,
+    holder: Holder,
+) -> Result<[Option<Buffer>; BATCH], BlockError> {
+    let mut buffers = [const { None }; BATCH];
+    let size = device.limits().request_bytes;
+    for (at, place) in (0..).step_by(size).zip(&mut buffers).take_while(|(at, _)| *at < len) {
+        let mut buffer = match at {
+            0 => device.buffer(holder)?,
+            _ => match device.pool().take(holder) {
+                Some(buffer) => buffer,
+                None => break,
+            },
+        };
+        buffer.set_len((len - at).min(size));
+        *place = Some(buffer);
+    }
+    Ok(buffers)
 }

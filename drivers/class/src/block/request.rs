@@ -5,8 +5,16 @@ use alloc::sync::Arc;
 
 use abi::{Errno, Error};
 
-use super::Sector;
 use crate::Buffer;
+
+/// A sector number; a sector is 512 bytes whatever the device's block size is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Sector(pub u64);
+
+impl Sector {
+    /// Bytes in a sector.
+    pub const SIZE: usize = 512;
+}
 
 /// What a disk shall do.
 pub enum Operation {
