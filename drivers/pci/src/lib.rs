@@ -20,9 +20,11 @@ mod bus;
 mod function;
 #[cfg(any(test, feature = "fuzz"))]
 pub mod fuzz;
+mod scan;
 #[cfg(test)]
 mod tests;
 pub mod wire;
 
-pub use bus::{Machine, Windows, enumerate};
+pub use bus::{Machine, Windows};
 pub use function::{Capability, Function};
+pub use scan::enumerate;
