@@ -1,86 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Disks and partitions by device number.
-//!
-//! Locks: a disk's `blocks` (sleeping, held over its requests but not while user memory
-//! is copied); `VOLUMES` is a leaf (preemption off).
+//! Disks and partitions as devices: found at boot, opened by number.
 
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 use abi::{Result, error};
 use class::block::Blocking;
 use class::{BlockDevice, Sector};
-use framework::sync::{RwLock, SpinLock};
+use framework::sync::RwLock;
 use vfs::{DeviceId, DeviceNode, FileOps, Opening};
 
 use crate::file::BlockFile;
 use crate::table::{self, MOST};
+use crate::volume::{self, Disk, Volume};
 
 /// Linux's major number of virtio disks, where nothing else takes it.
 const MAJOR: u32 = 254;
 /// Minor numbers of a disk: itself and its partitions.
 const MINORS: u32 = MOST as u32 + 1;
-
-/// A disk.
-pub(crate) struct Disk {
-    pub(crate) device: Arc<dyn BlockDevice>,
-    /// Held for writing while a part of a block is changed.
-    pub(crate) blocks: RwLock<()>,
-}
-
-/// A disk or a partition: a range of sectors.
-#[derive(Clone)]
-pub(crate) struct Volume {
-    pub(crate) disk: Arc<Disk>,
-    pub(crate) dev: DeviceId,
-    pub(crate) name: &'static str,
-    pub(crate) start: u64,
-    pub(crate) sectors: u64,
-}
-
-impl Volume {
-    /// Its length in bytes.
-    pub(crate) fn len(&self) -> u64 {
-        self.sectors * Sector::SIZE as u64
-    }
-
-    /// The smallest unit, in bytes.
-    pub(crate) fn block_size(&self) -> usize {
-        self.device().limits().block_size as usize
-    }
-
-    /// The disk.
-    pub(crate) fn device(&self) -> &dyn BlockDevice {
-        &*self.disk.device
-    }
-
-    /// The sector of byte `at`.
-    pub(crate) fn sector(&self, at: u64) -> Sector {
-        Sector(self.start + at / Sector::SIZE as u64)
-    }
-}
-
-static VOLUMES: SpinLock<Vec<Volume>> = SpinLock::new(Vec::new());
-
-/// A line of /proc/partitions.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Info {
-    /// The device number.
-    pub(crate) dev: DeviceId,
-    /// Its size in units of 1024 bytes.
-    pub(crate) kilobytes: u64,
-    /// Its name.
-    pub(crate) name: &'static str,
-}
-
-/// All disks and partitions.
-pub(crate) fn list() -> Vec<Info> {
-    let volumes = VOLUMES.lock();
-    let info = |v: &Volume| Info { dev: v.dev, kilobytes: v.sectors / 2, name: v.name };
-    volumes.iter().map(info).collect()
-}
 
 /// Makes `disks` the devices vda, vdb, … and looks for partitions. Called once,
 /// before devfs is made, by a task: it reads from the disks.
@@ -133,11 +71,10 @@ fn add(volume: Volume) {
         perm: 0o660,
         gid: 6,
     });
-    VOLUMES.lock().push(volume);
+    volume::add(volume);
 }
 
 fn open(dev: DeviceId, opening: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
-    let found = VOLUMES.lock().iter().find(|volume| volume.dev == dev).cloned();
-    let volume = found.ok_or(error!(ENXIO, "no such disk"))?;
+    let volume = volume::find(dev).ok_or(error!(ENXIO, "no such disk"))?;
     Ok(Arc::new(BlockFile::new(volume, opening.flags)))
 }

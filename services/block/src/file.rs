@@ -4,21 +4,20 @@
 //! User memory is copied while no lock is held: it may fault, and the fault may want
 //! the same disk.
 //!
-//! Locks: [`Disk::blocks`](crate::device::Disk::blocks), shared for whole blocks,
+//! Locks: [`Disk::blocks`](crate::volume::Disk::blocks), shared for whole blocks,
 //! exclusive while a part of one is changed.
-
-use alloc::vec::Vec;
 
 use abi::fcntl::OpenFlags;
 use abi::fs::FallocateMode;
-use abi::{Result, err, error};
+use abi::{Result, err};
 use class::Holder;
 use class::block::Blocking;
 use framework::mm::{Reader, Writer};
 use vfs::{File, FileOps, IoctlContext, SeekFrom, seek_to};
 
-use crate::device::Volume;
+use crate::buffer::buffer;
 use crate::ioctl;
+use crate::volume::Volume;
 
 /// Reads in a row of which no byte reached the program, as another thread of it took
 /// the page away each time.
@@ -26,14 +25,6 @@ const MOST_IN_VAIN: usize = 64;
 
 pub(crate) struct BlockFile {
     pub(crate) volume: Volume,
-}
-
-/// Zeros to be overwritten.
-pub(crate) fn buffer(len: usize) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(len).map_err(|_| error!(ENOMEM, "no buffer"))?;
-    bytes.resize(len, 0);
-    Ok(bytes)
 }
 
 impl BlockFile {

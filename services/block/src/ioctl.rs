@@ -10,8 +10,8 @@ use class::Sector;
 use class::block::Blocking;
 use vfs::IoctlContext;
 
-use crate::device::Volume;
-use crate::file::buffer;
+use crate::buffer::buffer;
+use crate::volume::Volume;
 
 /// Bytes zeroed at once.
 const ZEROS: usize = 64 * 1024;

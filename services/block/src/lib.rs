@@ -15,6 +15,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod buffer;
 mod device;
 mod file;
 #[cfg(any(test, feature = "fuzz"))]
@@ -24,5 +25,6 @@ mod proc;
 pub mod table;
 #[cfg(test)]
 mod tests;
+mod volume;
 
 pub use device::init;

@@ -8,7 +8,7 @@ use procfs::Entry;
 use pseudofs::{Text, put};
 use sysfs::{Device, Numbering};
 
-use crate::device::{Info, list};
+use crate::volume::{Info, list};
 
 static FILES: &[Entry] =
     &[Entry::file("diskstats", |_| Ok(())), Entry::file("partitions", partitions)];
