@@ -16,7 +16,7 @@ use framework::sync::Mutex;
 use pseudofs::{OpenFile, Text, TextFile, check_bits, check_present, copy_out};
 use vfs::{File, FileOps, Opening, SeekFrom};
 
-use crate::{Attribute, Form, Item};
+use crate::item::{Attribute, Form, Item};
 
 /// An attribute of an item.
 pub(crate) struct ItemFile {

@@ -11,7 +11,7 @@ use pseudofs::{
 use vfs::Inode;
 
 use crate::file::ItemFile;
-use crate::{Form, Group};
+use crate::item::{Form, Group};
 
 static RULES: Rules = Rules {
     type_name: "configfs",
@@ -34,8 +34,11 @@ pub(crate) fn root() -> Arc<dyn Inode> {
     tree().root()
 }
 
-/// Makes a subsystem with one group.
-pub(crate) fn register(subsystem: &str, name: &str, group: Arc<dyn Group>) -> Result<()> {
+/// Makes the directory `subsystem` with a group in it.
+///
+/// # Errors
+/// `EEXIST` if it is there.
+pub fn register(subsystem: &str, name: &str, group: Arc<dyn Group>) -> Result<()> {
     if tree().find(subsystem).is_some() {
         return Err(error!(EEXIST, "the subsystem is there"));
     }
