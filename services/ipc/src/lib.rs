@@ -23,9 +23,7 @@ mod tests;
 
 pub use anonymous::pipe;
 pub use end::{is_pipe, pipe_size, set_pipe_size};
-
-/// The most that a write puts in as one piece.
-pub const PIPE_BUF: usize = 4096;
+pub use ring::PIPE_BUF;
 
 /// Installs the opening of FIFOs.
 pub fn init() {

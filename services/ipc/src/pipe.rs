@@ -13,8 +13,7 @@ use abi::{Result, err};
 use framework::mm::{PAGE_SIZE, Reader, Writer};
 use framework::sync::{Mutex, Wait, WaitQueue, Waiter};
 
-use crate::PIPE_BUF;
-use crate::ring::Ring;
+use crate::ring::{PIPE_BUF, Ring};
 
 /// Pages of a new pipe.
 pub(crate) const DEFAULT_PAGES: usize = 16;

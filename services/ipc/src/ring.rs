@@ -10,7 +10,8 @@ use alloc::vec::Vec;
 use abi::{Error, Result, err, error};
 use framework::mm::{Frame, PAGE_SIZE, Reader, Writer};
 
-use crate::PIPE_BUF;
+/// The most that a write puts in as one piece, in bytes.
+pub const PIPE_BUF: usize = 4096;
 
 /// One write in packet mode, or the bytes between two of them.
 #[derive(Clone, Copy)]
