@@ -128,7 +128,7 @@ impl Hole {
                 file.fallocate(mode, offset, len as i64)
             }
             Self::Shared { pages, indices } => {
-                pages.punch(indices, space);
+                space.punch_shared(&pages, indices);
                 Ok(())
             }
         }

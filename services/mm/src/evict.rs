@@ -2,11 +2,13 @@
 //! Pages of objects that go while they are mapped: truncation and holes.
 
 use alloc::sync::Arc;
+use core::ops::Range;
 
 use framework::mm::{Frame, PAGE_SIZE};
 use vfs::Pager;
 
 use crate::area::{Area, Backing};
+use crate::shared::SharedPages;
 use crate::space::AddressSpace;
 
 impl AddressSpace {
@@ -42,6 +44,20 @@ impl AddressSpace {
                     self.note_peak_rss();
                     self.vm.unmap(page..page + PAGE_SIZE);
                 }
+            }
+        }
+    }
+
+    /// Gives back the pages of an index range of shared memory, here and wherever else
+    /// they are mapped: `MADV_REMOVE`.
+    pub(crate) fn punch_shared(&self, pages: &SharedPages, range: Range<u64>) {
+        let mut from = range.start;
+        while let Some((index, frame)) = pages.take(from..range.end) {
+            from = index;
+            let gone = [(index, frame)];
+            self.unmap_frames(pages, &gone);
+            if let Some(mappings) = vfs::hooks::mappings() {
+                mappings.replaced(pages, &gone);
             }
         }
     }

@@ -5,8 +5,7 @@
 //! index, made on first use, kept until the last mapping goes. On Linux it is a
 //! file on a hidden tmpfs, and `/proc/pid/maps` shows it as one.
 //!
-//! Locks: `frames` (sleeping), inside of the address space's lock; released before mappings
-//! are told.
+//! Locks: `frames` (sleeping), inside of the address space's lock.
 
 use alloc::sync::Arc;
 use core::ops::Range;
@@ -18,7 +17,6 @@ use framework::sync::Mutex;
 use vfs::{PageMap, Pager};
 
 use crate::Result;
-use crate::space::AddressSpace;
 
 static NEXT_INODE: AtomicU64 = AtomicU64::new(1);
 
@@ -43,24 +41,11 @@ impl SharedPages {
         self.inode
     }
 
-    /// Gives back the pages of an index range, here in `space` and wherever else they
-    /// are mapped: `MADV_REMOVE`.
-    pub(crate) fn punch(&self, range: Range<u64>, space: &AddressSpace) {
-        let mut from = range.start;
-        loop {
-            let mut frames = self.frames.lock();
-            let Some(index) = frames.next_from(from).filter(|&index| index < range.end) else {
-                return;
-            };
-            let Some(frame) = frames.remove(index) else { return };
-            drop(frames);
-            from = index;
-            let gone = [(index, frame)];
-            space.unmap_frames(self, &gone);
-            if let Some(mappings) = vfs::hooks::mappings() {
-                mappings.replaced(self, &gone);
-            }
-        }
+    /// Gives up the first page in an index range that has one; `None` if none is left.
+    pub(crate) fn take(&self, range: Range<u64>) -> Option<(u64, Frame)> {
+        let mut frames = self.frames.lock();
+        let index = frames.next_from(range.start).filter(|&index| index < range.end)?;
+        Some((index, frames.remove(index)?))
     }
 }
 
