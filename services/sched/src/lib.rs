@@ -26,17 +26,17 @@ mod proc;
 mod queue;
 mod realtime;
 mod scheduler;
+mod task;
 mod weight;
 
 #[cfg(test)]
 mod tests;
 
-pub use class::{
-    Caller, Params, Policy, check_params, inherit, may_set, params, priority_range, rr_interval_ns,
-};
+pub use class::{Caller, Params, Policy, check_params, may_set, priority_range};
 pub use load::LoadAverage;
 pub use proc::show_schedstat;
 pub use scheduler::{init, load_average, running, set_affinity, set_nice, set_params};
+pub use task::{inherit, params, rr_interval_ns};
 
 /// The result of a call: errors carry Linux's number.
 pub use abi::Result;
