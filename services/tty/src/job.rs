@@ -11,38 +11,12 @@ use core::sync::atomic::Ordering;
 
 use abi::capability::Caps;
 use abi::signal::Signal;
-use abi::termios::Winsize;
 use abi::{Result, err};
 use task::session::{Session, Terminal};
 use task::{Pgid, PidNamespace, Process, Sid, Thread};
 
+use crate::control::Owner;
 use crate::tty::Tty;
-
-/// Who has a terminal.
-#[derive(Clone)]
-pub(crate) struct Owner {
-    /// The session whose controlling terminal it is.
-    session: Sid,
-    /// The process group that gets the keys' signals.
-    foreground: Pgid,
-    /// The namespace of both numbers.
-    numbers: Arc<PidNamespace>,
-}
-
-impl Owner {
-    fn leader(&self) -> Option<Arc<Process>> {
-        self.numbers.process(self.session.leader())
-    }
-}
-
-/// What the `control` lock protects.
-#[derive(Default)]
-pub(crate) struct Control {
-    pub(crate) owner: Option<Owner>,
-    pub(crate) window: Winsize,
-    /// TIOCEXCL: nobody but root opens it.
-    pub(crate) is_exclusive: bool,
-}
 
 /// What the rules say about a background process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

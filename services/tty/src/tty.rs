@@ -20,8 +20,8 @@ use framework::sync::{Mutex, SpinLock, WaitQueue};
 use framework::task::TaskBuilder;
 use vfs::DeviceId;
 
+use crate::control::Control;
 use crate::input::{Device, InputQueue};
-use crate::job::Control;
 use crate::ldisc::{Effects, KeySignal, LineDiscipline};
 
 /// Bytes of output that wait while it is stopped.

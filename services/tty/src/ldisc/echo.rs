@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Echo of input, through the same output processing as programs' output.
 
-use super::{Effects, LineDiscipline, OutputBuffer, output};
+use super::{Effects, LineDiscipline, OutputBuffer, bytes};
 use abi::termios::{Local, Output};
 
 impl LineDiscipline {
     /// Echoes a byte; control characters as `^X` when asked to.
     pub(super) fn echo(&mut self, byte: u8, effects: &mut dyn Effects) {
-        if self.local(Local::ECHOCTL) && output::is_control(byte) && byte != b'\t' {
+        if self.local(Local::ECHOCTL) && bytes::is_control(byte) && byte != b'\t' {
             effects.output(&[b'^', byte ^ 0o100]);
             self.column += 2;
         } else {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Canonical mode: editing keys and the ends of lines.
 
-use super::{Effects, LineDiscipline, Slot, output};
+use super::{Effects, LineDiscipline, Slot, bytes};
 use abi::termios::{Cc, Input, Local};
 
 /// Which key rubs out.
@@ -107,7 +107,7 @@ impl LineDiscipline {
         while self.edit_len() > 0 {
             let Some((first, len)) = self.last_character() else { break };
             if what == Erase::Word {
-                if output::is_alphanumeric(first) || first == b'_' {
+                if bytes::is_alphanumeric(first) || first == b'_' {
                     seen_word = true;
                 } else if seen_word {
                     break;
@@ -134,7 +134,7 @@ impl LineDiscipline {
         let utf8 = self.input(Input::IUTF8);
         for len in 1..=self.edit_len() {
             let byte = self.slots.get(self.slots.len() - len)?.byte;
-            if !(utf8 && output::is_continuation(byte)) {
+            if !(utf8 && bytes::is_continuation(byte)) {
                 return Some((byte, len));
             }
         }
@@ -163,8 +163,8 @@ impl LineDiscipline {
         } else if self.shows_erased_text(what) {
             self.echo(self.termios.cc(Cc::Erase), effects);
         } else if first != b'\t' {
-            let shown_as_two = output::is_control(first) && self.local(Local::ECHOCTL);
-            let cells = if output::is_control(first) { usize::from(shown_as_two) * 2 } else { 1 };
+            let shown_as_two = bytes::is_control(first) && self.local(Local::ECHOCTL);
+            let cells = if bytes::is_control(first) { usize::from(shown_as_two) * 2 } else { 1 };
             for _ in 0..cells {
                 b"\x08 \x08".iter().for_each(|byte| self.echo_raw(*byte, effects));
             }
@@ -180,9 +180,9 @@ impl LineDiscipline {
             if byte == b'\t' {
                 after_tab = true;
                 break;
-            } else if output::is_control(byte) {
+            } else if bytes::is_control(byte) {
                 cells += if self.local(Local::ECHOCTL) { 2 } else { 0 };
-            } else if !(self.input(Input::IUTF8) && output::is_continuation(byte)) {
+            } else if !(self.input(Input::IUTF8) && bytes::is_continuation(byte)) {
                 cells += 1;
             }
         }

@@ -11,6 +11,7 @@
 //! Trust: received bytes are the host's.
 //! Spec: termios(3).
 
+mod bytes;
 mod echo;
 mod edit;
 mod output;
@@ -212,7 +213,7 @@ impl LineDiscipline {
             byte &= 0x7f;
         }
         if self.input(Input::IUCLC) && self.local(Local::IEXTEN) {
-            byte = output::to_lower(byte);
+            byte = bytes::to_lower(byte);
         }
         if self.local(Local::EXTPROC) && !literal {
             self.queue(byte);
