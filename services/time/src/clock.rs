@@ -6,13 +6,15 @@ use alloc::sync::Arc;
 use abi::capability::Caps;
 use abi::{Result, err, error};
 use cred::Cred;
+use framework::sync::WaitQueue;
 use framework::time::{monotonic_ns, realtime_ns, set_realtime_ns};
 use task::{Pid, Process, Thread, Tid};
 
-use crate::sleep;
-
 /// The resolution of the coarse clocks, as on a Linux with HZ=250.
 pub const TICK_NS: u64 = 4_000_000;
+
+/// Where sleepers on the real time wait: they look again when it is set.
+pub(crate) static REALTIME_SET: WaitQueue = WaitQueue::new();
 
 /// A clock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -130,7 +132,7 @@ impl ClockId {
             return err!(EPERM, "only root sets the time");
         }
         set_realtime_ns(ns);
-        sleep::realtime_was_set();
+        REALTIME_SET.wake_all();
         Ok(())
     }
 

@@ -3,57 +3,14 @@
 //!
 //! Spec: setitimer(2), alarm(2).
 
-use abi::signal::Signal;
-use abi::{Result, err, error};
+use abi::{Result, error};
 use task::Thread;
 
 use crate::{
     expiry::Expiry,
-    process_timers::{ProcessTimers, Slot, TimerClock, read_clock},
+    process_timers::ProcessTimers,
+    which::{Slot, WhichTimer, read_clock},
 };
-
-/// Which of the three.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub enum WhichTimer {
-    /// ITIMER_REAL: real time, SIGALRM.
-    Real = 0,
-    /// ITIMER_VIRTUAL: CPU time in user mode, SIGVTALRM.
-    Virtual = 1,
-    /// ITIMER_PROF: CPU time, SIGPROF.
-    Prof = 2,
-}
-
-impl WhichTimer {
-    /// From the number a program gave.
-    ///
-    /// # Errors
-    /// `EINVAL` if there is no such timer.
-    pub fn from_number(number: i32) -> Result<Self> {
-        match number {
-            0 => Ok(Self::Real),
-            1 => Ok(Self::Virtual),
-            2 => Ok(Self::Prof),
-            _ => err!(EINVAL, "no such timer"),
-        }
-    }
-
-    pub(crate) fn signal(self) -> Signal {
-        match self {
-            Self::Real => Signal::ALRM,
-            Self::Virtual => Signal::VTALRM,
-            Self::Prof => Signal::PROF,
-        }
-    }
-
-    pub(crate) fn clock(self) -> TimerClock {
-        match self {
-            Self::Real => TimerClock::Monotonic,
-            Self::Virtual => TimerClock::UserCpu,
-            Self::Prof => TimerClock::Cpu,
-        }
-    }
-}
 
 /// A timer's value and interval, in nanoseconds; value 0: it does not run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -130,12 +87,5 @@ mod tests {
         assert_eq!(rounded_seconds(1), 1);
         assert_eq!(rounded_seconds(1_400_000_000), 1);
         assert_eq!(rounded_seconds(1_500_000_000), 2);
-    }
-
-    #[test]
-    fn names() {
-        assert_eq!(WhichTimer::from_number(2), Ok(WhichTimer::Prof));
-        assert!(WhichTimer::from_number(3).is_err());
-        assert_eq!(WhichTimer::Real.signal(), Signal::ALRM);
     }
 }

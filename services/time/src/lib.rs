@@ -18,20 +18,24 @@ extern crate std;
 
 mod clock;
 mod cpu_limit;
+mod event;
 mod expiry;
 mod interval;
 mod posix;
 mod proc;
 mod process_timers;
 mod queue;
+mod server;
 mod sleep;
+mod which;
 
 pub use clock::{ClockId, TICK_NS};
 pub use cpu_limit::watch_cpu_limit;
-pub use interval::{Itimer, WhichTimer, alarm, get_itimer, set_itimer};
+pub use event::{Notify, SigEvent};
+pub use interval::{Itimer, alarm, get_itimer, set_itimer};
 pub use posix::{
-    Notify, SigEvent, TimerMode, timer_create, timer_delete, timer_getoverrun, timer_gettime,
-    timer_settime,
+    TimerMode, timer_create, timer_delete, timer_getoverrun, timer_gettime, timer_settime,
 };
-pub use queue::init;
+pub use server::init;
 pub use sleep::sleep_until;
+pub use which::WhichTimer;

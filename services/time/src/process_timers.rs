@@ -19,10 +19,10 @@ use task::{
 };
 
 use crate::{
+    event::{Notify, SigEvent},
     expiry::{Due, Expiry},
-    interval::WhichTimer,
-    posix::{Notify, PosixTimer},
-    queue::{self, Place},
+    queue::{self, Place, Timers},
+    which::{Slot, TimerClock, read_clock},
 };
 
 /// The least time between two looks at a timer that repeats: a program that
@@ -31,18 +31,19 @@ const LEAST_PAUSE_NS: u64 = 50_000;
 /// The most that an overrun count says (DELAYTIMER_MAX).
 const OVERRUN_MAX: u64 = i32::MAX as u64;
 
-/// Which timer of a process.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Slot {
-    Interval(WhichTimer),
-    Posix(i32),
-}
-
 /// A timer's state: running or not, and its place in the queue.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Timer {
     pub(crate) expiry: Option<Expiry>,
     place: Option<Place>,
+}
+
+/// A timer of timer_create(2).
+pub(crate) struct PosixTimer {
+    pub(crate) clock: TimerClock,
+    pub(crate) event: SigEvent,
+    pub(crate) timer: Timer,
+    pub(crate) overruns: u64,
 }
 
 pub(crate) struct State {
@@ -56,29 +57,6 @@ pub(crate) struct ProcessTimers {
     me: Weak<Self>,
     process: Weak<Process>,
     pub(crate) state: SpinLock<State>,
-}
-
-/// The clock of a timer, read for a process.
-pub(crate) fn read_clock(slot_clock: TimerClock, process: &Process) -> u64 {
-    match slot_clock {
-        TimerClock::Monotonic => monotonic_ns(),
-        TimerClock::Realtime => framework::time::realtime_ns(),
-        TimerClock::UserCpu => process.rusage().user_ns,
-        TimerClock::Cpu => process.cpu_time_ns(),
-        TimerClock::ThreadCpu(tid) => {
-            process.pid_namespace().thread(tid).map_or(u64::MAX / 2, |t| t.cpu_time_ns())
-        }
-    }
-}
-
-/// What a timer counts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum TimerClock {
-    Monotonic,
-    Realtime,
-    UserCpu,
-    Cpu,
-    ThreadCpu(task::Tid),
 }
 
 impl ProcessTimers {
@@ -125,36 +103,6 @@ impl ProcessTimers {
             timer.place = Some(queue::insert(due, self.me.clone(), slot));
         }
         old
-    }
-
-    /// Looks at a timer whose place in the queue has come.
-    pub(crate) fn look(&self, slot: Slot, place: Place) {
-        let Some(process) = self.process.upgrade() else { return };
-        let Some(clock) = self.state.lock().clock(slot) else { return };
-        let now = read_clock(clock, &process);
-        let action = {
-            let mut state = self.state.lock();
-            let Some(timer) = state.timer(slot) else { return };
-            if timer.place != Some(place) {
-                return; // Stopped or set anew meanwhile.
-            }
-            timer.place = None;
-            let Some(expiry) = timer.expiry else { return };
-            let (then, missed) = match expiry.advance(now) {
-                Due::NotYet => (Some(expiry), None),
-                Due::Expired { missed, then } => (then, Some(missed)),
-            };
-            timer.expiry = then;
-            if let Some(then) = then {
-                let wait = then.next_ns.saturating_sub(now).max(LEAST_PAUSE_NS);
-                let due = monotonic_ns().saturating_add(wait);
-                timer.place = Some(queue::insert(due, self.me.clone(), slot));
-            }
-            missed.map(|missed| state.action(slot, missed))
-        };
-        if let Some(action) = action {
-            self.perform(&process, action);
-        }
     }
 
     fn perform(&self, process: &Arc<Process>, action: Action) {
@@ -219,6 +167,37 @@ impl ProcessTimers {
         drop(gone);
         for place in places {
             queue::remove(place);
+        }
+    }
+}
+
+impl Timers for ProcessTimers {
+    fn look(&self, slot: Slot, place: Place) {
+        let Some(process) = self.process.upgrade() else { return };
+        let Some(clock) = self.state.lock().clock(slot) else { return };
+        let now = read_clock(clock, &process);
+        let action = {
+            let mut state = self.state.lock();
+            let Some(timer) = state.timer(slot) else { return };
+            if timer.place != Some(place) {
+                return; // Stopped or set anew meanwhile.
+            }
+            timer.place = None;
+            let Some(expiry) = timer.expiry else { return };
+            let (then, missed) = match expiry.advance(now) {
+                Due::NotYet => (Some(expiry), None),
+                Due::Expired { missed, then } => (then, Some(missed)),
+            };
+            timer.expiry = then;
+            if let Some(then) = then {
+                let wait = then.next_ns.saturating_sub(now).max(LEAST_PAUSE_NS);
+                let due = monotonic_ns().saturating_add(wait);
+                timer.place = Some(queue::insert(due, self.me.clone(), slot));
+            }
+            missed.map(|missed| state.action(slot, missed))
+        };
+        if let Some(action) = action {
+            self.perform(&process, action);
         }
     }
 }

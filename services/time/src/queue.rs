@@ -1,22 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The queue of due times and the kernel task that serves it.
+//! The queue of due times.
 //!
 //! Locks: `QUEUE` (preemption off) is a leaf; timers are looked at, and dropped, outside of
 //! it.
 
 use alloc::{collections::BTreeMap, sync::Weak};
 
-use abi::Result;
-use framework::{
-    sync::{SpinLock, Wait, WaitQueue},
-    task::TaskBuilder,
-    time::monotonic_ns,
-};
+use framework::sync::{SpinLock, WaitQueue};
 
-use crate::{
-    cpu_limit,
-    process_timers::{ProcessTimers, Slot},
-};
+use crate::which::Slot;
 
 /// A place in the queue: monotonic time and a number that makes it unique.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -25,9 +17,16 @@ pub(crate) struct Place {
     serial: u64,
 }
 
-struct Entry {
-    timers: Weak<ProcessTimers>,
-    slot: Slot,
+/// Timers that can be queued.
+pub(crate) trait Timers: Send + Sync {
+    /// Looks at a timer whose place in the queue has come.
+    fn look(&self, slot: Slot, place: Place);
+}
+
+/// A timer in the queue.
+pub(crate) struct Entry {
+    pub(crate) timers: Weak<dyn Timers>,
+    pub(crate) slot: Slot,
 }
 
 struct Queue {
@@ -36,21 +35,11 @@ struct Queue {
 }
 
 static QUEUE: SpinLock<Queue> = SpinLock::new(Queue { entries: BTreeMap::new(), serial: 0 });
-/// Woken when an earlier time is queued.
-static CHANGED: WaitQueue = WaitQueue::new();
-
-/// Starts the kernel task that serves timers.
-///
-/// # Errors
-/// `ENOMEM` without memory for the task.
-pub fn init() -> Result<()> {
-    crate::proc::init();
-    TaskBuilder::new("timers", serve).spawn()?;
-    Ok(())
-}
+/// Woken when an earlier time is queued, and by [`nudge`].
+pub(crate) static CHANGED: WaitQueue = WaitQueue::new();
 
 /// Queues `slot` of `timers` for a look at monotonic time `due_ns`.
-pub(crate) fn insert(due_ns: u64, timers: Weak<ProcessTimers>, slot: Slot) -> Place {
+pub(crate) fn insert(due_ns: u64, timers: Weak<dyn Timers>, slot: Slot) -> Place {
     let (place, is_first) = {
         let mut queue = QUEUE.lock();
         queue.serial += 1;
@@ -76,35 +65,14 @@ pub(crate) fn nudge() {
     CHANGED.wake_all();
 }
 
-fn next_due() -> Option<u64> {
-    let queued = QUEUE.lock().entries.first_key_value().map(|(place, _)| place.due_ns);
-    match (queued, cpu_limit::next_look_ns()) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
-    }
+/// The first time in the queue.
+pub(crate) fn first_due() -> Option<u64> {
+    QUEUE.lock().entries.first_key_value().map(|(place, _)| place.due_ns)
 }
 
-fn take_due(now_ns: u64) -> Option<(Place, Entry)> {
+/// Takes out the first timer if it is due.
+pub(crate) fn take_due(now_ns: u64) -> Option<(Place, Entry)> {
     let mut queue = QUEUE.lock();
     let first = queue.entries.first_entry()?;
     (first.key().due_ns <= now_ns).then(|| first.remove_entry())
-}
-
-fn serve() {
-    loop {
-        let due = next_due();
-        let mut how = Wait::uninterruptible();
-        if let Some(due) = due {
-            how = how.deadline_ns(due);
-        }
-        // Woken early when the first due time has changed.
-        let _ = CHANGED.wait(how, || (next_due() != due).then_some(()));
-        let now = monotonic_ns();
-        while let Some((place, entry)) = take_due(now) {
-            if let Some(timers) = entry.timers.upgrade() {
-                timers.look(entry.slot, place);
-            }
-        }
-        cpu_limit::look(now);
-    }
 }

@@ -10,17 +10,10 @@ use framework::{
 };
 use task::Thread;
 
-use crate::ClockId;
+use crate::clock::{ClockId, REALTIME_SET};
 
-/// Where sleepers on the real time wait: they look again when it is set.
-static REALTIME: WaitQueue = WaitQueue::new();
-/// Where all others wait; nobody wakes them.
+/// Where sleepers on other clocks wait; nobody wakes them.
 static QUIET: WaitQueue = WaitQueue::new();
-
-/// The real time was set.
-pub(crate) fn realtime_was_set() {
-    REALTIME.wake_all();
-}
 
 /// Sleeps until `clock` shows `until_ns`.
 ///
@@ -40,7 +33,7 @@ pub fn sleep_until(thread: &Thread, clock: ClockId, until_ns: u64) -> Result<()>
         let woken = if clock.is_realtime() {
             // Over once the time is reached or was set to another one.
             let expected = now.wrapping_sub(monotonic_ns());
-            REALTIME.wait(how, || was_moved(expected).then_some(()))
+            REALTIME_SET.wait(how, || was_moved(expected).then_some(()))
         } else {
             QUIET.wait(how, || None::<()>)
         };
