@@ -27,7 +27,7 @@ use crate::{
     run,
     signal::Sighand,
     thread::{NewThread, Thread},
-    vfork::VforkDone,
+    vfork,
 };
 
 /// Namespaces and pidfds: known, and refused.
@@ -141,14 +141,13 @@ pub fn clone(parent: &Arc<Thread>, user: &UserContext, args: &CloneArgs) -> Resu
     {
         let _ = mm.vm().write_val(args.parent_tid, tid.as_raw());
     }
-    let vfork = args.flags.contains(CloneFlags::VFORK).then(|| VforkDone::new(parent.clone()));
-    if let Some(done) = &vfork {
-        *child.vfork_done.lock() = Some(done.clone());
+    let is_vfork = args.flags.contains(CloneFlags::VFORK);
+    if is_vfork {
+        *child.vfork_parent.lock() = Some(parent.clone());
     }
-    drop(child);
     task.start();
-    if let Some(done) = vfork {
-        done.wait();
+    if is_vfork {
+        vfork::wait(parent, &child);
     }
     Ok(tid)
 }

@@ -19,6 +19,7 @@ use crate::{
     process::{Process, ProcessTree},
     signal::{GroupSignals, StopState, send, stop},
     thread::Thread,
+    vfork,
 };
 use abi::resource::Resource;
 use abi::signal::{SigInfo, Signal};
@@ -127,21 +128,13 @@ fn release_memory(thread: &Arc<Thread>) {
     }
     Task::set_vm_space(None);
     drop(mm);
-    complete_vfork(thread);
+    vfork::complete(thread);
 }
 
 pub(crate) fn note_peak_rss(process: &Process, mm: &mm::AddressSpace) {
     let peak = mm.usage().peak_resident as u64 / 1024;
     let mut usage = process.usage.lock();
     usage.ended.max_rss_kib = usage.ended.max_rss_kib.max(peak);
-}
-
-/// Wakes a parent that waits in vfork.
-pub(crate) fn complete_vfork(thread: &Thread) {
-    let done = thread.vfork_done.lock().take();
-    if let Some(done) = done {
-        done.complete();
-    }
 }
 
 /// Takes the thread off its process; returns whether it was the last, and the

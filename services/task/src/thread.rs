@@ -25,7 +25,6 @@ use crate::{
     process::{PidNamespace, Process},
     signal::ThreadSignals,
     user_count::UserCount,
-    vfork::VforkDone,
 };
 
 /// Credentials and the counts of the real user, replaced together.
@@ -77,7 +76,8 @@ pub struct Thread {
     /// It sleeps for a stop; written under the process's signal state.
     pub(crate) is_stopped: AtomicBool,
     pub(crate) exit_status: AtomicI32,
-    pub(crate) vfork_done: SpinLock<Option<Arc<VforkDone>>>,
+    /// Who waits in vfork until it has called execve or ended.
+    pub(crate) vfork_parent: SpinLock<Option<Arc<Self>>>,
     pub(crate) clear_child_tid: AtomicUsize,
     pub(crate) robust_list: AtomicUsize,
     restart: SpinLock<Option<RestartBlock>>,
@@ -116,7 +116,7 @@ impl Thread {
             is_dying: AtomicBool::new(false),
             is_stopped: AtomicBool::new(false),
             exit_status: AtomicI32::new(0),
-            vfork_done: SpinLock::new(None),
+            vfork_parent: SpinLock::new(None),
             clear_child_tid: AtomicUsize::new(0),
             robust_list: AtomicUsize::new(0),
             restart: SpinLock::new(None),

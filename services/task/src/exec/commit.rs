@@ -11,7 +11,7 @@ use framework::{task::Task, user::UserContext};
 use mm::AddressSpace;
 
 use super::Image;
-use crate::{exit, futex, process::Process, signal::Sighand, thread::Thread};
+use crate::{exit, futex, process::Process, signal::Sighand, thread::Thread, vfork};
 
 /// Makes `thread` the only thread of its process, and takes up `image`.
 pub(super) fn take_up(thread: &Arc<Thread>, user: &mut UserContext, image: Image) -> Result<()> {
@@ -33,7 +33,7 @@ pub(super) fn take_up(thread: &Arc<Thread>, user: &mut UserContext, image: Image
     }
     let mm = change_over(thread, user, image);
     Task::set_vm_space(Some(mm.vm().clone()));
-    exit::complete_vfork(thread);
+    vfork::complete(thread);
     thread.files().close_on_exec();
     drop(old);
     Ok(())
