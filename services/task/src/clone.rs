@@ -23,10 +23,9 @@ use mm::AddressSpace;
 
 use crate::{
     ids::{Pid, Tid},
-    process::{NewProcess, Process},
+    process::{NewProcess, NewThread, Process, Thread},
     run,
     signal::Sighand,
-    thread::{NewThread, Thread},
     vfork,
 };
 

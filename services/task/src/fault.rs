@@ -12,7 +12,7 @@ use abi::signal::{
 use framework::user::{Accessor, Fault, FloatError, PageFault, UserContext};
 use mm::{AddressSpace, FaultError};
 
-use crate::thread::Thread;
+use crate::process::Thread;
 
 /// Serves a page fault of `user`, running in `mm`: resolves it or raises a signal.
 pub fn page_fault(thread: &Arc<Thread>, mm: &AddressSpace, user: &UserContext, what: &PageFault) {

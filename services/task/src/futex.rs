@@ -28,7 +28,7 @@ use framework::{
 };
 use mm::{AddressSpace, AreaFlags};
 
-use crate::thread::Thread;
+use crate::process::Thread;
 
 /// Whether processes that share the memory can meet at a futex.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -7,10 +7,7 @@ use abi::Result;
 use abi::resource::Resource;
 use abi::signal::{SigInfo, Signal};
 use cred::Cred;
-use framework::{
-    mm::{Frame, stats},
-    user::UserContext,
-};
+use framework::{mm::Frame, user::UserContext};
 use mm::AddressSpace;
 use vfs::{FdTable, FsContext, hooks::ProcessHooks};
 
@@ -20,12 +17,11 @@ use crate::{
     ids::Pid,
     namespace::Namespaces,
     oom, proc,
-    process::{NewProcess, PidNamespace, Process},
-    rlimit::Rlimits,
+    process::{NewProcess, NewThread, PidNamespace, Process, Thread},
+    rlimit::{self, Rlimits},
     run,
     session::Session,
     signal::{SigActions, Sighand, ThreadSignals, send},
-    thread::{NewThread, Thread},
 };
 
 /// Installs what `vfs` and `mm` ask of processes. Called once at boot.
@@ -72,15 +68,6 @@ impl ProcessHooks for Hooks {
     }
 }
 
-/// Bytes of memory that one thread may cost: what bounds how many there can be.
-const BYTES_PER_THREAD: usize = 128 * 1024;
-
-/// How many threads the machine's memory allows for.
-pub fn max_threads() -> u64 {
-    let bytes = stats().total_pages * framework::mm::PAGE_SIZE;
-    (bytes / BYTES_PER_THREAD).clamp(20, crate::ids::PID_MAX as usize) as u64
-}
-
 /// Starts the first process: program `path` with its arguments and environment,
 /// the root user, `fs` and the open `files`. `before` sees it before it runs, to
 /// give it a terminal.
@@ -102,7 +89,7 @@ pub fn start(
         namespaces: Namespaces::initial(),
         mm: None,
         sighand: Sighand::new(SigActions::new()),
-        rlimits: Rlimits::initial(max_threads()),
+        rlimits: Rlimits::initial(rlimit::max_threads()),
         exit_signal: Some(Signal::CHLD),
         dumpable: 1,
         personality: 0,

@@ -40,9 +40,7 @@ pub mod rlimit;
 mod run;
 pub mod session;
 pub mod signal;
-mod thread;
 mod tree;
-mod usage;
 mod user_count;
 pub mod uts;
 mod vfork;
@@ -52,14 +50,14 @@ mod wait;
 mod tests;
 
 pub use clone::{CloneArgs, clone};
-pub use exit::set_init_exit_hook;
+pub use exit::{Ending, ending, set_init_exit_hook};
 pub use ids::{PID_MAX, Pgid, Pid, Sid, Tid};
-pub use init::{init, max_threads, start};
+pub use init::{init, start};
 pub use namespace::Namespaces;
-pub use process::{Companion, PidNamespace, Process};
+pub use process::{
+    Companion, NS_PER_TICK, PidNamespace, Process, Restart, RestartBlock, Rusage, Thread,
+};
 pub use run::{UserEntry, current, set_user_entry, with_current};
 pub use session::{Session, Terminal};
-pub use thread::{Restart, RestartBlock, Thread};
-pub use usage::{NS_PER_TICK, Rusage};
 pub use user_count::UserCount;
-pub use wait::{Ending, Waited, Which, ending, options_for_wait4, options_for_waitid, wait};
+pub use wait::{Waited, Which, options_for_wait4, options_for_waitid, wait};

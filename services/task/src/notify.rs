@@ -2,14 +2,10 @@
 //! Telling a parent what became of its child: SIGCHLD and a wake-up of wait.
 
 use crate::{
-    process::Process,
+    process::{NS_PER_TICK, Process},
     signal::send,
-    usage::NS_PER_TICK,
-    wait::{self, Ending},
 };
-use abi::signal::{
-    CLD_CONTINUED, CLD_DUMPED, CLD_EXITED, CLD_KILLED, CLD_STOPPED, SigInfo, Signal,
-};
+use abi::signal::{CLD_CONTINUED, CLD_STOPPED, SigInfo, Signal};
 
 /// What became of a child.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,13 +33,4 @@ pub(crate) fn info(child: &Process, signal: Signal, code: i32, status: i32) -> S
     let usage = child.rusage();
     let ticks = (usage.user_ns / NS_PER_TICK, usage.system_ns / NS_PER_TICK);
     SigInfo::child(signal, code, child.pid().as_raw(), uid, status, ticks)
-}
-
-/// The code and status of an ended child.
-pub(crate) fn exit_code(status: i32) -> (i32, i32) {
-    match wait::ending(status) {
-        Ending::Exited(code) => (CLD_EXITED, code),
-        Ending::Killed(signal) => (CLD_KILLED, signal),
-        Ending::Dumped(signal) => (CLD_DUMPED, signal),
-    }
 }

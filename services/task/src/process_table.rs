@@ -14,8 +14,7 @@ use framework::sync::Once;
 
 use crate::{
     ids::{Pgid, Pid, Sid, Tid},
-    process::{PidNamespace, Process},
-    thread::Thread,
+    process::{PidNamespace, Process, Thread},
 };
 
 impl PidNamespace {

@@ -5,9 +5,15 @@
 
 use abi::resource::{RLIM_INFINITY, Resource, Rlimit};
 use abi::{Result, err};
+use framework::mm::{PAGE_SIZE, stats};
+
+use crate::ids::PID_MAX;
 
 /// The largest number of open files any limit may allow (fs.nr_open).
 pub const NR_OPEN: u64 = 1024 * 1024;
+
+/// Bytes of memory that one thread may cost: what bounds how many there can be.
+const BYTES_PER_THREAD: usize = 128 * 1024;
 
 /// The limits of a process.
 #[derive(Clone)]
@@ -76,6 +82,12 @@ impl From<bool> for Privilege {
     fn from(yes: bool) -> Self {
         if yes { Self::Yes } else { Self::No }
     }
+}
+
+/// How many threads the machine's memory allows for.
+pub fn max_threads() -> u64 {
+    let bytes = stats().total_pages * PAGE_SIZE;
+    (bytes / BYTES_PER_THREAD).clamp(20, PID_MAX as usize) as u64
 }
 
 #[cfg(test)]

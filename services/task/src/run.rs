@@ -14,7 +14,7 @@ use framework::{
     user::UserContext,
 };
 
-use crate::{exit, thread::Thread};
+use crate::{exit, process::Thread};
 
 /// The user loop: returns when the thread is to end.
 pub type UserEntry = fn(Arc<Thread>, UserContext);

@@ -29,13 +29,12 @@ use crate::{
     CloneArgs, Pid, Process, Thread, Tid, Waited, Which, clone,
     exec::{self, Strings},
     futex,
-    process::{NewProcess, PidNamespace},
+    process::{NewProcess, NewThread, PidNamespace},
     rlimit::{Privilege, Rlimits},
     session::Session,
     signal::{
         self, Flow, Interrupted, MaskChange, SigAction, SigActions, Sighand, ThreadSignals, deliver,
     },
-    thread::NewThread,
     wait,
 };
 

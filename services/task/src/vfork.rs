@@ -3,7 +3,7 @@
 //!
 //! Locks: `vfork_parent` of a thread is a leaf (preemption off).
 
-use crate::thread::Thread;
+use crate::process::Thread;
 
 /// Sleeps until `child`, which was told its parent, has called execve or has ended; only
 /// the parent's own death ends it before.

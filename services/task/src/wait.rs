@@ -11,12 +11,11 @@ use abi::{Errno, Error, Result, err};
 use framework::sync::{Wait, WaitError};
 
 use crate::{
+    exit,
     ids::{Pgid, Pid},
     notify,
-    process::{Process, ProcessTree},
-    thread::Thread,
+    process::{Process, ProcessTree, Rusage, Thread},
     tree::Node,
-    usage::Rusage,
 };
 
 /// Whom to wait for.
@@ -28,26 +27,6 @@ pub enum Which {
     Process(Pid),
     /// Any child in this group.
     Group(Pgid),
-}
-
-/// How a process ended, from its wait status.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Ending {
-    /// By itself, with this code.
-    Exited(i32),
-    /// By this signal.
-    Killed(i32),
-    /// By this signal, with a core.
-    Dumped(i32),
-}
-
-/// Reads the wait status of an ended process.
-pub const fn ending(status: i32) -> Ending {
-    match (status & 0x7f, status & 0x80) {
-        (0, _) => Ending::Exited((status >> 8) & 0xff),
-        (signal, 0) => Ending::Killed(signal),
-        (signal, _) => Ending::Dumped(signal),
-    }
 }
 
 /// What a wait found.
@@ -229,7 +208,7 @@ fn report(child: &Node<Arc<Process>>, options: WaitOptions) -> Option<Raw> {
         if !options.contains(WaitOptions::EXITED) {
             return None;
         }
-        let (code, status) = notify::exit_code(process.exit_status());
+        let (code, status) = exit::code_and_status(process.exit_status());
         return Some(raw(code, status, process.exit_status()));
     }
     let mut group = process.signals.lock();
@@ -261,13 +240,6 @@ fn reap(table: &mut ProcessTree, mut raw: Raw, options: WaitOptions) -> Raw {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn statuses() {
-        assert_eq!(ending(7 << 8), Ending::Exited(7));
-        assert_eq!(ending(9), Ending::Killed(9));
-        assert_eq!(ending(11 | 0x80), Ending::Dumped(11));
-    }
 
     #[test]
     fn whom() {

@@ -10,8 +10,13 @@ use abi::{Result, err};
 use framework::{task::Task, user::UserContext};
 use mm::AddressSpace;
 
-use super::Image;
-use crate::{exit, futex, process::Process, signal::Sighand, thread::Thread, vfork};
+use super::image::Image;
+use crate::{
+    exit, futex,
+    process::{Process, Thread},
+    signal::Sighand,
+    vfork,
+};
 
 /// Makes `thread` the only thread of its process, and takes up `image`.
 pub(super) fn take_up(thread: &Arc<Thread>, user: &mut UserContext, image: Image) -> Result<()> {
@@ -91,7 +96,7 @@ fn leave_old_memory(thread: &Arc<Thread>, process: &Process, old: &Arc<AddressSp
         futex::wake_address(old, clear, 1);
     }
     thread.set_robust_list(0);
-    exit::note_peak_rss(process, old);
+    process.note_peak_rss(old);
 }
 
 /// Replaces all that belongs to the program; nothing here fails.

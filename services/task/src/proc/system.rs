@@ -41,7 +41,7 @@ pub(super) static FILES: &[Entry] = &[
         Ok(())
     }),
     Entry::fact("sys/kernel/threads-max", |out| {
-        put!(out, "{}\n", crate::max_threads());
+        put!(out, "{}\n", crate::rlimit::max_threads());
         Ok(())
     }),
     Entry::fact("sys/kernel/version", |out| name(out, uts::VERSION.as_bytes())),

@@ -6,8 +6,6 @@
 use abi::signal::{MINSIGSTKSZ, RawAltStack, SS_AUTODISARM, SS_DISABLE, SS_ONSTACK};
 use abi::{Result, err};
 
-use crate::thread::Thread;
-
 /// A thread's alternate stack; size 0 means none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct AltStack {
@@ -44,7 +42,8 @@ impl AltStack {
         RawAltStack { sp: self.sp, flags: state | disarm, pad: 0, size: self.size }
     }
 
-    fn from_raw(raw: &RawAltStack) -> Result<Self> {
+    /// What a program asks for.
+    pub(super) fn from_raw(raw: &RawAltStack) -> Result<Self> {
         match raw.flags & !SS_AUTODISARM {
             SS_DISABLE => Ok(Self::default()),
             0 | SS_ONSTACK if raw.size < MINSIGSTKSZ => err!(ENOMEM, "signal stack too small"),
@@ -58,37 +57,6 @@ impl AltStack {
     /// What remains when a handler starts on it.
     pub(crate) fn disarmed(self) -> Self {
         if self.auto_disarm { Self::default() } else { self }
-    }
-}
-
-impl Thread {
-    /// sigaltstack(2): installs `new` if given, with the stack pointer at `sp`;
-    /// returns the old one.
-    ///
-    /// # Errors
-    /// `EPERM` while the thread runs on the old one, `EINVAL` for unknown flags, `ENOMEM`
-    /// for one that is too small.
-    pub fn sigaltstack(&self, new: Option<&RawAltStack>, sp: u64) -> Result<RawAltStack> {
-        let mut own = self.signals.lock();
-        let old = own.alt_stack.to_raw(sp);
-        if let Some(raw) = new {
-            if own.alt_stack.contains(sp) {
-                return err!(EPERM, "the signal stack is in use");
-            }
-            own.alt_stack = AltStack::from_raw(raw)?;
-        }
-        Ok(old)
-    }
-
-    /// Puts back the stack that a signal frame saved; bad ones are ignored.
-    pub(crate) fn restore_altstack(&self, raw: &RawAltStack, sp: u64) {
-        let mut own = self.signals.lock();
-        if own.alt_stack.contains(sp) {
-            return;
-        }
-        if let Ok(stack) = AltStack::from_raw(raw) {
-            own.alt_stack = stack;
-        }
     }
 }
 

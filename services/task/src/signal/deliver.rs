@@ -11,8 +11,8 @@ use framework::user::UserContext;
 use crate::{
     exit,
     ids::Pid,
+    process::{Restart, Thread},
     signal::{Disposition, SigAction, StopState, frame, stop},
-    thread::{Restart, Thread},
 };
 
 /// A call that a signal interrupted.

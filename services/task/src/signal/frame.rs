@@ -24,8 +24,8 @@ use framework::{
 };
 
 use crate::{
+    process::Thread,
     signal::{AltStack, SigAction},
-    thread::Thread,
 };
 
 const FLAG_TF: u64 = 1 << 8;

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! A thread's own signal calls: masks, actions, pending, and waits for signals.
+//! A thread's own signal calls: masks, actions, pending, stacks, and waits for signals.
 //!
-//! Spec: sigprocmask(2), sigaction(2), sigpending(2), sigsuspend(2),
+//! Spec: sigprocmask(2), sigaction(2), sigpending(2), sigaltstack(2), sigsuspend(2),
 //! sigtimedwait(2).
 
-use abi::signal::{SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SigInfo, SigSet, Signal};
+use abi::signal::{RawAltStack, SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SigInfo, SigSet, Signal};
 use abi::{Result, err};
 use framework::sync::{Wait, WaitError};
 
 use crate::{
-    signal::{Disposition, SigAction},
-    thread::Thread,
+    process::Thread,
+    signal::{AltStack, Disposition, SigAction},
 };
 
 /// The `how` of sigprocmask.
@@ -124,6 +124,35 @@ impl Thread {
     pub fn is_blocked_or_ignored(&self, signal: Signal) -> bool {
         self.blocked().contains(signal)
             || self.action(signal).disposition(signal) == Disposition::Ignore
+    }
+
+    /// sigaltstack(2): installs `new` if given, with the stack pointer at `sp`;
+    /// returns the old one.
+    ///
+    /// # Errors
+    /// `EPERM` while the thread runs on the old one, `EINVAL` for unknown flags, `ENOMEM`
+    /// for one that is too small.
+    pub fn sigaltstack(&self, new: Option<&RawAltStack>, sp: u64) -> Result<RawAltStack> {
+        let mut own = self.signals.lock();
+        let old = own.alt_stack.to_raw(sp);
+        if let Some(raw) = new {
+            if own.alt_stack.contains(sp) {
+                return err!(EPERM, "the signal stack is in use");
+            }
+            own.alt_stack = AltStack::from_raw(raw)?;
+        }
+        Ok(old)
+    }
+
+    /// Puts back the stack that a signal frame saved; bad ones are ignored.
+    pub(crate) fn restore_altstack(&self, raw: &RawAltStack, sp: u64) {
+        let mut own = self.signals.lock();
+        if own.alt_stack.contains(sp) {
+            return;
+        }
+        if let Ok(stack) = AltStack::from_raw(raw) {
+            own.alt_stack = stack;
+        }
     }
 
     /// sigsuspend(2): sleeps with `mask` until a signal is delivered. The call must end with [`crate::Restart::NoHand`].

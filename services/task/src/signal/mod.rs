@@ -12,6 +12,7 @@ mod action;
 mod altstack;
 mod deliver;
 mod frame;
+mod look;
 mod mask;
 mod queue;
 pub(crate) mod send;
@@ -23,13 +24,13 @@ pub use action::{Disposition, SigAction, SigActions};
 pub use altstack::AltStack;
 pub use deliver::{Flow, Interrupted, deliver};
 pub use frame::min_stack_size;
+pub use look::SignalSets;
 pub use mask::MaskChange;
 pub use send::{
     bump_timer_signal, kill, kill_all, kill_group, queue_to_process, queue_to_thread,
     send_to_process, send_to_thread, tgkill, tkill,
 };
 pub use sigreturn::sigreturn;
-pub use state::SignalSets;
 
 pub(crate) use queue::{Payer, SigQueue};
-pub(crate) use state::{GroupSignals, Sighand, StopState, ThreadSignals};
+pub(crate) use state::{Sighand, StopState, ThreadSignals};

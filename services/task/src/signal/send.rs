@@ -15,9 +15,8 @@ use cred::Cred;
 use crate::{
     exit,
     ids::{Pgid, Pid, Tid},
-    process::{PidNamespace, Process},
-    signal::{Disposition, GroupSignals, Payer, SigAction, SigQueue, StopState},
-    thread::Thread,
+    process::{GroupSignals, PidNamespace, Process, Thread},
+    signal::{Disposition, Payer, SigAction, SigQueue, StopState},
 };
 
 /// How often a signal to many looks for processes that came in meanwhile.

@@ -21,7 +21,7 @@ use framework::{
     },
 };
 
-use crate::{signal::MaskChange, thread::Thread};
+use crate::{process::Thread, signal::MaskChange};
 
 /// Flags that sigreturn takes from the frame: CF PF AF ZF SF TF DF OF RF AC.
 const RESTORED_FLAGS: u64 =

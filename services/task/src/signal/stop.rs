@@ -10,8 +10,8 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use crate::{
     notify::{self, ChildEvent},
+    process::Thread,
     signal::StopState,
-    thread::Thread,
 };
 use abi::signal::Signal;
 

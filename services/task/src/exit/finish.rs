@@ -1,88 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The end of threads and processes.
+//! What a thread does last: it gives back all it had.
 //!
-//! Ending is asked for by marks ([`Thread::exit`], [`begin_group_exit`]) that the
-//! thread sees on its way to user mode; it then returns from its user loop, and
-//! [`finish`] gives back all it had. The last thread leaves a zombie, or
-//! nothing if the parent ignores SIGCHLD.
+//! The last thread of a process leaves a zombie, or nothing if the parent ignores
+//! SIGCHLD.
 
 use alloc::{sync::Arc, vec::Vec};
-use core::sync::atomic::Ordering::{Relaxed, SeqCst};
+use core::sync::atomic::Ordering::Relaxed;
 
-use framework::task::Task;
+use framework::{sync::Once, task::Task};
 use vfs::FdTable;
 
+use super::status::code_and_status;
 use crate::{
     futex,
     ids::{Pgid, Pid},
     notify,
-    process::{Process, ProcessTree},
-    signal::{GroupSignals, StopState, send, stop},
-    thread::Thread,
+    process::{Process, ProcessTree, Thread},
+    signal::{send, stop},
     vfork,
 };
-use abi::resource::Resource;
 use abi::signal::{SigInfo, Signal};
 
 /// Called with the wait status of the first process when it has ended.
-static INIT_EXIT: framework::sync::Once<fn(i32)> = framework::sync::Once::new();
+static INIT_EXIT: Once<fn(i32)> = Once::new();
 
 /// Installs what happens when the first process ends: the machine has nothing
 /// left to run.
 pub fn set_init_exit_hook(hook: fn(i32)) {
     INIT_EXIT.call_once(|| hook);
-}
-
-impl Thread {
-    /// exit(2): this thread ends, on its way to user mode.
-    pub fn exit(&self, code: i32) {
-        self.exit_status.store((code & 0xff) << 8, Relaxed);
-        let group = self.process().signals.lock();
-        self.is_dying.store(true, SeqCst);
-        drop(group);
-        self.interrupt();
-    }
-
-    /// exit_group(2): the whole process ends with `code`.
-    pub fn exit_group(&self, code: i32) {
-        exit_group_with(self, (code & 0xff) << 8);
-    }
-}
-
-/// The wait status of an end by a signal that dumps core. No core is written,
-/// but the status says so where Linux would have written one.
-pub(crate) fn core_status(process: &Process, signal: Signal) -> i32 {
-    const LEAST_CORE: u64 = 4096;
-    let dumps = process.rlimit(Resource::Core).cur >= LEAST_CORE && process.dumpable() == 1;
-    if dumps { signal.number() | 0x80 } else { signal.number() }
-}
-
-/// Ends the whole process of `thread` with a wait status.
-pub(crate) fn exit_group_with(thread: &Thread, status: i32) {
-    let mut group = thread.process().signals.lock();
-    begin_group_exit(&mut group, status);
-}
-
-/// Marks all threads to end; the first status given stands.
-pub(crate) fn begin_group_exit(group: &mut GroupSignals, status: i32) {
-    if group.group_exit.is_some() {
-        return;
-    }
-    group.group_exit = Some(status);
-    group.stop = StopState::Running;
-    mark_dying(group, None);
-}
-
-/// Marks all threads but `except` to end.
-pub(crate) fn mark_dying(group: &GroupSignals, except: Option<&Arc<Thread>>) {
-    for thread in &group.threads {
-        if except.is_some_and(|e| Arc::ptr_eq(e, thread)) {
-            continue;
-        }
-        thread.is_dying.store(true, SeqCst);
-        thread.interrupt();
-        thread.park.wake_all();
-    }
 }
 
 /// Gives back all that `thread` has, as the last thing it does.
@@ -107,7 +52,7 @@ pub(crate) fn finish(thread: &Arc<Thread>) {
 
 /// The open files of a thread that has ended: none.
 fn no_files() -> Arc<FdTable> {
-    static NONE: framework::sync::Once<Arc<FdTable>> = framework::sync::Once::new();
+    static NONE: Once<Arc<FdTable>> = Once::new();
     NONE.call_once(|| Arc::new(FdTable::new())).clone()
 }
 
@@ -122,19 +67,13 @@ fn release_memory(thread: &Arc<Thread>) {
         let _ = mm.vm().write_val(clear, 0_u32);
         futex::wake_address(&mm, clear, 1);
     }
-    note_peak_rss(process, &mm);
+    process.note_peak_rss(&mm);
     if process.thread_count() == 1 {
         process.replace_mm(None);
     }
     Task::set_vm_space(None);
     drop(mm);
     vfork::complete(thread);
-}
-
-pub(crate) fn note_peak_rss(process: &Process, mm: &mm::AddressSpace) {
-    let peak = mm.usage().peak_resident as u64 / 1024;
-    let mut usage = process.usage.lock();
-    usage.ended.max_rss_kib = usage.ended.max_rss_kib.max(peak);
 }
 
 /// Takes the thread off its process; returns whether it was the last, and the
@@ -265,7 +204,7 @@ fn tell_of_end(
             removed = table.remove(child.pid()).map(|node| node.process);
         }
         if !(is_chld && policy.ignores) {
-            let (code, status) = notify::exit_code(child.exit_status());
+            let (code, status) = code_and_status(child.exit_status());
             let info = notify::info(child, signal, code, status);
             let _ = send::to_process(parent, signal, info);
         }

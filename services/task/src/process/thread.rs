@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! A thread: what runs user code, with the state Linux keeps per task.
+//! What can be read and changed of a thread.
 //!
 //! A [`Thread`] belongs to one [`Process`] for life and is the extension of one
 //! framework task. Its own calls read it through `&Thread`; others find it
@@ -8,126 +8,27 @@
 //! Locks: each field's own, all leaves except `signals`, which nests inside the
 //! process's signal state.
 
-use alloc::sync::{Arc, Weak};
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use alloc::{
+    string::String,
+    sync::{Arc, Weak},
+};
+use core::sync::atomic::Ordering::Relaxed;
 
 use abi::prctl::TASK_COMM_LEN;
 use cred::Cred;
-use framework::{
-    sync::{Once, SpinLock, WaitQueue},
-    task::Task,
-    user::x86::Exception,
-};
+use framework::{task::Task, user::x86::Exception};
 use vfs::{FdTable, FsContext};
 
+use super::{
+    restart::RestartBlock,
+    types::{PidNamespace, Process, Thread},
+};
 use crate::{
     ids::{Pid, Tid},
-    process::{PidNamespace, Process},
-    signal::ThreadSignals,
     user_count::UserCount,
 };
 
-/// Credentials and the counts of the real user, replaced together.
-struct Identity {
-    cred: Arc<Cred>,
-    user: Arc<UserCount>,
-}
-
-/// How a call that a signal interrupted goes on. The system-call layer leaves
-/// RAX at the call's number for all but [`Restart::None`]; delivery then either
-/// rewinds RIP over the `syscall` instruction or sets RAX to -EINTR.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Restart {
-    /// The call is over; its result stands.
-    None,
-    /// Again unless a handler without SA_RESTART ran (ERESTARTSYS).
-    Sys,
-    /// Again unless any handler ran (ERESTARTNOHAND).
-    NoHand,
-    /// By restart_syscall(2) with what is left of the time-out, unless any
-    /// handler ran (ERESTART_RESTARTBLOCK); see [`Thread::set_restart`].
-    Block,
-}
-
-/// What restart_syscall(2) repeats: the call with its registers as they are,
-/// and the deadline that its relative time-out meant at first.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct RestartBlock {
-    /// The number of the interrupted call.
-    pub number: u64,
-    /// When it times out, in nanoseconds of the clock it uses.
-    pub deadline_ns: u64,
-}
-
-/// A thread of a process.
-pub struct Thread {
-    tid: AtomicI32,
-    process: Arc<Process>,
-    task: Once<Weak<Task>>,
-    identity: SpinLock<Identity>,
-    fs: SpinLock<Arc<FsContext>>,
-    files: SpinLock<Arc<FdTable>>,
-    comm: SpinLock<[u8; TASK_COMM_LEN]>,
-    pub(crate) signals: SpinLock<ThreadSignals>,
-    /// Where it sleeps while stopped, and for what only SIGKILL may cut short.
-    pub(crate) park: WaitQueue,
-    /// It must end: the process exits or another thread calls execve.
-    pub(crate) is_dying: AtomicBool,
-    /// It sleeps for a stop; written under the process's signal state.
-    pub(crate) is_stopped: AtomicBool,
-    pub(crate) exit_status: AtomicI32,
-    /// Who waits in vfork until it has called execve or ended.
-    pub(crate) vfork_parent: SpinLock<Option<Arc<Self>>>,
-    pub(crate) clear_child_tid: AtomicUsize,
-    pub(crate) robust_list: AtomicUsize,
-    restart: SpinLock<Option<RestartBlock>>,
-    minor_faults: AtomicU64,
-    major_faults: AtomicU64,
-    start_ns: u64,
-    timer_slack_ns: AtomicU64,
-    last_fault: SpinLock<Exception>,
-}
-
-/// What a new thread starts with.
-pub(crate) struct NewThread {
-    pub(crate) tid: Tid,
-    pub(crate) process: Arc<Process>,
-    pub(crate) cred: Arc<Cred>,
-    pub(crate) fs: Arc<FsContext>,
-    pub(crate) files: Arc<FdTable>,
-    pub(crate) comm: [u8; TASK_COMM_LEN],
-    pub(crate) signals: ThreadSignals,
-}
-
 impl Thread {
-    pub(crate) fn new(new: NewThread) -> Arc<Self> {
-        let user = UserCount::of(new.cred.uid);
-        user.add_thread();
-        Arc::new(Self {
-            tid: AtomicI32::new(new.tid.as_raw()),
-            process: new.process,
-            task: Once::new(),
-            identity: SpinLock::new(Identity { cred: new.cred, user }),
-            fs: SpinLock::new(new.fs),
-            files: SpinLock::new(new.files),
-            comm: SpinLock::new(new.comm),
-            signals: SpinLock::new(new.signals),
-            park: WaitQueue::new(),
-            is_dying: AtomicBool::new(false),
-            is_stopped: AtomicBool::new(false),
-            exit_status: AtomicI32::new(0),
-            vfork_parent: SpinLock::new(None),
-            clear_child_tid: AtomicUsize::new(0),
-            robust_list: AtomicUsize::new(0),
-            restart: SpinLock::new(None),
-            minor_faults: AtomicU64::new(0),
-            major_faults: AtomicU64::new(0),
-            start_ns: framework::time::monotonic_ns(),
-            timer_slack_ns: AtomicU64::new(50_000),
-            last_fault: SpinLock::new(Exception::default()),
-        })
-    }
-
     /// The thread number (gettid); the process number for the leading thread.
     #[inline]
     pub fn tid(&self) -> Tid {
@@ -221,10 +122,10 @@ impl Thread {
     }
 
     /// Its name without the zeros.
-    pub fn name(&self) -> alloc::string::String {
+    pub fn name(&self) -> String {
         let comm = self.comm();
         let len = comm.iter().position(|b| *b == 0).unwrap_or(TASK_COMM_LEN);
-        alloc::string::String::from_utf8_lossy(comm.get(..len).unwrap_or(&[])).into_owned()
+        String::from_utf8_lossy(comm.get(..len).unwrap_or(&[])).into_owned()
     }
 
     /// Names it; what exceeds 15 bytes is cut off.
@@ -264,7 +165,7 @@ impl Thread {
     }
 
     /// Notes what restart_syscall(2) shall repeat, before a call ends with
-    /// [`Restart::Block`].
+    /// [`Restart::Block`](super::Restart::Block).
     pub fn set_restart(&self, block: RestartBlock) {
         *self.restart.lock() = Some(block);
     }
@@ -306,11 +207,5 @@ impl Thread {
     /// PR_SET_TIMERSLACK.
     pub fn set_timer_slack_ns(&self, ns: u64) {
         self.timer_slack_ns.store(ns, Relaxed);
-    }
-}
-
-impl Drop for Thread {
-    fn drop(&mut self) {
-        self.identity.lock().user.remove_thread();
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! A process: a group of threads with one address space and one number.
+//! What can be read and changed of a process.
 //!
 //! A [`Process`] lives from clone to wait: once its last thread has ended, what
 //! remains is its status and its usage. Whose child it is, its group and its
@@ -8,128 +8,23 @@
 //!
 //! Locks: process table > signal state > signal actions > a thread's signals.
 
-use alloc::sync::Arc;
-use core::sync::atomic::{AtomicBool, AtomicI16, AtomicI32, AtomicU32, Ordering::Relaxed};
+use alloc::{sync::Arc, vec::Vec};
+use core::sync::atomic::Ordering::Relaxed;
 
 use abi::prctl::TASK_COMM_LEN;
-use abi::resource::{Resource, Rlimit};
 use abi::signal::Signal;
 use cred::Cred;
-use framework::sync::{SpinLock, WaitQueue};
 use mm::AddressSpace;
 
+use super::types::{Companion, PidNamespace, Process, Remains, Thread};
 use crate::{
     exec::Program,
     ids::{Pgid, Pid, Sid},
     namespace::Namespaces,
-    pid_namespace::PidNamespaceOf,
-    rlimit::Rlimits,
     session::Session,
-    signal::{GroupSignals, Sighand},
-    thread::Thread,
-    tree::Tree,
-    usage::Usage,
 };
 
-/// A pid namespace: the numbers of its processes, and who is whose parent.
-pub type PidNamespace = PidNamespaceOf<Arc<Process>>;
-
-/// What its lock protects.
-pub(crate) type ProcessTree = Tree<Arc<Process>>;
-
-/// Something of another service that lives and dies with a process: its timers.
-pub trait Companion: Send + Sync + core::any::Any {
-    /// The process calls execve and is past the point of no return.
-    fn on_exec(&self);
-    /// The last thread of the process ends.
-    fn on_exit(&self);
-}
-
-/// A process.
-pub struct Process {
-    pid: AtomicI32,
-    parent: AtomicI32,
-    group: AtomicI32,
-    session_id: AtomicI32,
-    session: SpinLock<Arc<Session>>,
-    pid_namespace: Arc<PidNamespace>,
-    namespaces: Arc<Namespaces>,
-    mm: SpinLock<Option<Arc<AddressSpace>>>,
-    pub(crate) sighand: SpinLock<Arc<Sighand>>,
-    pub(crate) signals: SpinLock<GroupSignals>,
-    rlimits: SpinLock<Rlimits>,
-    /// Woken when a child ends, stops or continues.
-    pub(crate) child_wait: WaitQueue,
-    pub(crate) usage: SpinLock<Usage>,
-    pub(crate) exit_signal: AtomicI32,
-    pub(crate) exit_status: AtomicI32,
-    companion: SpinLock<Option<Arc<dyn Companion>>>,
-    /// Keeps writers off the program file, as long as it runs.
-    program: SpinLock<Option<Arc<Program>>>,
-    start_ns: u64,
-    dumpable: AtomicU32,
-    remains: SpinLock<Remains>,
-    personality: AtomicU32,
-    pub(crate) death_signal: AtomicI32,
-    oom_score_adj: AtomicI16,
-    nice: AtomicI16,
-    is_secure: AtomicBool,
-}
-
-/// What is shown of a zombie.
-#[derive(Default)]
-struct Remains {
-    comm: [u8; TASK_COMM_LEN],
-    cred: Option<Arc<Cred>>,
-}
-
-/// What a new process starts with.
-pub(crate) struct NewProcess {
-    pub(crate) session: Arc<Session>,
-    pub(crate) pid_namespace: Arc<PidNamespace>,
-    pub(crate) namespaces: Arc<Namespaces>,
-    pub(crate) mm: Option<Arc<AddressSpace>>,
-    pub(crate) sighand: Arc<Sighand>,
-    pub(crate) rlimits: Rlimits,
-    pub(crate) exit_signal: Option<Signal>,
-    pub(crate) dumpable: u32,
-    pub(crate) personality: u32,
-    pub(crate) oom_score_adj: i16,
-    pub(crate) nice: i16,
-    pub(crate) program: Option<Arc<Program>>,
-}
-
 impl Process {
-    pub(crate) fn new(new: NewProcess) -> Arc<Self> {
-        Arc::new(Self {
-            pid: AtomicI32::new(0),
-            parent: AtomicI32::new(0),
-            group: AtomicI32::new(0),
-            session_id: AtomicI32::new(new.session.id().as_raw()),
-            session: SpinLock::new(new.session),
-            pid_namespace: new.pid_namespace,
-            namespaces: new.namespaces,
-            mm: SpinLock::new(new.mm),
-            sighand: SpinLock::new(new.sighand),
-            signals: SpinLock::new(GroupSignals::default()),
-            rlimits: SpinLock::new(new.rlimits),
-            child_wait: WaitQueue::new(),
-            usage: SpinLock::new(Usage::default()),
-            exit_signal: AtomicI32::new(new.exit_signal.map_or(0, Signal::number)),
-            exit_status: AtomicI32::new(0),
-            companion: SpinLock::new(None),
-            program: SpinLock::new(new.program),
-            start_ns: framework::time::monotonic_ns(),
-            dumpable: AtomicU32::new(new.dumpable),
-            remains: SpinLock::new(Remains::default()),
-            personality: AtomicU32::new(new.personality),
-            death_signal: AtomicI32::new(0),
-            oom_score_adj: AtomicI16::new(new.oom_score_adj),
-            nice: AtomicI16::new(new.nice),
-            is_secure: AtomicBool::new(false),
-        })
-    }
-
     /// The process number (getpid).
     #[inline]
     pub fn pid(&self) -> Pid {
@@ -197,7 +92,7 @@ impl Process {
     }
 
     /// The threads that have not ended, the oldest first.
-    pub fn threads(&self) -> alloc::vec::Vec<Arc<Thread>> {
+    pub fn threads(&self) -> Vec<Arc<Thread>> {
         self.signals.lock().threads.clone()
     }
 
@@ -245,49 +140,6 @@ impl Process {
     /// Whether all threads have ended.
     pub fn is_zombie(&self) -> bool {
         self.signals.lock().threads.is_empty()
-    }
-
-    /// The limit of `resource`.
-    pub fn rlimit(&self, resource: Resource) -> Rlimit {
-        self.rlimits.lock().get(resource)
-    }
-
-    /// All limits.
-    pub fn rlimits(&self) -> Rlimits {
-        self.rlimits.lock().clone()
-    }
-
-    /// Replaces a limit by the rules of setrlimit(2); returns the old one.
-    ///
-    /// # Errors
-    /// Those of [`Rlimits::set`](crate::rlimit::Rlimits::set).
-    pub fn set_rlimit(
-        &self,
-        resource: Resource,
-        new: Rlimit,
-        privilege: crate::rlimit::Privilege,
-    ) -> abi::Result<Rlimit> {
-        let old = {
-            let mut limits = self.rlimits.lock();
-            let old = limits.get(resource);
-            limits.set(resource, new, privilege)?;
-            old
-        };
-        if let Some(mm) = self.mm() {
-            mm.set_limits(self.mm_limits());
-        }
-        Ok(old)
-    }
-
-    /// The limits that memory calls obey.
-    pub(crate) fn mm_limits(&self) -> mm::Limits {
-        let limits = self.rlimits.lock();
-        mm::Limits {
-            address_space: limits.get(Resource::As).cur,
-            data: limits.get(Resource::Data).cur,
-            stack: limits.get(Resource::Stack).cur,
-            memlock: limits.get(Resource::Memlock).cur,
-        }
     }
 
     /// What other services attached.

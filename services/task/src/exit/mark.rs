@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Asking threads to end: marks that they see on their way to user mode.
+
+use alloc::sync::Arc;
+use core::sync::atomic::Ordering::{Relaxed, SeqCst};
+
+use abi::resource::Resource;
+use abi::signal::Signal;
+
+use crate::{
+    process::{GroupSignals, Process, Thread},
+    signal::StopState,
+};
+
+impl Thread {
+    /// exit(2): this thread ends, on its way to user mode.
+    pub fn exit(&self, code: i32) {
+        self.exit_status.store((code & 0xff) << 8, Relaxed);
+        let group = self.process().signals.lock();
+        self.is_dying.store(true, SeqCst);
+        drop(group);
+        self.interrupt();
+    }
+
+    /// exit_group(2): the whole process ends with `code`.
+    pub fn exit_group(&self, code: i32) {
+        exit_group_with(self, (code & 0xff) << 8);
+    }
+}
+
+/// The wait status of an end by a signal that dumps core. No core is written,
+/// but the status says so where Linux would have written one.
+pub(crate) fn core_status(process: &Process, signal: Signal) -> i32 {
+    const LEAST_CORE: u64 = 4096;
+    let dumps = process.rlimit(Resource::Core).cur >= LEAST_CORE && process.dumpable() == 1;
+    if dumps { signal.number() | 0x80 } else { signal.number() }
+}
+
+/// Ends the whole process of `thread` with a wait status.
+pub(crate) fn exit_group_with(thread: &Thread, status: i32) {
+    let mut group = thread.process().signals.lock();
+    begin_group_exit(&mut group, status);
+}
+
+/// Marks all threads to end; the first status given stands.
+pub(crate) fn begin_group_exit(group: &mut GroupSignals, status: i32) {
+    if group.group_exit.is_some() {
+        return;
+    }
+    group.group_exit = Some(status);
+    group.stop = StopState::Running;
+    mark_dying(group, None);
+}
+
+/// Marks all threads but `except` to end.
+pub(crate) fn mark_dying(group: &GroupSignals, except: Option<&Arc<Thread>>) {
+    for thread in &group.threads {
+        if except.is_some_and(|e| Arc::ptr_eq(e, thread)) {
+            continue;
+        }
+        thread.is_dying.store(true, SeqCst);
+        thread.interrupt();
+        thread.park.wake_all();
+    }
+}
