@@ -6,7 +6,7 @@
 use abi::mount::MountFlags;
 use abi::{Errno, Result};
 use cred::Cred;
-use vfs::{Follow, Mount, Path, Resolver, mount};
+use vfs::{Follow, Mount, Path, Resolver};
 
 /// What is mounted at the start: type and place.
 const MOUNTS: [(&str, &str); 4] = [
@@ -44,7 +44,7 @@ fn mount_at(root: &Path, cred: &Cred, kind: &str, place: &str) -> Result<()> {
     }
     let at = resolver.lookup(place.as_bytes(), Follow::Yes)?;
     let inode = vfs::new_fs(kind.as_bytes(), kind.as_bytes(), b"")?;
-    mount::mount(&at, inode, kind.as_bytes(), MountFlags::RELATIME).map(|_| ())
+    vfs::mount(&at, inode, kind.as_bytes(), MountFlags::RELATIME).map(|_| ())
 }
 
 /// Whether there is anything at `path`.

@@ -13,7 +13,7 @@ use abi::capability::Caps;
 use abi::signal::Signal;
 use abi::{Result, err};
 use task::session::{Session, Terminal};
-use task::{Pgid, PidNamespace, Process, Sid, Thread};
+use task::{Pgid, Process, Sid, Thread};
 
 use crate::control::Owner;
 use crate::tty::Tty;

@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Calls that change attributes: chmod, chown, utimensat, truncate; and access.
 
-use alloc::sync::Arc;
-
 use abi::capability::Caps;
 use abi::mount::MountFlags;
 use abi::{Result, err};
 use cred::{Cred, Gid, Uid};
 
-use crate::{FileKind, Inode, May, Path, S_ISGID, S_ISUID, SetAttr, Timestamp, hooks, perm};
-
-const S_IXGRP: u32 = 0o010;
+use crate::{FileKind, May, Path, S_ISGID, S_ISUID, S_IXGRP, SetAttr, Timestamp, hooks, perm};
 
 /// chmod(2).
 ///
@@ -123,7 +119,7 @@ pub fn truncate(path: &Path, cred: &Cred, size: i64) -> Result<()> {
     hooks::check_length(size)?;
     inode.base().get_write()?;
     if !cred.capable(Caps::FSETID) {
-        remove_setid(inode);
+        inode.base().remove_setid();
     }
     let result = inode.truncate(size);
     inode.base().put_write();
@@ -149,15 +145,4 @@ pub fn access(path: &Path, cred: &Cred, may: May) -> Result<()> {
         return perm::check_path(path, cred, may);
     }
     Ok(())
-}
-
-/// Clears the set-id bits that a write by another clears.
-pub(crate) fn remove_setid(inode: &Arc<dyn Inode>) {
-    inode.base().update(|attr| {
-        let mut cleared = S_ISUID;
-        if attr.perm & S_IXGRP != 0 {
-            cleared |= S_ISGID;
-        }
-        attr.perm &= !cleared;
-    });
 }

@@ -1,70 +1,72 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The bounded set of dentries that are kept though nobody uses them.
+//! A bounded set of what is kept though nobody uses it: the cache of dentries.
 //!
 //! A clock: a hand goes round the slots, spares what was used since it last came
 //! by, and evicts the first that was not.
 //!
-//! Locks: the one lock is a leaf; evicted dentries are dropped outside of it.
+//! Locks: the one lock is a leaf (preemption off); what is evicted is dropped outside of it.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use framework::sync::SpinLock;
 
-use crate::{Dentry, SuperBlock};
-
-/// How many dentries are kept at most.
+/// How many are kept at most.
 const CAPACITY: usize = 8192;
 
-struct Clock {
-    slots: Vec<Option<Arc<Dentry>>>,
+/// What can be kept.
+pub(crate) trait Cached {
+    /// Used since the cache's hand last came by.
+    fn referenced(&self) -> &AtomicBool;
+    /// Its place in the cache plus one; 0 if it is not there. Only the cache changes it.
+    fn slot(&self) -> &AtomicU32;
+}
+
+/// The cache.
+pub(crate) struct Cache<T>(SpinLock<Clock<T>>);
+
+struct Clock<T> {
+    slots: Vec<Option<Arc<T>>>,
     free: Vec<u32>,
     hand: usize,
 }
 
-static CACHE: SpinLock<Clock> =
-    SpinLock::new(Clock { slots: Vec::new(), free: Vec::new(), hand: 0 });
+impl<T: Cached> Cache<T> {
+    /// A cache that keeps nothing yet.
+    pub(crate) const fn new() -> Self {
+        Self(SpinLock::new(Clock { slots: Vec::new(), free: Vec::new(), hand: 0 }))
+    }
 
-/// Keeps a new dentry, evicting another when full.
-pub(crate) fn insert(dentry: &Arc<Dentry>) {
-    let evicted = {
-        let mut clock = CACHE.lock();
-        let (slot, evicted) = clock.find_slot();
-        if let Some(place) = clock.slots.get_mut(slot) {
-            *place = Some(dentry.clone());
-            dentry.slot.store(slot as u32 + 1, Ordering::Relaxed);
-        }
-        evicted
-    };
-    drop(evicted);
-}
-
-/// Keeps a dentry no longer.
-pub(crate) fn remove(dentry: &Arc<Dentry>) {
-    let removed = CACHE.lock().take(dentry);
-    drop(removed);
-}
-
-/// Keeps nothing of a file system any more (unmount).
-pub(crate) fn purge(sb: &Arc<dyn SuperBlock>) {
-    let is_of = |dentry: &Arc<Dentry>| {
-        let mut at = dentry.clone();
-        loop {
-            if let Some(inode) = at.inode() {
-                return Arc::ptr_eq(inode.base().sb(), sb);
+    /// Keeps something new, evicting another when full.
+    pub(crate) fn insert(&self, item: &Arc<T>) {
+        let evicted = {
+            let mut clock = self.0.lock();
+            let (slot, evicted) = clock.find_slot();
+            if let Some(place) = clock.slots.get_mut(slot) {
+                *place = Some(item.clone());
+                item.slot().store(slot as u32 + 1, Ordering::Relaxed);
             }
-            let Some(parent) = at.parent() else { return false };
-            at = parent;
-        }
-    };
-    let kept: Vec<_> = CACHE.lock().slots.iter().flatten().cloned().collect();
-    kept.iter().filter(|dentry| is_of(dentry)).for_each(remove);
+            evicted
+        };
+        drop(evicted);
+    }
+
+    /// Keeps something no longer.
+    pub(crate) fn remove(&self, item: &Arc<T>) {
+        let removed = self.0.lock().take(item);
+        drop(removed);
+    }
+
+    /// All that is kept.
+    pub(crate) fn kept(&self) -> Vec<Arc<T>> {
+        self.0.lock().slots.iter().flatten().cloned().collect()
+    }
 }
 
-impl Clock {
+impl<T: Cached> Clock<T> {
     /// A slot to fill, and who had to leave it.
-    fn find_slot(&mut self) -> (usize, Option<Arc<Dentry>>) {
+    fn find_slot(&mut self) -> (usize, Option<Arc<T>>) {
         if let Some(slot) = self.free.pop() {
             return (slot as usize, None);
         }
@@ -77,19 +79,19 @@ impl Clock {
             self.hand = (self.hand + 1) % CAPACITY;
             let Some(place) = self.slots.get_mut(slot) else { return (slot, None) };
             let was_used =
-                place.as_ref().is_some_and(|old| old.referenced.swap(false, Ordering::Relaxed));
+                place.as_ref().is_some_and(|old| old.referenced().swap(false, Ordering::Relaxed));
             if !was_used {
                 let evicted = place.take();
                 if let Some(old) = &evicted {
-                    old.slot.store(0, Ordering::Relaxed);
+                    old.slot().store(0, Ordering::Relaxed);
                 }
                 return (slot, evicted);
             }
         }
     }
 
-    fn take(&mut self, dentry: &Arc<Dentry>) -> Option<Arc<Dentry>> {
-        let slot = dentry.slot.swap(0, Ordering::Relaxed).checked_sub(1)?;
+    fn take(&mut self, item: &Arc<T>) -> Option<Arc<T>> {
+        let slot = item.slot().swap(0, Ordering::Relaxed).checked_sub(1)?;
         let removed = self.slots.get_mut(slot as usize)?.take();
         self.free.push(slot);
         removed

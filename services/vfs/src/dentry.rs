@@ -15,7 +15,11 @@ use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use abi::{Result, error};
 use framework::sync::SpinLock;
 
-use crate::{DentryPolicy, Inode, NameMap, dcache};
+use crate::dcache::{Cache, Cached};
+use crate::{DentryPolicy, Inode, NameMap, SuperBlock};
+
+/// Keeps recent dentries alive.
+static CACHE: Cache<Dentry> = Cache::new();
 
 /// A file name: static for anonymous files, shared between a dentry and its parent's map.
 #[derive(Clone)]
@@ -48,10 +52,9 @@ pub struct Dentry {
     is_unlinked: AtomicBool,
     is_anonymous: bool,
     revalidates: bool,
-    /// Used since the cache's hand last came by.
-    pub(crate) referenced: AtomicBool,
-    /// Its place in the cache plus one; 0 if it is not there.
-    pub(crate) slot: AtomicU32,
+    /// See [`Cached`].
+    referenced: AtomicBool,
+    slot: AtomicU32,
 }
 
 impl Dentry {
@@ -170,12 +173,12 @@ impl Dentry {
         let old = self.children.lock().insert(name, Arc::downgrade(&child));
         if let Some(old) = old.and_then(|old| old.upgrade()) {
             old.is_unlinked.store(true, Ordering::Release);
-            dcache::remove(&old);
+            CACHE.remove(&old);
         }
-        dcache::insert(&child);
+        CACHE.insert(&child);
         // The cache must not keep a removed directory alive by names that it lacks.
         if self.is_unlinked() {
-            dcache::remove(&child);
+            CACHE.remove(&child);
         }
         child
     }
@@ -184,9 +187,9 @@ impl Dentry {
     pub(crate) fn unhash_child(&self, child: &Arc<Dentry>) {
         child.is_unlinked.store(true, Ordering::Release);
         self.forget(child);
-        dcache::remove(child);
+        CACHE.remove(child);
         let below: Vec<_> = child.children.lock().values().filter_map(Weak::upgrade).collect();
-        below.iter().for_each(dcache::remove);
+        below.iter().for_each(|below| CACHE.remove(below));
     }
 
     /// Removes `child` from the map, if the map still means this one.
@@ -213,6 +216,16 @@ impl Dentry {
     }
 }
 
+impl Cached for Dentry {
+    fn referenced(&self) -> &AtomicBool {
+        &self.referenced
+    }
+
+    fn slot(&self) -> &AtomicU32 {
+        &self.slot
+    }
+}
+
 impl Drop for Dentry {
     /// Leaves the parent's map and lets go of the parent. A chain of parents that
     /// only this child kept is freed in a loop: its length is a program's choice.
@@ -230,4 +243,19 @@ impl Dentry {
         parent.forget(self);
         Some(parent)
     }
+}
+
+/// Keeps nothing of a file system any more (unmount).
+pub(crate) fn purge(sb: &Arc<dyn SuperBlock>) {
+    let is_of = |dentry: &Arc<Dentry>| {
+        let mut at = dentry.clone();
+        loop {
+            if let Some(inode) = at.inode() {
+                return Arc::ptr_eq(inode.base().sb(), sb);
+            }
+            let Some(parent) = at.parent() else { return false };
+            at = parent;
+        }
+    };
+    CACHE.kept().iter().filter(|dentry| is_of(dentry)).for_each(|dentry| CACHE.remove(dentry));
 }

@@ -2,15 +2,13 @@
 //! The registry of character and block devices: device number to what opens it.
 //!
 //! Services register their devices before devfs is made; a device node of any
-//! file system opens through here. Also hands out numbers for file systems
-//! without a device.
+//! file system opens through here.
 //!
 //! Locks: `REGISTRY` is a leaf (preemption off); a device is opened outside of it.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
-use core::sync::atomic::{AtomicU32, Ordering};
 
 use abi::{Result, err};
 use framework::sync::SpinLock;
@@ -68,8 +66,6 @@ static REGISTRY: SpinLock<Registry> = SpinLock::new(Registry {
     block_nodes: Vec::new(),
 });
 
-static NEXT_ANONYMOUS: AtomicU32 = AtomicU32::new(1);
-
 /// Registers who opens the character devices `major:minors`. A later
 /// registration of the same numbers goes before an earlier one.
 pub fn register_chrdev(major: u32, minors: Range<u32>, device: Arc<dyn CharDevice>) {
@@ -101,11 +97,6 @@ pub fn register_node(node: DeviceNode) {
 /// The nodes that devfs shows.
 pub fn nodes() -> Vec<DeviceNode> {
     REGISTRY.lock().nodes.clone()
-}
-
-/// A device number for a file system without a device (major 0).
-pub fn anonymous_dev() -> DeviceId {
-    DeviceId::new(0, NEXT_ANONYMOUS.fetch_add(1, Ordering::Relaxed))
 }
 
 pub(crate) fn open_char(opening: &Opening<'_>) -> Result<Arc<dyn FileOps>> {

@@ -401,7 +401,7 @@ impl File {
         if !self.access.can_write || self.kind() != FileKind::Regular {
             return err!(EINVAL, "not a writable regular file");
         }
-        crate::hooks::check_length(size)?;
+        crate::size_limit::check_length(size)?;
         self.remove_setid();
         self.inode.truncate(size)
     }
@@ -419,7 +419,7 @@ impl File {
     #[inline]
     pub fn remove_setid(&self) {
         if !self.access.keeps_setid {
-            crate::attr::remove_setid(&self.inode);
+            self.inode.base().remove_setid();
         }
     }
 }

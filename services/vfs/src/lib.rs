@@ -27,9 +27,11 @@ mod fs_context;
 mod fs_type;
 pub mod hooks;
 mod inode;
+mod inode_base;
 pub mod lock;
 mod lookup;
-pub mod mount;
+mod mount;
+pub mod mount_tree;
 mod name_map;
 mod open;
 mod page_map;
@@ -38,6 +40,7 @@ pub mod perm;
 mod remove;
 mod rename;
 mod seek;
+mod size_limit;
 mod super_block;
 mod types;
 
@@ -54,10 +57,12 @@ pub use flags::SeekFrom;
 pub use fs_context::FsContext;
 pub use fs_type::{FsMount, FsType, fs_types, new_fs, register_fs};
 pub use inode::{
-    DirEntry, DirSink, Inode, InodeBase, LinkTarget, NewInode, NewKind, Opening, Rename, RenameMode,
+    DirEntry, DirSink, Inode, LinkTarget, NewInode, NewKind, Opening, Rename, RenameMode,
 };
+pub use inode_base::InodeBase;
 pub use lookup::{Follow, Resolver};
-pub use mount::{Mount, MountInfo, Unmount, bind, mount, move_mount, remount, umount};
+pub use mount::Mount;
+pub use mount_tree::{MountInfo, Unmount, bind, mount, move_mount, remount, umount};
 pub use name_map::NameMap;
 pub use open::{open, open_exec, open_exec_path, open_path};
 pub use page_map::PageMap;
@@ -66,6 +71,7 @@ pub use remove::{rmdir, unlink};
 pub use rename::rename;
 pub use seek::{Seeking, seek_to, seek_unsized, seek_with};
 pub use super_block::{DentryPolicy, SuperBase, SuperBlock};
+pub(crate) use types::S_IXGRP;
 pub use types::{
     Attr, DeviceId, FileKind, May, Metadata, NAME_MAX, Owner, PATH_MAX, S_IFMT, S_ISGID, S_ISUID,
     S_ISVTX, SetAttr, StatFs, Timestamp,

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The tree of mounts.
+//! Mounts: file systems shown somewhere.
 //!
 //! A [`Mount`] shows a file system (or a part of it) at a place of its parent
 //! mount. A parent owns its children; a child knows its place.
+//! [`mount_tree`](crate::mount_tree) changes both.
 //!
-//! Locks: `CHANGES` (outermost, held for every change of the tree), then the
-//! leaves `place` and `children`.
+//! Locks: `place` and `children` (preemption off) are leaves.
 
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
@@ -13,9 +13,9 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use abi::mount::MountFlags;
 use abi::{Result, err};
-use framework::sync::{Mutex, SpinLock};
+use framework::sync::SpinLock;
 
-use crate::{Dentry, Inode, Path, SuperBlock, Timestamp, dcache};
+use crate::{Dentry, Inode, Path, SuperBlock, Timestamp};
 
 /// A file system shown somewhere.
 pub struct Mount {
@@ -39,7 +39,6 @@ struct Child {
     mount: Arc<Mount>,
 }
 
-static CHANGES: Mutex<()> = Mutex::new(());
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 const DAY: i64 = 86_400;
@@ -57,7 +56,8 @@ impl Mount {
         Self::of(sb, Dentry::new_unreachable_root(), b"none", flags, true)
     }
 
-    fn of(
+    /// A mount that shows what is below `root`.
+    pub(crate) fn of(
         sb: Arc<dyn SuperBlock>,
         root: Arc<Dentry>,
         source: &[u8],
@@ -95,6 +95,15 @@ impl Mount {
     #[inline]
     pub fn flags(&self) -> MountFlags {
         MountFlags::from_bits_retain(self.flags.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set_flags(&self, flags: MountFlags) {
+        self.flags.store(flags.bits(), Ordering::Relaxed);
+    }
+
+    /// What was mounted, as /proc/mounts shows it.
+    pub(crate) fn source(&self) -> &[u8] {
+        &self.source
     }
 
     /// Whether it is the place of anonymous files.
@@ -155,7 +164,13 @@ impl Mount {
         self.children.lock().iter().map(|child| child.mount.clone()).collect()
     }
 
-    fn attach(self: &Arc<Self>, at: &Path) -> Result<()> {
+    /// Whether other mounts are on it.
+    pub(crate) fn has_children(&self) -> bool {
+        !self.children.lock().is_empty()
+    }
+
+    /// Puts it at a place.
+    pub(crate) fn attach(self: &Arc<Self>, at: &Path) -> Result<()> {
         if at.dentry().is_unlinked() {
             return err!(ENOENT, "the mount point was removed");
         }
@@ -167,7 +182,8 @@ impl Mount {
         Ok(())
     }
 
-    fn detach(self: &Arc<Self>) {
+    /// Takes it from its place, if it has one.
+    pub(crate) fn detach(self: &Arc<Self>) {
         let Some(place) = self.place.lock().take() else { return };
         place.dentry.mounts.fetch_sub(1, Ordering::AcqRel);
         if let Some(parent) = place.parent.upgrade() {
@@ -178,174 +194,4 @@ impl Mount {
             drop(removed);
         }
     }
-}
-
-/// Mounts a file system on the directory `at`, where something else may be mounted.
-///
-/// # Errors
-/// `ENOENT` if `at` has no inode or was removed, `ENOTDIR` if only one of `at` and `root`
-/// is a directory.
-pub fn mount(at: &Path, root: Arc<dyn Inode>, source: &[u8], flags: MountFlags) -> Result<Path> {
-    let _changes = CHANGES.lock();
-    if root.base().is_dir() != at.inode()?.base().is_dir() {
-        return err!(ENOTDIR, "a mount point is a directory");
-    }
-    let mount = Mount::new(root, source, flags);
-    mount.attach(at)?;
-    Ok(Path::new(mount.clone(), mount.root.clone()))
-}
-
-/// Shows what is at `from` also at `at` (MS_BIND).
-///
-/// # Errors
-/// `ENOENT` if a place has no inode or `at` was removed; `ENOTDIR` if only one of the two
-/// is a directory, or for an anonymous file.
-pub fn bind(from: &Path, at: &Path) -> Result<Path> {
-    let _changes = CHANGES.lock();
-    let old = from.mount();
-    if old.is_internal || from.inode()?.base().is_dir() != at.inode()?.base().is_dir() {
-        return err!(ENOTDIR, "bind of unlike things");
-    }
-    let root = from.dentry().clone();
-    let mount = Mount::of(old.sb.clone(), root.clone(), &old.source, old.flags(), false);
-    mount.attach(at)?;
-    Ok(Path::new(mount, root))
-}
-
-/// Changes the options of the mount at `at` (MS_REMOUNT).
-///
-/// # Errors
-/// `EINVAL` if `at` is not the root of a mount.
-pub fn remount(at: &Path, flags: MountFlags) -> Result<()> {
-    let _changes = CHANGES.lock();
-    if !Arc::ptr_eq(at.dentry(), &at.mount().root) {
-        return err!(EINVAL, "not a mount point");
-    }
-    at.mount().flags.store(flags.bits(), Ordering::Relaxed);
-    Ok(())
-}
-
-/// Moves the mount at `from` to `to` (MS_MOVE).
-///
-/// # Errors
-/// `EINVAL` if `from` is not the root of a mount or the mount is nowhere, `ENOTDIR` if only
-/// one of the two is a directory, `ELOOP` if `to` is below the mount, `ENOENT` if `to` was
-/// removed.
-pub fn move_mount(from: &Path, to: &Path) -> Result<()> {
-    let _changes = CHANGES.lock();
-    let mount = from.mount();
-    if !Arc::ptr_eq(from.dentry(), &mount.root) || mount.place().is_none() {
-        return err!(EINVAL, "not a mount that can move");
-    }
-    if mount.root.inode().is_some_and(|inode| inode.base().is_dir()) != to.inode()?.base().is_dir()
-    {
-        return err!(ENOTDIR, "move onto an unlike thing");
-    }
-    let mut above = Some(to.mount().clone());
-    while let Some(ancestor) = above {
-        if Arc::ptr_eq(&ancestor, mount) {
-            return err!(ELOOP, "move below itself");
-        }
-        above = ancestor.place().map(|place| place.mount().clone());
-    }
-    mount.detach();
-    mount.attach(to)
-}
-
-/// Whether umount(2) insists that nobody uses the mount.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unmount {
-    /// `EBUSY` while it is in use.
-    IfUnused,
-    /// Detached at once, with everything on it; freed when the last user is gone (MNT_DETACH).
-    Detach,
-}
-
-/// Unmounts the mount whose root is `at`.
-///
-/// # Errors
-/// `EINVAL` if `at` is not the root of a mount, or of the tree; `EBUSY` with
-/// [`Unmount::IfUnused`] while other mounts are on it or a file or directory of it is in
-/// use.
-pub fn umount(at: Path, how: Unmount) -> Result<()> {
-    let _changes = CHANGES.lock();
-    let mount = at.mount().clone();
-    if !Arc::ptr_eq(at.dentry(), &mount.root) || mount.place().is_none() {
-        return err!(EINVAL, "not a mount point");
-    }
-    drop(at);
-    if how == Unmount::IfUnused {
-        // Ours and the parent's.
-        if !mount.children.lock().is_empty() || Arc::strong_count(&mount) > 2 {
-            return err!(EBUSY, "the mount is in use");
-        }
-    }
-    let mut queue = alloc::vec![mount];
-    while let Some(next) = queue.pop() {
-        queue.extend(next.children());
-        next.detach();
-        dcache::purge(&next.sb);
-    }
-    Ok(())
-}
-
-/// One mount as /proc/mounts and /proc/PID/mountinfo describe it.
-pub struct MountInfo {
-    /// The mount.
-    pub mount: Arc<Mount>,
-    /// The id of the mount it is on; its own for the root.
-    pub parent_id: u64,
-    /// Where, seen from the asking process's root.
-    pub mount_point: Vec<u8>,
-}
-
-impl MountInfo {
-    /// What was mounted.
-    pub fn source(&self) -> &[u8] {
-        &self.mount.source
-    }
-
-    /// All options joined by commas: the mount's and the file system's.
-    pub fn options(&self) -> Vec<u8> {
-        let flags = self.mount.flags();
-        let words: [(MountFlags, &[u8]); 6] = [
-            (MountFlags::NOSUID, b",nosuid"),
-            (MountFlags::NODEV, b",nodev"),
-            (MountFlags::NOEXEC, b",noexec"),
-            (MountFlags::NOATIME, b",noatime"),
-            (MountFlags::NODIRATIME, b",nodiratime"),
-            (MountFlags::RELATIME, b",relatime"),
-        ];
-        let is_read_only = flags.contains(MountFlags::RDONLY);
-        let mut out = if is_read_only { b"ro".to_vec() } else { b"rw".to_vec() };
-        for (flag, word) in words {
-            if flags.contains(flag) {
-                out.extend_from_slice(word);
-            }
-        }
-        self.mount.sb.show_options(&mut out);
-        out
-    }
-}
-
-/// Every mount that can be reached from `root`, parents first.
-pub fn list(root: &Path) -> Vec<MountInfo> {
-    let mut out = Vec::new();
-    let mut queue = alloc::vec![root.mount().clone()];
-    while let Some(mount) = queue.pop() {
-        let top = Path::new(mount.clone(), mount.root.clone());
-        let parent_id = mount.place().map_or(mount.id, |place| place.mount().id);
-        let text = if Arc::ptr_eq(&mount, root.mount()) {
-            Some(b"/".to_vec())
-        } else {
-            crate::path::visible(&top, root)
-        };
-        let mut children = mount.children();
-        children.reverse();
-        queue.extend(children);
-        if let Some(mount_point) = text {
-            out.push(MountInfo { mount, parent_id, mount_point });
-        }
-    }
-    out
 }

@@ -9,9 +9,8 @@ use abi::capability::Caps;
 use abi::{Result, err};
 use cred::Cred;
 
-use crate::{FileKind, Inode, May, NewInode, NewKind, Owner, Path, S_ISGID, S_ISVTX};
+use crate::{FileKind, Inode, May, NewInode, NewKind, Owner, Path, S_ISGID, S_ISVTX, S_IXGRP};
 
-const S_IXGRP: u32 = 0o010;
 const ANY_EXEC: u32 = 0o111;
 
 /// Whether `cred` may access the inode in all ways of `may`.

@@ -8,11 +8,15 @@
 
 use alloc::vec::Vec;
 use core::any::Any;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 use abi::Result;
 use framework::sync::RwLock;
 
-use crate::{DeviceId, StatFs, device};
+use crate::{DeviceId, StatFs};
+
+/// The next minor number of a file system without a device; the major is 0.
+static NEXT_ANONYMOUS: AtomicU32 = AtomicU32::new(1);
 
 /// What every file system has.
 pub struct SuperBase {
@@ -24,7 +28,7 @@ pub struct SuperBase {
 impl SuperBase {
     /// That of a file system without a device, with a number of its own.
     pub fn new() -> Self {
-        Self::on(device::anonymous_dev())
+        Self::on(DeviceId::new(0, NEXT_ANONYMOUS.fetch_add(1, Ordering::Relaxed)))
     }
 
     /// That of a file system on a device.

@@ -18,6 +18,8 @@ pub const S_ISUID: u32 = 0o4000;
 pub const S_ISGID: u32 = 0o2000;
 /// Sticky bit.
 pub const S_ISVTX: u32 = 0o1000;
+/// Execute permission of the group.
+pub(crate) const S_IXGRP: u32 = 0o010;
 
 /// What an inode is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -11,8 +11,7 @@ use abi::mount::{
     MS_REMOUNT, MountFlags, UMOUNT_NOFOLLOW,
 };
 use abi::{Errno, Result, err, error};
-use vfs::Follow;
-use vfs::mount::{self, Unmount};
+use vfs::{Follow, Unmount};
 
 /// The most of the option string that is looked at.
 const MAX_OPTIONS: usize = 4096;
@@ -40,15 +39,15 @@ pub(crate) fn sys_mount(
     cx.require(Caps::SYS_ADMIN)?;
     let flags = if flags & MS_MGC_MSK == MS_MGC_VAL { flags & !MS_MGC_MSK } else { flags };
     if flags & MS_REMOUNT != 0 {
-        return mount::remount(&at, mount_flags(flags));
+        return vfs::remount(&at, mount_flags(flags));
     }
     if flags & (MS_BIND | MS_MOVE) != 0 {
         let source = source.ok_or(error!(EINVAL, "no source"))?;
         let from = locate(cx, DirFd::CWD, source, AtFlags::empty())?;
         return if flags & MS_BIND != 0 {
-            mount::bind(&from, &at).map(|_| ())
+            vfs::bind(&from, &at).map(|_| ())
         } else {
-            mount::move_mount(&from, &at)
+            vfs::move_mount(&from, &at)
         };
     }
     if flags & MS_PROPAGATION != 0 {
@@ -57,7 +56,7 @@ pub(crate) fn sys_mount(
     let kind = kind.ok_or(error!(EINVAL, "no file-system type"))?;
     let source = source_name.unwrap_or_else(|| b"none".to_vec());
     let root = vfs::new_fs(&kind, &source, &options)?;
-    mount::mount(&at, root, &source, mount_flags(flags)).map(|_| ())
+    vfs::mount(&at, root, &source, mount_flags(flags)).map(|_| ())
 }
 
 /// The options of the mount itself; access times are relative unless asked otherwise.
@@ -78,5 +77,5 @@ pub(crate) fn sys_umount2(cx: &mut Context, target: UserPath, flags: u32) -> Res
     let at = super::at::At::cwd(cx, target)?.lookup(follow)?;
     cx.require(Caps::SYS_ADMIN)?;
     let how = if flags & MNT_DETACH != 0 { Unmount::Detach } else { Unmount::IfUnused };
-    mount::umount(at, how)
+    vfs::umount(at, how)
 }

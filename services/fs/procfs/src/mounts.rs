@@ -28,7 +28,7 @@ pub fn mountstats(root: &Path, out: &mut Text) {
 
 /// Calls `line` for each mount that can be reached from `root`.
 fn each(root: &Path, mut line: impl FnMut(&MountLine<'_>)) {
-    for info in vfs::mount::list(root) {
+    for info in vfs::mount_tree::list(root) {
         let sb = info.mount.sb();
         let mut fs_options = Vec::new();
         sb.show_options(&mut fs_options);

@@ -7,7 +7,7 @@ use abi::Errno;
 use abi::fcntl::OpenFlags;
 use abi::mount::MountFlags;
 use cred::Cred;
-use vfs::{Follow, FsContext, Resolver, Unmount, mount};
+use vfs::{Follow, FsContext, Resolver, Unmount};
 
 use super::{world, world_with};
 use crate::Options;
@@ -86,25 +86,25 @@ fn mounts_are_crossed_both_ways() {
     w.mkdir("/m").unwrap();
     w.mkdir("/m/below").unwrap();
     let other = crate::new(&Options::default()).unwrap();
-    mount::mount(&w.path("/m"), other, b"src", MountFlags::NODEV).unwrap();
+    vfs::mount(&w.path("/m"), other, b"src", MountFlags::NODEV).unwrap();
     assert_eq!(w.text("/m/below").unwrap_err(), Errno::ENOENT);
     w.mkdir("/m/in").unwrap();
     assert_eq!(w.text("/m/in/../..").unwrap(), "/");
     assert_eq!(w.text("/m/in").unwrap(), "/m/in");
     assert_eq!(w.rmdir("/m").unwrap_err(), Errno::EBUSY);
     assert_eq!(w.link("/m/in", "/x").unwrap_err(), Errno::EXDEV);
-    let list = mount::list(&w.fs.root());
+    let list = vfs::mount_tree::list(&w.fs.root());
     let points: Vec<_> = list.iter().map(|info| info.mount_point.clone()).collect();
     assert_eq!(points, [b"/".to_vec(), b"/m".to_vec()]);
     assert!(list[1].options().starts_with(b"rw,nodev,size="));
     drop(list);
     let held = w.open("/m/in", OpenFlags::DIRECTORY, 0).unwrap();
-    let busy = mount::umount(w.path("/m"), Unmount::IfUnused).unwrap_err();
+    let busy = vfs::umount(w.path("/m"), Unmount::IfUnused).unwrap_err();
     assert_eq!(busy.errno(), Errno::EBUSY);
     drop(held);
-    mount::umount(w.path("/m"), Unmount::IfUnused).unwrap();
+    vfs::umount(w.path("/m"), Unmount::IfUnused).unwrap();
     assert_eq!(w.text("/m/below").unwrap(), "/m/below");
-    let again = mount::umount(w.path("/m"), Unmount::IfUnused).unwrap_err();
+    let again = vfs::umount(w.path("/m"), Unmount::IfUnused).unwrap_err();
     assert_eq!(again.errno(), Errno::EINVAL);
 }
 
@@ -112,11 +112,11 @@ fn mounts_are_crossed_both_ways() {
 fn lazy_unmount_keeps_open_files_alive() {
     let w = world();
     w.mkdir("/m").unwrap();
-    mount::mount(&w.path("/m"), crate::new(&Options::default()).unwrap(), b"", MountFlags::empty())
+    vfs::mount(&w.path("/m"), crate::new(&Options::default()).unwrap(), b"", MountFlags::empty())
         .unwrap();
     w.write("/m/f", b"data");
     let file = w.open("/m/f", OpenFlags::RDONLY, 0).unwrap();
-    mount::umount(w.path("/m"), Unmount::Detach).unwrap();
+    vfs::umount(w.path("/m"), Unmount::Detach).unwrap();
     assert_eq!(super::get(&file, 10).unwrap(), b"data");
     assert_eq!(w.text("/m/f").unwrap_err(), Errno::ENOENT);
 }
@@ -128,10 +128,10 @@ fn bind_and_move_mounts() {
     w.mkdir("/b").unwrap();
     w.mkdir("/c").unwrap();
     w.write("/a/f", b"1");
-    mount::bind(&w.path("/a"), &w.path("/b")).unwrap();
+    vfs::bind(&w.path("/a"), &w.path("/b")).unwrap();
     assert_eq!(w.read("/b/f").unwrap(), b"1");
     assert_eq!(w.text("/b/f").unwrap(), "/b/f");
-    mount::move_mount(&w.path("/b"), &w.path("/c")).unwrap();
+    vfs::move_mount(&w.path("/b"), &w.path("/c")).unwrap();
     assert_eq!(w.text("/b/f").unwrap_err(), Errno::ENOENT);
     assert_eq!(w.text("/c/f").unwrap(), "/c/f");
     assert_eq!(w.text("/c/..").unwrap(), "/");
@@ -142,9 +142,9 @@ fn read_only_mounts_refuse_changes() {
     let w = world();
     w.mkdir("/m").unwrap();
     let root = crate::new(&Options::default()).unwrap();
-    mount::mount(&w.path("/m"), root, b"", MountFlags::empty()).unwrap();
+    vfs::mount(&w.path("/m"), root, b"", MountFlags::empty()).unwrap();
     w.write("/m/f", b"x");
-    mount::remount(&w.path("/m"), MountFlags::RDONLY).unwrap();
+    vfs::remount(&w.path("/m"), MountFlags::RDONLY).unwrap();
     assert_eq!(w.mkdir("/m/d").unwrap_err(), Errno::EROFS);
     assert_eq!(w.mkdir("/m/f").unwrap_err(), Errno::EEXIST);
     assert_eq!(w.unlink("/m/f").unwrap_err(), Errno::EROFS);

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The tree of mounts: its changes, and the list of what is in it.
+//!
+//! Locks: `CHANGES` (sleeping, held for every change of the tree), outermost.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use abi::mount::MountFlags;
+use abi::{Result, err};
+use framework::sync::Mutex;
+
+use crate::{Inode, Mount, Path, dentry};
+
+static CHANGES: Mutex<()> = Mutex::new(());
+
+/// Mounts a file system on the directory `at`, where something else may be mounted.
+///
+/// # Errors
+/// `ENOENT` if `at` has no inode or was removed, `ENOTDIR` if only one of `at` and `root`
+/// is a directory.
+pub fn mount(at: &Path, root: Arc<dyn Inode>, source: &[u8], flags: MountFlags) -> Result<Path> {
+    let _changes = CHANGES.lock();
+    if root.base().is_dir() != at.inode()?.base().is_dir() {
+        return err!(ENOTDIR, "a mount point is a directory");
+    }
+    let mount = Mount::new(root, source, flags);
+    mount.attach(at)?;
+    Ok(Path::new(mount.clone(), mount.root().clone()))
+}
+
+/// Shows what is at `from` also at `at` (MS_BIND).
+///
+/// # Errors
+/// `ENOENT` if a place has no inode or `at` was removed; `ENOTDIR` if only one of the two
+/// is a directory, or for an anonymous file.
+pub fn bind(from: &Path, at: &Path) -> Result<Path> {
+    let _changes = CHANGES.lock();
+    let old = from.mount();
+    if old.is_internal() || from.inode()?.base().is_dir() != at.inode()?.base().is_dir() {
+        return err!(ENOTDIR, "bind of unlike things");
+    }
+    let root = from.dentry().clone();
+    let mount = Mount::of(old.sb().clone(), root.clone(), old.source(), old.flags(), false);
+    mount.attach(at)?;
+    Ok(Path::new(mount, root))
+}
+
+/// Changes the options of the mount at `at` (MS_REMOUNT).
+///
+/// # Errors
+/// `EINVAL` if `at` is not the root of a mount.
+pub fn remount(at: &Path, flags: MountFlags) -> Result<()> {
+    let _changes = CHANGES.lock();
+    if !Arc::ptr_eq(at.dentry(), at.mount().root()) {
+        return err!(EINVAL, "not a mount point");
+    }
+    at.mount().set_flags(flags);
+    Ok(())
+}
+
+/// Moves the mount at `from` to `to` (MS_MOVE).
+///
+/// # Errors
+/// `EINVAL` if `from` is not the root of a mount or the mount is nowhere, `ENOTDIR` if only
+/// one of the two is a directory, `ELOOP` if `to` is below the mount, `ENOENT` if `to` was
+/// removed.
+pub fn move_mount(from: &Path, to: &Path) -> Result<()> {
+    let _changes = CHANGES.lock();
+    let mount = from.mount();
+    if !Arc::ptr_eq(from.dentry(), mount.root()) || mount.place().is_none() {
+        return err!(EINVAL, "not a mount that can move");
+    }
+    if mount.root().inode().is_some_and(|inode| inode.base().is_dir())
+        != to.inode()?.base().is_dir()
+    {
+        return err!(ENOTDIR, "move onto an unlike thing");
+    }
+    let mut above = Some(to.mount().clone());
+    while let Some(ancestor) = above {
+        if Arc::ptr_eq(&ancestor, mount) {
+            return err!(ELOOP, "move below itself");
+        }
+        above = ancestor.place().map(|place| place.mount().clone());
+    }
+    mount.detach();
+    mount.attach(to)
+}
+
+/// Whether umount(2) insists that nobody uses the mount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unmount {
+    /// `EBUSY` while it is in use.
+    IfUnused,
+    /// Detached at once, with everything on it; freed when the last user is gone (MNT_DETACH).
+    Detach,
+}
+
+/// Unmounts the mount whose root is `at`.
+///
+/// # Errors
+/// `EINVAL` if `at` is not the root of a mount, or of the tree; `EBUSY` with
+/// [`Unmount::IfUnused`] while other mounts are on it or a file or directory of it is in
+/// use.
+pub fn umount(at: Path, how: Unmount) -> Result<()> {
+    let _changes = CHANGES.lock();
+    let mount = at.mount().clone();
+    if !Arc::ptr_eq(at.dentry(), mount.root()) || mount.place().is_none() {
+        return err!(EINVAL, "not a mount point");
+    }
+    drop(at);
+    if how == Unmount::IfUnused {
+        // Ours and the parent's.
+        if mount.has_children() || Arc::strong_count(&mount) > 2 {
+            return err!(EBUSY, "the mount is in use");
+        }
+    }
+    let mut queue = alloc::vec![mount];
+    while let Some(next) = queue.pop() {
+        queue.extend(next.children());
+        next.detach();
+        dentry::purge(next.sb());
+    }
+    Ok(())
+}
+
+/// One mount as /proc/mounts and /proc/PID/mountinfo describe it.
+pub struct MountInfo {
+    /// The mount.
+    pub mount: Arc<Mount>,
+    /// The id of the mount it is on; its own for the root.
+    pub parent_id: u64,
+    /// Where, seen from the asking process's root.
+    pub mount_point: Vec<u8>,
+}
+
+impl MountInfo {
+    /// What was mounted.
+    pub fn source(&self) -> &[u8] {
+        self.mount.source()
+    }
+
+    /// All options joined by commas: the mount's and the file system's.
+    pub fn options(&self) -> Vec<u8> {
+        let flags = self.mount.flags();
+        let words: [(MountFlags, &[u8]); 6] = [
+            (MountFlags::NOSUID, b",nosuid"),
+            (MountFlags::NODEV, b",nodev"),
+            (MountFlags::NOEXEC, b",noexec"),
+            (MountFlags::NOATIME, b",noatime"),
+            (MountFlags::NODIRATIME, b",nodiratime"),
+            (MountFlags::RELATIME, b",relatime"),
+        ];
+        let is_read_only = flags.contains(MountFlags::RDONLY);
+        let mut out = if is_read_only { b"ro".to_vec() } else { b"rw".to_vec() };
+        for (flag, word) in words {
+            if flags.contains(flag) {
+                out.extend_from_slice(word);
+            }
+        }
+        self.mount.sb().show_options(&mut out);
+        out
+    }
+}
+
+/// Every mount that can be reached from `root`, parents first.
+pub fn list(root: &Path) -> Vec<MountInfo> {
+    let mut out = Vec::new();
+    let mut queue = alloc::vec![root.mount().clone()];
+    while let Some(mount) = queue.pop() {
+        let top = Path::new(mount.clone(), mount.root().clone());
+        let parent_id = mount.place().map_or(mount.id(), |place| place.mount().id());
+        let text = if Arc::ptr_eq(&mount, root.mount()) {
+            Some(b"/".to_vec())
+        } else {
+            crate::path::visible(&top, root)
+        };
+        let mut children = mount.children();
+        children.reverse();
+        queue.extend(children);
+        if let Some(mount_point) = text {
+            out.push(MountInfo { mount, parent_id, mount_point });
+        }
+    }
+    out
+}
