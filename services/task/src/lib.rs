@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Processes, threads, signals, exec and wait.
 //!
-//! A [`Process`] is a group of [`Thread`]s with one address space and one number;
-//! a thread is the extension of one framework task. The process table, who is
-//! whose parent, groups and sessions are in its
-//! [`PidNamespace`]; [`clone()`],
-//! [`exec`], [`Thread::exit_group`] and [`wait()`] are a process's life; [`signal`]
-//! is what interrupts it.
+//! A [`Process`] is a group of [`Thread`]s with one address space and one number; a
+//! thread is the extension of one framework task. The process table, who is whose parent,
+//! groups and sessions are in its [`PidNamespace`]; [`clone()`], [`exec`],
+//! [`Thread::exit_group`] and [`wait()`] are a process's life; [`signal`] is what
+//! interrupts it. What these are made of is below, in `process`, and knows none of them.
 //!
 //! The system-call layer calls all of this and owns the user loop
 //! ([`set_user_entry`]); terminals read it; it calls `vfs`, `mm`, `sched`,

@@ -14,7 +14,7 @@ use framework::mm::PAGE_SIZE;
 use mm::{AddressSpace, Aslr, ProgramInfo};
 use vfs::{File, Follow, Resolver};
 
-use super::load::{Elf, LoadError};
+use super::load::{Elf, LoadError, Loaded};
 use super::program::Program;
 use super::strings::Strings;
 use super::{script, stack};
@@ -75,9 +75,18 @@ pub(super) fn build(
     if entry >= mm::TASK_SIZE as u64 {
         return Err(LoadError::Fatal("starts outside of its memory"));
     }
+    let input = aux_input(elf, &loaded, base, &outcome);
+    let plan = push_stack(&mm, elf, aslr, argv, envp, name, &input)?;
+    let program_info = describe(elf, loaded.bias, &plan, program.file().clone());
+    mm.set_program(program_info);
+    Ok(Image { mm, program, outcome, comm, entry, sp: plan.sp as u64 })
+}
+
+/// What the auxiliary vector tells of a program whose interpreter is at `base`.
+fn aux_input(elf: &Elf, loaded: &Loaded, base: u64, outcome: &ExecOutcome) -> stack::AuxInput {
     let cred = &outcome.cred;
     let info = framework::cpu::info();
-    let input = stack::AuxInput {
+    stack::AuxInput {
         phdr: match elf.program.headers_addr {
             0 => 0,
             addr => addr + loaded.bias,
@@ -93,11 +102,7 @@ pub(super) fn build(
         hwcap: info.leaf1.0.into(),
         hwcap2: u64::from(info.leaf7.0 & 1) << 1,
         min_stack: min_stack_size() as u64,
-    };
-    let plan = push_stack(&mm, elf, aslr, argv, envp, name, &input)?;
-    let program_info = describe(elf, loaded.bias, &plan, program.file().clone());
-    mm.set_program(program_info);
-    Ok(Image { mm, program, outcome, comm, entry, sp: plan.sp as u64 })
+    }
 }
 
 fn open_interpreter(thread: &Thread, elf: &Elf) -> Result<Option<Elf>, LoadError> {
