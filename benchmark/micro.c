@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -35,6 +36,7 @@ static void die(const char *what) {
 
 static int fd, there[2], back[2];
 static char *area;
+static volatile uint32_t *turns;
 static const char *program;
 
 static void getppid_once(void) {
@@ -73,6 +75,26 @@ static void signal_self(void) {
 static void ping_pong(void) {
     char c = 'x';
     if (write(there[1], &c, 1) != 1 || read(back[0], &c, 1) != 1) die("ping-pong");
+}
+
+static const struct timespec *patience;
+
+static void futex(volatile uint32_t *word, int op) {
+    syscall(SYS_futex, word, op, op == FUTEX_WAIT ? 0 : 1, patience, NULL, 0);
+}
+
+/* Waits until the word is 1, makes it 0, and the other word 1. */
+static void take_turn(volatile uint32_t *mine, volatile uint32_t *theirs) {
+    while (*mine == 0) {
+        futex(mine, FUTEX_WAIT);
+    }
+    *mine = 0;
+    *theirs = 1;
+    futex(theirs, FUTEX_WAKE);
+}
+
+static void futex_turn(void) {
+    take_turn(&turns[0], &turns[1]);
 }
 
 static void fork_exit_wait(void) {
@@ -170,6 +192,19 @@ int main(int argc, char **argv) {
         _exit(0);
     }
     measure("pipe_round_trip", ping_pong, 5000);
+    kill(echo, SIGKILL);
+    waitpid(echo, NULL, 0);
+    turns = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (turns == MAP_FAILED) die("shared memory");
+    turns[0] = 1;
+    echo = fork();
+    while (echo == 0) {
+        take_turn(&turns[1], &turns[0]);
+    }
+    measure("futex_round_trip", futex_turn, 5000);
+    static const struct timespec minute = {60, 0};
+    patience = &minute;
+    measure("futex_round_trip_timed", futex_turn, 5000);
     kill(echo, SIGKILL);
     waitpid(echo, NULL, 0);
     measure("fork_exit_wait", fork_exit_wait, 200);
