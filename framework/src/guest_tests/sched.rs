@@ -40,6 +40,27 @@ crate::kernel_test! {
         }
     }
 
+    fn tasks_leave_a_queue_from_the_middle() {
+        let shared = Arc::new((WaitQueue::new(), AtomicU64::new(0)));
+        for n in 1..=6_u64 {
+            let shared = shared.clone();
+            let spawned = TaskBuilder::new("impatient", move || {
+                for round in 0..200 {
+                    let patience_ns = 1_000 * (n * round % 40);
+                    let how = Wait::uninterruptible().deadline_ns(time::monotonic_ns() + patience_ns);
+                    let _ = shared.0.wait(how, || None::<()>);
+                }
+                shared.1.fetch_add(1, Ordering::SeqCst);
+            });
+            check!(spawned.spawn().is_ok());
+        }
+        while shared.1.load(Ordering::SeqCst) < 6 {
+            shared.0.wake_one();
+            crate::task::yield_now();
+        }
+        check!(!shared.0.wake_one());
+    }
+
     fn a_mutex_counts_for_many_tasks() {
         let sum = Arc::new((Mutex::new(0u64), AtomicU64::new(0)));
         for _ in 0..4 {

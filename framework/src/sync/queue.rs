@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! [`WaitQueue`]: sleep until a condition holds.
 //!
+//! A queue is a list through the tasks themselves: to sleep takes no memory and cannot
+//! fail, and a task leaves from the middle without a search. The list holds a count of each
+//! task in it, so no safe code can let a task go while it is linked.
+//!
 //! Locks: `sleepers` (interrupts off), then what waking takes: the run queue of a CPU.
 //! Conditions are looked at outside of it.
 
-use alloc::collections::VecDeque;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicUsize, Ordering, fence};
+use core::sync::atomic::{AtomicBool, Ordering, fence};
+
+use intrusive_collections::{LinkedList, LinkedListAtomicLink, intrusive_adapter};
 
 use super::{IrqLock, Wait, WaitError, Waiter};
 use crate::task::{self, Task};
@@ -17,20 +22,16 @@ use crate::task::{self, Task};
 /// Waking is cheap while nobody waits: one load. Who changes the condition must
 /// do so before it wakes; who waits has queued up before it looks.
 pub struct WaitQueue {
-    /// Number of sleepers and pollers; read without the lock.
-    len: AtomicUsize,
+    /// Whether there are sleepers or pollers; read without the lock.
+    is_used: AtomicBool,
     sleepers: IrqLock<Sleepers>,
 }
 
-struct Sleepers {
-    tasks: VecDeque<Arc<Task>>,
-    pollers: Vec<Weak<Waiter>>,
-}
+intrusive_adapter!(ByWait = Arc<Task>: Task { wait_link => LinkedListAtomicLink });
 
-impl Sleepers {
-    fn len(&self) -> usize {
-        self.tasks.len() + self.pollers.len()
-    }
+struct Sleepers {
+    tasks: LinkedList<ByWait>,
+    pollers: Vec<Weak<Waiter>>,
 }
 
 impl Default for WaitQueue {
@@ -42,7 +43,8 @@ impl Default for WaitQueue {
 
 impl core::fmt::Debug for WaitQueue {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("WaitQueue").field("len", &self.len.load(Ordering::Relaxed)).finish()
+        let is_used = self.is_used.load(Ordering::Relaxed);
+        f.debug_struct("WaitQueue").field("is_used", &is_used).finish()
     }
 }
 
@@ -51,8 +53,11 @@ impl WaitQueue {
     #[track_caller]
     pub const fn new() -> Self {
         Self {
-            len: AtomicUsize::new(0),
-            sleepers: IrqLock::new(Sleepers { tasks: VecDeque::new(), pollers: Vec::new() }),
+            is_used: AtomicBool::new(false),
+            sleepers: IrqLock::new(Sleepers {
+                tasks: LinkedList::new(ByWait::NEW),
+                pollers: Vec::new(),
+            }),
         }
     }
 
@@ -124,7 +129,7 @@ impl WaitQueue {
             sleepers.pollers.retain(|known| known.strong_count() > 0);
             sleepers.pollers.push(Arc::downgrade(waiter));
         }
-        self.len.store(sleepers.len(), Ordering::SeqCst);
+        self.is_used.store(true, Ordering::Relaxed);
         drop(sleepers);
         fence(Ordering::SeqCst);
     }
@@ -134,25 +139,40 @@ impl WaitQueue {
         // Pairs with the fence in `enqueue`: either we see the sleeper here, or it
         // sees the condition that the caller changed before.
         fence(Ordering::SeqCst);
-        self.len.load(Ordering::Relaxed) != 0
+        self.is_used.load(Ordering::Relaxed)
     }
 
     fn enqueue(&self, task: Arc<Task>) {
         let mut sleepers = self.sleepers.lock();
         sleepers.tasks.push_back(task);
-        self.len.store(sleepers.len(), Ordering::SeqCst);
+        self.is_used.store(true, Ordering::Relaxed);
         drop(sleepers);
         fence(Ordering::SeqCst);
     }
 
-    /// Takes `task` out; false if a waker had done so.
-    fn dequeue(&self, task: &Arc<Task>) -> bool {
+    /// Takes the current task out; false if a waker had done so.
+    fn dequeue(&self, me: &Arc<Task>) -> bool {
+        // Only the task itself links, so once a waker has unlinked it, it stays so.
+        if !me.wait_link.is_linked() {
+            return false;
+        }
         let mut sleepers = self.sleepers.lock();
-        let place = sleepers.tasks.iter().position(|queued| Arc::ptr_eq(queued, task));
-        let removed = place.and_then(|place| sleepers.tasks.remove(place));
-        self.len.store(sleepers.len(), Ordering::SeqCst);
+        if !me.wait_link.is_linked() {
+            return false;
+        }
+        // SAFETY: the task is linked, and in this list: only `wait` links a task, the
+        // current one, and a task in one queue cannot be pushed to another (`push_back`
+        // checks). Each way out of `wait` has called this for its own queue.
+        let mut place = unsafe { sleepers.tasks.cursor_mut_from_ptr(Arc::as_ptr(me)) };
+        let removed = place.remove();
+        self.update(&sleepers);
         drop(sleepers);
         removed.is_some()
+    }
+
+    fn update(&self, sleepers: &Sleepers) {
+        let is_used = !sleepers.tasks.is_empty() || !sleepers.pollers.is_empty();
+        self.is_used.store(is_used, Ordering::Relaxed);
     }
 
     fn wake(&self, most: usize) -> usize {
@@ -168,7 +188,7 @@ impl WaitQueue {
                 poller.notify();
             }
         }
-        self.len.store(sleepers.len(), Ordering::SeqCst);
+        self.update(&sleepers);
         woken
     }
 }
@@ -207,6 +227,88 @@ mod tests {
         me.raise_interrupt();
         assert_eq!(queue.wait(Wait::interruptible(), || None::<()>), Err(WaitError::Interrupted));
         me.clear_interrupt();
+    }
+
+    fn queued(queue: &WaitQueue) -> usize {
+        queue.sleepers.lock().tasks.iter().count()
+    }
+
+    #[test]
+    fn a_task_leaves_from_the_middle() {
+        let shared = Arc::new((WaitQueue::new(), AtomicU32::new(0)));
+        let (send, ended) = std::sync::mpsc::channel();
+        let tasks: Vec<_> = (0..3)
+            .map(|n| {
+                let (shared, send) = (shared.clone(), send.clone());
+                let (tell, task) = std::sync::mpsc::channel();
+                let there = shared.clone();
+                std::thread::spawn(move || {
+                    tell.send(Task::current()).unwrap();
+                    let is_open = || (shared.1.load(Ordering::SeqCst) > 0).then_some(());
+                    let how = shared.0.wait(Wait::interruptible(), is_open);
+                    send.send((n, how)).unwrap();
+                });
+                while queued(&there.0) <= n {
+                    std::thread::yield_now();
+                }
+                task.recv().unwrap()
+            })
+            .collect();
+        tasks[1].raise_interrupt();
+        assert_eq!(ended.recv(), Ok((1, Err(WaitError::Interrupted))));
+        assert_eq!(queued(&shared.0), 2);
+        shared.1.store(1, Ordering::SeqCst);
+        for n in [0, 2] {
+            assert!(shared.0.wake_one());
+            assert_eq!(ended.recv(), Ok((n, Ok(()))));
+        }
+        assert!(!shared.0.wake_one() && !shared.0.anybody());
+    }
+
+    #[test]
+    fn a_task_that_a_panic_took_away_is_let_go() {
+        let (queue, other) = (WaitQueue::new(), WaitQueue::new());
+        let me = Task::current();
+        let mut looks = 0;
+        let wait = std::panic::AssertUnwindSafe(|| {
+            queue.wait_until(|| {
+                looks += 1;
+                assert!(looks < 2, "queued, then gone");
+                None::<()>
+            })
+        });
+        assert!(std::panic::catch_unwind(wait).is_err());
+        assert!(me.wait_link.is_linked() && Arc::strong_count(&me) == 3);
+        // It cannot be put into a second queue, and leaves the first with the queue.
+        let wait = std::panic::AssertUnwindSafe(|| other.wait_until(|| None::<()>));
+        assert!(std::panic::catch_unwind(wait).is_err());
+        drop(queue);
+        assert!(!me.wait_link.is_linked() && Arc::strong_count(&me) == 2);
+    }
+
+    #[test]
+    fn many_come_and_go_at_once() {
+        let queue = Arc::new(WaitQueue::new());
+        let rounds = if cfg!(miri) { 20 } else { 400 };
+        let left = Arc::new(AtomicU32::new(4));
+        let threads: Vec<_> = (0..4)
+            .map(|n| {
+                let (queue, left) = (queue.clone(), left.clone());
+                std::thread::spawn(move || {
+                    for round in 0..rounds {
+                        let until = time::monotonic_ns() + (round * (n + 1)) % 50_000;
+                        let how = Wait::uninterruptible().deadline_ns(until);
+                        assert_eq!(queue.wait(how, || None::<()>), Err(WaitError::TimedOut));
+                    }
+                    left.fetch_sub(1, Ordering::SeqCst);
+                })
+            })
+            .collect();
+        while left.load(Ordering::SeqCst) > 0 {
+            queue.wake_one();
+        }
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert!(queued(&queue) == 0 && !queue.anybody());
     }
 
     #[test]

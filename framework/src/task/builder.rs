@@ -6,6 +6,8 @@ use alloc::sync::Arc;
 use core::any::Any;
 use core::sync::atomic::{AtomicBool, AtomicU32};
 
+use intrusive_collections::LinkedListAtomicLink;
+
 use super::{Entry, SchedState, Task, next_id, state};
 use crate::arch;
 use crate::cpu::CpuSet;
@@ -70,6 +72,7 @@ impl TaskBuilder {
             name: self.name,
             state: AtomicU32::new(state::NEW),
             is_interrupted: AtomicBool::new(false),
+            wait_link: LinkedListAtomicLink::new(),
             sched: SchedState::new(self.nice, self.affinity),
             ext: SpinLock::new(self.ext),
             vm_space: SpinLock::new(self.vm_space),
@@ -99,6 +102,7 @@ impl TaskBuilder {
             name,
             state: AtomicU32::new(state::RUNNABLE),
             is_interrupted: AtomicBool::new(false),
+            wait_link: LinkedListAtomicLink::new(),
             sched: SchedState::new(0, affinity),
             ext: SpinLock::new(None),
             vm_space: SpinLock::new(None),

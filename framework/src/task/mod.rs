@@ -18,6 +18,8 @@ use alloc::sync::Arc;
 use core::any::Any;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
+use intrusive_collections::LinkedListAtomicLink;
+
 use crate::arch;
 use crate::cpu::CpuId;
 use crate::mm::VmSpace;
@@ -39,6 +41,8 @@ pub struct Task {
     name: &'static str,
     pub(crate) state: AtomicU32,
     is_interrupted: AtomicBool,
+    /// The place in the wait queue that the task sleeps in.
+    pub(crate) wait_link: LinkedListAtomicLink,
     sched: SchedState,
     ext: SpinLock<Option<Arc<dyn Any + Send + Sync>>>,
     vm_space: SpinLock<Option<Arc<VmSpace>>>,

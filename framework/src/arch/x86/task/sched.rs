@@ -150,7 +150,7 @@ fn schedule(can_go_on: bool) {
     if !can_go_on {
         current::with_current(|me| policy.task_blocked(cpu.id(), me));
     }
-    let next = policy.pick_next(cpu.id(), go_on).unwrap_or_else(|| idle_task(cpu));
+    let next = policy.pick_next(cpu.id(), go_on).unwrap_or_else(|| idle_task(cpu).clone());
     if Arc::as_ptr(&next) == previous {
         return;
     }
@@ -161,7 +161,7 @@ fn schedule(can_go_on: bool) {
     } else {
         // SAFETY: only this CPU touches its slot; its idle task empties it at once.
         unsafe { *cpu.awaited.get() = Some(next) };
-        switch_to(cpu, idle_task(cpu), can_go_on);
+        switch_to(cpu, idle_task(cpu).clone(), can_go_on);
     }
 }
 
@@ -177,10 +177,10 @@ fn run_from_idle(cpu: &'static CpuLocal, next: Arc<Task>) {
     }
 }
 
-fn idle_task(cpu: &CpuLocal) -> Arc<Task> {
+fn idle_task(cpu: &CpuLocal) -> &Arc<Task> {
     // SAFETY: only this CPU touches its slot, set at boot.
     match unsafe { &*cpu.idle.get() } {
-        Some(idle) => idle.clone(),
+        Some(idle) => idle,
         None => crate::fatal("a CPU without idle task"),
     }
 }
@@ -218,9 +218,7 @@ fn switch_to(cpu: &'static CpuLocal, next: Arc<Task>, forced: bool) {
     }
     next.machine.is_on_cpu.store(true, Ordering::Relaxed);
     next.sched().set_cpu(cpu.id());
-    // SAFETY: only this CPU touches its slot.
-    let idle = unsafe { &*cpu.idle.get() };
-    let is_idle = idle.as_ref().is_some_and(|idle| Arc::ptr_eq(idle, &next));
+    let is_idle = Arc::ptr_eq(idle_task(cpu), &next);
     cpu.is_idle.store(is_idle, Ordering::Relaxed);
     let left_space = {
         let space = next.vm_space();
