@@ -6,21 +6,19 @@
 //! the framework reports as an event, and after a call that one interrupted.
 
 use crate::cx::Context;
-use crate::row::{NUMBERS, Outcome, Restart, Row};
+use crate::line::Line;
+use crate::row::{Outcome, Restart, Row};
 use crate::table::INDEX;
-use crate::trace::{self, Line};
+use crate::trace;
+use crate::unserved::note_unserved;
 use abi::Errno;
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicU32, Ordering};
 use framework::user::{Trap, UserContext};
 use task::Thread;
 use task::signal::{Flow, Interrupted, deliver};
 
 const EINTR: Outcome = Outcome::Return(-(Errno::EINTR as i64));
 const ENOSYS: Outcome = Outcome::Return(-(Errno::ENOSYS as i64));
-
-/// How often each number that is not served has been called.
-static UNSERVED: [AtomicU32; NUMBERS] = [const { AtomicU32::new(0) }; NUMBERS];
 
 /// Runs a thread's program from the registers in `user` until the thread is to end.
 pub fn user_entry(thread: Arc<Thread>, user: UserContext) {
@@ -131,25 +129,4 @@ fn serve_traced(cx: &mut Context, number: u32, row: Option<&'static Row>) -> Opt
         trace::print_result(&call, row.map_or("", |row| row.name), result);
     }
     finish(cx, number, row, outcome)
-}
-
-/// Counts a call that is not served, and logs the first of each number.
-#[cold]
-pub(crate) fn note_unserved(number: u32, name: &str) {
-    let first = match UNSERVED.get(number as usize) {
-        Some(count) => count.fetch_add(1, Ordering::Relaxed) == 0,
-        None => false,
-    };
-    if first {
-        log::debug!("system call {number} ({name}) is not served");
-    }
-}
-
-/// How often calls that are not served were tried: number and count.
-pub fn unserved() -> impl Iterator<Item = (usize, u32)> {
-    UNSERVED
-        .iter()
-        .map(|count| count.load(Ordering::Relaxed))
-        .enumerate()
-        .filter(|(_, count)| *count > 0)
 }

@@ -19,12 +19,17 @@ pub mod compatibility;
 mod cx;
 mod dispatch;
 mod errno_text;
+mod line;
 pub mod row;
+mod row_macro;
 pub mod table;
 pub mod trace;
+mod unserved;
 
 pub use cx::Context;
-pub use dispatch::{unserved, user_entry};
+pub use dispatch::user_entry;
+pub use line::Line;
+pub use unserved::unserved;
 
 /// Installs the user loop, and the trace if the command line asks for it. Called once
 /// at boot, before a program starts.

@@ -7,7 +7,8 @@
 //! The page docs/compatibility.md is written from these rows.
 
 use crate::arg::*;
-use crate::row::{Index, index, syscall_table};
+use crate::row::{Index, index};
+use crate::row_macro::syscall_table;
 use abi::capability::{CapData, CapHeader};
 use abi::fcntl::{AtFlags, CloseRangeFlags, OpenFlags};
 use abi::fs::{AccessMode, RenameFlags};

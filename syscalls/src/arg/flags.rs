@@ -2,7 +2,7 @@
 //! Flag sets as arguments.
 
 use super::{FromArg, Regs};
-use crate::trace::Line;
+use crate::line::Line;
 use abi::fcntl::{AtFlags, CloseRangeFlags};
 use abi::fs::AccessMode;
 use abi::stat::StatxMask;
@@ -20,7 +20,7 @@ macro_rules! flag_arg {
                 $crate::arg::flag_arg!(@$rule $type, bits)
             }
 
-            fn show(&self, line: &mut $crate::trace::Line<'_>) {
+            fn show(&self, line: &mut $crate::line::Line<'_>) {
                 line.flags(self, concat!($($prefix)?));
             }
         }

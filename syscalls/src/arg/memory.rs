@@ -5,7 +5,7 @@
 //! other threads can change the bytes between two reads; each is read once.
 
 use super::{FromArg, Regs};
-use crate::trace::Line;
+use crate::line::Line;
 use abi::fs::{IOV_MAX, Iovec, MAX_RW_COUNT};
 use abi::{Errno, Error, Result, err, error};
 use alloc::vec::Vec;

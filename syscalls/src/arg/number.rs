@@ -2,7 +2,7 @@
 //! Numbers as arguments: C integers, descriptors, process ids, modes.
 
 use super::{FromArg, Regs};
-use crate::trace::Line;
+use crate::line::Line;
 use abi::Result;
 use abi::fcntl::AT_FDCWD;
 use abi::signal::Signal;

@@ -4,7 +4,7 @@
 use crate::arg::{FromArg, Regs, UserPtr};
 use crate::calls::deadline::Duration;
 use crate::cx::Context;
-use crate::trace::Line;
+use crate::line::Line;
 use abi::time::{Timespec, Timeval, Timezone, Tms};
 use abi::{Result, err};
 use task::NS_PER_TICK;
