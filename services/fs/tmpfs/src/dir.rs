@@ -13,26 +13,25 @@ use abi::{Result, err};
 use framework::sync::SpinLock;
 use vfs::{DirEntry, DirSink, FileKind, Inode, NameMap};
 
-use crate::inode::TmpInode;
-
 /// How many entries are copied out at once.
 const BATCH: usize = 16;
 
-pub(crate) struct Dir {
-    entries: SpinLock<Entries>,
+/// The entries of a directory whose inodes are of type `I`.
+pub(crate) struct Dir<I> {
+    entries: SpinLock<Entries<I>>,
 }
 
-struct Entries {
-    by_name: NameMap<Entry>,
+struct Entries<I> {
+    by_name: NameMap<Entry<I>>,
     by_cookie: BTreeMap<u64, Listed>,
     next_cookie: u64,
     /// Removed: takes no more entries.
     is_closed: bool,
 }
 
-struct Entry {
+struct Entry<I> {
     cookie: u64,
-    inode: Arc<TmpInode>,
+    inode: Arc<I>,
 }
 
 /// What is reported of an entry.
@@ -44,13 +43,13 @@ struct Listed {
 }
 
 impl Listed {
-    fn new(name: &Arc<[u8]>, inode: &TmpInode) -> Self {
+    fn new(name: &Arc<[u8]>, inode: &impl Inode) -> Self {
         let base = inode.base();
         Self { name: name.clone(), ino: base.ino(), kind: base.kind() }
     }
 }
 
-impl Dir {
+impl<I: Inode> Dir<I> {
     pub(crate) fn new() -> Self {
         Self {
             entries: SpinLock::new(Entries {
@@ -73,7 +72,7 @@ impl Dir {
     }
 
     /// Adds an entry; `ENOENT` in a removed directory.
-    pub(crate) fn insert(&self, name: &[u8], inode: Arc<TmpInode>) -> Result<()> {
+    pub(crate) fn insert(&self, name: &[u8], inode: Arc<I>) -> Result<()> {
         let name: Arc<[u8]> = Arc::from(name);
         let mut entries = self.entries.lock();
         if entries.is_closed {
@@ -84,18 +83,18 @@ impl Dir {
         }
         let cookie = entries.next_cookie;
         entries.next_cookie += 1;
-        entries.by_cookie.insert(cookie, Listed::new(&name, &inode));
+        entries.by_cookie.insert(cookie, Listed::new(&name, &*inode));
         entries.by_name.insert(name, Entry { cookie, inode });
         Ok(())
     }
 
     /// Makes an existing name mean another inode.
-    pub(crate) fn replace(&self, name: &[u8], inode: Arc<TmpInode>) {
+    pub(crate) fn replace(&self, name: &[u8], inode: Arc<I>) {
         let mut guard = self.entries.lock();
         let entries = &mut *guard;
         let old = entries.by_name.get_mut(name).map(|entry| {
             if let Some(listed) = entries.by_cookie.get_mut(&entry.cookie) {
-                *listed = Listed::new(&listed.name, &inode);
+                *listed = Listed::new(&listed.name, &*inode);
             }
             core::mem::replace(&mut entry.inode, inode)
         });
@@ -124,7 +123,7 @@ impl Dir {
     }
 
     /// Removes and returns everything (the directory is being freed).
-    pub(crate) fn take_all(&mut self) -> Vec<Arc<TmpInode>> {
+    pub(crate) fn take_all(&mut self) -> Vec<Arc<I>> {
         let mut entries = self.entries.lock();
         let by_name = core::mem::take(&mut entries.by_name);
         entries.by_cookie.clear();

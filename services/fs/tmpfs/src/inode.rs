@@ -13,8 +13,8 @@ use vfs::{
 };
 
 use crate::Options;
+use crate::data::FileData;
 use crate::dir::Dir;
-use crate::file::FileData;
 use crate::sb::TmpSuper;
 
 /// A file of a tmpfs.
@@ -27,7 +27,7 @@ pub(crate) struct TmpInode {
 
 enum Data {
     Regular(FileData),
-    Directory(Dir),
+    Directory(Dir<TmpInode>),
     Symlink(Box<[u8]>),
     /// Device nodes, FIFOs, sockets.
     Special,
@@ -86,7 +86,7 @@ impl TmpInode {
         }
     }
 
-    fn dir(&self) -> Result<&Dir> {
+    fn dir(&self) -> Result<&Dir<Self>> {
         match &self.data {
             Data::Directory(dir) => Ok(dir),
             _ => err!(ENOTDIR, "not a directory"),

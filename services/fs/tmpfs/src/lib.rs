@@ -14,6 +14,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod data;
 mod dir;
 mod file;
 mod inode;

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The content of regular files of tmpfs: pages, and the length.
+//!
+//! Bytes go straight between page frames and the caller's memory. Reading and
+//! writing pages that exist allocates nothing.
+//!
+//! Locks: `writing` (sleeping, held over user copies, which may fault into `page`), then the
+//! leaf `pages` (preemption off), never held over a copy.
+
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use abi::{Result, err};
+use framework::mm::{Frame, PAGE_SIZE, Reader, Writer};
+use framework::sync::{Mutex, SpinLock};
+use vfs::{PageMap, Pager, Seeking, hooks};
+
+use crate::sb::TmpSuper;
+
+/// Bytes of a page.
+pub(crate) const PAGE: u64 = PAGE_SIZE as u64;
+
+/// The content of a regular file.
+pub(crate) struct FileData {
+    size: AtomicU64,
+    /// Held by whoever writes or changes the length.
+    pub(crate) writing: Mutex<()>,
+    pages: SpinLock<PageMap<Frame>>,
+    /// Whether a program may have mapped it: freed pages must leave mappings too.
+    was_mapped: AtomicBool,
+}
+
+impl FileData {
+    pub(crate) fn new() -> Self {
+        Self {
+            size: AtomicU64::new(0),
+            writing: Mutex::new(()),
+            pages: SpinLock::new(PageMap::new()),
+            was_mapped: AtomicBool::new(false),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn size(&self) -> u64 {
+        self.size.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn pages(&self) -> u64 {
+        self.pages.lock().len()
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, index: u64) -> Option<Frame> {
+        self.pages.lock().get(index).cloned()
+    }
+
+    /// The page at `index`, made if it is missing.
+    pub(crate) fn get_or_make(&self, sb: &TmpSuper, index: u64) -> Result<Frame> {
+        if let Some(frame) = self.get(index) {
+            return Ok(frame);
+        }
+        sb.charge_pages(1)?;
+        let Ok(frame) = Frame::zeroed() else {
+            sb.uncharge_pages(1);
+            return err!(ENOMEM, "no page for a file");
+        };
+        let mut pages = self.pages.lock();
+        if let Some(winner) = pages.get(index) {
+            let winner = winner.clone();
+            drop(pages);
+            sb.uncharge_pages(1);
+            return Ok(winner);
+        }
+        pages.insert(index, frame.clone());
+        Ok(frame)
+    }
+
+    /// Sets the length; pages beyond it are freed, what is left of the last one cleared.
+    pub(crate) fn truncate(&self, sb: &TmpSuper, size: u64, pager: &dyn Pager) {
+        let _writing = self.writing.lock();
+        let old = self.size();
+        self.size.store(size, Ordering::Release);
+        if size < old {
+            self.punch(sb, size, u64::MAX, None);
+            if let Some(mappings) = self.mappings() {
+                mappings.truncated(pager, size.div_ceil(PAGE));
+            }
+        }
+    }
+
+    /// Sets the length and changes no page; the caller holds `writing`.
+    pub(crate) fn set_size(&self, size: u64) {
+        self.size.store(size, Ordering::Release);
+    }
+
+    /// A program may have mapped it from now on.
+    pub(crate) fn note_mapped(&self) {
+        self.was_mapped.store(true, Ordering::Relaxed);
+    }
+
+    /// The next byte of data, or of a hole, from `from` on.
+    pub(crate) fn find(&self, from: u64, what: Seeking) -> Option<u64> {
+        let pages = self.pages.lock();
+        match what {
+            Seeking::Data => pages.next_from(from / PAGE).map(|page| from.max(page * PAGE)),
+            Seeking::Hole => Some(from.max(pages.next_gap(from / PAGE) * PAGE)),
+        }
+    }
+
+    /// Who has to know of pages that go, if the file was ever mapped.
+    fn mappings(&self) -> Option<&'static dyn hooks::Mappings> {
+        hooks::mappings().filter(|_| self.was_mapped.load(Ordering::Relaxed))
+    }
+
+    /// Makes the bytes `from..to` zeros and frees whole pages, taking them out of
+    /// shared mappings of `mapped`.
+    pub(crate) fn punch(&self, sb: &TmpSuper, from: u64, to: u64, mapped: Option<&dyn Pager>) {
+        let (first, last) = (from / PAGE, to / PAGE);
+        let (head, tail) = ((from % PAGE) as usize, (to % PAGE) as usize);
+        if first == last {
+            if let Some(frame) = self.get(first) {
+                frame.zero(head..tail);
+            }
+            return;
+        }
+        if head > 0
+            && let Some(frame) = self.get(first)
+        {
+            frame.zero(head..PAGE_SIZE);
+        }
+        if tail > 0
+            && let Some(frame) = self.get(last)
+        {
+            frame.zero(0..tail);
+        }
+        let mut index = from.div_ceil(PAGE);
+        let told = mapped.and_then(|pager| Some((pager, self.mappings()?)));
+        loop {
+            let freed = {
+                let mut pages = self.pages.lock();
+                match pages.next_from(index).filter(|&next| next < last) {
+                    Some(next) => {
+                        index = next;
+                        pages.remove(next)
+                    }
+                    None => return,
+                }
+            };
+            if let (Some(frame), Some((pager, mappings))) = (freed, told) {
+                mappings.replaced(pager, &[(index, frame)]);
+            }
+            sb.uncharge_pages(1);
+        }
+    }
+
+    /// Reads what there is at `offset`; returns the count.
+    pub(crate) fn read(&self, offset: u64, dst: &mut Writer<'_>) -> Result<usize> {
+        let mut done = 0;
+        while dst.remaining() > 0 {
+            let at = offset + done as u64;
+            let left = self.size().saturating_sub(at);
+            let inside = (at % PAGE) as usize;
+            let part = (PAGE_SIZE - inside).min(dst.remaining());
+            let part = part.min(usize::try_from(left).unwrap_or(usize::MAX));
+            if part == 0 {
+                break;
+            }
+            let copied = match self.get(at / PAGE) {
+                Some(frame) => dst.write_frame(&frame, inside, part),
+                None => dst.zeros(part),
+            };
+            match copied {
+                Ok(count) => {
+                    done += count;
+                    if count < part {
+                        break;
+                    }
+                }
+                Err(fault) if done == 0 => return Err(fault.into()),
+                Err(_) => break,
+            }
+        }
+        Ok(done)
+    }
+
+    /// Writes `len` bytes; the caller holds `writing`.
+    pub(crate) fn write(
+        &self,
+        sb: &TmpSuper,
+        offset: u64,
+        len: usize,
+        src: &mut Reader<'_>,
+    ) -> Result<usize> {
+        let mut done = 0;
+        let result = loop {
+            if done >= len {
+                break Ok(());
+            }
+            let at = offset + done as u64;
+            let inside = (at % PAGE) as usize;
+            let part = (PAGE_SIZE - inside).min(len - done);
+            let frame = match self.get_or_make(sb, at / PAGE) {
+                Ok(frame) => frame,
+                Err(error) => break Err(error),
+            };
+            match src.read_frame(&frame, inside, part) {
+                Ok(0) => break Ok(()),
+                Ok(count) => {
+                    done += count;
+                    let end = offset + done as u64;
+                    if end > self.size() {
+                        self.size.store(end, Ordering::Release);
+                    }
+                    if count < part {
+                        break Ok(());
+                    }
+                }
+                Err(fault) => break Err(fault.into()),
+            }
+        };
+        match result {
+            Err(error) if done == 0 => Err(error),
+            _ => Ok(done),
+        }
+    }
+}
