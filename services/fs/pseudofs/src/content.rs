@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What stands behind an inode: the traits that owners of files implement.
+//! What stands behind an inode: the traits that owners of files and links implement.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -8,33 +8,9 @@ use alloc::vec::Vec;
 use abi::fcntl::OpenFlags;
 use abi::{Result, err, error};
 use cred::Cred;
-use vfs::{DirSink, FileKind, FileOps, LinkTarget, Opening, Owner};
+use vfs::{FileOps, LinkTarget, Opening, Owner};
 
-use crate::directory::Directory;
-use crate::inode::PseudoInode;
 use crate::text::Text;
-
-/// What an inode is.
-pub enum Content {
-    /// A directory.
-    Directory(Directory),
-    /// A file of text.
-    Text(Arc<dyn TextFile>),
-    /// A file with operations of its own.
-    File(Arc<dyn OpenFile>),
-    /// A symbolic link.
-    Link(Arc<dyn Link>),
-}
-
-impl Content {
-    pub(crate) fn kind(&self) -> FileKind {
-        match self {
-            Self::Directory(_) => FileKind::Directory,
-            Self::Text(_) | Self::File(_) => FileKind::Regular,
-            Self::Link(_) => FileKind::Symlink,
-        }
-    }
-}
 
 /// A file of text, made when it is read from its start.
 pub trait TextFile: Send + Sync {
@@ -142,52 +118,6 @@ impl Link for FixedLink {
         copy.try_reserve_exact(self.0.len()).map_err(|_| error!(ENOMEM))?;
         copy.extend_from_slice(&self.0);
         Ok(copy)
-    }
-}
-
-/// What a directory does beyond its registered entries.
-pub trait DirectoryOps: Send + Sync {
-    /// Finds an entry that is not registered.
-    ///
-    /// # Errors
-    /// `ENOENT` if there is none.
-    fn lookup(&self, _name: &[u8]) -> Result<Arc<PseudoInode>> {
-        err!(ENOENT, "no such entry")
-    }
-
-    /// Reports the entries that are not registered, from `cookie` on. Cookies are its own:
-    /// the first call has 0, and [`vfs::DirEntry::next`] says where the next goes on.
-    ///
-    /// # Errors
-    /// `ENOENT` if what the directory shows has gone.
-    fn list(&self, _cookie: u64, _sink: &mut DirSink<'_>) -> Result<()> {
-        Ok(())
-    }
-
-    /// How many directories are among the entries that are not registered.
-    fn subdirectories(&self) -> u32 {
-        0
-    }
-
-    /// The length that stat(2) reports.
-    fn size(&self) -> u64 {
-        0
-    }
-
-    /// mkdir(2): makes what becomes an entry of this directory.
-    ///
-    /// # Errors
-    /// What the directory says; `EPERM` if nothing can be made in it.
-    fn mkdir(&self, _name: &[u8]) -> Result<Arc<PseudoInode>> {
-        err!(EPERM, "nothing can be made here")
-    }
-
-    /// Whether rmdir(2) may remove this directory, with all that is in it.
-    ///
-    /// # Errors
-    /// `EPERM` if not.
-    fn check_rmdir(&self) -> Result<()> {
-        err!(EPERM, "the kernel's own directory")
     }
 }
 

@@ -13,8 +13,8 @@ use alloc::sync::Arc;
 
 use abi::{Result, err};
 use framework::sync::SpinLock;
+use vfs::DirSink;
 
-use crate::content::DirectoryOps;
 use crate::inode::PseudoInode;
 
 /// How many links stat(2) reports of a directory.
@@ -24,6 +24,52 @@ pub enum LinkCount {
     Counted,
     /// One, which says that nobody counted (/proc/sys).
     One,
+}
+
+/// What a directory does beyond its registered entries.
+pub trait DirectoryOps: Send + Sync {
+    /// Finds an entry that is not registered.
+    ///
+    /// # Errors
+    /// `ENOENT` if there is none.
+    fn lookup(&self, _name: &[u8]) -> Result<Arc<PseudoInode>> {
+        err!(ENOENT, "no such entry")
+    }
+
+    /// Reports the entries that are not registered, from `cookie` on. Cookies are its own:
+    /// the first call has 0, and [`vfs::DirEntry::next`] says where the next goes on.
+    ///
+    /// # Errors
+    /// `ENOENT` if what the directory shows has gone.
+    fn list(&self, _cookie: u64, _sink: &mut DirSink<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// How many directories are among the entries that are not registered.
+    fn subdirectories(&self) -> u32 {
+        0
+    }
+
+    /// The length that stat(2) reports.
+    fn size(&self) -> u64 {
+        0
+    }
+
+    /// mkdir(2): makes what becomes an entry of this directory.
+    ///
+    /// # Errors
+    /// What the directory says; `EPERM` if nothing can be made in it.
+    fn mkdir(&self, _name: &[u8]) -> Result<Arc<PseudoInode>> {
+        err!(EPERM, "nothing can be made here")
+    }
+
+    /// Whether rmdir(2) may remove this directory, with all that is in it.
+    ///
+    /// # Errors
+    /// `EPERM` if not.
+    fn check_rmdir(&self) -> Result<()> {
+        err!(EPERM, "the kernel's own directory")
+    }
 }
 
 /// A directory.

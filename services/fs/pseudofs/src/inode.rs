@@ -1,32 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The inodes: the glue between the vfs and [`Content`].
+//! The inodes, and what each is.
 
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::any::Any;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use abi::{Result, err, error};
-use cred::Cred;
-use vfs::{
-    Attr, DirEntry, DirSink, File, FileOps, Inode, InodeBase, LinkTarget, Metadata, NewInode,
-    NewKind, Opening, Owner, SetAttr,
-};
+use vfs::{Attr, File, FileKind, InodeBase, Owner};
 
-use crate::content::{Content, Subject};
-use crate::directory::{Directory, LinkCount};
-use crate::file::TextOps;
-use crate::rules::{PseudoFs, Refusal, Rules};
+use crate::content::{Link, OpenFile, Subject, TextFile};
+use crate::directory::Directory;
+use crate::rules::{PseudoFs, Rules};
 
-/// The first cookie of entries that are not registered.
-const FIRST_FOUND: u64 = 1 << 32;
+/// What an inode is.
+pub enum Content {
+    /// A directory.
+    Directory(Directory),
+    /// A file of text.
+    Text(Arc<dyn TextFile>),
+    /// A file with operations of its own.
+    File(Arc<dyn OpenFile>),
+    /// A symbolic link.
+    Link(Arc<dyn Link>),
+}
+
+impl Content {
+    pub(crate) fn kind(&self) -> FileKind {
+        match self {
+            Self::Directory(_) => FileKind::Directory,
+            Self::Text(_) | Self::File(_) => FileKind::Regular,
+            Self::Link(_) => FileKind::Symlink,
+        }
+    }
+}
 
 /// An inode of a pseudo file system.
 pub struct PseudoInode {
-    base: InodeBase,
-    rules: &'static Rules,
-    content: Content,
-    subject: Option<Arc<dyn Subject>>,
+    pub(crate) base: InodeBase,
+    pub(crate) rules: &'static Rules,
+    pub(crate) content: Content,
+    pub(crate) subject: Option<Arc<dyn Subject>>,
     is_removed: AtomicBool,
 }
 
@@ -90,7 +103,7 @@ impl PseudoInode {
     }
 
     /// Whether nothing leads to it any more.
-    fn is_removed(&self) -> bool {
+    pub(crate) fn is_removed(&self) -> bool {
         self.is_removed.load(Ordering::Acquire)
     }
 
@@ -114,134 +127,5 @@ pub fn check_present(file: &File) -> Result<()> {
     match inode.downcast_ref::<PseudoInode>() {
         Some(inode) if inode.is_removed() => err!(ENOENT, "the entry was removed"),
         _ => Ok(()),
-    }
-}
-
-impl Inode for PseudoInode {
-    fn base(&self) -> &InodeBase {
-        &self.base
-    }
-
-    fn size(&self) -> u64 {
-        match &self.content {
-            Content::Directory(directory) => directory.ops.size(),
-            Content::Text(_) => self.rules.text_size,
-            Content::File(file) => file.size(),
-            Content::Link(link) => link.size(),
-        }
-    }
-
-    fn blocks(&self) -> u64 {
-        0
-    }
-
-    fn metadata(&self) -> Metadata {
-        let metadata = self.base.metadata(self.size(), 0);
-        let nlink = match &self.content {
-            Content::Directory(directory) if directory.link_count == LinkCount::Counted => {
-                directory.subdirectories().saturating_add(2)
-            }
-            _ => 1,
-        };
-        Metadata { nlink, blksize: self.rules.block_size, ..metadata }
-    }
-
-    fn set_attr(&self, change: &SetAttr) -> Result<()> {
-        if self.rules.refusal == Refusal::Missing {
-            return err!(EPERM, "attributes are fixed");
-        }
-        self.base.apply(change);
-        Ok(())
-    }
-
-    /// O_TRUNC does nothing, as on Linux.
-    fn truncate(&self, _size: u64) -> Result<()> {
-        Ok(())
-    }
-
-    fn lookup(&self, name: &[u8]) -> Result<Arc<dyn Inode>> {
-        let directory = self.directory()?;
-        match directory.child(name) {
-            Some(inode) => Ok(inode),
-            None => Ok(directory.ops.lookup(name)?),
-        }
-    }
-
-    fn create(&self, name: &[u8], new: &NewInode<'_>) -> Result<Arc<dyn Inode>> {
-        let refusal = self.rules.refusal;
-        match &self.content {
-            Content::Directory(directory)
-                if refusal == Refusal::Denied && new.kind == NewKind::Directory =>
-            {
-                let made = directory.ops.mkdir(name)?;
-                directory.insert(name, made.clone())?;
-                Ok(made)
-            }
-            _ => Err(refusal.creating(new.kind.kind())),
-        }
-    }
-
-    fn link(&self, _name: &[u8], _target: &Arc<dyn Inode>) -> Result<()> {
-        Err(self.rules.refusal.creating(vfs::FileKind::Directory))
-    }
-
-    /// Removes a directory with its entries, if it was made by mkdir.
-    fn rmdir(&self, name: &[u8], target: &Arc<dyn Inode>) -> Result<()> {
-        let target: &dyn Any = &**target;
-        let Some(target) = target.downcast_ref::<Self>() else {
-            return err!(EXDEV, "inode of another file system");
-        };
-        target.directory()?.ops.check_rmdir()?;
-        self.directory()?.remove(name);
-        Ok(())
-    }
-
-    fn readdir(&self, cookie: u64, sink: &mut DirSink<'_>) -> Result<()> {
-        let directory = self.directory()?;
-        let mut from = cookie;
-        while let Some((next, name, inode)) = directory.after(from) {
-            let (ino, kind) = (inode.base.ino(), inode.base.kind());
-            if sink(&DirEntry { name: &name, ino, kind, next }).is_break() {
-                return Ok(());
-            }
-            from = next;
-        }
-        directory.ops.list(cookie.saturating_sub(FIRST_FOUND), &mut |entry| {
-            sink(&DirEntry { next: entry.next.saturating_add(FIRST_FOUND), ..*entry })
-        })
-    }
-
-    /// What it shows may have gone, or changed its user.
-    fn is_valid(&self) -> bool {
-        let Some(subject) = &self.subject else { return !self.is_removed() };
-        let Some(Owner { perm, uid, gid }) = subject.owner() else { return false };
-        self.base.update(|attr| (attr.perm, attr.uid, attr.gid) = (perm, uid, gid));
-        true
-    }
-
-    fn readlink(&self) -> Result<Vec<u8>> {
-        match &self.content {
-            Content::Link(link) => link.text(),
-            _ => err!(EINVAL, "not a symbolic link"),
-        }
-    }
-
-    fn follow(&self, cred: &Cred) -> Result<LinkTarget> {
-        match &self.content {
-            Content::Link(link) => link.follow(cred),
-            _ => err!(EINVAL, "not a symbolic link"),
-        }
-    }
-
-    fn open(self: Arc<Self>, opening: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
-        let perm = self.base.owner().perm;
-        match &self.content {
-            Content::Text(text) => {
-                text.check_open(perm, opening)?;
-                Ok(Arc::new(TextOps::new(text.clone(), self.rules)))
-            }
-            Content::File(file) => file.clone().open(perm, opening),
-            _ => err!(ENXIO, "cannot be opened"),
-        }
     }
 }

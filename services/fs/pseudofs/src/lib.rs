@@ -22,6 +22,7 @@ mod content;
 mod directory;
 mod file;
 mod inode;
+mod inode_ops;
 mod number;
 mod rules;
 #[cfg(test)]
@@ -29,11 +30,10 @@ mod tests;
 mod text;
 mod tree;
 
-pub use content::{Binary, BinaryFile, Content, DirectoryOps, FixedLink, Link, OpenFile, Subject};
-pub use content::{TextFile, check_bits};
-pub use directory::{Directory, LinkCount};
+pub use content::{Binary, BinaryFile, FixedLink, Link, OpenFile, Subject, TextFile, check_bits};
+pub use directory::{Directory, DirectoryOps, LinkCount};
 pub use file::{copy_out, take_write};
-pub use inode::{PseudoInode, check_present};
+pub use inode::{Content, PseudoInode, check_present};
 pub use number::{parse_i64, parse_id};
 pub use rules::{PseudoFs, Refusal, Remake, Rules};
 pub use text::Text;

@@ -8,9 +8,8 @@ use alloc::sync::Arc;
 use abi::{Result, err};
 use vfs::Inode;
 
-use crate::content::Content;
 use crate::directory::Directory;
-use crate::inode::PseudoInode;
+use crate::inode::{Content, PseudoInode};
 use crate::rules::{PseudoFs, Rules};
 
 /// The tree of a file system.
