@@ -15,6 +15,7 @@ mod change;
 mod exec;
 #[cfg(test)]
 mod tests;
+mod user_namespace;
 
 use abi::capability::{Caps, SecureBits};
 use alloc::sync::Arc;
@@ -22,6 +23,7 @@ use alloc::vec::Vec;
 
 pub use caps::CapSets;
 pub use exec::{ExecFile, ExecOutcome};
+pub use user_namespace::{IdRange, UserNamespace};
 
 /// A user id.
 pub type Uid = u32;
@@ -62,6 +64,8 @@ pub struct Cred {
     pub securebits: SecureBits,
     /// Set by prctl(PR_SET_NO_NEW_PRIVS), for ever.
     pub no_new_privs: bool,
+    /// Where the ids and the capabilities count.
+    pub user_namespace: Arc<UserNamespace>,
 }
 
 impl Cred {
@@ -89,6 +93,7 @@ impl Cred {
             caps,
             securebits: SecureBits::empty(),
             no_new_privs: false,
+            user_namespace: UserNamespace::initial().clone(),
         }
     }
 

@@ -186,6 +186,7 @@ fn child_state(
     Ok(NewThread {
         tid: process.pid().leading_thread(),
         process,
+        namespaces: parent.namespaces().clone(),
         cred: parent.cred(),
         fs: if flags.contains(CloneFlags::FS) { fs } else { Arc::new(fs.as_ref().clone()) },
         files: if flags.contains(CloneFlags::FILES) { files } else { Arc::new(files.fork()?) },
@@ -222,8 +223,7 @@ fn new_process(parent: &Arc<Thread>, args: &CloneArgs) -> Result<Arc<Thread>> {
     };
     let process = Process::new(NewProcess {
         session: from.session(),
-        pid_namespace: from.pid_namespace().clone(),
-        namespaces: from.namespaces().clone(),
+        pid_namespace: parent.namespaces().pid_for_children.clone(),
         mm: Some(if shares_memory { mm } else { mm.fork()? }),
         sighand: child_sighand(from, flags),
         rlimits: from.rlimits(),

@@ -9,15 +9,14 @@ use abi::signal::{SigInfo, Signal};
 use cred::Cred;
 use framework::{mm::Frame, user::UserContext};
 use mm::AddressSpace;
-use vfs::{FdTable, FsContext, hooks::ProcessHooks};
+use vfs::{FdTable, FsContext, MountNamespace, hooks::ProcessHooks};
 
 use crate::{
     clone,
     exec::{self, Request, Strings},
     ids::Pid,
-    namespace::Namespaces,
     oom, proc,
-    process::{NewProcess, NewThread, PidNamespace, Process, Thread},
+    process::{Namespaces, NewProcess, NewThread, PidNamespace, Process, Thread},
     rlimit::{self, Rlimits},
     run,
     session::Session,
@@ -86,7 +85,6 @@ pub fn start(
     let process = Process::new(NewProcess {
         session: Session::new(Pid::INIT.own_session()),
         pid_namespace: PidNamespace::initial().clone(),
-        namespaces: Namespaces::initial(),
         mm: None,
         sighand: Sighand::new(SigActions::new()),
         rlimits: Rlimits::initial(rlimit::max_threads()),
@@ -98,9 +96,11 @@ pub fn start(
         program: None,
     });
     process.set_pid(Pid::INIT);
+    let mounts = MountNamespace::initial(fs.root().mount().clone());
     let thread = Thread::new(NewThread {
         tid: Pid::INIT.leading_thread(),
         process: process.clone(),
+        namespaces: Namespaces::initial(mounts, process.pid_namespace().clone()),
         cred: Arc::new(Cred::root()),
         fs: Arc::new(fs),
         files: Arc::new(files),

@@ -52,9 +52,10 @@ pub use clone::{CloneArgs, clone};
 pub use exit::{Ending, ending, set_init_exit_hook};
 pub use ids::{PID_MAX, Pgid, Pid, Sid, Tid};
 pub use init::{init, start};
-pub use namespace::Namespaces;
+pub use namespace::{CgroupNamespace, IpcNamespace, NetNamespace, TimeNamespace};
 pub use process::{
-    Companion, NS_PER_TICK, PidNamespace, Process, Restart, RestartBlock, Rusage, Thread,
+    Companion, NS_PER_TICK, Namespaces, PidNamespace, Process, Restart, RestartBlock, Rusage,
+    Thread,
 };
 pub use run::{UserEntry, current, set_user_entry, with_current};
 pub use session::{Session, Terminal};

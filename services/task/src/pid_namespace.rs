@@ -7,9 +7,8 @@
 //! processes in it is [`PidNamespace`](crate::PidNamespace), its look-ups are in
 //! `process_table.rs`.
 //!
-//! Locks: `tree` (the process table) is outermost of this crate's; it may be taken where
-//! nothing sleeps and no
-//! signal lock is held.
+//! Locks: `tree`, the process table, is outermost of this crate's; it may be taken where
+//! nothing sleeps and no signal lock is held.
 //! Spec: pid_namespaces(7).
 
 use framework::sync::{SpinLock, SpinLockGuard};

@@ -23,13 +23,13 @@ use abi::signal::{SIG_IGN, SaFlags, SigInfo, SigSet, Signal};
 use cred::Cred;
 use framework::user::UserContext;
 use mm::{AddressSpace, Aslr, Limits, MapRequest};
-use vfs::{FdTable, FsContext, Mount, Path, Resolver};
+use vfs::{FdTable, FsContext, Mount, MountNamespace, Resolver};
 
 use crate::{
     CloneArgs, Pid, Process, Thread, Tid, Waited, Which, clone,
     exec::{self, Strings},
     futex,
-    process::{NewProcess, NewThread, PidNamespace},
+    process::{Namespaces, NewProcess, NewThread, PidNamespace},
     rlimit::{Privilege, Rlimits},
     session::Session,
     signal::{
@@ -106,12 +106,11 @@ fn numbers() -> &'static Arc<PidNamespace> {
 
 fn first_thread() -> Arc<Thread> {
     let root = tmpfs::new(&tmpfs::Options::default()).unwrap();
-    let root = Path::root_of(Mount::new(root, b"tmpfs", MountFlags::empty()));
+    let mounts = MountNamespace::initial(Mount::new(root, b"tmpfs", MountFlags::empty()));
     let mm = AddressSpace::new(Limits::DEFAULT, Aslr::Off).unwrap();
     let process = Process::new(NewProcess {
         session: Session::new(Pid::INIT.own_session()),
         pid_namespace: numbers().clone(),
-        namespaces: crate::Namespaces::initial(),
         mm: Some(mm),
         sighand: Sighand::new(SigActions::new()),
         rlimits: Rlimits::initial(1000),
@@ -126,8 +125,9 @@ fn first_thread() -> Arc<Thread> {
     let thread = Thread::new(NewThread {
         tid: Pid::INIT.leading_thread(),
         process: process.clone(),
+        namespaces: Namespaces::initial(mounts.clone(), numbers().clone()),
         cred: Arc::new(Cred::root()),
-        fs: Arc::new(FsContext::new(root)),
+        fs: Arc::new(FsContext::new(mounts.root())),
         files: Arc::new(FdTable::new()),
         comm: [0; 16],
         signals: ThreadSignals::default(),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! A machine's names, as uname(2) and /proc/sys/kernel show them.
 //!
-//! What can be set is in a [`UtsNamespace`], which a process has through its
+//! What can be set is in a [`UtsNamespace`], which a thread has through its
 //! [`Namespaces`](crate::Namespaces); the rest is the kernel's.
 //!
 //! Locks: `host` and `domain` are leaves (preemption off).
@@ -54,14 +54,20 @@ impl Name {
 
 /// The names that can be set.
 pub struct UtsNamespace {
+    ino: u32,
     host: SpinLock<Name>,
     domain: SpinLock<Name>,
 }
 
 impl UtsNamespace {
-    /// One without names.
-    pub(crate) const fn new() -> Self {
-        Self { host: SpinLock::new(Name::none()), domain: SpinLock::new(Name::none()) }
+    /// One without names, whose file has inode number `ino`.
+    pub(crate) const fn new(ino: u32) -> Self {
+        Self { ino, host: SpinLock::new(Name::none()), domain: SpinLock::new(Name::none()) }
+    }
+
+    /// The inode number that tells it from others.
+    pub const fn ino(&self) -> u32 {
+        self.ino
     }
 
     /// The host name.
@@ -97,7 +103,7 @@ mod tests {
 
     #[test]
     fn names_have_a_limit() {
-        let (uts, other) = (UtsNamespace::new(), UtsNamespace::new());
+        let (uts, other) = (UtsNamespace::new(1), UtsNamespace::new(2));
         assert_eq!(uts.domainname(), b"(none)");
         uts.set_domainname(&[b'x'; HOST_NAME_MAX]).unwrap();
         assert_eq!(uts.domainname().len(), HOST_NAME_MAX);

@@ -31,6 +31,7 @@ mod inode_base;
 pub mod lock;
 mod lookup;
 mod mount;
+mod mount_namespace;
 pub mod mount_tree;
 mod name_map;
 mod open;
@@ -62,6 +63,7 @@ pub use inode::{
 pub use inode_base::InodeBase;
 pub use lookup::{Follow, Resolver};
 pub use mount::Mount;
+pub use mount_namespace::MountNamespace;
 pub use mount_tree::{MountInfo, Unmount, bind, mount, move_mount, remount, umount};
 pub use name_map::NameMap;
 pub use open::{open, open_exec, open_exec_path, open_path};

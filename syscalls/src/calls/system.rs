@@ -15,7 +15,7 @@ const RANDOM_CHUNK: usize = 256;
 
 /// uname(2).
 pub(crate) fn sys_uname(cx: &mut Context, out: UserPtr<Utsname>) -> Result<()> {
-    let names = &cx.process().namespaces().uts;
+    let names = &cx.thread.namespaces().uts;
     let (host, domain) = (names.hostname(), names.domainname());
     let fields = [
         field(uts::SYSNAME.as_bytes()),
@@ -40,13 +40,13 @@ fn field(text: &[u8]) -> [u8; 65] {
 /// sethostname(2).
 pub(crate) fn sys_sethostname(cx: &mut Context, name: UserPath, len: i32) -> Result<()> {
     let name = read_name(cx, name, len)?;
-    cx.process().namespaces().uts.set_hostname(&name)
+    cx.thread.namespaces().uts.set_hostname(&name)
 }
 
 /// setdomainname(2).
 pub(crate) fn sys_setdomainname(cx: &mut Context, name: UserPath, len: i32) -> Result<()> {
     let name = read_name(cx, name, len)?;
-    cx.process().namespaces().uts.set_domainname(&name)
+    cx.thread.namespaces().uts.set_domainname(&name)
 }
 
 fn read_name(cx: &Context, name: UserPath, len: i32) -> Result<Vec<u8>> {

@@ -54,7 +54,7 @@ pub(crate) static FILES: [ProcessFile; 26] = [
     public("cmdline", memory::cmdline),
     setting("comm", settings::comm, settings::set_comm),
     private("environ", 0o400, memory::environ),
-    public("gid_map", settings::id_map),
+    public("gid_map", settings::gid_map),
     private("io", 0o400, figures::io),
     public("limits", settings::limits),
     public("loginuid", settings::loginuid),
@@ -73,7 +73,7 @@ pub(crate) static FILES: [ProcessFile; 26] = [
     public("statm", figures::statm),
     public("status", figures::status),
     public("timerslack_ns", settings::timerslack),
-    public("uid_map", settings::id_map),
+    public("uid_map", settings::uid_map),
     public("wchan", figures::wchan),
 ];
 

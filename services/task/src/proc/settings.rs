@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Names, limits, mounts and adjustable values of a process.
 
+use alloc::sync::Arc;
+
 use abi::capability::Caps;
 use abi::{Result, err, error};
+use cred::{IdRange, UserNamespace};
 use pseudofs::{Text, parse_i64, put};
 use vfs::Path;
 
@@ -29,10 +32,11 @@ pub(crate) fn set_comm(target: &Target, data: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// /proc/PID/cgroup: all in the root of the one hierarchy.
+/// /proc/PID/cgroup, as the reader sees it: all are in the root of the one hierarchy.
 pub(crate) fn cgroup(target: &Target, out: &mut Text) -> Result<()> {
     target.process()?;
-    put!(out, "0::/\n");
+    let reader = crate::current().ok_or(error!(ESRCH, "not a process"))?;
+    put!(out, "0::{}\n", reader.namespaces().cgroup.group());
     Ok(())
 }
 
@@ -43,11 +47,28 @@ pub(crate) fn loginuid(target: &Target, out: &mut Text) -> Result<()> {
     Ok(())
 }
 
-/// /proc/PID/uid_map and gid_map: the one user namespace maps all to itself.
-pub(crate) fn id_map(target: &Target, out: &mut Text) -> Result<()> {
-    target.process()?;
-    put!(out, "{:10} {:10} {:10}\n", 0, 0, u32::MAX);
+/// /proc/PID/uid_map.
+pub(crate) fn uid_map(target: &Target, out: &mut Text) -> Result<()> {
+    id_map(user_namespace(target)?.uid_map(), out);
     Ok(())
+}
+
+/// /proc/PID/gid_map.
+pub(crate) fn gid_map(target: &Target, out: &mut Text) -> Result<()> {
+    id_map(user_namespace(target)?.gid_map(), out);
+    Ok(())
+}
+
+/// The user namespace of a process, a zombie's included.
+fn user_namespace(target: &Target) -> Result<Arc<UserNamespace>> {
+    let cred = target.process()?.cred().ok_or(error!(ESRCH, "no such process"))?;
+    Ok(cred.user_namespace.clone())
+}
+
+fn id_map(ranges: &[IdRange], out: &mut Text) {
+    for range in ranges {
+        put!(out, "{:10} {:10} {:10}\n", range.inside, range.outside, range.count);
+    }
 }
 
 /// /proc/PID/setgroups.

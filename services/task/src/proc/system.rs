@@ -4,7 +4,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use abi::Result;
+use abi::{Result, error};
 use framework::{cpu, time};
 use procfs::{Entry, constant};
 use pseudofs::{Text, put};
@@ -23,13 +23,13 @@ pub(super) static FILES: &[Entry] = &[
     constant!("sys/kernel/core_pattern", "core"),
     Entry::setting(
         "sys/kernel/domainname",
-        |out| name(out, &namespaces().uts.domainname()),
-        |data| namespaces().uts.set_domainname(first_line(data)),
+        |out| name(out, &namespaces()?.uts.domainname()),
+        |data| namespaces()?.uts.set_domainname(first_line(data)),
     ),
     Entry::setting(
         "sys/kernel/hostname",
-        |out| name(out, &namespaces().uts.hostname()),
-        |data| namespaces().uts.set_hostname(first_line(data)),
+        |out| name(out, &namespaces()?.uts.hostname()),
+        |data| namespaces()?.uts.set_hostname(first_line(data)),
     ),
     constant!("sys/kernel/ngroups_max", "65536"),
     Entry::fact("sys/kernel/osrelease", |out| name(out, uts::RELEASE.as_bytes())),
@@ -48,16 +48,9 @@ pub(super) static FILES: &[Entry] = &[
 ];
 
 /// The namespaces of who reads or writes.
-fn namespaces() -> Arc<Namespaces> {
-    let reader = crate::current();
-    reader.map_or_else(Namespaces::initial, |thread| thread.process().namespaces().clone())
-}
-
-/// The pid namespace of who reads.
-fn numbers() -> Arc<PidNamespace> {
-    let reader = crate::current();
-    let own = reader.map(|thread| thread.process().pid_namespace().clone());
-    own.unwrap_or_else(|| PidNamespace::initial().clone())
+fn namespaces() -> Result<Arc<Namespaces>> {
+    let caller = crate::current().ok_or(error!(ESRCH, "not a process"))?;
+    Ok(caller.namespaces().clone())
 }
 
 fn name(out: &mut Text, name: &[u8]) -> Result<()> {
@@ -92,7 +85,8 @@ fn show_loadavg(out: &mut Text) -> Result<()> {
     }
     let all = processes(PidNamespace::initial());
     let threads: usize = all.map(|process| process.thread_count()).sum();
-    let last = numbers().last_number();
+    let reader = crate::current().ok_or(error!(ESRCH, "not a process"))?;
+    let last = reader.pid_namespace().last_number();
     put!(out, "{}/{threads} {last}\n", sched::running());
     Ok(())
 }

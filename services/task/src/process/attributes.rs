@@ -20,7 +20,6 @@ use super::types::{Companion, PidNamespace, Process, Remains, Thread};
 use crate::{
     exec::Program,
     ids::{Pgid, Pid, Sid},
-    namespace::Namespaces,
     session::Session,
 };
 
@@ -75,11 +74,6 @@ impl Process {
     #[inline]
     pub fn pid_namespace(&self) -> &Arc<PidNamespace> {
         &self.pid_namespace
-    }
-
-    /// The namespaces it is in.
-    pub fn namespaces(&self) -> &Arc<Namespaces> {
-        &self.namespaces
     }
 
     /// The address space; None once the process has ended.

@@ -21,7 +21,7 @@ use vfs::{FdTable, FsContext};
 
 use super::{
     restart::RestartBlock,
-    types::{PidNamespace, Process, Thread},
+    types::{Namespaces, PidNamespace, Process, Thread},
 };
 use crate::{
     ids::{Pid, Tid},
@@ -43,6 +43,11 @@ impl Thread {
     #[inline]
     pub fn process(&self) -> &Arc<Process> {
         &self.process
+    }
+
+    /// The namespaces it is in; its user namespace is in its credentials.
+    pub fn namespaces(&self) -> &Arc<Namespaces> {
+        &self.namespaces
     }
 
     /// The namespace of its numbers, in which it looks others up.

@@ -28,7 +28,7 @@ use super::{restart::RestartBlock, rusage::Usage};
 use crate::{
     exec::Program,
     ids::Tid,
-    namespace::Namespaces,
+    namespace::NamespacesOf,
     pid_namespace::PidNamespaceOf,
     rlimit::Rlimits,
     session::Session,
@@ -40,7 +40,10 @@ use crate::{
 /// A pid namespace: the numbers of its processes, and who is whose parent.
 pub type PidNamespace = PidNamespaceOf<Arc<Process>>;
 
-/// What its lock protects.
+/// The namespaces of a thread.
+pub type Namespaces = NamespacesOf<Arc<Process>>;
+
+/// What the lock of a pid namespace protects.
 pub(crate) type ProcessTree = Tree<Arc<Process>>;
 
 /// Something of another service that lives and dies with a process: its timers.
@@ -59,7 +62,6 @@ pub struct Process {
     pub(super) session_id: AtomicI32,
     pub(super) session: SpinLock<Arc<Session>>,
     pub(super) pid_namespace: Arc<PidNamespace>,
-    pub(super) namespaces: Arc<Namespaces>,
     pub(super) mm: SpinLock<Option<Arc<AddressSpace>>>,
     pub(crate) sighand: SpinLock<Arc<Sighand>>,
     pub(crate) signals: SpinLock<GroupSignals>,
@@ -93,7 +95,6 @@ pub(super) struct Remains {
 pub(crate) struct NewProcess {
     pub(crate) session: Arc<Session>,
     pub(crate) pid_namespace: Arc<PidNamespace>,
-    pub(crate) namespaces: Arc<Namespaces>,
     pub(crate) mm: Option<Arc<AddressSpace>>,
     pub(crate) sighand: Arc<Sighand>,
     pub(crate) rlimits: Rlimits,
@@ -139,6 +140,7 @@ pub(super) struct Identity {
 pub struct Thread {
     pub(super) tid: AtomicI32,
     pub(super) process: Arc<Process>,
+    pub(super) namespaces: Arc<Namespaces>,
     pub(super) task: Once<Weak<Task>>,
     pub(super) identity: SpinLock<Identity>,
     pub(super) fs: SpinLock<Arc<FsContext>>,
@@ -168,6 +170,7 @@ pub struct Thread {
 pub(crate) struct NewThread {
     pub(crate) tid: Tid,
     pub(crate) process: Arc<Process>,
+    pub(crate) namespaces: Arc<Namespaces>,
     pub(crate) cred: Arc<Cred>,
     pub(crate) fs: Arc<FsContext>,
     pub(crate) files: Arc<FdTable>,
@@ -184,7 +187,6 @@ impl Process {
             session_id: AtomicI32::new(new.session.id().as_raw()),
             session: SpinLock::new(new.session),
             pid_namespace: new.pid_namespace,
-            namespaces: new.namespaces,
             mm: SpinLock::new(new.mm),
             sighand: SpinLock::new(new.sighand),
             signals: SpinLock::new(GroupSignals::default()),
@@ -214,6 +216,7 @@ impl Thread {
         Arc::new(Self {
             tid: AtomicI32::new(new.tid.as_raw()),
             process: new.process,
+            namespaces: new.namespaces,
             task: Once::new(),
             identity: SpinLock::new(Identity { cred: new.cred, user }),
             fs: SpinLock::new(new.fs),
