@@ -261,10 +261,8 @@ fn register(from: &Process, parent_pid: Pid, thread: &Thread) -> Result<()> {
     let pid = tid.as_pid();
     process.set_pid(pid);
     thread.set_tid(tid);
-    table.insert(pid, parent_pid, Some(from.pid()), process.clone())?;
-    if let Some(node) = table.get(pid) {
-        process.note_relations(node.parent, node.group, node.session);
-    }
+    let (group, session) = table.insert(pid, parent_pid, Some(from.pid()), process.clone())?;
+    process.note_relations(parent_pid, group, session);
     Ok(())
 }
 

@@ -114,8 +114,8 @@ pub fn start(
     let mut table = process.pid_namespace().lock();
     let first = table.allocate()?;
     debug_assert_eq!(first.as_pid(), Pid::INIT);
-    table.insert(Pid::INIT, Pid::NONE, None, process.clone())?;
-    process.note_relations(Pid::NONE, Pid::INIT.own_group(), Pid::INIT.own_session());
+    let (group, session) = table.insert(Pid::INIT, Pid::NONE, None, process.clone())?;
+    process.note_relations(Pid::NONE, group, session);
     drop(table);
     process.signals.lock().threads.push(thread.clone());
     let task = clone::build_task(&thread, user, mm.vm().clone())?;

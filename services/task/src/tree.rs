@@ -105,15 +105,15 @@ impl<P> Tree<P> {
     }
 
     /// Inserts process `pid` as a child of `parent`, in the group and session
-    /// of `like`. Without `like` it starts its own of both. ENOMEM if a list
-    /// cannot grow; nothing has changed then.
+    /// of `like`. Without `like` it starts its own of both. Returns the two. ENOMEM
+    /// if a list cannot grow; nothing has changed then.
     pub(crate) fn insert(
         &mut self,
         pid: Pid,
         parent: Pid,
         like: Option<Pid>,
         process: P,
-    ) -> Result<()> {
+    ) -> Result<(Pgid, Sid)> {
         let (group, session) = match like {
             Some(like) => {
                 let node = self.nodes.get(&like).ok_or(error!(ESRCH))?;
@@ -143,7 +143,7 @@ impl<P> Tree<P> {
             is_zombie: false,
         };
         self.nodes.insert(pid, node);
-        Ok(())
+        Ok((group, session))
     }
 
     /// Removes process `pid`; its number becomes free unless it still names a
