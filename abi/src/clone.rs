@@ -5,6 +5,9 @@
 
 #![allow(missing_docs, reason = "the names are the documentation: clone(2)")]
 
+/// In the flags of clone(2): the signal at the end of the child.
+pub const CSIGNAL: u64 = 0xff;
+
 bitflags::bitflags! {
     /// The flags of clone (`man 2 clone`), without the exit signal in the low byte.
     #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -27,7 +27,7 @@ pub const SEEK_DATA: u32 = 3;
 /// `whence`: the next hole at or after.
 pub const SEEK_HOLE: u32 = 4;
 
-/// The id that chown(2) takes for "leave as it is".
+/// The id that chown(2), setresuid(2) and others take for "leave as it is".
 pub const UNCHANGED: u32 = u32::MAX;
 
 /// What one read or write transfers at most, in bytes.

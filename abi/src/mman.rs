@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Flags of the mmap family.
+//! Flags of the mmap family, and advice about memory.
 //!
-//! Spec: mmap(2), mremap(2), msync(2), mlock(2).
+//! Spec: mmap(2), mremap(2), msync(2), mlock(2), madvise(2).
 
 use bitflags::bitflags;
 
@@ -86,6 +86,12 @@ bitflags! {
 impl MapFlags {
     /// The mapping type: the low four bits.
     pub const TYPE: u32 = 0x0f;
+    /// The type `MAP_SHARED`.
+    pub const TYPE_SHARED: u32 = Self::SHARED.bits();
+    /// The type `MAP_PRIVATE`.
+    pub const TYPE_PRIVATE: u32 = Self::PRIVATE.bits();
+    /// The type `MAP_SHARED_VALIDATE`.
+    pub const TYPE_SHARED_VALIDATE: u32 = Self::SHARED_VALIDATE.bits();
 
     /// What `MAP_SHARED_VALIDATE` lets pass.
     pub const LEGACY: Self = Self::from_bits_retain(
@@ -149,3 +155,31 @@ bitflags! {
 
 /// Flag of mlock2(2): pages are locked as they are used.
 pub const MLOCK_ONFAULT: u32 = 1;
+
+/// The advice of madvise(2).
+#[allow(missing_docs, reason = "the names are the documentation: madvise(2)")]
+pub mod madv {
+    pub const MADV_NORMAL: i32 = 0;
+    pub const MADV_RANDOM: i32 = 1;
+    pub const MADV_SEQUENTIAL: i32 = 2;
+    pub const MADV_WILLNEED: i32 = 3;
+    pub const MADV_DONTNEED: i32 = 4;
+    pub const MADV_FREE: i32 = 8;
+    pub const MADV_REMOVE: i32 = 9;
+    pub const MADV_DONTFORK: i32 = 10;
+    pub const MADV_DOFORK: i32 = 11;
+    pub const MADV_MERGEABLE: i32 = 12;
+    pub const MADV_UNMERGEABLE: i32 = 13;
+    pub const MADV_HUGEPAGE: i32 = 14;
+    pub const MADV_NOHUGEPAGE: i32 = 15;
+    pub const MADV_DONTDUMP: i32 = 16;
+    pub const MADV_DODUMP: i32 = 17;
+    pub const MADV_WIPEONFORK: i32 = 18;
+    pub const MADV_KEEPONFORK: i32 = 19;
+    pub const MADV_COLD: i32 = 20;
+    pub const MADV_PAGEOUT: i32 = 21;
+    pub const MADV_POPULATE_READ: i32 = 22;
+    pub const MADV_POPULATE_WRITE: i32 = 23;
+    pub const MADV_DONTNEED_LOCKED: i32 = 24;
+    pub const MADV_COLLAPSE: i32 = 25;
+}

@@ -33,6 +33,9 @@ pub const P_PID: i32 = 1;
 /// `idtype` of waitid(2): any child in this group.
 pub const P_PGID: i32 = 2;
 
+/// A flag of each process in /proc/PID/stat: its addresses are random.
+pub const PF_RANDOMIZE: u32 = 0x0040_0000;
+
 /// What personality(2) sets.
 pub mod personality {
     /// No random addresses.

@@ -7,6 +7,45 @@ use core::mem::offset_of;
 
 use crate::time::Timespec;
 
+/// Mask of the type in `st_mode` (`man 7 inode`).
+pub const S_IFMT: u32 = 0o170_000;
+/// A socket.
+pub const S_IFSOCK: u32 = 0o140_000;
+/// A symbolic link.
+pub const S_IFLNK: u32 = 0o120_000;
+/// A regular file.
+pub const S_IFREG: u32 = 0o100_000;
+/// A block device.
+pub const S_IFBLK: u32 = 0o060_000;
+/// A directory.
+pub const S_IFDIR: u32 = 0o040_000;
+/// A character device.
+pub const S_IFCHR: u32 = 0o020_000;
+/// A pipe or FIFO.
+pub const S_IFIFO: u32 = 0o010_000;
+
+/// A program takes the user id of its file.
+pub const S_ISUID: u32 = 0o4000;
+/// A program takes the group of its file; new files take the directory's.
+pub const S_ISGID: u32 = 0o2000;
+/// In the directory, only owners remove.
+pub const S_ISVTX: u32 = 0o1000;
+/// The group may execute.
+pub const S_IXGRP: u32 = 0o0010;
+/// Anybody may read.
+pub const S_IRUGO: u32 = 0o0444;
+/// Anybody may write.
+pub const S_IWUGO: u32 = 0o0222;
+/// Anybody may execute.
+pub const S_IXUGO: u32 = 0o0111;
+/// Anybody may do all three.
+pub const S_IRWXUGO: u32 = 0o0777;
+/// All permission bits of `st_mode`.
+pub const S_IALLUGO: u32 = 0o7777;
+
+/// By how many bits a type in `st_mode` is above the `DT_*` of getdents(2).
+pub const S_DT_SHIFT: u32 = 12;
+
 bitflags::bitflags! {
     /// Fields that statx(2) is asked for.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,6 +6,9 @@
 /// Nanoseconds of a second.
 pub const NS_PER_SEC: u64 = 1_000_000_000;
 
+/// Clock ticks in a second, as times(2) and /proc count them (`sysconf(_SC_CLK_TCK)`).
+pub const USER_HZ: u64 = 100;
+
 /// The time that a call gives is absolute.
 pub const TIMER_ABSTIME: u32 = 1;
 

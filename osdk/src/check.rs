@@ -45,7 +45,7 @@ const CHECKS: &[Check] = &[
     ("no circles of files", circles::circles),
     ("assembly in arch and cvm", assembly::elsewhere),
     ("vendors' names in cvm", vendors::elsewhere),
-    ("layouts and flag values in abi", layouts::elsewhere),
+    ("layouts, flag values and numbers in abi", layouts::elsewhere),
     ("forbid(unsafe_code) in crate roots", rules::unsafe_roots),
     ("file sizes", rules::file_sizes),
     ("licence lines", rules::licence_lines),

@@ -75,7 +75,7 @@ impl<'a> Line<'a> {
 
     /// Appends the C string at `addr`, quoted, or the address if it cannot be read.
     pub fn string(&mut self, addr: usize) {
-        match self.vm.and_then(|vm| vm.read_cstr(addr, vfs::PATH_MAX).ok()) {
+        match self.vm.and_then(|vm| vm.read_cstr(addr, abi::limits::PATH_MAX).ok()) {
             Some(bytes) => self.quoted(&bytes, bytes.len()),
             None => self.pointer(addr),
         }

@@ -8,6 +8,33 @@
 use super::{ior, iow};
 use crate::termios::Termios2;
 
+/// The modem lines of TIOCMGET: data terminal ready.
+pub const TIOCM_DTR: u32 = 0x002;
+/// Request to send.
+pub const TIOCM_RTS: u32 = 0x004;
+/// Clear to send.
+pub const TIOCM_CTS: u32 = 0x020;
+/// Carrier detect.
+pub const TIOCM_CAR: u32 = 0x040;
+/// Data set ready.
+pub const TIOCM_DSR: u32 = 0x100;
+
+/// The argument of TCXONC: stop output.
+pub const TCOOFF: usize = 0;
+/// Start output again.
+pub const TCOON: usize = 1;
+/// Send the STOP character.
+pub const TCIOFF: usize = 2;
+/// Send the START character.
+pub const TCION: usize = 3;
+
+/// The argument of TCFLSH: what was received.
+pub const TCIFLUSH: usize = 0;
+/// What is to be sent.
+pub const TCOFLUSH: usize = 1;
+/// Both.
+pub const TCIOFLUSH: usize = 2;
+
 pub const TCGETS: u32 = 0x5401;
 pub const TCSETS: u32 = 0x5402;
 pub const TCSETSF: u32 = 0x5404;

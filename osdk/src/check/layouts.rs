@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Layouts and flag values of Linux are in one crate, `abi`, each layout with its size.
+//! Layouts, flag values and numbers of Linux are in one crate, `abi`, each layout with its size.
 //!
 //! A driver's wire format is read field by field, so no crate but the framework has a
 //! reason to declare a layout of its own. Flag sets that are the kernel's own affair, not
-//! Linux's, are on a list; a row that nothing needs any more is a problem too.
+//! Linux's, are on a list; a row that nothing needs any more is a problem too. A number of
+//! Linux's is told by its name; one that is written out without a name is not found.
 
 use anyhow::Result;
 
 use crate::census::{UNSAFE_CRATE, source_files};
 use crate::metadata::Graph;
-use crate::source::{Kind, Source, Token};
+use crate::source::{Class, Kind, Source, Token};
 use crate::workspace::Workspace;
 
 /// The crate that may.
@@ -22,7 +23,19 @@ const FLAGS: &[(&str, &str)] = &[
     ("services/vfs/src/types.rs", "what a permission check asks for"),
 ];
 
-/// Layouts and flag sets elsewhere in the safe crates, layouts without a size.
+/// How names of Linux's numbers begin.
+const PREFIXES: &[&str] = &[
+    "AT_", "BLK", "CLD_", "CLOCK_", "CLONE_", "DT_", "FALLOC_", "FUTEX_", "F_", "GRND_", "ITIMER_",
+    "LOCK_", "MADV_", "MAP_", "MCL_", "MNT_", "MREMAP_", "MS_", "OOM_", "O_", "POLL", "PRIO_",
+    "PROT_", "PR_", "P_", "RENAME_", "RLIMIT_", "RUSAGE_", "RWF_", "SA_", "SCHED_", "SEEK_",
+    "SIGEV_", "SI_", "STATX_", "S_", "TC", "TIOC", "UTIME_", "W_",
+];
+
+/// Whole names, and how others end.
+const NAMES: &[&str] = &["ARG_MAX", "IOV_MAX", "NAME_MAX", "NGROUPS_MAX", "PATH_MAX", "PIPE_BUF"];
+const SUFFIXES: &[&str] = &["_MAGIC", "_MAJOR"];
+
+/// Layouts, flag sets and numbers elsewhere in the safe crates, layouts without a size.
 pub(super) fn elsewhere(workspace: &Workspace) -> Result<Vec<String>> {
     let graph = Graph::load(workspace)?;
     let mut problems = Vec::new();
@@ -47,6 +60,10 @@ pub(super) fn elsewhere(workspace: &Workspace) -> Result<Vec<String>> {
                     problems.push(format!("{name}:{line}: {what} belongs to abi"));
                 }
             }
+            let numbers = numbers(&source).into_iter();
+            problems.extend(
+                numbers.map(|(line, what)| format!("{name}:{line}: {what} belongs to abi")),
+            );
         }
     }
     problems.extend(unused.iter().map(|file| format!("{file} needs no leave for flags")));
@@ -69,6 +86,29 @@ fn declarations(source: &Source) -> Vec<(usize, &'static str)> {
         }
     }
     found
+}
+
+/// Constants with a name of Linux's that are given a number, and their lines.
+fn numbers(source: &Source) -> Vec<(usize, &str)> {
+    let mut found = Vec::new();
+    for (at, token) in source.tokens.iter().enumerate() {
+        if !token.is_ident("const") || token.class != Class::Code {
+            continue;
+        }
+        let Some(name) = source.tokens.get(at + 1).and_then(name) else { continue };
+        let mut value = source.tokens.iter().skip(at + 2).skip_while(|token| !token.is_punct('='));
+        let is_number = value.nth(1).is_some_and(|token| token.kind == Kind::Literal);
+        if is_number && is_of_linux(name) {
+            found.push((token.line, name));
+        }
+    }
+    found
+}
+
+fn is_of_linux(name: &str) -> bool {
+    NAMES.contains(&name)
+        || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        || SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
 }
 
 /// Structs of `pod_struct!` whose file does not assert their size.
@@ -112,8 +152,6 @@ fn name(token: &Token) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Class;
-
     fn parse(text: &str) -> Source {
         Source::parse(text, Class::Code).unwrap()
     }
@@ -126,6 +164,19 @@ mod tests {
         assert_eq!(found("\nframework::pod_struct! {}"), [(2, "pod_struct")]);
         assert_eq!(found("use bitflags::bitflags;\nbitflags! {}"), [(2, "bitflags")]);
         assert_eq!(found("#[repr(u8)]\nenum A {}"), []);
+    }
+
+    #[test]
+    fn numbers_of_linux_are_found() {
+        let found = |text| -> Vec<String> {
+            numbers(&parse(text)).into_iter().map(|(_, name)| name.to_owned()).collect()
+        };
+        assert_eq!(found("const MADV_FREE: i32 = 8;"), ["MADV_FREE"]);
+        assert_eq!(found("pub(crate) const S_IXGRP: u32 = 0o010;"), ["S_IXGRP"]);
+        assert_eq!(found("const MEM_MAJOR: u32 = 1; const SLOTS: usize = 4;"), ["MEM_MAJOR"]);
+        assert_eq!(found("const NAME_MAX: usize = 255;"), ["NAME_MAX"]);
+        assert_eq!(found("const S_ALL: u32 = S_IFMT | S_ISUID;"), [""; 0]);
+        assert_eq!(found("#[cfg(test)]\nmod tests { const O_RDWR: u32 = 2; }"), [""; 0]);
     }
 
     #[test]

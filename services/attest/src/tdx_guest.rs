@@ -7,6 +7,7 @@
 use alloc::string::String;
 use alloc::sync::Arc;
 
+use abi::device::MISC_MAJOR;
 use abi::ioctl::tdx_guest::{REPORTDATA_LEN, TDX_CMD_GET_REPORT0};
 use abi::{Result, err};
 use framework::mm::{Reader, Writer};
@@ -18,8 +19,8 @@ use crate::registers;
 /// The name of the device, and of the provider of evidence.
 pub(crate) const NAME: &str = "tdx_guest";
 
-/// The major number of miscellaneous devices, and a minor from their dynamic ones.
-const DEV: DeviceId = DeviceId::new(10, 125);
+/// The minor number is one of the dynamic ones.
+const DEV: DeviceId = DeviceId::new(MISC_MAJOR, 125);
 
 const _: () = assert!(INPUT_LEN == REPORTDATA_LEN);
 

@@ -8,9 +8,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use abi::capability::{Caps, SecureBits};
+use abi::fs::UNCHANGED;
+use abi::limits::NGROUPS_MAX;
 use abi::{Result, err};
 
-use crate::{Cred, Gid, NGROUPS_MAX, UNCHANGED, Uid};
+use crate::{Cred, Gid, Uid};
 
 impl Cred {
     /// setuid(2).

@@ -6,6 +6,7 @@
 
 use crate::{Cred, Gid, Uid};
 use abi::capability::{Caps, SecureBits};
+use abi::stat::{S_ISGID, S_ISUID, S_IXGRP};
 
 /// What the program file says that concerns credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,10 +31,6 @@ pub struct ExecOutcome {
     /// Ids or capabilities grew: the process becomes undumpable.
     pub gained_privilege: bool,
 }
-
-const S_ISUID: u32 = 0o4000;
-const S_ISGID: u32 = 0o2000;
-const S_IXGRP: u32 = 0o0010;
 
 impl Cred {
     /// The credentials with which a program of `file` starts.

@@ -30,12 +30,8 @@ pub type Uid = u32;
 /// A group id.
 pub type Gid = u32;
 
-/// The id that means "leave as it is" in set calls.
-pub const UNCHANGED: u32 = u32::MAX;
 /// The id that stands for users that cannot be represented.
 pub const OVERFLOW_ID: u32 = 65534;
-/// The most supplementary groups that setgroups(2) takes.
-pub const NGROUPS_MAX: usize = 65536;
 
 /// Who a task is: ids, groups, capabilities.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,8 +6,9 @@ use std::vec;
 
 use abi::Errno;
 use abi::capability::{Caps, SecureBits};
+use abi::fs::UNCHANGED;
 
-use crate::{CapSets, Cred, ExecFile, UNCHANGED};
+use crate::{CapSets, Cred, ExecFile};
 
 const FILE: ExecFile = ExecFile { uid: 0, gid: 0, mode: 0o755, is_nosuid: false };
 

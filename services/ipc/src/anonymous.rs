@@ -6,19 +6,18 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use abi::Result;
 use abi::fcntl::OpenFlags;
+use abi::limits::NAME_MAX;
+use abi::magic::PIPEFS_MAGIC;
 use cred::Cred;
 use framework::mm::PAGE_SIZE;
 use framework::sync::Once;
 use vfs::{
-    Attr, File, FileKind, FileOps, Inode, InodeBase, Mount, NAME_MAX, Opening, StatFs, SuperBase,
-    SuperBlock,
+    Attr, File, FileKind, FileOps, Inode, InodeBase, Mount, Opening, StatFs, SuperBase, SuperBlock,
 };
 
 use crate::end::End;
 use crate::fifo;
 use crate::pipe::{DEFAULT_PAGES, Pipe};
-
-const PIPEFS_MAGIC: u64 = 0x5049_5045;
 
 struct PipeFs {
     base: SuperBase,

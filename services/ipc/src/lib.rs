@@ -23,7 +23,6 @@ mod tests;
 
 pub use anonymous::pipe;
 pub use end::{is_pipe, pipe_size, set_pipe_size};
-pub use ring::PIPE_BUF;
 
 /// Installs the opening of FIFOs.
 pub fn init() {

@@ -8,12 +8,13 @@
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
+use abi::limits::PIPE_BUF;
 use abi::poll::PollEvents;
 use abi::{Result, err};
 use framework::mm::{PAGE_SIZE, Reader, Writer};
 use framework::sync::{Mutex, Wait, WaitQueue, Waiter};
 
-use crate::ring::{PIPE_BUF, Ring};
+use crate::ring::Ring;
 
 /// Pages of a new pipe.
 pub(crate) const DEFAULT_PAGES: usize = 16;

@@ -7,11 +7,9 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+use abi::limits::PIPE_BUF;
 use abi::{Error, Result, err, error};
 use framework::mm::{Frame, PAGE_SIZE, Reader, Writer};
-
-/// The most that a write puts in as one piece, in bytes.
-pub const PIPE_BUF: usize = 4096;
 
 /// One write in packet mode, or the bytes between two of them.
 #[derive(Clone, Copy)]

@@ -10,6 +10,7 @@ use std::vec;
 use std::vec::Vec;
 
 use abi::fcntl::OpenFlags;
+use abi::limits::PIPE_BUF;
 use abi::mount::MountFlags;
 use abi::poll::PollEvents;
 use abi::{Errno, Result};
@@ -18,7 +19,7 @@ use framework::mm::{Reader, Writer};
 use framework::sync::{Wait, Waiter};
 use vfs::{Dentry, File, Mount, Path};
 
-use crate::{PIPE_BUF, pipe, pipe_size, set_pipe_size};
+use crate::{pipe, pipe_size, set_pipe_size};
 
 const NONBLOCK: OpenFlags = OpenFlags::NONBLOCK;
 

@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 use core::ops::Range;
 
 use abi::fs::FallocateMode;
+use abi::mman::madv::*;
 use abi::mman::{Prot, SyncFlags};
 use abi::{Errno, err, error};
 use framework::mm::{Access, PAGE_SIZE};
@@ -62,30 +63,28 @@ impl Advice {
         const READING: AreaFlags = AreaFlags::RANDOM.union(AreaFlags::SEQUENTIAL);
         const HUGE: AreaFlags = AreaFlags::HUGEPAGE.union(AreaFlags::NOHUGEPAGE);
         Some(match raw {
-            // NORMAL, RANDOM, SEQUENTIAL, WILLNEED
-            0 => Self::Hint(READING, NONE),
-            1 => Self::Hint(READING, AreaFlags::RANDOM),
-            2 => Self::Hint(READING, AreaFlags::SEQUENTIAL),
-            3 => Self::NoEffect,
-            // MERGEABLE, UNMERGEABLE, HUGEPAGE, NOHUGEPAGE
-            12 => Self::Hint(NONE, AreaFlags::MERGEABLE),
-            13 => Self::Hint(AreaFlags::MERGEABLE, NONE),
-            14 => Self::Hint(HUGE, AreaFlags::HUGEPAGE),
-            15 => Self::Hint(HUGE, AreaFlags::NOHUGEPAGE),
-            4 => Self::DontNeed,
-            8 => Self::Free,
-            9 => Self::Remove,
-            10 => Self::DontFork,
-            11 => Self::DoFork,
-            16 => Self::DontDump,
-            17 => Self::DoDump,
-            18 => Self::WipeOnFork,
-            19 => Self::KeepOnFork,
-            20 | 21 => Self::Reclaim,
-            22 => Self::PopulateRead,
-            23 => Self::PopulateWrite,
-            24 => Self::DontNeedLocked,
-            25 => Self::Collapse,
+            MADV_NORMAL => Self::Hint(READING, NONE),
+            MADV_RANDOM => Self::Hint(READING, AreaFlags::RANDOM),
+            MADV_SEQUENTIAL => Self::Hint(READING, AreaFlags::SEQUENTIAL),
+            MADV_WILLNEED => Self::NoEffect,
+            MADV_MERGEABLE => Self::Hint(NONE, AreaFlags::MERGEABLE),
+            MADV_UNMERGEABLE => Self::Hint(AreaFlags::MERGEABLE, NONE),
+            MADV_HUGEPAGE => Self::Hint(HUGE, AreaFlags::HUGEPAGE),
+            MADV_NOHUGEPAGE => Self::Hint(HUGE, AreaFlags::NOHUGEPAGE),
+            MADV_DONTNEED => Self::DontNeed,
+            MADV_FREE => Self::Free,
+            MADV_REMOVE => Self::Remove,
+            MADV_DONTFORK => Self::DontFork,
+            MADV_DOFORK => Self::DoFork,
+            MADV_DONTDUMP => Self::DontDump,
+            MADV_DODUMP => Self::DoDump,
+            MADV_WIPEONFORK => Self::WipeOnFork,
+            MADV_KEEPONFORK => Self::KeepOnFork,
+            MADV_COLD | MADV_PAGEOUT => Self::Reclaim,
+            MADV_POPULATE_READ => Self::PopulateRead,
+            MADV_POPULATE_WRITE => Self::PopulateWrite,
+            MADV_DONTNEED_LOCKED => Self::DontNeedLocked,
+            MADV_COLLAPSE => Self::Collapse,
             _ => return None,
         })
     }

@@ -262,12 +262,12 @@ fn plan_anonymous(request: &MapRequest, len: u64) -> Result<Plan> {
     let mut flags = stored_flags(request);
     let grows = request.flags.contains(MapFlags::GROWSDOWN);
     let backing = match request.flags.bits() & MapFlags::TYPE {
-        1 if grows => return err!(EINVAL, "a shared stack"),
-        1 => {
+        MapFlags::TYPE_SHARED if grows => return err!(EINVAL, "a shared stack"),
+        MapFlags::TYPE_SHARED => {
             flags |= AreaFlags::SHARED | AreaFlags::MAY_SHARE;
             Backing::Shared { pages: SharedPages::new(len), offset: 0 }
         }
-        2 => {
+        MapFlags::TYPE_PRIVATE => {
             if grows {
                 flags |= AreaFlags::GROWSDOWN;
             }
@@ -286,8 +286,9 @@ fn plan_file(request: &MapRequest, file: &Arc<File>, len: u64) -> Result<Plan> {
     let mut max_prot = Prot::ALL;
     let kind = request.flags.bits() & MapFlags::TYPE;
     match kind {
-        1 | 3 => {
-            if kind == 3 && !MapFlags::LEGACY.contains(request.flags) {
+        MapFlags::TYPE_SHARED | MapFlags::TYPE_SHARED_VALIDATE => {
+            let is_validated = kind == MapFlags::TYPE_SHARED_VALIDATE;
+            if is_validated && !MapFlags::LEGACY.contains(request.flags) {
                 return err!(EOPNOTSUPP, "flags");
             }
             if request.prot.contains(Prot::WRITE) && !file.can_write() {
@@ -300,7 +301,7 @@ fn plan_file(request: &MapRequest, file: &Arc<File>, len: u64) -> Result<Plan> {
                 max_prot -= Prot::WRITE;
             }
         }
-        2 => {}
+        MapFlags::TYPE_PRIVATE => {}
         _ => return err!(EINVAL, "mapping type"),
     }
     if !file.can_read() {

@@ -4,6 +4,7 @@
 use core::ops::RangeInclusive;
 
 use abi::err;
+use abi::sched::*;
 
 use crate::Result;
 
@@ -27,11 +28,11 @@ impl Policy {
     /// The policy of Linux's number (without `SCHED_RESET_ON_FORK`).
     pub const fn from_raw(raw: i32) -> Option<Self> {
         Some(match raw {
-            0 => Self::Other,
-            1 => Self::Fifo,
-            2 => Self::RoundRobin,
-            3 => Self::Batch,
-            5 => Self::Idle,
+            SCHED_OTHER => Self::Other,
+            SCHED_FIFO => Self::Fifo,
+            SCHED_RR => Self::RoundRobin,
+            SCHED_BATCH => Self::Batch,
+            SCHED_IDLE => Self::Idle,
             _ => return None,
         })
     }
@@ -39,11 +40,11 @@ impl Policy {
     /// Linux's number.
     pub const fn raw(self) -> i32 {
         match self {
-            Self::Other => 0,
-            Self::Fifo => 1,
-            Self::RoundRobin => 2,
-            Self::Batch => 3,
-            Self::Idle => 5,
+            Self::Other => SCHED_OTHER,
+            Self::Fifo => SCHED_FIFO,
+            Self::RoundRobin => SCHED_RR,
+            Self::Batch => SCHED_BATCH,
+            Self::Idle => SCHED_IDLE,
         }
     }
 
@@ -52,9 +53,6 @@ impl Policy {
         matches!(self, Self::Fifo | Self::RoundRobin)
     }
 }
-
-/// `SCHED_RESET_ON_FORK` in the policy argument of sched_setscheduler(2).
-const RESET_ON_FORK: i32 = 0x4000_0000;
 
 /// The policy of a task and its parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -93,7 +91,7 @@ impl Params {
 
     /// What sched_getscheduler(2) returns.
     pub const fn raw_policy(self) -> i32 {
-        self.policy.raw() | if self.reset_on_fork { RESET_ON_FORK } else { 0 }
+        self.policy.raw() | if self.reset_on_fork { SCHED_RESET_ON_FORK } else { 0 }
     }
 }
 
@@ -107,13 +105,13 @@ pub const fn priority_range(policy: Policy) -> RangeInclusive<i32> {
 /// # Errors
 /// `EINVAL` for an unknown policy, or a priority outside of [`priority_range`].
 pub fn check_params(raw_policy: i32, priority: i32) -> Result<Params> {
-    let Some(policy) = Policy::from_raw(raw_policy & !RESET_ON_FORK) else {
+    let Some(policy) = Policy::from_raw(raw_policy & !SCHED_RESET_ON_FORK) else {
         return err!(EINVAL, "unknown policy");
     };
     if !priority_range(policy).contains(&priority) {
         return err!(EINVAL, "priority out of range");
     }
-    let reset_on_fork = raw_policy & RESET_ON_FORK != 0;
+    let reset_on_fork = raw_policy & SCHED_RESET_ON_FORK != 0;
     Ok(Params { policy, priority: priority as u8, reset_on_fork })
 }
 
@@ -171,7 +169,7 @@ mod tests {
     #[test]
     fn params_pack_and_check() {
         for raw in [0, 1, 2, 3, 5] {
-            for reset in [0, RESET_ON_FORK] {
+            for reset in [0, SCHED_RESET_ON_FORK] {
                 let priority = *priority_range(Policy::from_raw(raw).unwrap()).end();
                 let params = check_params(raw | reset, priority).unwrap();
                 assert_eq!(Params::unpack(params.pack()), params);

@@ -10,7 +10,7 @@ use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 
 use abi::capability::Caps;
-use abi::clone::CloneFlags;
+use abi::clone::{CSIGNAL, CloneFlags};
 use abi::resource::Resource;
 use abi::signal::Signal;
 use abi::{Result, err, error};
@@ -73,7 +73,7 @@ impl CloneArgs {
     /// `EINVAL` for a signal that does not exist.
     pub fn from_flags_word(word: u64) -> Result<Self> {
         let flags = CloneFlags::from_bits_truncate(word & 0xffff_ff00);
-        let exit_signal = match word & 0xff {
+        let exit_signal = match word & CSIGNAL {
             0 => None,
             number => Some(Signal::new(number as i32)?),
         };

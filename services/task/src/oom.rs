@@ -78,7 +78,7 @@ fn resident_pages(process: &Process) -> usize {
 
 /// How bad it would be to keep a process; None: it is spared.
 fn badness(rss_pages: usize, adjustment: i16, total_pages: usize) -> Option<i64> {
-    if adjustment == -1000 {
+    if i64::from(adjustment) == abi::oom::OOM_SCORE_ADJ_MIN {
         return None;
     }
     let weight = i64::from(adjustment) * total_pages as i64 / 1000;

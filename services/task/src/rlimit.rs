@@ -10,7 +10,7 @@ use framework::mm::{PAGE_SIZE, stats};
 use crate::ids::PID_MAX;
 
 /// The largest number of open files any limit may allow (fs.nr_open).
-pub const NR_OPEN: u64 = 1024 * 1024;
+pub const NR_OPEN: u64 = vfs::NR_OPEN as u64;
 
 /// Bytes of memory that one thread may cost: what bounds how many there can be.
 const BYTES_PER_THREAD: usize = 128 * 1024;

@@ -4,6 +4,7 @@
 use alloc::sync::Arc;
 
 use abi::capability::Caps;
+use abi::time::{CPUCLOCK_CLOCK_MASK, CPUCLOCK_PERTHREAD_MASK, clock};
 use abi::{Result, err, error};
 use cred::Cred;
 use framework::sync::WaitQueue;
@@ -47,10 +48,6 @@ pub enum ClockId {
     OtherThread(Tid),
 }
 
-/// The low bits of a negative clock number.
-const CPU_CLOCK_THREAD: i32 = 4;
-const CPU_CLOCK_KIND: i32 = 3;
-
 impl ClockId {
     /// From the number a program gave.
     ///
@@ -58,22 +55,22 @@ impl ClockId {
     /// `EINVAL` if there is no such clock.
     pub fn from_number(number: i32) -> Result<Self> {
         Ok(match number {
-            0 => Self::Realtime,
-            1 => Self::Monotonic,
-            2 => Self::ProcessCpu,
-            3 => Self::ThreadCpu,
-            4 => Self::MonotonicRaw,
-            5 => Self::RealtimeCoarse,
-            6 => Self::MonotonicCoarse,
-            7 => Self::Boottime,
-            8 => Self::RealtimeAlarm,
-            9 => Self::BoottimeAlarm,
-            11 => Self::Tai,
-            // Kind 3 is a clock device's descriptor, of which there is none.
-            n if n < 0 && n & CPU_CLOCK_KIND != CPU_CLOCK_KIND => match (!(n >> 3), n) {
-                (0, n) if n & CPU_CLOCK_THREAD != 0 => Self::ThreadCpu,
+            clock::REALTIME => Self::Realtime,
+            clock::MONOTONIC => Self::Monotonic,
+            clock::PROCESS_CPUTIME_ID => Self::ProcessCpu,
+            clock::THREAD_CPUTIME_ID => Self::ThreadCpu,
+            clock::MONOTONIC_RAW => Self::MonotonicRaw,
+            clock::REALTIME_COARSE => Self::RealtimeCoarse,
+            clock::MONOTONIC_COARSE => Self::MonotonicCoarse,
+            clock::BOOTTIME => Self::Boottime,
+            clock::REALTIME_ALARM => Self::RealtimeAlarm,
+            clock::BOOTTIME_ALARM => Self::BoottimeAlarm,
+            clock::TAI => Self::Tai,
+            // All bits set: a clock device's descriptor, of which there is none.
+            n if n < 0 && n & CPUCLOCK_CLOCK_MASK != CPUCLOCK_CLOCK_MASK => match (!(n >> 3), n) {
+                (0, n) if n & CPUCLOCK_PERTHREAD_MASK != 0 => Self::ThreadCpu,
                 (0, _) => Self::ProcessCpu,
-                (id, n) if n & CPU_CLOCK_THREAD != 0 => Self::OtherThread(Tid::from_raw(id)),
+                (id, n) if n & CPUCLOCK_PERTHREAD_MASK != 0 => Self::OtherThread(Tid::from_raw(id)),
                 (id, _) => Self::OtherProcess(Pid::from_raw(id)),
             },
             _ => return err!(EINVAL, "no such clock"),

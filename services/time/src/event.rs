@@ -4,6 +4,7 @@
 //! Spec: sigevent(3).
 
 use abi::signal::Signal;
+use abi::time::{SIGEV_NONE, SIGEV_SIGNAL, SIGEV_THREAD, SIGEV_THREAD_ID};
 use abi::{Result, err};
 
 /// What an expiry does.
@@ -33,9 +34,9 @@ impl SigEvent {
     /// `EINVAL` for an unknown kind of notification or a bad signal.
     pub fn from_fields(notify: i32, signo: i32, tid: task::Tid, value: u64) -> Result<Self> {
         let notify = match notify {
-            1 => Notify::Nothing,
-            0 | 2 => Notify::Process(Signal::new(signo)?),
-            4 => Notify::Thread(Signal::new(signo)?, tid),
+            SIGEV_NONE => Notify::Nothing,
+            SIGEV_SIGNAL | SIGEV_THREAD => Notify::Process(Signal::new(signo)?),
+            SIGEV_THREAD_ID => Notify::Thread(Signal::new(signo)?, tid),
             _ => return err!(EINVAL, "unknown kind of notification"),
         };
         Ok(Self { notify, value })

@@ -2,6 +2,7 @@
 //! Which timers a process has, and what each counts.
 
 use abi::signal::Signal;
+use abi::time::{ITIMER_PROF, ITIMER_REAL, ITIMER_VIRTUAL};
 use abi::{Result, err};
 use framework::time::{monotonic_ns, realtime_ns};
 use task::Process;
@@ -25,9 +26,9 @@ impl WhichTimer {
     /// `EINVAL` if there is no such timer.
     pub fn from_number(number: i32) -> Result<Self> {
         match number {
-            0 => Ok(Self::Real),
-            1 => Ok(Self::Virtual),
-            2 => Ok(Self::Prof),
+            ITIMER_REAL => Ok(Self::Real),
+            ITIMER_VIRTUAL => Ok(Self::Virtual),
+            ITIMER_PROF => Ok(Self::Prof),
             _ => err!(EINVAL, "no such timer"),
         }
     }

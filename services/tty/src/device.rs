@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 
 use abi::capability::Caps;
+use abi::device::{HVC_MAJOR, SERIAL_MINOR, TTY_MAJOR, TTYAUX_MAJOR};
 use abi::fcntl::OpenFlags;
 use abi::poll::PollEvents;
 use abi::{Result, err, error};
@@ -22,24 +23,17 @@ use vfs::{DeviceId, DeviceNode, File, FileOps, IoctlContext, Opening};
 use crate::io::{Generation, Mode};
 use crate::tty::Tty;
 
-/// Major number of serial and virtual terminals.
-const TTY_MAJOR: u32 = 4;
-
-/// The first minor of serial lines.
-const SERIAL_MINOR: u32 = 64;
-
 /// Serial lines that get a name.
 const SERIAL: [&str; 4] = ["ttyS0", "ttyS1", "ttyS2", "ttyS3"];
 
-/// Consoles of the hypervisor: major number and names.
-const HOST_MAJOR: u32 = 229;
+/// Consoles of the hypervisor that get a name.
 const HOST: [&str; 1] = ["hvc0"];
 
 /// /dev/tty: the controlling terminal, whichever it is.
-const CURRENT: DeviceId = DeviceId::new(5, 0);
+const CURRENT: DeviceId = DeviceId::new(TTYAUX_MAJOR, 0);
 
 /// /dev/console: the system console.
-const CONSOLE: DeviceId = DeviceId::new(5, 1);
+const CONSOLE: DeviceId = DeviceId::new(TTYAUX_MAJOR, 1);
 
 /// All terminals; the first one is the system console.
 static TERMINALS: SpinLock<Vec<Arc<Tty>>> = SpinLock::new(Vec::new());
@@ -54,7 +48,7 @@ pub(crate) fn register(terminals: Vec<Arc<Tty>>) {
     *TERMINALS.lock() = terminals;
     let last = SERIAL_MINOR + SERIAL.len() as u32;
     vfs::register_chrdev(TTY_MAJOR, SERIAL_MINOR..last, Arc::new(open));
-    vfs::register_chrdev(HOST_MAJOR, 0..HOST.len() as u32, Arc::new(open));
+    vfs::register_chrdev(HVC_MAJOR, 0..HOST.len() as u32, Arc::new(open));
     vfs::register_chrdev(CURRENT.major, CURRENT.minor..CONSOLE.minor + 1, Arc::new(open));
     node("tty", CURRENT, 0o666);
     node("console", CONSOLE, 0o600);
@@ -72,7 +66,7 @@ fn node(name: &'static str, dev: DeviceId, perm: u32) {
 pub(crate) fn dev_of(name: &str) -> Option<DeviceId> {
     let index = |names: &[&str]| names.iter().position(|known| *known == name);
     let serial = index(&SERIAL).map(|n| DeviceId::new(TTY_MAJOR, SERIAL_MINOR + n as u32));
-    serial.or_else(|| index(&HOST).map(|n| DeviceId::new(HOST_MAJOR, n as u32)))
+    serial.or_else(|| index(&HOST).map(|n| DeviceId::new(HVC_MAJOR, n as u32)))
 }
 
 /// The terminal with a device number.

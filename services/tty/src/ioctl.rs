@@ -18,8 +18,8 @@ use crate::ldisc::BUFFER_SIZE;
 use crate::termios::{Layout, MAX_LAYOUT, Termios};
 use crate::tty::Tty;
 
-/// The modem lines of a cable that is always there: DTR RTS CTS CAR DSR.
-const MODEM_LINES: u32 = 0x166;
+/// The modem lines of a cable that is always there.
+const MODEM_LINES: u32 = TIOCM_DTR | TIOCM_RTS | TIOCM_CTS | TIOCM_CAR | TIOCM_DSR;
 
 /// Largest size of an argument in memory.
 const MAX_ARG: usize = MAX_LAYOUT;
@@ -205,18 +205,18 @@ impl Tty {
         Ok(0)
     }
 
-    /// TCXONC: 0 stops, 1 starts; 2 and 3 ask the other end to.
+    /// TCXONC: stops and starts the output, or asks the other end to.
     fn flow(&self, action: usize) -> Result<()> {
         let mut state = self.state.lock();
         match action {
-            0 | 1 => {
-                let is_stopped = action == 0;
+            TCOOFF | TCOON => {
+                let is_stopped = action == TCOOFF;
                 state.ldisc.set_stopped_by_call(is_stopped);
                 state.output.set_stopped(is_stopped);
                 self.note_output(&state);
             }
-            2 | 3 => {
-                let key = if action == 2 { Cc::Stop } else { Cc::Start };
+            TCIOFF | TCION => {
+                let key = if action == TCIOFF { Cc::Stop } else { Cc::Start };
                 let byte = state.ldisc.termios().cc(key);
                 if byte != 0 {
                     self.console.write(&[byte]);
@@ -227,16 +227,16 @@ impl Tty {
         Ok(())
     }
 
-    /// TCFLSH: 0 input, 1 output, 2 both.
+    /// TCFLSH: forgets input, output or both.
     fn flush(&self, queues: usize) -> Result<()> {
-        if queues > 2 {
+        if queues > TCIOFLUSH {
             return err!(EINVAL, "unknown queue");
         }
         let mut state = self.state.lock();
-        if queues != 1 {
+        if queues != TCOFLUSH {
             self.flush_input(&mut state);
         }
-        if queues != 0 {
+        if queues != TCIFLUSH {
             state.output.flush();
             self.note_output(&state);
         }

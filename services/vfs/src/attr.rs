@@ -3,10 +3,11 @@
 
 use abi::capability::Caps;
 use abi::mount::MountFlags;
+use abi::stat::{S_IALLUGO, S_ISGID, S_ISUID, S_IXGRP};
 use abi::{Result, err};
 use cred::{Cred, Gid, Uid};
 
-use crate::{FileKind, May, Path, S_ISGID, S_ISUID, S_IXGRP, SetAttr, Timestamp, hooks, perm};
+use crate::{FileKind, May, Path, SetAttr, Timestamp, hooks, perm};
 
 /// chmod(2).
 ///
@@ -22,7 +23,7 @@ pub fn chmod(path: &Path, cred: &Cred, mode: u32) -> Result<()> {
     if !perm::is_owner(inode, cred) {
         return err!(EPERM, "chmod by someone else than the owner");
     }
-    let mut perm = mode & 0o7777;
+    let mut perm = mode & S_IALLUGO;
     if !cred.in_group(inode.base().attr().gid) && !cred.capable(Caps::FSETID) {
         perm &= !S_ISGID;
     }

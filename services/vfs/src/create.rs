@@ -6,10 +6,12 @@
 use alloc::sync::Arc;
 
 use abi::capability::Caps;
+use abi::limits::PATH_MAX;
+use abi::stat::{S_IALLUGO, S_IFMT, S_IRWXUGO, S_ISVTX};
 use abi::{Result, err};
 
 use crate::lookup::{Last, Parent, child_locked};
-use crate::{DeviceId, FileKind, Inode, NewKind, PATH_MAX, Path, Resolver, S_ISVTX, perm};
+use crate::{DeviceId, FileKind, Inode, NewKind, Path, Resolver, perm};
 
 /// mkdir(2).
 ///
@@ -18,7 +20,7 @@ use crate::{DeviceId, FileKind, Inode, NewKind, PATH_MAX, Path, Resolver, S_ISVT
 /// `EROFS` on a read-only mount, `ENOENT` in a directory that was removed, `EACCES` without
 /// permission to write and search there; what the file system's [`Inode::create`] says.
 pub fn mkdir(resolver: &Resolver<'_>, path: &[u8], mode: u32) -> Result<Path> {
-    make(resolver, path, NewKind::Directory, mode & (0o777 | S_ISVTX))
+    make(resolver, path, NewKind::Directory, mode & (S_IRWXUGO | S_ISVTX))
 }
 
 /// mknod(2); `mode` carries the type, none meaning a regular file.
@@ -28,7 +30,7 @@ pub fn mkdir(resolver: &Resolver<'_>, path: &[u8], mode: u32) -> Result<Path> {
 /// `EINVAL` for any other unknown type, `ENOENT` for a name with a slash behind it.
 pub fn mknod(resolver: &Resolver<'_>, path: &[u8], mode: u32, dev: DeviceId) -> Result<Path> {
     let kind = match FileKind::from_mode(mode) {
-        None if mode & crate::S_IFMT == 0 => NewKind::Regular,
+        None if mode & S_IFMT == 0 => NewKind::Regular,
         Some(FileKind::Regular) => NewKind::Regular,
         Some(FileKind::CharDevice) => NewKind::CharDevice(dev),
         Some(FileKind::BlockDevice) => NewKind::BlockDevice(dev),
@@ -39,7 +41,7 @@ pub fn mknod(resolver: &Resolver<'_>, path: &[u8], mode: u32, dev: DeviceId) -> 
             return err!(EINVAL, "unknown file type");
         }
     };
-    make(resolver, path, kind, mode & 0o7777)
+    make(resolver, path, kind, mode & S_IALLUGO)
 }
 
 /// symlink(2).
@@ -54,7 +56,7 @@ pub fn symlink(resolver: &Resolver<'_>, target: &[u8], path: &[u8]) -> Result<Pa
     if target.len() >= PATH_MAX {
         return err!(ENAMETOOLONG, "link target too long");
     }
-    make(resolver, path, NewKind::Symlink(target), 0o777)
+    make(resolver, path, NewKind::Symlink(target), S_IRWXUGO)
 }
 
 fn make(resolver: &Resolver<'_>, path: &[u8], kind: NewKind<'_>, perm: u32) -> Result<Path> {

@@ -4,6 +4,7 @@
 //! Locks: `inner` is a leaf (preemption off); paths that leave are dropped outside of it.
 
 use abi::capability::Caps;
+use abi::stat::S_IRWXUGO;
 use abi::{Result, err};
 use cred::Cred;
 use framework::sync::SpinLock;
@@ -52,7 +53,7 @@ impl FsContext {
 
     /// umask(2): sets the umask and returns the old one.
     pub fn set_umask(&self, umask: u32) -> u32 {
-        core::mem::replace(&mut self.inner.lock().umask, umask & 0o777)
+        core::mem::replace(&mut self.inner.lock().umask, umask & S_IRWXUGO)
     }
 
     /// chdir(2) and fchdir(2).

@@ -10,14 +10,12 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
+use abi::stat::{S_IALLUGO, S_ISGID, S_ISUID, S_IXGRP};
 use abi::{Result, err};
 use framework::sync::{Mutex, Once, SpinLock};
 
 use crate::lock::LockTable;
-use crate::{
-    Attr, DeviceId, FileKind, Metadata, Owner, S_ISGID, S_ISUID, S_IXGRP, SetAttr, SuperBlock,
-    Timestamp,
-};
+use crate::{Attr, DeviceId, FileKind, Metadata, Owner, SetAttr, SuperBlock, Timestamp};
 
 /// What every inode has: numbers, attributes, locks.
 pub struct InodeBase {
@@ -119,7 +117,7 @@ impl InodeBase {
     pub fn apply(&self, change: &SetAttr) {
         let mut attr = self.attr.lock();
         let SetAttr { perm, uid, gid, atime, mtime, ctime } = *change;
-        attr.perm = perm.unwrap_or(attr.perm) & 0o7777;
+        attr.perm = perm.unwrap_or(attr.perm) & S_IALLUGO;
         attr.uid = uid.unwrap_or(attr.uid);
         attr.gid = gid.unwrap_or(attr.gid);
         attr.atime = atime.unwrap_or(attr.atime);

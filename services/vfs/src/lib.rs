@@ -73,8 +73,4 @@ pub use remove::{rmdir, unlink};
 pub use rename::rename;
 pub use seek::{Seeking, seek_to, seek_unsized, seek_with};
 pub use super_block::{DentryPolicy, SuperBase, SuperBlock};
-pub(crate) use types::S_IXGRP;
-pub use types::{
-    Attr, DeviceId, FileKind, May, Metadata, NAME_MAX, Owner, PATH_MAX, S_IFMT, S_ISGID, S_ISUID,
-    S_ISVTX, SetAttr, StatFs, Timestamp,
-};
+pub use types::{Attr, DeviceId, FileKind, May, Metadata, Owner, SetAttr, StatFs, Timestamp};

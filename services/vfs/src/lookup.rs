@@ -13,12 +13,11 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use abi::limits::{NAME_MAX, PATH_MAX};
 use abi::{Result, err, error};
 use cred::Cred;
 
-use crate::{
-    Dentry, FileKind, FsContext, Inode, LinkTarget, May, Mount, NAME_MAX, PATH_MAX, Path, perm,
-};
+use crate::{Dentry, FileKind, FsContext, Inode, LinkTarget, May, Mount, Path, perm};
 
 /// How many symbolic links one walk follows.
 const MAX_LINKS: u32 = 40;

@@ -11,6 +11,7 @@ use alloc::sync::Arc;
 use abi::capability::Caps;
 use abi::fcntl::OpenFlags;
 use abi::mount::MountFlags;
+use abi::stat::S_IALLUGO;
 use abi::{Result, err};
 use cred::Cred;
 
@@ -189,7 +190,7 @@ fn find_or_create(
         return Ok((at(child).topmost(), Origin::Found));
     }
     perm::may_create(&parent.dir, resolver.cred)?;
-    let perm = mode & 0o7777 & !resolver.umask;
+    let perm = mode & S_IALLUGO & !resolver.umask;
     let new = perm::new_inode(dir_inode, NewKind::Regular, perm, resolver.cred);
     debug_assert!(flags.contains(OpenFlags::CREAT));
     let inode = dir_inode.create(name, &new)?;
@@ -313,7 +314,7 @@ fn open_unnamed(
         return err!(ENOTDIR, "O_TMPFILE needs a directory");
     }
     perm::may_create(&dir, resolver.cred)?;
-    let perm = mode & 0o7777 & !resolver.umask;
+    let perm = mode & S_IALLUGO & !resolver.umask;
     let new = perm::new_inode(dir_inode, NewKind::Regular, perm, resolver.cred);
     let inode = dir_inode.create_unnamed(&new)?;
     if !flags.contains(OpenFlags::EXCL) {

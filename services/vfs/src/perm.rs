@@ -6,12 +6,11 @@
 use alloc::sync::Arc;
 
 use abi::capability::Caps;
+use abi::stat::{S_IALLUGO, S_ISGID, S_ISVTX, S_IXGRP, S_IXUGO};
 use abi::{Result, err};
 use cred::Cred;
 
-use crate::{FileKind, Inode, May, NewInode, NewKind, Owner, Path, S_ISGID, S_ISVTX, S_IXGRP};
-
-const ANY_EXEC: u32 = 0o111;
+use crate::{FileKind, Inode, May, NewInode, NewKind, Owner, Path};
 
 /// Whether `cred` may access the inode in all ways of `may`.
 ///
@@ -64,7 +63,7 @@ fn overridden(kind: FileKind, attr: &Owner, cred: &Cred, may: May) -> bool {
     if may == May::READ && cred.capable(Caps::DAC_READ_SEARCH) {
         return true;
     }
-    (!may.contains(May::EXEC) || attr.perm & ANY_EXEC != 0) && cred.capable(Caps::DAC_OVERRIDE)
+    (!may.contains(May::EXEC) || attr.perm & S_IXUGO != 0) && cred.capable(Caps::DAC_OVERRIDE)
 }
 
 /// Whether `cred` owns the inode or has CAP_FOWNER.
@@ -122,7 +121,7 @@ pub(crate) fn new_inode<'a>(
     cred: &Cred,
 ) -> NewInode<'a> {
     let dir_attr = dir.base().owner();
-    let mut new = NewInode { kind, perm: perm & 0o7777, uid: cred.fsuid, gid: cred.fsgid };
+    let mut new = NewInode { kind, perm: perm & S_IALLUGO, uid: cred.fsuid, gid: cred.fsgid };
     if dir_attr.perm & S_ISGID != 0 {
         new.gid = dir_attr.gid;
         if kind == NewKind::Directory {

@@ -3,23 +3,9 @@
 //!
 //! Spec: inode(7), stat(2), makedev(3).
 
+use abi::device::{major, makedev, minor};
+use abi::stat::*;
 use cred::{Gid, Uid};
-
-/// The longest name of one directory entry.
-pub const NAME_MAX: usize = 255;
-/// The longest path including its terminating NUL.
-pub const PATH_MAX: usize = 4096;
-
-/// Mask of the type bits in a mode.
-pub const S_IFMT: u32 = 0o170_000;
-/// Set-user-id bit.
-pub const S_ISUID: u32 = 0o4000;
-/// Set-group-id bit.
-pub const S_ISGID: u32 = 0o2000;
-/// Sticky bit.
-pub const S_ISVTX: u32 = 0o1000;
-/// Execute permission of the group.
-pub(crate) const S_IXGRP: u32 = 0o010;
 
 /// What an inode is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,13 +32,13 @@ impl FileKind {
     /// The `S_IF*` bits.
     pub const fn mode_bits(self) -> u32 {
         match self {
-            Self::Regular => 0o100_000,
-            Self::Directory => 0o040_000,
-            Self::Symlink => 0o120_000,
-            Self::CharDevice => 0o020_000,
-            Self::BlockDevice => 0o060_000,
-            Self::Fifo => 0o010_000,
-            Self::Socket => 0o140_000,
+            Self::Regular => S_IFREG,
+            Self::Directory => S_IFDIR,
+            Self::Symlink => S_IFLNK,
+            Self::CharDevice => S_IFCHR,
+            Self::BlockDevice => S_IFBLK,
+            Self::Fifo => S_IFIFO,
+            Self::Socket => S_IFSOCK,
             Self::Anonymous => 0,
         }
     }
@@ -60,20 +46,20 @@ impl FileKind {
     /// The kind whose `S_IF*` bits `mode` carries, if it is a known one.
     pub const fn from_mode(mode: u32) -> Option<Self> {
         match mode & S_IFMT {
-            0o100_000 => Some(Self::Regular),
-            0o040_000 => Some(Self::Directory),
-            0o120_000 => Some(Self::Symlink),
-            0o020_000 => Some(Self::CharDevice),
-            0o060_000 => Some(Self::BlockDevice),
-            0o010_000 => Some(Self::Fifo),
-            0o140_000 => Some(Self::Socket),
+            S_IFREG => Some(Self::Regular),
+            S_IFDIR => Some(Self::Directory),
+            S_IFLNK => Some(Self::Symlink),
+            S_IFCHR => Some(Self::CharDevice),
+            S_IFBLK => Some(Self::BlockDevice),
+            S_IFIFO => Some(Self::Fifo),
+            S_IFSOCK => Some(Self::Socket),
             _ => None,
         }
     }
 
     /// The `DT_*` value of getdents64(2).
     pub const fn dirent_type(self) -> u8 {
-        (self.mode_bits() >> 12) as u8
+        (self.mode_bits() >> S_DT_SHIFT) as u8
     }
 }
 
@@ -94,13 +80,12 @@ impl DeviceId {
 
     /// The encoding that stat(2) and mknod(2) use.
     pub const fn to_raw(self) -> u64 {
-        let (major, minor) = (self.major as u64, self.minor as u64);
-        (minor & 0xff) | ((major & 0xfff) << 8) | ((minor & 0xfff_ff00) << 12)
+        makedev(self.major, self.minor)
     }
 
     /// Decodes the 32-bit number that mknod(2) takes.
     pub const fn from_raw(raw: u32) -> Self {
-        Self { major: (raw >> 8) & 0xfff, minor: (raw & 0xff) | ((raw >> 12) & 0xfff00) }
+        Self { major: major(raw), minor: minor(raw) }
     }
 }
 
@@ -195,7 +180,7 @@ impl Attr {
     /// Attributes of a new inode with one name; times are now.
     pub fn new(perm: u32, uid: Uid, gid: Gid) -> Self {
         let now = Timestamp::now();
-        let perm = perm & 0o7777;
+        let perm = perm & S_IALLUGO;
         Self { perm, uid, gid, nlink: 1, atime: now, mtime: now, ctime: now, btime: now }
     }
 }

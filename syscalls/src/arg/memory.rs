@@ -7,12 +7,12 @@
 use super::{FromArg, Regs};
 use crate::line::Line;
 use abi::fs::{IOV_MAX, Iovec, MAX_RW_COUNT};
+use abi::limits::PATH_MAX;
 use abi::{Errno, Error, Result, err, error};
 use alloc::vec::Vec;
 use core::fmt::Write;
 use core::marker::PhantomData;
 use framework::mm::{CStrError, Pod, Reader, VmSpace, Writer};
-use vfs::PATH_MAX;
 
 /// A pointer to one `T` in user memory, possibly null.
 pub struct UserPtr<T> {

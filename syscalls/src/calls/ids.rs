@@ -4,10 +4,11 @@
 use crate::arg::UserPtr;
 use crate::cx::Context;
 use abi::capability::Caps;
+use abi::limits::NGROUPS_MAX;
 use abi::{Result, err, error};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use cred::{Cred, NGROUPS_MAX};
+use cred::Cred;
 
 /// getuid(2).
 pub(crate) fn sys_getuid(cx: &mut Context) -> usize {

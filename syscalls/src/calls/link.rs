@@ -8,6 +8,7 @@ use crate::cx::Context;
 use abi::capability::Caps;
 use abi::fcntl::AtFlags;
 use abi::fs::RenameFlags;
+use abi::limits::PATH_MAX;
 use abi::{Errno, Result, err};
 use vfs::DeviceId;
 
@@ -78,7 +79,7 @@ pub(crate) fn sys_symlinkat(
     dir: DirFd,
     path: UserPath,
 ) -> Result<()> {
-    let target = target.read_max(cx.vm(), vfs::PATH_MAX, Errno::ENAMETOOLONG)?;
+    let target = target.read_max(cx.vm(), PATH_MAX, Errno::ENAMETOOLONG)?;
     if target.is_empty() {
         return err!(ENOENT, "empty target");
     }

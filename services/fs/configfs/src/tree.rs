@@ -3,6 +3,7 @@
 
 use alloc::sync::Arc;
 
+use abi::magic::CONFIGFS_MAGIC;
 use abi::{Result, error};
 use framework::sync::Once;
 use pseudofs::{
@@ -15,7 +16,7 @@ use crate::item::{Form, Group};
 
 static RULES: Rules = Rules {
     type_name: "configfs",
-    magic: 0x6265_6570,
+    magic: CONFIGFS_MAGIC,
     block_size: 4096,
     text_size: 4096,
     directory_perm: 0o755,

@@ -19,21 +19,20 @@ mod tests;
 
 use alloc::sync::Arc;
 
+use abi::device::{MEM_MAJOR, mem};
 use abi::{Result, err};
 use vfs::{
     DeviceId, DeviceNode, FileOps, FsType, Inode, NewInode, NewKind, Opening, device,
     register_chrdev, register_fs, register_node,
 };
 
-const MEM_MAJOR: u32 = 1;
-
 const NODES: [(&str, u32, u32); 6] = [
-    ("null", 3, 0o666),
-    ("zero", 5, 0o666),
-    ("full", 7, 0o666),
-    ("random", 8, 0o666),
-    ("urandom", 9, 0o666),
-    ("kmsg", 11, 0o644),
+    ("null", mem::NULL, 0o666),
+    ("zero", mem::ZERO, 0o666),
+    ("full", mem::FULL, 0o666),
+    ("random", mem::RANDOM, 0o666),
+    ("urandom", mem::URANDOM, 0o666),
+    ("kmsg", mem::KMSG, 0o644),
 ];
 
 /// Links into /proc that programs expect in /dev.
@@ -81,11 +80,11 @@ pub fn new() -> Result<Arc<dyn Inode>> {
 
 fn open_memory(dev: DeviceId, _opening: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
     match dev.minor {
-        3 => Ok(memory::null()),
-        5 => Ok(memory::zero()),
-        7 => Ok(memory::full()),
-        8 | 9 => Ok(memory::random()),
-        11 => Ok(Arc::new(kmsg::Kmsg)),
+        mem::NULL => Ok(memory::null()),
+        mem::ZERO => Ok(memory::zero()),
+        mem::FULL => Ok(memory::full()),
+        mem::RANDOM | mem::URANDOM => Ok(memory::random()),
+        mem::KMSG => Ok(Arc::new(kmsg::Kmsg)),
         _ => err!(ENXIO, "no such memory device"),
     }
 }

@@ -3,7 +3,8 @@
 
 use alloc::vec::Vec;
 
-use vfs::{FileKind, PATH_MAX, Path};
+use abi::limits::PATH_MAX;
+use vfs::{FileKind, Path};
 
 use crate::header::{HEADER_LEN, Header};
 use crate::stream::Stream;

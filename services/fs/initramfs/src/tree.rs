@@ -11,10 +11,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use abi::fcntl::OpenFlags;
+use abi::stat::{S_IALLUGO, S_IFMT};
 use abi::{Errno, Result, err};
 use cred::Cred;
 use framework::mm::Reader;
-use vfs::{DeviceId, File, FileKind, Follow, Path, Resolver, S_IFMT, SetAttr, Timestamp};
+use vfs::{DeviceId, File, FileKind, Follow, Path, Resolver, SetAttr, Timestamp};
 
 use crate::header::Header;
 
@@ -146,7 +147,7 @@ impl<'a> Tree<'a> {
         if !is_link || header.size > 0 {
             flags |= OpenFlags::TRUNC;
         }
-        let file = vfs::open(&self.resolver(), name, flags, header.mode & 0o7777)?;
+        let file = vfs::open(&self.resolver(), name, flags, header.mode & S_IALLUGO)?;
         if is_link {
             return Ok(Opened(file));
         }
@@ -215,7 +216,7 @@ fn is_missing(found: &Result<Path>) -> Result<bool> {
 fn attributes(header: &Header) -> SetAttr {
     let time = Timestamp { sec: i64::from(header.mtime), nsec: 0 };
     SetAttr {
-        perm: Some(header.mode & 0o7777),
+        perm: Some(header.mode & S_IALLUGO),
         uid: Some(header.uid),
         gid: Some(header.gid),
         atime: Some(time),

@@ -4,6 +4,7 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 
+use abi::magic::PROC_SUPER_MAGIC;
 use abi::{Result, err};
 use framework::sync::Once;
 use pseudofs::{
@@ -14,7 +15,7 @@ use vfs::{DirSink, Inode};
 
 static RULES: Rules = Rules {
     type_name: "proc",
-    magic: 0x9fa0,
+    magic: PROC_SUPER_MAGIC,
     block_size: 1024,
     text_size: 0,
     directory_perm: 0o555,

@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use abi::fcntl::OpenFlags;
+use abi::stat::{S_IRUGO, S_IWUGO};
 use abi::{Result, err, error};
 use cred::Cred;
 use vfs::{FileOps, LinkTarget, Opening, Owner};
@@ -133,10 +134,10 @@ pub trait Subject: Send + Sync {
 /// # Errors
 /// `EACCES` if nobody may do what `flags` ask for.
 pub fn check_bits(perm: u32, flags: OpenFlags) -> Result<()> {
-    if flags.can_write() && perm & 0o222 == 0 {
+    if flags.can_write() && perm & S_IWUGO == 0 {
         return err!(EACCES, "not even root may write");
     }
-    if flags.can_read() && perm & 0o444 == 0 {
+    if flags.can_read() && perm & S_IRUGO == 0 {
         return err!(EACCES, "not even root may read");
     }
     Ok(())

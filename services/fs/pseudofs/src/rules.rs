@@ -4,6 +4,7 @@
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use abi::limits::NAME_MAX;
 use abi::{Errno, Error};
 use vfs::{DentryPolicy, FileKind, StatFs, SuperBase, SuperBlock};
 
@@ -93,7 +94,7 @@ impl SuperBlock for PseudoFs {
         StatFs {
             magic: self.rules.magic,
             block_size: 4096,
-            name_max: vfs::NAME_MAX as u64,
+            name_max: NAME_MAX as u64,
             ..StatFs::default()
         }
     }

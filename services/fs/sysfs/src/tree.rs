@@ -8,6 +8,8 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 
+use abi::magic::SYSFS_MAGIC;
+use abi::stat::{S_IRUGO, S_IWUGO};
 use abi::{Result, err};
 use framework::sync::Once;
 use pseudofs::{
@@ -18,7 +20,7 @@ use vfs::{Inode, Opening};
 
 static RULES: Rules = Rules {
     type_name: "sysfs",
-    magic: 0x6265_6572,
+    magic: SYSFS_MAGIC,
     block_size: 4096,
     text_size: 4096,
     directory_perm: 0o755,
@@ -67,8 +69,8 @@ impl TextFile for Attribute {
 
     /// Mode bits bind root too, and so does what is missing.
     fn check_open(&self, perm: u32, opening: &Opening<'_>) -> Result<()> {
-        let readable = if self.show.is_some() { perm & 0o444 } else { 0 };
-        let writable = if self.store.is_some() { perm & 0o222 } else { 0 };
+        let readable = if self.show.is_some() { perm & S_IRUGO } else { 0 };
+        let writable = if self.store.is_some() { perm & S_IWUGO } else { 0 };
         check_bits(readable | writable, opening.flags)
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Mount options of tmpfs.
 
+use abi::stat::S_IALLUGO;
 use abi::{Result, err, error};
 use framework::mm::{PAGE_SIZE, stats};
 
@@ -43,7 +44,7 @@ impl Options {
                 "size" => options.max_pages = size(value)?.div_ceil(PAGE_SIZE as u64),
                 "nr_blocks" => options.max_pages = suffixed(value)?,
                 "nr_inodes" => options.max_inodes = suffixed(value)?,
-                "mode" => options.perm = number(value, 8)? as u32 & 0o7777,
+                "mode" => options.perm = number(value, 8)? as u32 & S_IALLUGO,
                 "uid" => options.uid = number(value, 10)? as u32,
                 "gid" => options.gid = number(value, 10)? as u32,
                 // Asked for by devfs, which is a tmpfs by another name.

@@ -4,13 +4,13 @@
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use abi::limits::NAME_MAX;
+use abi::magic::TMPFS_MAGIC;
 use abi::{Result, err};
 use framework::mm::PAGE_SIZE;
-use vfs::{NAME_MAX, StatFs, SuperBase, SuperBlock};
+use vfs::{StatFs, SuperBase, SuperBlock};
 
 use crate::Options;
-
-const TMPFS_MAGIC: u64 = 0x0102_1994;
 
 /// What the inodes of one tmpfs share.
 pub(crate) struct TmpSuper {

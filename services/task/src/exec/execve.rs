@@ -5,6 +5,7 @@
 
 use alloc::{sync::Arc, vec::Vec};
 
+use abi::limits::BINPRM_BUF_SIZE;
 use abi::mount::MountFlags;
 use abi::resource::Resource;
 use abi::signal::Signal;
@@ -77,7 +78,7 @@ fn prepare(thread: &Thread, request: Request) -> Result<Image, LoadError> {
         argv.push(b"")?;
     }
     let mut script_name = name.clone();
-    let mut head = [0; script::HEAD_LEN];
+    let mut head = [0; BINPRM_BUF_SIZE];
     for _ in 0..=MAX_SCRIPTS {
         let len = program.file().read_kernel(0, &mut head)?;
         let head = head.get(..len).unwrap_or(&head);

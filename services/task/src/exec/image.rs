@@ -6,6 +6,7 @@
 use alloc::{sync::Arc, vec::Vec};
 
 use abi::elf::Ehdr;
+use abi::limits::BINPRM_BUF_SIZE;
 use abi::mman::Prot;
 use abi::process::personality::ADDR_NO_RANDOMIZE;
 use abi::{Errno, Result, error};
@@ -16,8 +17,8 @@ use vfs::{File, Follow, Resolver};
 
 use super::load::{Elf, LoadError, Loaded};
 use super::program::Program;
+use super::stack;
 use super::strings::Strings;
-use super::{script, stack};
 use crate::{
     process::{Process, Thread},
     signal::min_stack_size,
@@ -108,7 +109,7 @@ fn aux_input(elf: &Elf, loaded: &Loaded, base: u64, outcome: &ExecOutcome) -> st
 fn open_interpreter(thread: &Thread, elf: &Elf) -> Result<Option<Elf>, LoadError> {
     let Some(path) = elf.interpreter()? else { return Ok(None) };
     let program = open(thread, &path)?;
-    let mut head = [0; script::HEAD_LEN];
+    let mut head = [0; BINPRM_BUF_SIZE];
     let len = program.file().read_kernel(0, &mut head)?;
     if len < size_of::<Ehdr>() {
         return Err(error!(EIO, "the interpreter is cut off").into());

@@ -3,10 +3,8 @@
 //!
 //! Spec: execve(2), "Interpreter scripts".
 
+use abi::limits::BINPRM_BUF_SIZE;
 use abi::{Result, err};
-
-/// How much of a file is looked at (BINPRM_BUF_SIZE).
-pub(crate) const HEAD_LEN: usize = 256;
 
 /// What the line names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,7 +26,7 @@ fn trim(bytes: &[u8]) -> &[u8] {
 /// Reads the line from the first bytes of a file; None if it is no script.
 pub(crate) fn parse(head: &[u8]) -> Result<Option<Line<'_>>> {
     let Some(rest) = head.strip_prefix(b"#!") else { return Ok(None) };
-    let is_whole_file = head.len() < HEAD_LEN;
+    let is_whole_file = head.len() < BINPRM_BUF_SIZE;
     let end = rest.iter().position(|b| matches!(b, b'\n' | 0));
     let line = match end {
         Some(end) => rest.get(..end).unwrap_or(&[]),
@@ -79,7 +77,7 @@ mod tests {
     #[test]
     fn long_lines() {
         let mut head: Vec<u8> = b"#!/bin/".to_vec();
-        head.resize(HEAD_LEN, b'a');
+        head.resize(BINPRM_BUF_SIZE, b'a');
         assert!(parse(&head).is_err());
         head[20] = b' ';
         assert!(parse(&head).is_ok());

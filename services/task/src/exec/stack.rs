@@ -17,6 +17,7 @@ use abi::auxv::{
     AT_RANDOM, AT_SECURE, AT_UID,
 };
 use abi::elf::Phdr;
+use abi::time::USER_HZ;
 use abi::{Result, error};
 
 /// What the auxiliary vector tells.
@@ -59,7 +60,7 @@ fn auxv(input: &AuxInput, platform: usize, random: usize, name: usize) -> [(u64,
         (AT_MINSIGSTKSZ, input.min_stack),
         (AT_HWCAP, input.hwcap),
         (AT_PAGESZ, 4096),
-        (AT_CLKTCK, 100),
+        (AT_CLKTCK, USER_HZ),
         (AT_PHDR, input.phdr),
         (AT_PHENT, size_of::<Phdr>() as u64),
         (AT_PHNUM, input.phnum),

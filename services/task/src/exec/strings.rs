@@ -6,13 +6,10 @@
 
 use alloc::vec::Vec;
 
+use abi::limits::{ARG_MAX, MAX_ARG_STRLEN};
 use abi::{Result, err, error};
 use framework::mm::{CStrError, VmSpace};
 
-/// The longest single string, with its zero.
-const MAX_STRING: usize = 128 * 1024;
-/// What all strings may take however small the stack limit is.
-const ARG_MAX: u64 = 128 * 1024;
 /// What all strings may take however large the stack limit is.
 const CAP: u64 = 6 << 20;
 /// Each string costs a pointer too.
@@ -31,7 +28,7 @@ pub struct Budget(usize);
 impl Budget {
     /// For a soft RLIMIT_STACK of `stack_limit` bytes.
     pub fn new(stack_limit: u64) -> Self {
-        Self((stack_limit / 4).clamp(ARG_MAX, CAP) as usize)
+        Self((stack_limit / 4).clamp(ARG_MAX as u64, CAP) as usize)
     }
 
     pub(crate) fn take(&mut self, len: usize) -> Result<()> {
@@ -61,7 +58,7 @@ impl Strings {
             if pointer == 0 {
                 break;
             }
-            let string = match vm.read_cstr(pointer as usize, MAX_STRING) {
+            let string = match vm.read_cstr(pointer as usize, MAX_ARG_STRLEN) {
                 Ok(string) => string,
                 Err(CStrError::Fault) => return err!(EFAULT),
                 Err(CStrError::TooLong) => return err!(E2BIG, "one argument too long"),

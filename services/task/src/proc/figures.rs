@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use abi::Result;
+use abi::process::PF_RANDOMIZE;
 use abi::resource::Resource;
 use framework::cpu;
 use framework::mm::PAGE_SIZE;
@@ -14,9 +15,6 @@ use super::stat::{MemoryStat, ProcessStat};
 use super::status::{MemoryStatus, Status};
 use super::target::Target;
 use crate::{NS_PER_TICK, Pgid, Process, Thread};
-
-/// PF_RANDOMIZE, which programs see in the flags of every process.
-const FLAGS: u32 = 0x40_0000;
 
 /// Memory of a page table for each area's worth of pages; none is smaller.
 const LEAST_TABLES: usize = 4 * PAGE_SIZE;
@@ -65,7 +63,7 @@ pub(crate) fn stat(target: &Target, out: &mut Text) -> Result<()> {
         session: process.session_id().as_raw(),
         terminal: terminal.as_ref().map_or(0, |terminal| terminal.device_number() as i32),
         foreground: terminal.and_then(|terminal| terminal.foreground()).map_or(-1, Pgid::as_raw),
-        flags: FLAGS,
+        flags: PF_RANDOMIZE,
         minor_faults: used.minor_faults,
         children_minor_faults: of_children.minor_faults,
         major_faults: used.major_faults,

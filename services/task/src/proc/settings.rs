@@ -4,6 +4,7 @@
 use alloc::sync::Arc;
 
 use abi::capability::Caps;
+use abi::oom::*;
 use abi::{Result, err, error};
 use cred::{IdRange, UserNamespace};
 use pseudofs::{Text, parse_i64, put};
@@ -137,7 +138,7 @@ pub(crate) fn oom_score(target: &Target, out: &mut Text) -> Result<()> {
 
 /// Linux's badness, scaled to the range that programs expect.
 fn score(resident: usize, total: usize, adjustment: i16) -> usize {
-    if adjustment == -1000 {
+    if i64::from(adjustment) == OOM_SCORE_ADJ_MIN {
         return 0;
     }
     let used = (resident * 1000 / total.max(1)) as i64;
@@ -151,10 +152,10 @@ pub(crate) fn oom_score_adj(target: &Target, out: &mut Text) -> Result<()> {
     Ok(())
 }
 
-/// Sets the adjustment, -1000 to 1000.
+/// Sets the adjustment.
 pub(crate) fn set_oom_score_adj(target: &Target, data: &[u8]) -> Result<()> {
     let value = parse_i64(data)?;
-    if !(-1000..=1000).contains(&value) {
+    if !(OOM_SCORE_ADJ_MIN..=OOM_SCORE_ADJ_MAX).contains(&value) {
         return err!(EINVAL, "out of range");
     }
     adjust(&*target.process()?, value as i16)
@@ -169,14 +170,13 @@ fn adjust(process: &Process, value: i16) -> Result<()> {
     Ok(())
 }
 
-/// The scale of the old interface: -17 to 15.
-const OLD_DISABLE: i64 = -17;
-const OLD_MAX: i64 = 15;
-
 /// /proc/PID/oom_adj: the old scale.
 pub(crate) fn oom_adj(target: &Target, out: &mut Text) -> Result<()> {
     let value = i64::from(target.process()?.oom_score_adj());
-    let old = if value == 1000 { OLD_MAX } else { value * -OLD_DISABLE / 1000 };
+    let old = match value {
+        OOM_SCORE_ADJ_MAX => OOM_ADJUST_MAX,
+        _ => value * -OOM_DISABLE / OOM_SCORE_ADJ_MAX,
+    };
     put!(out, "{old}\n");
     Ok(())
 }
@@ -184,10 +184,13 @@ pub(crate) fn oom_adj(target: &Target, out: &mut Text) -> Result<()> {
 /// Sets the adjustment by the old scale.
 pub(crate) fn set_oom_adj(target: &Target, data: &[u8]) -> Result<()> {
     let old = parse_i64(data)?;
-    if !(OLD_DISABLE..=OLD_MAX).contains(&old) {
+    if !(OOM_DISABLE..=OOM_ADJUST_MAX).contains(&old) {
         return err!(EINVAL, "out of range");
     }
-    let value = if old == OLD_MAX { 1000 } else { old * 1000 / -OLD_DISABLE };
+    let value = match old {
+        OOM_ADJUST_MAX => OOM_SCORE_ADJ_MAX,
+        _ => old * OOM_SCORE_ADJ_MAX / -OOM_DISABLE,
+    };
     adjust(&*target.process()?, value as i16)
 }
 

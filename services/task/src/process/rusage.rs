@@ -3,8 +3,10 @@
 //!
 //! Spec: getrusage(2), times(2).
 
-/// Nanoseconds in a clock tick as programs see it (USER_HZ is 100).
-pub const NS_PER_TICK: u64 = 10_000_000;
+use abi::time::{NS_PER_SEC, USER_HZ};
+
+/// Nanoseconds in a clock tick as programs see it.
+pub const NS_PER_TICK: u64 = NS_PER_SEC / USER_HZ;
 
 /// What a thread, a process or its ended children have used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

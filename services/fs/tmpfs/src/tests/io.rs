@@ -137,7 +137,7 @@ fn open_flags_create_truncate_append() {
     assert_eq!(open("/l", exclusive).unwrap_err(), Errno::EEXIST);
     assert_eq!(open("/l", OpenFlags::NOFOLLOW).unwrap_err(), Errno::ELOOP);
     let link = open("/l", OpenFlags::NOFOLLOW | OpenFlags::PATH).unwrap();
-    assert_eq!(link.metadata().mode & vfs::S_IFMT, 0o120_000);
+    assert_eq!(link.metadata().mode & abi::stat::S_IFMT, 0o120_000);
     assert!(open("/l", OpenFlags::CREAT).is_ok() && w.text("/new").is_ok());
     let append = open("/f", OpenFlags::WRONLY | OpenFlags::APPEND).unwrap();
     put(&append, b"+1").unwrap();
