@@ -46,8 +46,6 @@ pub(crate) struct Work<'a> {
 
 /// After so many guests were lost, the remaining tests fail unrun.
 const LOST_GUESTS: usize = 40;
-/// How a guest ends that did all of its work.
-const DONE: &str = "done";
 
 impl Context<'_> {
     /// Runs all tests of the queue in guests, one after the other.
@@ -65,10 +63,10 @@ impl Context<'_> {
             let end = self.guest(&log, &mut run);
             let victim = run.running();
             let second_chance = self.kernel.kind == Kind::Linux && retried.insert(victim);
-            let booted = run.lost(&end, second_chance);
+            let another_helps = run.settle(&end, second_chance);
             queue = run.queue;
-            if boot >= LOST_GUESTS || (!booted && boot >= 1) {
-                abandon(&mut queue, &mut outcomes, &end);
+            if boot >= LOST_GUESTS || (!another_helps && boot >= 1) {
+                abandon(&mut queue, &mut outcomes, end.why());
             }
         }
         outcomes
@@ -93,7 +91,7 @@ impl Context<'_> {
         });
         let mut guest = match started {
             Ok(guest) => guest,
-            Err(error) => return End { booted: false, why: format!("{error:#}") },
+            Err(error) => return End::Lost { booted: false, why: format!("{error:#}") },
         };
         let end = self.listen(&mut guest, run);
         drop(guest);
@@ -119,7 +117,7 @@ impl Context<'_> {
                     Event::Boot => booted = true,
                     Event::Done => {
                         guest.finish(Duration::from_secs(10));
-                        return End { booted, why: DONE.to_owned() };
+                        return End::Done;
                     }
                     Event::Feed(keys) => {
                         std::thread::sleep(Duration::from_millis(50));
@@ -145,7 +143,7 @@ impl Context<'_> {
                     control::Event::End if stop.is_some() => {
                         let why = stop.unwrap_or_default();
                         self.print_backtrace(&why, &frames);
-                        return End { booted, why };
+                        return End::Lost { booted, why };
                     }
                     _ => {}
                 },
@@ -153,13 +151,13 @@ impl Context<'_> {
                     let code = guest.finish(Duration::from_secs(3));
                     let why = stop
                         .unwrap_or_else(|| format!("the guest ended early (QEMU status {code:?})"));
-                    return End { booted, why };
+                    return End::Lost { booted, why };
                 }
                 Said::Nothing => {
                     let silent = self.patience.as_secs();
                     let why =
                         stop.unwrap_or_else(|| format!("the guest was silent for {silent} s"));
-                    return End { booted, why };
+                    return End::Lost { booted, why };
                 }
             }
         }
@@ -167,9 +165,25 @@ impl Context<'_> {
 }
 
 /// How a guest ended.
-struct End {
-    booted: bool,
-    why: String,
+enum End {
+    /// It did all of its work.
+    Done,
+    /// It stopped, hung, or never started.
+    Lost {
+        /// Its `init` had begun.
+        booted: bool,
+        /// What the report says.
+        why: String,
+    },
+}
+
+impl End {
+    fn why(&self) -> &str {
+        match self {
+            Self::Done => "they end without a verdict",
+            Self::Lost { why, .. } => why,
+        }
+    }
 }
 
 /// The state of one guest's work.
@@ -243,24 +257,22 @@ impl Run<'_, '_> {
         self.current.as_ref().map(|(name, _)| name.clone())
     }
 
-    /// Settles the end of a guest; whether it had booted.
-    fn lost(&mut self, end: &End, second_chance: bool) -> bool {
-        if end.why == DONE {
-            return true;
-        }
+    /// Settles the end of a guest; whether a fresh one may get further.
+    fn settle(&mut self, end: &End, second_chance: bool) -> bool {
+        let End::Lost { booted, why } = end else { return true };
         if second_chance {
-            eprintln!("regression: a Linux guest was lost ({}), trying again", end.why);
+            eprintln!("regression: a Linux guest was lost ({why}), trying again");
         } else {
-            self.fail_current(&end.why);
+            self.fail_current(why);
         }
-        end.booted || second_chance
+        *booted || second_chance
     }
 }
 
-fn abandon(queue: &mut Vec<Work<'_>>, outcomes: &mut Vec<Outcome>, end: &End) {
+fn abandon(queue: &mut Vec<Work<'_>>, outcomes: &mut Vec<Outcome>, why: &str) {
     for work in queue.drain(..) {
         for test in work.tests {
-            let verdict = Verdict::Failed(format!("not run, guests keep failing: {}", end.why));
+            let verdict = Verdict::Failed(format!("not run, guests keep failing: {why}"));
             outcomes.push(Outcome {
                 suite: work.suite.name.clone(),
                 test,
