@@ -10,6 +10,7 @@ mod forms;
 mod inputs;
 mod layouts;
 mod locks;
+mod pages;
 mod rules;
 mod vendors;
 
@@ -54,6 +55,7 @@ const CHECKS: &[Check] = &[
     ("dependencies documented", dependencies::documented),
     ("host inputs listed", inputs::listed),
     ("make targets documented", rules::make_targets),
+    ("pages name paths that exist", pages::dangling),
     ("every file with a lock names its order", locks::ordered),
     ("public results tell their errors", errors::told),
     ("tests in their forms", forms::known),
