@@ -22,6 +22,7 @@ extern crate alloc;
 extern crate std;
 
 mod clone;
+mod clone_args;
 pub mod exec;
 mod exit;
 pub mod fault;
@@ -48,7 +49,8 @@ mod wait;
 #[cfg(test)]
 mod tests;
 
-pub use clone::{CloneArgs, clone};
+pub use clone::clone;
+pub use clone_args::CloneArgs;
 pub use exit::{Ending, ending, set_init_exit_hook};
 pub use ids::{PID_MAX, Pgid, Pid, Sid, Tid};
 pub use init::{init, start};
