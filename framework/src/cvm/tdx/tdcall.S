@@ -7,6 +7,7 @@
 
 .text
 .global tdx_call
+.type tdx_call, @function
 .align 16
 tdx_call:
     push rbx
@@ -60,3 +61,4 @@ tdx_call:
     pop r12
     pop rbx
     ret
+.size tdx_call, . - tdx_call
