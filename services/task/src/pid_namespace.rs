@@ -11,7 +11,8 @@
 //! nothing sleeps and no signal lock is held.
 //! Spec: pid_namespaces(7).
 
-use framework::sync::{SpinLock, SpinLockGuard};
+use framework::sync::{Once, SpinLock, SpinLockGuard};
+use procfs::Instance;
 
 use crate::tree::Tree;
 
@@ -19,12 +20,14 @@ use crate::tree::Tree;
 pub struct PidNamespaceOf<P> {
     ino: u32,
     tree: SpinLock<Tree<P>>,
+    /// Its /proc, once that is mounted.
+    proc: Once<Instance>,
 }
 
 impl<P> PidNamespaceOf<P> {
     /// One without processes, whose file has inode number `ino`.
     pub(crate) const fn new(ino: u32) -> Self {
-        Self { ino, tree: SpinLock::new(Tree::new()) }
+        Self { ino, tree: SpinLock::new(Tree::new()), proc: Once::new() }
     }
 
     /// The inode number that tells it from others.
@@ -36,6 +39,11 @@ impl<P> PidNamespaceOf<P> {
     #[inline]
     pub(crate) fn lock(&self) -> SpinLockGuard<'_, Tree<P>> {
         self.tree.lock()
+    }
+
+    /// Its instance of /proc: what `make` gives at the first call.
+    pub(crate) fn proc_or(&self, make: impl FnOnce() -> Instance) -> &Instance {
+        self.proc.call_once(make)
     }
 
     /// The number handed out last, for /proc/loadavg.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Tables of files: what the owner of the data registers.
 //!
-//! A subsystem keeps one static table of [`Entry`]s and gives it to [`register`] in its
+//! A subsystem keeps one static table of [`Entry`]s and gives it to
+//! [`register`](crate::register) in its
 //! `init`. Paths are below /proc, as `sys/vm/swappiness`.
 
 use alloc::sync::Arc;
@@ -10,8 +11,6 @@ use core::sync::atomic::{AtomicI64, Ordering};
 use abi::{Result, err};
 use pseudofs::{Content, Text, TextFile, check_bits, parse_i64, put};
 use vfs::Opening;
-
-use crate::tree::insert;
 
 /// Makes a file's text.
 pub type Show = fn(&mut Text) -> Result<()>;
@@ -54,12 +53,18 @@ impl Entry {
     pub const fn command(path: &'static str, store: Store) -> Self {
         Self { is_strict: true, ..Self::trigger(path, store) }
     }
-}
 
-/// Makes files known. Called by the `init` of a subsystem.
-pub fn register(entries: &'static [Entry]) {
-    for entry in entries {
-        insert(entry.path, entry.perm, Content::Text(Arc::new(Registered(entry))));
+    pub(crate) fn path(&self) -> &'static str {
+        self.path
+    }
+
+    pub(crate) fn perm(&self) -> u32 {
+        self.perm
+    }
+
+    /// What stands behind its inode.
+    pub(crate) fn content(&'static self) -> Content {
+        Content::Text(Arc::new(Registered(self)))
     }
 }
 

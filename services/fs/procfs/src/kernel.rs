@@ -45,7 +45,7 @@ static FILES: &[Entry] = &[
 /// Registers the files.
 pub(crate) fn init() {
     crate::register(FILES);
-    crate::link("mounts", "self/mounts");
+    crate::fixed_link("mounts", "self/mounts");
 }
 
 fn cmdline(out: &mut Text) -> Result<()> {

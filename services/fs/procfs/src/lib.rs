@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! /proc: the tree, the rules, and the tables by which subsystems show their figures.
+//! /proc: its instances, the rules, and the tables by which subsystems show their figures.
 //!
 //! Each subsystem registers its own files with [`register`] in its `init`, from the module
-//! that is called `proc` there: `mm` has /proc/meminfo, `task` the directories of processes
-//! ([`set_processes`]). This crate has only the files about what lies below all of them:
+//! that is called `proc` there: `mm` has /proc/meminfo. An [`Instance`] shows them all, and
+//! the processes of a pid namespace: `task` makes it, with the directories of processes,
+//! and mounts it. This crate has only the files about what lies below all of them:
 //! the machine, the framework and the vfs. `regression/linux/proc/paths.c` lists all paths.
 //!
 //! Spec: proc(5), as of Linux 6.12.
@@ -25,15 +26,11 @@ pub mod mounts;
 mod tests;
 mod tree;
 
-pub use entry::{Entry, Show, Store, Tunable, register};
+pub use entry::{Entry, Show, Store, Tunable};
 pub use pseudofs::{Text, put};
-pub use tree::{fs, insert, link, set_processes};
+pub use tree::{Instance, fixed_link, link, register};
 
-use vfs::FsType;
-
-/// Makes the file-system type `proc` known to mount(2), with the files of the machine.
-/// Called once at boot.
+/// Makes the files of the machine known. Called once at boot.
 pub fn init() {
     kernel::init();
-    vfs::register_fs(FsType { name: "proc", mount: |_source, _options| Ok(tree::root()) });
 }

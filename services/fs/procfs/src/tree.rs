@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The tree of /proc: what is registered, and the processes.
+//! What is registered, and the instances of /proc that show it.
+//!
+//! Subsystems register in their `init`, before the first instance is made. An instance
+//! belongs to a pid namespace, whose processes it has beside what all instances have.
+//!
+//! Locks: `REGISTRY` is a leaf (preemption off); an instance is made outside of it.
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use abi::magic::PROC_SUPER_MAGIC;
-use abi::{Result, err};
-use framework::sync::Once;
+use framework::sync::SpinLock;
 use pseudofs::{
-    Content, Directory, DirectoryOps, FixedLink, LinkCount, PseudoFs, PseudoInode, Refusal, Remake,
-    Rules, Tree,
+    Content, Directory, DirectoryOps, FixedLink, Link, LinkCount, PseudoFs, Refusal, Remake, Rules,
+    Tree,
 };
-use vfs::{DirSink, Inode};
+use vfs::Inode;
+
+use crate::entry::Entry;
 
 static RULES: Rules = Rules {
     type_name: "proc",
@@ -23,66 +29,95 @@ static RULES: Rules = Rules {
     refusal: Refusal::Missing,
 };
 
-static TREE: Once<Tree> = Once::new();
-
-/// What finds processes by their numbers.
-static PROCESSES: Once<Box<dyn DirectoryOps>> = Once::new();
-
-fn tree() -> &'static Tree {
-    TREE.call_once(|| {
-        let tree = Tree::new(&RULES, 0o555, Directory::with_ops(Root));
-        let sys = Content::Directory(Directory::new(LinkCount::One));
-        if let Err(error) = tree.insert("sys", 0o555, sys) {
-            log::error!("procfs: sys: {error:?}");
-        }
-        tree
-    })
+/// Something at a path below /proc, in every instance.
+#[derive(Clone)]
+enum Item {
+    File(&'static Entry),
+    Link(&'static str, Arc<dyn Link>),
 }
 
-/// The root directory.
-pub(crate) fn root() -> Arc<dyn Inode> {
-    tree().root()
-}
-
-/// The file system, for inodes that are looked up.
-pub fn fs() -> &'static Arc<PseudoFs> {
-    tree().fs()
-}
-
-/// Has `processes` find the numbers in /proc; the first call counts.
-pub fn set_processes(processes: impl DirectoryOps + 'static) {
-    PROCESSES.call_once(|| Box::new(processes));
-}
-
-/// Puts something at a path below /proc. A failure is for the log: it is a mistake of the
-/// kernel's, and the boot goes on.
-pub fn insert(path: &str, perm: u32, content: Content) {
-    if let Err(error) = tree().insert(path, perm, content) {
-        log::error!("procfs: {path}: {error:?}");
-    }
-}
-
-/// Puts a symbolic link at a path below /proc.
-pub fn link(path: &str, text: &str) {
-    insert(path, 0o777, Content::Link(Arc::new(FixedLink(text.as_bytes().into()))));
-}
-
-/// The root directory: beyond what is registered, the processes.
-struct Root;
-
-impl DirectoryOps for Root {
-    fn lookup(&self, name: &[u8]) -> Result<Arc<PseudoInode>> {
-        match PROCESSES.get() {
-            Some(processes) => processes.lookup(name),
-            None => err!(ENOENT, "no such entry"),
+impl Item {
+    fn path(&self) -> &'static str {
+        match self {
+            Self::File(entry) => entry.path(),
+            Self::Link(path, _) => path,
         }
     }
+}
 
-    fn list(&self, cookie: u64, sink: &mut DirSink<'_>) -> Result<()> {
-        PROCESSES.get().map_or(Ok(()), |processes| processes.list(cookie, sink))
+struct Registry {
+    items: Vec<Item>,
+    /// There are instances, which would not show what comes now.
+    is_closed: bool,
+}
+
+static REGISTRY: SpinLock<Registry> =
+    SpinLock::new(Registry { items: Vec::new(), is_closed: false });
+
+fn add(item: Item) {
+    let path = item.path();
+    let is_closed = {
+        let mut registry = REGISTRY.lock();
+        registry.items.push(item);
+        registry.is_closed
+    };
+    if is_closed {
+        log::error!("procfs: {path}: registered too late");
+    }
+}
+
+/// Makes files known. Called by the `init` of a subsystem.
+pub fn register(entries: &'static [Entry]) {
+    entries.iter().map(Item::File).for_each(add);
+}
+
+/// Makes a symbolic link at a path below /proc known.
+pub fn link(path: &'static str, link: Arc<dyn Link>) {
+    add(Item::Link(path, link));
+}
+
+/// Makes a symbolic link with a fixed text known.
+pub fn fixed_link(path: &'static str, text: &str) {
+    link(path, Arc::new(FixedLink(text.as_bytes().into())));
+}
+
+/// An instance of /proc.
+pub struct Instance {
+    tree: Tree,
+}
+
+impl Instance {
+    /// An instance with all that is registered, in which `processes` finds numbers. A path
+    /// that cannot be shown is for the log: it is a mistake of the kernel's.
+    pub fn new(processes: impl DirectoryOps + 'static) -> Self {
+        let tree = Tree::new(&RULES, 0o555, Directory::with_ops(processes));
+        let insert = |path: &str, perm, content| {
+            if let Err(error) = tree.insert(path, perm, content) {
+                log::error!("procfs: {path}: {error:?}");
+            }
+        };
+        insert("sys", 0o555, Content::Directory(Directory::new(LinkCount::One)));
+        let items = {
+            let mut registry = REGISTRY.lock();
+            registry.is_closed = true;
+            registry.items.clone()
+        };
+        for item in items {
+            match item {
+                Item::File(entry) => insert(entry.path(), entry.perm(), entry.content()),
+                Item::Link(path, link) => insert(path, 0o777, Content::Link(link)),
+            }
+        }
+        Self { tree }
     }
 
-    fn subdirectories(&self) -> u32 {
-        PROCESSES.get().map_or(0, |processes| processes.subdirectories())
+    /// The root directory, for a mount.
+    pub fn root(&self) -> Arc<dyn Inode> {
+        self.tree.root()
+    }
+
+    /// The file system, for inodes that are looked up.
+    pub fn fs(&self) -> &Arc<PseudoFs> {
+        self.tree.fs()
     }
 }

@@ -57,7 +57,8 @@ impl Refusal {
     }
 }
 
-/// The superblock of a file system; there is one, however often it is mounted.
+/// The superblock of a file system; there is one, however often it is mounted. (Of procfs
+/// there is one in each pid namespace.)
 pub struct PseudoFs {
     rules: &'static Rules,
     base: SuperBase,

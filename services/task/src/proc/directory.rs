@@ -2,19 +2,33 @@
 //! The directories: processes by number, what is in one of them, its threads.
 
 use alloc::format;
-use alloc::sync::Arc;
+use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
 
 use abi::{Result, error};
+use procfs::Instance;
 use pseudofs::{Content, Directory, DirectoryOps, PseudoInode, Subject, parse_id};
-use vfs::{DirEntry, DirSink, FileKind, Owner};
+use vfs::{DirEntry, DirSink, FileKind, Inode, Owner};
 
 use super::fd::{self, Fds, Shown};
 use super::file::{self, FILES};
 use super::place::{self, PlaceLink};
 use super::target::Target;
 use crate::{Pid, PidNamespace, Tid};
+
+/// The root directory of /proc, for who mounts it: that of its pid namespace.
+pub(super) fn root() -> Arc<dyn Inode> {
+    match crate::current() {
+        Some(thread) => instance(thread.pid_namespace()).root(),
+        None => instance(PidNamespace::initial()).root(),
+    }
+}
+
+/// The instance of a pid namespace. What is left of it after the namespace shows nobody.
+fn instance(namespace: &Arc<PidNamespace>) -> &Instance {
+    namespace.proc_or(|| Instance::new(Processes(Arc::downgrade(namespace))))
+}
 
 /// A directory goes with its target.
 struct DirectoryOf {
@@ -36,7 +50,7 @@ fn directory(
 ) -> Result<Arc<PseudoInode>> {
     let subject = Arc::new(DirectoryOf { target: target.clone(), perm });
     let content = Content::Directory(Directory::with_ops(ops));
-    PseudoInode::of_subject(procfs::fs(), ino, subject, content)
+    PseudoInode::of_subject(target.fs(), ino, subject, content)
 }
 
 fn process(target: Target) -> Result<Arc<PseudoInode>> {
@@ -58,24 +72,33 @@ fn entry(
 }
 
 /// The processes in /proc: those of a pid namespace.
-pub(crate) struct Processes(pub(crate) Arc<PidNamespace>);
+struct Processes(Weak<PidNamespace>);
+
+impl Processes {
+    fn namespace(&self) -> Result<Arc<PidNamespace>> {
+        self.0.upgrade().ok_or(error!(ENOENT, "the namespace has ended"))
+    }
+}
 
 impl DirectoryOps for Processes {
     fn lookup(&self, name: &[u8]) -> Result<Arc<PseudoInode>> {
         let number = parse_id(name).ok_or(error!(ENOENT, "no such entry"))?;
+        let namespace = self.namespace()?;
         // A thread's own number works too, though it is not listed.
         let of_thread =
-            || self.0.thread(Tid::from_raw(number)).map(|thread| thread.process().clone());
-        let found = self.0.process(Pid::from_raw(number)).or_else(of_thread);
+            || namespace.thread(Tid::from_raw(number)).map(|thread| thread.process().clone());
+        let found = namespace.process(Pid::from_raw(number)).or_else(of_thread);
         let found = found.ok_or(error!(ENOENT, "no such process"))?;
-        process(Target::of_process(&found, number))
+        process(Target::of_process(instance(&namespace).fs(), &found, number))
     }
 
     fn list(&self, cookie: u64, sink: &mut DirSink<'_>) -> Result<()> {
+        let Ok(namespace) = self.namespace() else { return Ok(()) };
+        let fs = instance(&namespace).fs();
         let mut from = Pid::from_raw(i32::try_from(cookie).unwrap_or(i32::MAX));
-        while let Some(process) = self.0.next_process(from) {
+        while let Some(process) = namespace.next_process(from) {
             let pid = process.pid();
-            let ino = process_ino(&Target::of_process(&process, pid.as_raw()));
+            let ino = process_ino(&Target::of_process(fs, &process, pid.as_raw()));
             let (name, next) = (format!("{pid}"), u64::from(pid.as_raw().unsigned_abs()) + 1);
             if entry(sink, &name, ino, FileKind::Directory, next).is_break() {
                 break;
@@ -86,7 +109,7 @@ impl DirectoryOps for Processes {
     }
 
     fn subdirectories(&self) -> u32 {
-        super::system::processes(&self.0).count() as u32
+        self.namespace().map_or(0, |own| super::system::processes(&own).count() as u32)
     }
 }
 

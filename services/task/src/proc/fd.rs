@@ -53,11 +53,11 @@ impl Fds {
         match self.1 {
             Shown::Links => {
                 let link = Arc::new(FdLink { target, number });
-                PseudoInode::of_subject(procfs::fs(), ino, link.clone(), Content::Link(link))
+                PseudoInode::of_subject(self.0.fs(), ino, link.clone(), Content::Link(link))
             }
             Shown::Info => {
                 let info = Arc::new(FdInfo { target, number });
-                PseudoInode::of_subject(procfs::fs(), ino, info.clone(), Content::Text(info))
+                PseudoInode::of_subject(self.0.fs(), ino, info.clone(), Content::Text(info))
             }
         }
     }

@@ -88,7 +88,7 @@ pub(crate) fn inode(target: &Target, index: usize) -> Result<Arc<PseudoInode>> {
     let Some(file) = FILES.get(index) else { return err!(ENOENT, "no such entry") };
     let shown = Arc::new(OfTarget { target: target.clone(), file });
     let ino = ino(target, index);
-    PseudoInode::of_subject(procfs::fs(), ino, shown.clone(), Content::Text(shown))
+    PseudoInode::of_subject(target.fs(), ino, shown.clone(), Content::Text(shown))
 }
 
 /// Its number.

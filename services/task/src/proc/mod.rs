@@ -24,17 +24,16 @@ mod target;
 
 use alloc::sync::Arc;
 
-use pseudofs::Content;
+use vfs::FsType;
 
-use crate::PidNamespace;
 use self_link::SelfLink;
 
 /// Registers all of it.
 pub(crate) fn init() {
     procfs::register(system::FILES);
     for (name, link) in [("self", SelfLink::Process), ("thread-self", SelfLink::Thread)] {
-        procfs::insert(name, 0o777, Content::Link(Arc::new(link)));
+        procfs::link(name, Arc::new(link));
     }
-    procfs::set_processes(directory::Processes(PidNamespace::initial().clone()));
+    vfs::register_fs(FsType { name: "proc", mount: |_source, _options| Ok(directory::root()) });
     mm::set_resident_hook(system::resident);
 }

@@ -48,7 +48,7 @@ struct OfTarget {
 /// The inode of a link.
 pub(crate) fn inode(target: &Target, place: PlaceLink, ino: u64) -> Result<Arc<PseudoInode>> {
     let link = Arc::new(OfTarget { target: target.clone(), place });
-    PseudoInode::of_subject(procfs::fs(), ino, link.clone(), Content::Link(link))
+    PseudoInode::of_subject(target.fs(), ino, link.clone(), Content::Link(link))
 }
 
 impl Subject for OfTarget {

@@ -6,6 +6,7 @@ use alloc::sync::{Arc, Weak};
 use abi::capability::Caps;
 use abi::{Result, err, error};
 use cred::Cred;
+use pseudofs::PseudoFs;
 use vfs::Owner;
 
 use crate::{Process, Thread, Tid};
@@ -13,6 +14,8 @@ use crate::{Process, Thread, Tid};
 /// A process, or one thread of it.
 #[derive(Clone)]
 pub(crate) struct Target {
+    /// The instance of /proc it was found in.
+    fs: Arc<PseudoFs>,
     process: Weak<Process>,
     /// The number it was found under: the process's, or that of any of its threads.
     number: i32,
@@ -21,9 +24,14 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// The process, found under `number`.
-    pub(crate) fn of_process(process: &Arc<Process>, number: i32) -> Self {
-        Self { process: Arc::downgrade(process), number, tid: None }
+    /// The process, found under `number` in `fs`.
+    pub(crate) fn of_process(fs: &Arc<PseudoFs>, process: &Arc<Process>, number: i32) -> Self {
+        Self { fs: fs.clone(), process: Arc::downgrade(process), number, tid: None }
+    }
+
+    /// Where its inodes are.
+    pub(crate) fn fs(&self) -> &Arc<PseudoFs> {
+        &self.fs
     }
 
     /// The process; `ESRCH` once it was waited for.
