@@ -244,6 +244,10 @@ fn told_class(group: &Group) -> Option<Class> {
         return Some(Class::Test);
     }
     let condition = text.strip_prefix("cfg(")?;
+    // In the kernel, and in tests of it too.
+    if condition.starts_with("any(target_os=\"none\"") {
+        return None;
+    }
     let positive = condition.replace("not(test)", "").replace("not(feature=\"ktest\")", "");
     let has_word = |word: &str| {
         positive.split(|c: char| !c.is_alphanumeric() && c != '_').any(|part| part == word)
@@ -291,6 +295,8 @@ mod tests {
         let text = "struct S {\n    #[cfg(test)]\n    n: u32,\n    m: u32,\n}\n";
         assert_eq!((lines(text, Class::Code), lines(text, Class::Test)), (3, 2));
         assert_eq!(lines("#[cfg(not(test))]\nfn a() {}\n", Class::Code), 2);
+        let text = "#[cfg(any(target_os = \"none\", test))]\nfn a() {}\n";
+        assert_eq!(lines(text, Class::Code), 2);
         assert_eq!(lines("kernel_test! {\n fn a() {}\n}\nfn c() {}\n", Class::Code), 1);
     }
 

@@ -94,7 +94,6 @@ static CLASSES: [SizeClass; SIZES.len()] = {
 pub(super) struct Heap;
 
 #[cfg_attr(target_os = "none", global_allocator)]
-#[cfg(target_os = "none")]
 static HEAP: Heap = Heap;
 
 // SAFETY: 1. Objects of a size class are disjoint, at least as large and aligned
@@ -102,6 +101,8 @@ static HEAP: Heap = Heap;
 // freed (`Slabs`). Blocks are whole frames, aligned to their size. 2. No method
 // panics for lack of memory. 3. `realloc` keeps the content.
 unsafe impl GlobalAlloc for Heap {
+    /// # Safety
+    /// As the trait says.
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match slab::class_of(layout.size(), layout.align()).and_then(|class| CLASSES.get(class)) {
@@ -110,6 +111,8 @@ unsafe impl GlobalAlloc for Heap {
         }
     }
 
+    /// # Safety
+    /// As the trait says.
     #[inline]
     unsafe fn dealloc(&self, object: *mut u8, layout: Layout) {
         let Some(object) = NonNull::new(object) else { return };
@@ -121,6 +124,8 @@ unsafe impl GlobalAlloc for Heap {
         }
     }
 
+    /// # Safety
+    /// As the trait says.
     unsafe fn realloc(&self, old: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         let class = |size| slab::class_of(size, layout.align());
         let order = |size| block_order(size, layout.align());
