@@ -232,7 +232,6 @@ impl log::Log for Backend {
 }
 
 /// Installs the back-end, with the console level of the command line.
-#[cfg_attr(not(target_os = "none"), allow(dead_code))]
 pub(crate) fn init() {
     let line = cmdline::get();
     if let Some(level) = line.log_level.or(line.is_quiet.then_some(QUIET)) {

@@ -10,7 +10,6 @@ use core::panic::Location;
 use crate::sync::Once;
 
 /// Why the machine stops.
-#[cfg_attr(not(target_os = "none"), allow(dead_code, reason = "a hosted stop has no host to tell"))]
 pub(crate) struct Stop<'a> {
     /// For whoever reads the console.
     pub(crate) reason: Arguments<'a>,
@@ -29,7 +28,6 @@ pub(crate) const STOPPED: u64 = 0x11;
 static HOW: Once<fn(&Stop<'_>) -> !> = Once::new();
 
 /// Says how the machine is stopped. The first thing at boot.
-#[cfg(target_os = "none")]
 pub(crate) fn on_stop(how: fn(&Stop<'_>) -> !) {
     let _ = HOW.set(how);
 }
@@ -51,7 +49,6 @@ pub(crate) fn stop(reason: Arguments<'_>, text: &str) -> ! {
 }
 
 /// Stops for a reason that has a number of its own.
-#[cfg(target_os = "none")]
 #[track_caller]
 #[cold]
 pub(crate) fn stop_with(code: u64, text: &str) -> ! {

@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use std::vec;
 use std::vec::Vec;
 
-use framework::host::hosted::DeviceModel;
 use framework::host::{DeviceError, Mmio, MmioError};
+use framework::hosted::DeviceModel;
 use framework::irq::IrqHandler;
 use framework::mm::PhysRange;
 

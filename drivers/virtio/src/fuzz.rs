@@ -10,8 +10,8 @@ use std::vec::Vec;
 
 use class::Sector;
 use class::block::Blocking;
-use framework::host::hosted::{DeviceModel, device_write};
 use framework::host::{DeviceError, Mmio, Untrusted};
+use framework::hosted::{DeviceModel, device_write};
 
 use crate::blk::{Disk, FEATURES};
 use crate::queue::{Direction, Segment, SplitQueue};

@@ -11,7 +11,7 @@ use std::boxed::Box;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use framework::host::Mmio;
-use framework::host::hosted::{DeviceModel, device_read, device_write};
+use framework::hosted::{DeviceModel, device_read, device_write};
 
 use crate::transport::{Registers, Transport};
 use crate::wire::{Kind, Place, common};

@@ -11,7 +11,7 @@ use abi::Errno;
 use class::block::Blocking;
 use class::{BlockDevice, Console, Entropy, Receiver, Sector};
 use framework::host::DeviceError;
-use framework::host::hosted::{allocations_left, before_access, device_write, no_hook};
+use framework::hosted::{allocations_left, before_access, device_write, no_hook};
 
 use crate::blk::{Disk, FEATURES};
 use crate::console::HostConsole;
@@ -247,7 +247,7 @@ fn a_queue_runs_for_long_and_fills_up() {
         assert!(round > 0 || queue.submit(&[pair[0]; 3]).is_none());
         let index = round as u16;
         let mut made = [0; 2];
-        framework::host::hosted::device_read(avail + 4 + 2 * u64::from(index % 4), &mut made);
+        framework::hosted::device_read(avail + 4 + 2 * u64::from(index % 4), &mut made);
         assert_eq!(u16::from_le_bytes(made), head);
         let entry = u64::from(head) | u64::from(round % 9) << 32;
         device_write(used + 4 + 8 * u64::from(index % 4), &entry.to_le_bytes());
@@ -264,7 +264,7 @@ fn chain(descriptors: u64, head: u16) -> Vec<u16> {
     loop {
         found.push(at);
         let mut bytes = [0; 16];
-        framework::host::hosted::device_read(descriptors + 16 * u64::from(at), &mut bytes);
+        framework::hosted::device_read(descriptors + 16 * u64::from(at), &mut bytes);
         if bytes[12] & 1 == 0 {
             return found;
         }

@@ -11,8 +11,8 @@ pub(crate) use x86::*;
 
 /// Hosted, page tables have the machine's format and lie in simulated memory.
 #[cfg(not(target_os = "none"))]
-mod x86 {
-    pub(super) mod mm {
+pub(crate) mod x86 {
+    pub(crate) mod mm {
         pub(crate) mod paging;
     }
     #[cfg(test)]
@@ -26,6 +26,4 @@ mod x86 {
 }
 
 #[cfg(not(target_os = "none"))]
-mod hosted;
-#[cfg(not(target_os = "none"))]
-pub(crate) use hosted::*;
+pub(crate) use crate::hosted::arch::*;

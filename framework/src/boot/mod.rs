@@ -9,12 +9,9 @@
 //!
 //! Spec: Xen's PVH boot protocol (start info version 1).
 
-#[cfg_attr(not(target_os = "none"), allow(dead_code))]
 pub(crate) mod acpi;
 pub(crate) mod map;
-#[cfg_attr(not(target_os = "none"), allow(dead_code))]
 pub(crate) mod memory;
-#[cfg_attr(not(target_os = "none"), allow(dead_code))]
 pub(crate) mod pvh;
 
 use core::ops::Deref;
@@ -32,7 +29,6 @@ pub fn take_initramfs() -> Option<Initramfs> {
 /// The initramfs that the loader gave; dropping it frees its memory.
 pub struct Initramfs {
     bytes: &'static [u8],
-    #[cfg_attr(not(target_os = "none"), allow(dead_code))]
     region: PhysRange,
 }
 
@@ -43,10 +39,8 @@ impl Deref for Initramfs {
     }
 }
 
-#[cfg(target_os = "none")]
 pub(crate) use machine::{install_command_line, install_event_log, install_initramfs};
 
-#[cfg(target_os = "none")]
 mod machine {
     use alloc::vec::Vec;
     use core::cell::UnsafeCell;

@@ -39,7 +39,6 @@ pub fn get() -> &'static CommandLine<'static> {
 }
 
 /// Parses the command line; the first call counts.
-#[cfg_attr(not(target_os = "none"), allow(dead_code))]
 pub(crate) fn install(text: &'static str) {
     LINE.call_once(|| CommandLine::parse(text));
 }

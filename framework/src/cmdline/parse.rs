@@ -55,7 +55,6 @@ impl<'a> CommandLine<'a> {
     }
 
     /// Tells the log what made no sense.
-    #[cfg_attr(not(target_os = "none"), allow(dead_code))]
     pub(crate) fn complain(&self) {
         for (word, parameter) in self.complaints.list.iter().flatten() {
             let word = Quoted(word);

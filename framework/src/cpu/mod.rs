@@ -7,6 +7,5 @@ mod set;
 
 pub use info::{CpuInfo, CpuTimes};
 pub use query::{info, resched, times};
-#[cfg(target_os = "none")]
 pub(crate) use set::set_count;
 pub use set::{CpuId, CpuSet, MAX_CPUS, all, count, current};

@@ -38,7 +38,6 @@ pub fn count() -> usize {
 }
 
 /// Says how many CPUs have come up.
-#[cfg(target_os = "none")]
 pub(crate) fn set_count(count: u32) {
     COUNT.store(count, Ordering::Relaxed);
 }

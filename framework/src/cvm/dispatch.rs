@@ -11,14 +11,10 @@ use alloc::vec::Vec;
 use super::plain::Plain;
 use super::tdx::Tdx;
 use super::{Backend, BootRegister, CvmError, Evidence, Exchange, Provider, Register};
-#[cfg(target_os = "none")]
 use super::{CpuStart, MapFn, Refusal, encoding};
 use crate::host::Untrusted;
-#[cfg(target_os = "none")]
-use crate::mm::MemoryMap;
-use crate::mm::PhysRange;
+use crate::mm::{MemoryMap, PhysRange};
 use crate::sync::Once;
-#[cfg(target_os = "none")]
 use crate::user::x86::UserRegs;
 
 enum Cvm {
@@ -63,7 +59,6 @@ macro_rules! backend {
 /// hardware is an invalid opcode, and that a stop.
 ///
 /// Once, on the boot CPU, before anything else asks the host.
-#[cfg(target_os = "none")]
 pub(crate) fn detect(image: u64) {
     if let Some(tdx) = Tdx::detect(image) {
         let _ = CVM.set(Cvm::Tdx(tdx));
@@ -73,12 +68,10 @@ pub(crate) fn detect(image: u64) {
 }
 
 /// See [`Backend::enforce`].
-#[cfg(target_os = "none")]
 pub(crate) fn enforce(ram_end: u64) {
     backend!(enforce(ram_end)).unwrap_or_else(|refusal| refuse(refusal));
 }
 
-#[cfg(target_os = "none")]
 fn refuse(refusal: Refusal) -> ! {
     crate::panic::stop_with(refusal.code, refusal.why)
 }
@@ -87,14 +80,12 @@ fn refuse(refusal: Refusal) -> ! {
 ///
 /// # Safety
 /// As there.
-#[cfg(target_os = "none")]
 pub(crate) unsafe fn accept(range: PhysRange) {
     // SAFETY: the caller's duty is the same.
     unsafe { backend!(accept(range)) }
 }
 
 /// See [`Backend::serve_user`]. Kept out of the way of system calls.
-#[cfg(target_os = "none")]
 #[cold]
 #[inline(never)]
 pub(crate) fn serve_user(regs: &mut UserRegs) -> bool {
@@ -113,13 +104,9 @@ macro_rules! dispatch {
 }
 
 dispatch! {
-    #[cfg(target_os = "none")]
     fn set_up_cpu();
-    #[cfg(target_os = "none")]
     fn prepare_cpus(mailbox: Option<(u64, u16)>, ram: &MemoryMap, map: MapFn) -> usize;
-    #[cfg(target_os = "none")]
     fn start_cpu(cpu: &CpuStart) -> bool;
-    #[cfg(target_os = "none")]
     fn fault_address(vector: u64) -> Option<u64>;
     fn share(range: PhysRange) -> Result<(), &'static str>;
     fn port_read(port: u16) -> Untrusted<u8>;

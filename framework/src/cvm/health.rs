@@ -59,7 +59,6 @@ impl Health {
 static HEALTH: IrqLock<Health> = IrqLock::new(Health::NEW);
 
 /// A tested word of the processor's. Without one a CVM stops.
-#[cfg_attr(not(target_os = "none"), allow(dead_code))]
 pub(crate) fn word(draw: impl Fn() -> Option<u64>) -> Option<u64> {
     let mut health = HEALTH.lock();
     if !super::is_confidential() {

@@ -8,27 +8,18 @@
 //! Trust: what the hardware answers is its own; all else that comes back is the host's,
 //! and [`crate::host::Untrusted`].
 
-#[cfg_attr(not(target_os = "none"), allow(dead_code))]
 pub(crate) mod accept;
 mod attest;
-#[allow(dead_code, reason = "hosted, nobody asks for most of it")]
 mod backend;
-#[allow(dead_code, reason = "hosted, nobody asks for most of it")]
 mod dispatch;
-#[cfg_attr(not(target_os = "none"), allow(dead_code))]
 mod encoding;
-#[cfg_attr(not(target_os = "none"), allow(dead_code))]
 pub(crate) mod event_log;
 mod evidence;
 pub(crate) mod health;
-#[cfg_attr(not(target_os = "none"), allow(dead_code))]
 mod log_table;
-#[cfg_attr(not(target_os = "none"), allow(dead_code))]
 pub(crate) mod measure;
 mod plain;
-#[cfg_attr(not(target_os = "none"), allow(dead_code))]
 mod ports;
-#[allow(dead_code, reason = "as of the backends")]
 mod tdx;
 
 pub use self::attest::{evidence, extend, provider, registers, report};
@@ -37,14 +28,12 @@ pub use self::evidence::{CvmError, Evidence, Provider, Register};
 pub use self::measure::{FirmwareLog, firmware_log};
 
 use self::backend::{Backend, BootRegister, MapFn, Refusal, crystal_khz};
-#[cfg(target_os = "none")]
 pub(crate) use self::dispatch::{
     accept, detect, enforce, fault_address, prepare_cpus, serve_user, set_up_cpu, start_cpu,
 };
 use self::evidence::Exchange;
 #[cfg(all(not(target_os = "none"), feature = "fuzz"))]
 pub(crate) use self::tdx::fuzz;
-#[allow(unused_imports, reason = "as of the backends")]
 pub(crate) use self::{
     backend::CpuStart,
     dispatch::{cpu_flags, cpuid, fatal, halt, idle, mmio_read, mmio_write, msr_read, msr_write},

@@ -58,7 +58,7 @@ impl SharedBuf {
     pub fn new(len: usize) -> Result<Self, NoMemory> {
         let arena = arena().ok_or(NoMemory)?;
         #[cfg(not(target_os = "none"))]
-        super::hosted::may_allocate()?;
+        crate::hosted::device::may_allocate()?;
         let units = len.max(1).div_ceil(UNIT);
         if units > 1 << (ORDERS - 1) {
             return Err(NoMemory);
@@ -136,7 +136,7 @@ impl SharedBuf {
     pub(crate) fn untyped(&self, offset: usize, len: usize) -> Option<Untyped<'_>> {
         let range = self.range(offset, len)?;
         #[cfg(not(target_os = "none"))]
-        super::hosted::touched(self.device_addr() + offset as u64, len);
+        crate::hosted::device::touched(self.device_addr() + offset as u64, len);
         Some(range)
     }
 
@@ -204,7 +204,7 @@ impl Drop for SharedBuf {
 
 fn arena() -> Option<&'static Arena> {
     #[cfg(not(target_os = "none"))]
-    super::hosted::start_once(|base, device, len| {
+    crate::hosted::device::start_once(|base, device, len| {
         // SAFETY: leaked for the arena alone; a page more than its length.
         unsafe { start(base, device, len) }
     });
@@ -222,10 +222,8 @@ pub(super) unsafe fn start(base: *mut u8, device: u64, len: usize) {
     let _ = ARENA.set(Arena { base: AtomicPtr::new(base), device, free: IrqLock::new(free) });
 }
 
-#[cfg(target_os = "none")]
 pub(crate) use machine::{init, region};
 
-#[cfg(target_os = "none")]
 mod machine {
     use crate::mm::{MemoryMap, NoMemory, PhysRange};
 

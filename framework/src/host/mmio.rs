@@ -10,10 +10,12 @@
 //! Locks: `CLAIMED` (preemption off), then the kernel's page tables.
 
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicPtr, Ordering};
 
 use super::Untrusted;
-use crate::mm::PhysRange;
-use crate::sync::SpinLock;
+use crate::mm::{self, MemoryMap, PhysRange};
+use crate::sync::{Once, SpinLock};
+use crate::{arch, cvm};
 
 /// What firmware and interrupt controllers use below 4 GiB.
 const CONTROLLERS: u64 = 0xfec0_0000;
@@ -48,14 +50,12 @@ pub struct Mmio {
 
 enum Registers {
     /// Mapped, for ever.
-    #[cfg(target_os = "none")]
-    Mapped(core::sync::atomic::AtomicPtr<u8>),
+    Mapped(AtomicPtr<u8>),
     /// By a call to the host.
-    #[cfg(target_os = "none")]
     Called,
     /// A model in a test.
     #[cfg(not(target_os = "none"))]
-    Model(alloc::sync::Arc<dyn super::hosted::DeviceModel>),
+    Model(alloc::sync::Arc<dyn crate::hosted::DeviceModel>),
 }
 
 impl Mmio {
@@ -80,6 +80,12 @@ impl Mmio {
         Ok(Self { region, registers })
     }
 
+    /// A window of `len` bytes onto a model of a device, for tests.
+    #[cfg(not(target_os = "none"))]
+    pub fn model(len: u64, model: alloc::sync::Arc<dyn crate::hosted::DeviceModel>) -> Self {
+        Self { region: PhysRange { start: 0, end: len }, registers: Registers::Model(model) }
+    }
+
     /// How many bytes it has.
     #[expect(clippy::len_without_is_empty, reason = "a window is never empty")]
     pub fn len(&self) -> u64 {
@@ -101,20 +107,18 @@ macro_rules! registers {
             /// Reads a register; all ones beyond the end or where it is not aligned.
             pub fn $read(&self, offset: u64) -> Untrusted<$word> {
                 const SIZE: usize = size_of::<$word>();
-                let Some(_place) = self.place(offset, SIZE as u64) else {
+                let Some(place) = self.place(offset, SIZE as u64) else {
                     return Untrusted::new(<$word>::MAX);
                 };
                 match &self.registers {
-                    #[cfg(target_os = "none")]
                     Registers::Mapped(base) => {
-                        let base = base.load(core::sync::atomic::Ordering::Relaxed);
+                        let base = base.load(Ordering::Relaxed);
                         let at = base.wrapping_add(offset as usize).cast::<$word>();
                         // SAFETY: in the mapped window, aligned: `place` checked it.
                         Untrusted::new(unsafe { at.read_volatile() })
                     }
-                    #[cfg(target_os = "none")]
                     Registers::Called => {
-                        crate::cvm::mmio_read(_place, SIZE as u8).map(|value| value as $word)
+                        cvm::mmio_read(place, SIZE as u8).map(|value| value as $word)
                     }
                     #[cfg(not(target_os = "none"))]
                     Registers::Model(model) => Untrusted::new(model.read(offset, SIZE) as $word),
@@ -124,18 +128,16 @@ macro_rules! registers {
             /// Writes a register; nothing beyond the end or where it is not aligned.
             pub fn $write(&self, offset: u64, value: $word) {
                 const SIZE: usize = size_of::<$word>();
-                let Some(_place) = self.place(offset, SIZE as u64) else { return };
+                let Some(place) = self.place(offset, SIZE as u64) else { return };
                 match &self.registers {
-                    #[cfg(target_os = "none")]
                     Registers::Mapped(base) => {
-                        let base = base.load(core::sync::atomic::Ordering::Relaxed);
+                        let base = base.load(Ordering::Relaxed);
                         let at = base.wrapping_add(offset as usize).cast::<$word>();
                         // SAFETY: in the mapped window, aligned: `place` checked it.
                         // What it makes a device do to memory, the host can do anyway.
                         unsafe { at.write_volatile(value) };
                     }
-                    #[cfg(target_os = "none")]
-                    Registers::Called => crate::cvm::mmio_write(_place, SIZE as u8, value.into()),
+                    Registers::Called => cvm::mmio_write(place, SIZE as u8, value.into()),
                     #[cfg(not(target_os = "none"))]
                     Registers::Model(model) => model.write(offset, SIZE, value.into()),
                 }
@@ -156,103 +158,44 @@ impl Drop for Mmio {
     }
 }
 
-#[cfg(target_os = "none")]
-pub(crate) use machine::set_machine;
-#[cfg(target_os = "none")]
-pub use machine::{device_hole, ecam};
-#[cfg(target_os = "none")]
-use machine::{ram, registers};
+static RAM: Once<MemoryMap> = Once::new();
+static ECAM: Once<PhysRange> = Once::new();
 
-#[cfg(target_os = "none")]
-mod machine {
-    use core::sync::atomic::AtomicPtr;
-
-    use super::{CONTROLLERS, Mmio, MmioError, Registers};
-    use crate::mm::{MemoryMap, PhysRange};
-    use crate::sync::Once;
-    use crate::{cvm, mm};
-
-    static RAM: Once<MemoryMap> = Once::new();
-    static ECAM: Once<PhysRange> = Once::new();
-
-    /// Tells what is RAM, and where PCI configuration space is.
-    pub(crate) fn set_machine(map: &MemoryMap, ecam: Option<PhysRange>) {
-        let _ = RAM.set(map.clone());
-        if let Some(ecam) = ecam {
-            let _ = ECAM.set(ecam);
-        }
-    }
-
-    /// PCI's configuration space, bus 0 first: 1 MiB for each bus.
-    pub fn ecam() -> Option<Mmio> {
-        let ecam = ECAM.get()?;
-        // No bus behind a bridge is looked at.
-        Mmio::claim(ecam.start, (ecam.end - ecam.start).min(1 << 20)).ok()
-    }
-
-    /// Addresses below 4 GiB that are neither RAM nor anything else known: there
-    /// devices may be put.
-    pub fn device_hole() -> PhysRange {
-        let below = ram().iter().map(|r| r.end).filter(|end| *end <= CONTROLLERS).max();
-        let ecam = ECAM.get().map(|ecam| ecam.end).filter(|end| *end < CONTROLLERS);
-        let start = below.unwrap_or(0).max(ecam.unwrap_or(0)).max(1 << 31);
-        PhysRange { start, end: CONTROLLERS }
-    }
-
-    pub(super) fn ram() -> &'static [PhysRange] {
-        // Before the map is known, everything is RAM.
-        const ALL: &[PhysRange] = &[PhysRange { start: 0, end: u64::MAX }];
-        RAM.get().map_or(ALL, MemoryMap::regions)
-    }
-
-    pub(super) fn registers(region: PhysRange) -> Result<Registers, MmioError> {
-        if cvm::is_confidential() {
-            return Ok(Registers::Called);
-        }
-        let len = (region.end - region.start) as usize;
-        let base = mm::map_device(region.start, len).map_err(|_| MmioError::NoMemory)?;
-        Ok(Registers::Mapped(AtomicPtr::new(base)))
+/// Tells what is RAM, and where PCI configuration space is.
+pub(crate) fn set_machine(map: &MemoryMap, ecam: Option<PhysRange>) {
+    let _ = RAM.set(map.clone());
+    if let Some(ecam) = ecam {
+        let _ = ECAM.set(ecam);
     }
 }
 
-#[cfg(not(target_os = "none"))]
-pub use hosted::{device_hole, ecam};
-#[cfg(not(target_os = "none"))]
-use hosted::{ram, registers};
+/// PCI's configuration space, bus 0 first: 1 MiB for each bus.
+pub fn ecam() -> Option<Mmio> {
+    let ecam = ECAM.get()?;
+    // No bus behind a bridge is looked at.
+    Mmio::claim(ecam.start, (ecam.end - ecam.start).min(1 << 20)).ok()
+}
 
-#[cfg(not(target_os = "none"))]
-mod hosted {
-    use alloc::sync::Arc;
+/// Addresses below 4 GiB that are neither RAM nor anything else known: there
+/// devices may be put.
+pub fn device_hole() -> PhysRange {
+    let below = ram().iter().map(|r| r.end).filter(|end| *end <= CONTROLLERS).max();
+    let ecam = ECAM.get().map(|ecam| ecam.end).filter(|end| *end < CONTROLLERS);
+    let start = below.unwrap_or(0).max(ecam.unwrap_or(0)).max(1 << 31);
+    PhysRange { start, end: CONTROLLERS }
+}
 
-    use super::{CONTROLLERS, Mmio, MmioError, Registers};
-    use crate::host::hosted::DeviceModel;
-    use crate::mm::PhysRange;
+fn ram() -> &'static [PhysRange] {
+    RAM.get().map_or(arch::UNKNOWN_RAM, MemoryMap::regions)
+}
 
-    impl Mmio {
-        /// Hosted: a window of `len` bytes onto a model of a device.
-        pub fn model(len: u64, model: Arc<dyn DeviceModel>) -> Self {
-            Self { region: PhysRange { start: 0, end: len }, registers: Registers::Model(model) }
-        }
+fn registers(region: PhysRange) -> Result<Registers, MmioError> {
+    if cvm::is_confidential() {
+        return Ok(Registers::Called);
     }
-
-    /// Hosted: there is no bus.
-    pub fn ecam() -> Option<Mmio> {
-        None
-    }
-
-    /// Hosted: addresses as on a machine.
-    pub fn device_hole() -> PhysRange {
-        PhysRange { start: 3 << 30, end: CONTROLLERS }
-    }
-
-    /// Half of what is below 4 GiB.
-    pub(super) fn ram() -> &'static [PhysRange] {
-        &[PhysRange { start: 0, end: 1 << 31 }]
-    }
-
-    pub(super) fn registers(_: PhysRange) -> Result<Registers, MmioError> {
-        Err(MmioError::NoMemory)
-    }
+    let len = (region.end - region.start) as usize;
+    let base = mm::map_device(region.start, len).map_err(|_| MmioError::NoMemory)?;
+    Ok(Registers::Mapped(AtomicPtr::new(base)))
 }
 
 #[cfg(test)]
@@ -277,7 +220,7 @@ mod tests {
     #[test]
     fn accesses_beyond_the_window_reach_nothing() {
         struct Nothing;
-        impl crate::host::hosted::DeviceModel for Nothing {
+        impl crate::hosted::DeviceModel for Nothing {
             fn read(&self, offset: u64, size: usize) -> u64 {
                 assert!(offset + size as u64 <= 6);
                 7

@@ -8,20 +8,15 @@
 
 mod arena;
 mod fault;
-#[cfg(not(target_os = "none"))]
-pub mod hosted;
 mod lines;
 mod mmio;
 mod port;
 mod untrusted;
 
 pub use self::arena::{OutOfRange, SharedBuf};
-#[cfg(target_os = "none")]
 pub(crate) use self::arena::{init as init_arena, region as arena_region};
 pub use self::fault::{DeviceError, HostFault};
-#[allow(unused_imports, reason = "a backend asks, on the machine")]
 pub(crate) use self::lines::is_named;
-#[cfg(target_os = "none")]
 pub(crate) use self::mmio::set_machine;
 pub use self::mmio::{Mmio, MmioError, device_hole, ecam};
 pub use self::port::{PortError, PortRange};

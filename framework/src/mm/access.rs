@@ -81,11 +81,9 @@ impl Copy {
 
 /// Where a range of user addresses begins that [`VmSpace::attempt`] has checked, in
 /// the current space.
-#[cfg_attr(not(target_os = "none"), allow(dead_code, reason = "there are no registers"))]
 #[derive(Clone, Copy)]
 pub(crate) struct UserSpan(usize);
 
-#[cfg_attr(not(target_os = "none"), allow(dead_code, reason = "there are no registers"))]
 impl UserSpan {
     /// Its first address.
     pub(crate) fn start(self) -> usize {
@@ -324,7 +322,6 @@ impl VmSpace {
     /// # Errors
     /// [`UserFault`] when the range or the space is another's, a page cannot be had,
     /// or it never works.
-    #[cfg_attr(not(target_os = "none"), allow(dead_code, reason = "there are no registers"))]
     pub(crate) fn attempt(
         &self,
         range: Range<usize>,

@@ -12,16 +12,12 @@
 //!
 //! Locks: the pool, then (by way of the heap) size classes, then the stash.
 
-#![cfg_attr(not(target_os = "none"), allow(dead_code, reason = "hosted, `std` has the heap"))]
-
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use super::local::{CpuCell, Initial};
 use super::meta::{self, Kind, Meta};
 use super::phys::{self, Pfn};
 use super::pool::{Chunk, FramePool};
-#[cfg(target_os = "none")]
-use super::range::PhysRange;
 use super::{NoMemory, PAGE_SIZE};
 use crate::sync::{IrqLock, Once};
 
@@ -329,7 +325,6 @@ pub(super) unsafe fn start(base: *mut u8, metas: &'static [Meta], chunks: &'stat
 ///
 /// # Safety
 /// `frame` is RAM in the window of [`start`], and used by nobody else for ever.
-#[cfg(target_os = "none")]
 pub(super) unsafe fn seed(frame: Pfn) {
     meta::of(frame).retype(Kind::Reserved, Kind::Free);
     let is_new = POOL.lock().as_mut().is_some_and(|pool| pool.adopt(frame.get()));
@@ -366,9 +361,7 @@ pub(super) unsafe fn add(start: u32, end: u32) {
 /// # Safety
 /// It was RAM in the map given to [`super::init`], outside of the image, and nobody
 /// uses it any more.
-#[cfg(target_os = "none")]
-pub(crate) unsafe fn release_boot_range(region: PhysRange) {
-    let PhysRange { start, end } = region;
+pub(crate) unsafe fn release_boot_range(super::PhysRange { start, end }: super::PhysRange) {
     let page = PAGE_SIZE as u64;
     let last = (end / page).min(phys::frames() as u64);
     let first = start.max(super::root::LOW).div_ceil(page);
@@ -380,14 +373,12 @@ pub(crate) unsafe fn release_boot_range(region: PhysRange) {
 
 /// Says how many pages are to come, and how to get some of them: `more` tells whether
 /// there were any.
-#[cfg(target_os = "none")]
 pub(super) fn set_source(pages: usize, more: fn() -> bool) {
     PENDING.store(pages, Ordering::Relaxed);
     let _ = MORE.set(more);
 }
 
 /// Pages that came out of the source.
-#[cfg(target_os = "none")]
 pub(super) fn came(pages: usize) {
     PENDING.fetch_sub(pages, Ordering::Relaxed);
 }
@@ -406,7 +397,7 @@ fn pending() -> usize {
 #[inline]
 fn ready() {
     #[cfg(not(target_os = "none"))]
-    super::hosted::start_once(|base, metas, chunks| {
+    crate::hosted::memory::start_once(|base, metas, chunks| {
         let count = metas.len();
         // SAFETY: 1. Called once. 2. The arena is never freed, and all frames of the
         // window lie in it.

@@ -231,11 +231,6 @@ pub(super) fn new_table() -> Option<Pfn> {
     Some(frame)
 }
 
-/// Where the kernel sees a physical address of RAM outside of its image.
-pub(crate) fn phys_to_virt(addr: u64) -> *mut u8 {
-    phys::ptr(addr)
-}
-
 /// Maps device registers, uncached; they stay mapped.
 ///
 /// # Errors

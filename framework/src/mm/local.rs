@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! [`CpuCell`]: data of one CPU, used with interrupts off and no lock.
 
+#[cfg(not(target_os = "none"))]
+pub(super) use crate::hosted::CpuCell;
 #[cfg(target_os = "none")]
 pub(super) use machine::CpuCell;
 
-#[cfg(not(target_os = "none"))]
-pub(super) use hosted::CpuCell;
-
 /// What a [`CpuCell`] holds at first.
-pub(super) trait Initial {
+pub(crate) trait Initial {
     /// That value.
     const INITIAL: Self;
 }
@@ -49,27 +48,6 @@ mod machine {
             let result = f(unsafe { &mut *cell.0.get() });
             arch::irq_restore(state);
             result
-        }
-    }
-}
-
-#[cfg(not(target_os = "none"))]
-mod hosted {
-    use super::Initial;
-    use crate::sync::IrqLock;
-
-    /// All hosted threads are CPU 0, so the value has a lock.
-    pub(in crate::mm) struct CpuCell<T>(IrqLock<T>);
-
-    impl<T: Initial> CpuCell<T> {
-        /// The initial value.
-        pub(in crate::mm) const fn new() -> Self {
-            Self(IrqLock::new(T::INITIAL))
-        }
-
-        /// Calls `f` with the value.
-        pub(in crate::mm) fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
-            f(&mut self.0.lock())
         }
     }
 }

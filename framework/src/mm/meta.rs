@@ -13,7 +13,6 @@ use super::refs;
 
 /// What a frame is used for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[cfg_attr(not(target_os = "none"), allow(dead_code, reason = "hosted, `std` has the heap"))]
 #[repr(u8)]
 pub(crate) enum Kind {
     /// Not RAM, or RAM that was never given to the allocator.
@@ -38,7 +37,6 @@ pub(crate) enum Kind {
 /// Of an `Untyped` frame, `count` is the number of [`super::Frame`]s and
 /// page-table entries that refer to it, or saturated.
 #[derive(Debug)]
-#[cfg_attr(not(target_os = "none"), allow(dead_code, reason = "hosted, `std` has the heap"))]
 pub(crate) struct Meta {
     /// Untyped: references. Slab: index of the first free object. Table: groups
     /// of entries that may be in use.

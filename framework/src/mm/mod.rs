@@ -14,7 +14,6 @@ mod access;
 #[cfg(target_os = "none")]
 mod active;
 mod batch;
-#[cfg(target_os = "none")]
 mod early;
 mod error;
 mod frame;
@@ -22,17 +21,13 @@ mod frames;
 mod gather;
 #[cfg(all(target_os = "none", feature = "ktest"))]
 mod guest_tests;
-#[cfg(any(target_os = "none", test))]
 mod heap;
-#[cfg(not(target_os = "none"))]
-mod hosted;
 mod io;
 #[cfg(target_os = "none")]
 mod kernel;
 mod layout;
 mod local;
 mod meta;
-#[cfg(target_os = "none")]
 mod pending;
 mod perms;
 mod phys;
@@ -40,9 +35,7 @@ mod pod;
 mod pool;
 mod range;
 mod refs;
-#[cfg(target_os = "none")]
 mod root;
-#[cfg(any(target_os = "none", test))]
 mod slab;
 mod space;
 #[cfg(target_os = "none")]
@@ -53,7 +46,6 @@ mod untyped;
 mod usage;
 
 pub use self::access::CStrError;
-#[cfg(target_os = "none")]
 pub(crate) use self::access::UserSpan;
 pub use self::error::{NoMemory, UserFault};
 pub use self::frame::Frame;
@@ -61,7 +53,7 @@ pub use self::frames::{MemStats, admit, stats};
 pub use self::io::{Reader, Writer};
 pub use self::layout::{PAGE_SIZE, USER_MAX, USER_MIN};
 pub use self::perms::{Access, Perms};
-pub(crate) use self::phys::Pfn;
+pub(crate) use self::phys::{Pfn, ptr as phys_to_virt};
 pub use self::pod::Pod;
 pub use self::range::{MAX_REGIONS, MemoryMap, PhysRange, TooMany};
 pub use self::space::{Cow, FaultHandler, Mapping, Sharing, VmSpace, WriteOutcome};
@@ -72,14 +64,20 @@ pub use crate::pod_struct;
 #[cfg(target_os = "none")]
 pub(crate) use self::{
     active::activate_kernel,
-    frames::release_boot_range,
     kernel::{
-        init, is_kernel_stack, low_page, map_arena, map_device, map_private, phys_to_virt,
-        release_low_page,
+        init, is_kernel_stack, low_page, map_arena, map_device, map_private, release_low_page,
     },
-    root::kernel_root,
     stack::{KernelStack, is_guard},
 };
+pub(crate) use self::{frames::release_boot_range, root::kernel_root};
+#[cfg(not(target_os = "none"))]
+pub(crate) use self::{
+    local::Initial,
+    meta::Meta,
+    pool::{CHUNK, Chunk},
+};
+#[cfg(not(target_os = "none"))]
+pub(crate) use crate::hosted::memory::{map_device, map_private};
 
 #[cfg(test)]
 mod tests;

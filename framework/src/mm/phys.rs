@@ -25,7 +25,6 @@ impl Pfn {
     }
 
     /// The frame at physical address `addr`.
-    #[cfg(any(target_os = "none", test))]
     #[inline]
     pub(crate) fn from_addr(addr: u64) -> Option<Self> {
         u32::try_from(addr / PAGE_SIZE as u64).ok().and_then(Self::new)
@@ -58,7 +57,7 @@ static FRAMES: AtomicUsize = AtomicUsize::new(0);
 
 /// Where the kernel sees a physical address, if it is RAM.
 #[inline]
-pub(super) fn ptr(addr: u64) -> *mut u8 {
+pub(crate) fn ptr(addr: u64) -> *mut u8 {
     BASE.load(Ordering::Relaxed).wrapping_add(addr as usize)
 }
 

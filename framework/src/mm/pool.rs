@@ -13,7 +13,7 @@ use buddy_system_allocator::FrameAllocator;
 /// Orders of blocks: up to 2^20 frames, 4 GiB.
 const ORDERS: usize = 21;
 /// Frames in a chunk.
-pub(super) const CHUNK: usize = 64;
+pub(crate) const CHUNK: usize = 64;
 /// Free single frames that are kept when a chunk could go back.
 const KEEP: usize = 2 * CHUNK;
 
@@ -22,7 +22,7 @@ const NONE: u32 = u32::MAX;
 
 /// 64 frames and which of them are single and free.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Chunk {
+pub(crate) struct Chunk {
     /// Taken out of the buddies to be handed out singly.
     single: u64,
     /// Of these: not handed out.
@@ -34,7 +34,7 @@ pub(super) struct Chunk {
 
 impl Chunk {
     /// A chunk that is all in the buddies.
-    pub(super) const EMPTY: Self = Self { single: 0, free: 0, prev: NONE, next: NONE };
+    pub(crate) const EMPTY: Self = Self { single: 0, free: 0, prev: NONE, next: NONE };
 }
 
 /// The free frames.
@@ -69,7 +69,6 @@ impl<'a> FramePool<'a> {
     }
 
     /// Adds one frame as a single one that is handed out. False: it is known.
-    #[cfg_attr(not(target_os = "none"), allow(dead_code, reason = "for the machine's boot"))]
     pub(super) fn adopt(&mut self, frame: u32) -> bool {
         let bit = 1u64 << (frame % CHUNK as u32);
         let Some(chunk) = self.chunks.get_mut(frame as usize / CHUNK) else { return false };

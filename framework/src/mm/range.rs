@@ -74,7 +74,6 @@ impl MemoryMap {
     ///
     /// # Errors
     /// As of [`Self::reserve`].
-    #[cfg_attr(not(target_os = "none"), allow(dead_code))]
     pub(crate) fn subtract(&mut self, other: &Self) -> Result<(), TooMany> {
         other.regions().iter().try_for_each(|region| self.reserve(region.start, region.end))
     }

@@ -132,7 +132,6 @@ impl VmSpace {
     }
 
     /// The top page table.
-    #[cfg(target_os = "none")]
     #[inline]
     pub(super) fn root(&self) -> super::Pfn {
         self.tables.root()

@@ -34,7 +34,6 @@ impl<'a> Table<'a> {
     ///
     /// # Safety
     /// The type's invariants hold.
-    #[cfg(target_os = "none")]
     pub(super) unsafe fn of(frame: Pfn) -> Self {
         Self(frame, PhantomData)
     }
@@ -132,7 +131,6 @@ impl Tables {
             Some(root) => root,
             None => {
                 let root = new_table()?;
-                #[cfg(target_os = "none")]
                 share_kernel_half(root);
                 root
             }
@@ -142,7 +140,6 @@ impl Tables {
     }
 
     /// The top table's frame.
-    #[cfg(any(target_os = "none", test))]
     #[inline]
     pub(super) fn root(&self) -> Pfn {
         self.root
@@ -335,7 +332,6 @@ fn new_table() -> Result<Pfn, NoMemory> {
 }
 
 /// Copies the kernel's entries into a new top table, which nobody uses yet.
-#[cfg(target_os = "none")]
 fn share_kernel_half(new: Pfn) {
     let Some(root) = super::root::root() else { return };
     let (top, new) = (Table(root, PhantomData), Table(new, PhantomData));

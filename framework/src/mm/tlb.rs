@@ -17,13 +17,11 @@ impl ActiveCpus {
     }
 
     /// Adds the CPUs in the mask `cpus`, before they load the tables.
-    #[cfg(target_os = "none")]
     pub(super) fn join(&self, cpus: u64) {
         self.0.fetch_or(cpus, Ordering::SeqCst);
     }
 
     /// Takes the CPUs in the mask `cpus` out, after they have loaded others.
-    #[cfg(target_os = "none")]
     pub(super) fn leave(&self, cpus: u64) {
         self.0.fetch_and(!cpus, Ordering::SeqCst);
     }
@@ -48,7 +46,6 @@ pub(super) fn flush(active: &ActiveCpus, range: Range<usize>) {
 }
 
 /// Makes every CPU forget kernel addresses.
-#[cfg(target_os = "none")]
 pub(super) fn flush_kernel(range: Range<usize>) {
     let all = cpu::all().fold(0, |set, cpu| set | CpuSet::of(cpu).bits());
     let me = CpuSet::of(cpu::current()).bits();

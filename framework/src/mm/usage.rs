@@ -12,7 +12,6 @@ pub(super) struct Pages(AtomicUsize);
 /// The heap: slabs and large blocks.
 pub(super) static HEAP: Pages = Pages(AtomicUsize::new(0));
 /// Stacks of tasks.
-#[cfg(target_os = "none")]
 pub(super) static STACKS: Pages = Pages(AtomicUsize::new(0));
 /// Page tables of address spaces.
 pub(super) static TABLES: Pages = Pages(AtomicUsize::new(0));
@@ -48,12 +47,5 @@ pub struct KernelUsage {
 
 /// What the kernel holds now.
 pub fn kernel_usage() -> KernelUsage {
-    KernelUsage {
-        heap_pages: HEAP.get(),
-        #[cfg(target_os = "none")]
-        stack_pages: STACKS.get(),
-        #[cfg(not(target_os = "none"))]
-        stack_pages: 0,
-        table_pages: TABLES.get(),
-    }
+    KernelUsage { heap_pages: HEAP.get(), stack_pages: STACKS.get(), table_pages: TABLES.get() }
 }

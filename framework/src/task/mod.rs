@@ -27,7 +27,6 @@ use crate::sync::SpinLock;
 
 pub use builder::TaskBuilder;
 pub use run::{current_ext, exit, park, switches, yield_now};
-#[cfg_attr(not(target_os = "none"), allow(unused_imports))]
 pub(crate) use sched::scheduler;
 pub use sched::{Enqueue, Placement, Scheduler, TICK_NS, set_scheduler};
 pub use state::SchedState;

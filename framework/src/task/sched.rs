@@ -72,7 +72,6 @@ pub fn set_scheduler(scheduler: Box<dyn Scheduler>) {
     let _ = SCHEDULER.set(scheduler);
 }
 
-#[cfg_attr(not(target_os = "none"), allow(dead_code))]
 pub(crate) fn scheduler() -> Option<&'static dyn Scheduler> {
     SCHEDULER.get().map(|scheduler| &**scheduler)
 }

@@ -86,7 +86,6 @@ impl SchedState {
     }
 }
 
-#[cfg_attr(not(target_os = "none"), allow(dead_code))]
 impl SchedState {
     pub(crate) fn set_cpu(&self, cpu: CpuId) {
         self.cpu.store(cpu.0, Ordering::Relaxed);

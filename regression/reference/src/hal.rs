@@ -8,7 +8,7 @@ use std::ptr::NonNull;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use framework::host::SharedBuf;
-use framework::host::hosted::driver_pointer;
+use framework::hosted::driver_pointer;
 use virtio_drivers::{BufferDirection, Hal, PAGE_SIZE, PhysAddr};
 
 /// Shared buffers in use, by what the device calls them.

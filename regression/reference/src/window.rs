@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use framework::host::hosted::DeviceModel;
+use framework::hosted::DeviceModel;
 use virtio::model::{DEVICE, Model, NOTIFY};
 use virtio_drivers::transport::{DeviceStatus, DeviceType, InterruptStatus, Transport};
 use virtio_drivers::{Error, PhysAddr, Result};

@@ -11,7 +11,7 @@ use std::vec::Vec;
 
 use class::block::{BlockError, Blocking, Completion, Finished, Operation, Refused, Request};
 use class::{BlockDevice, Buffer, Holder, Sector};
-use framework::host::hosted::device_write;
+use framework::hosted::device_write;
 use framework::mm::Frame;
 
 use super::{DATA, Disk, FEATURES, SLOTS};

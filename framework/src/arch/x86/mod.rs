@@ -16,6 +16,11 @@ mod tests;
 mod time;
 mod trap;
 
+use crate::mm::PhysRange;
+
+/// What counts as RAM before the memory map is known: everything.
+pub(crate) const UNKNOWN_RAM: &[PhysRange] = &[PhysRange { start: 0, end: u64::MAX }];
+
 pub(crate) use boot::stop::{power_off, restart};
 pub(crate) use cpu::cpuid::cpuid;
 pub(crate) use cpu::features::cpu_info;

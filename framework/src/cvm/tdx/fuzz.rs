@@ -3,7 +3,8 @@
 
 use super::quote;
 use super::ve::{VeInfo, Verdict, judge};
-use crate::host::{SharedBuf, hosted};
+use crate::host::SharedBuf;
+use crate::hosted;
 
 /// What the module says of an exception of a program, 20 bytes of it: the program goes on
 /// behind CPUID alone.

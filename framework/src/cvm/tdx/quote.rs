@@ -97,7 +97,7 @@ pub(super) fn take(buffer: &SharedBuf, max_len: usize) -> Result<Option<Vec<u8>>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::hosted;
+    use crate::hosted;
 
     fn answer(status: u64, len: u32) -> SharedBuf {
         let buffer = SharedBuf::new(4096).unwrap();

@@ -6,9 +6,7 @@
 //!
 //! Spec: Intel SDM volume 3, 5.5 "4-level paging"; bits 9 to 11 are ours.
 
-#[cfg(target_os = "none")]
-use crate::cvm::TableAddr;
-use crate::cvm::private;
+use crate::cvm::{TableAddr, private};
 use crate::mm::{PAGE_SIZE, Perms, Pfn};
 
 /// Entries in a table of any level.
@@ -19,7 +17,6 @@ pub(crate) const USER_ENTRIES: usize = 256;
 const PRESENT: u64 = 1 << 0;
 const WRITABLE: u64 = 1 << 1;
 const USER: u64 = 1 << 2;
-#[cfg(target_os = "none")]
 const UNCACHED: u64 = 1 << 3 | 1 << 4;
 const ACCESSED: u64 = 1 << 5;
 const DIRTY: u64 = 1 << 6;
@@ -35,7 +32,6 @@ const NO_EXEC: u64 = 1 << 63;
 /// The bits of an entry that number a frame: a [`Pfn`] has 32. Above them may be the mark
 /// of private or shared memory.
 const FRAME: u64 = 0x0000_0fff_ffff_f000;
-#[cfg(target_os = "none")]
 const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
 
 /// Index of `addr` in a table of `level` (1 is the leaf, 4 the top).
@@ -65,13 +61,11 @@ impl Pte {
     }
 
     /// A pointer to a lower table of the kernel's half.
-    #[cfg(target_os = "none")]
     pub(crate) fn kernel_table(table: Pfn) -> Self {
         Self(private(table.addr()).bits() | PRESENT | WRITABLE | ACCESSED)
     }
 
     /// A kernel page at a physical address.
-    #[cfg(target_os = "none")]
     pub(crate) fn kernel_page(addr: TableAddr, perms: Perms, kind: KernelPage) -> Self {
         let mut bits = (addr.bits() & ADDRESS) | PRESENT | ACCESSED | DIRTY | GLOBAL;
         if perms.contains(Perms::WRITE) {
@@ -96,7 +90,6 @@ impl Pte {
     }
 
     /// The same entry, not present; its frame is still known.
-    #[cfg(target_os = "none")]
     pub(crate) fn absent(self) -> Self {
         Self(self.0 & !PRESENT)
     }
@@ -138,7 +131,7 @@ impl Pte {
     }
 
     /// Is the page open to user mode?
-    #[cfg(all(target_os = "none", feature = "ktest"))]
+    #[cfg(feature = "ktest")]
     pub(crate) fn is_user(self) -> bool {
         self.0 & USER != 0
     }
@@ -201,7 +194,6 @@ impl Pte {
 
 /// Kinds of pages of the kernel's half.
 #[derive(Clone, Copy, PartialEq, Eq)]
-#[cfg(target_os = "none")]
 pub(crate) enum KernelPage {
     /// 4 KiB of memory.
     Small,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The hosted backend: threads of `std` stand in for tasks and CPUs.
+//! What `crate::arch` has: threads of `std` stand in for tasks and CPUs.
 //!
 //! Every thread counts as running on CPU 0; interrupts do not exist.
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Simulated physical memory of the hosted backend: an arena from `std`.
+//! Simulated physical memory: an arena from `std`.
 
 extern crate std;
 
@@ -7,16 +7,14 @@ use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 use std::sync::Once;
 use std::vec;
 
-use super::PAGE_SIZE;
-use super::meta::Meta;
-use super::pool::{CHUNK, Chunk};
+use crate::mm::{CHUNK, Chunk, Meta, NoMemory, PAGE_SIZE};
 
 /// Simulated RAM. Untouched pages cost nothing natively, but much under Miri.
 const FRAMES: usize = (if cfg!(miri) { 4 << 20 } else { 512 << 20 }) / PAGE_SIZE;
 
 /// Makes the arena at the first use of memory, and calls `start` with it and room for
 /// the allocator's records.
-pub(super) fn start_once(start: fn(*mut u8, &'static [Meta], &'static mut [Chunk])) {
+pub(crate) fn start_once(start: fn(*mut u8, &'static [Meta], &'static mut [Chunk])) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let Ok(layout) = Layout::from_size_align(FRAMES * PAGE_SIZE, PAGE_SIZE) else {
@@ -32,3 +30,10 @@ pub(super) fn start_once(start: fn(*mut u8, &'static [Meta], &'static mut [Chunk
         start(base, metas, chunks);
     });
 }
+
+/// No registers can be mapped: a window is a model, or nothing.
+pub(crate) fn map_device(_: u64, _: usize) -> Result<*mut u8, NoMemory> {
+    Err(NoMemory)
+}
+
+pub(crate) use map_device as map_private;

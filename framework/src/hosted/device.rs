@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The host of the hosted backend: what a test plays.
+//! The host: what a test plays.
 //!
 //! A test reads and writes shared memory by device address, as a device does, and
 //! may ask to be called before each access of the kernel's side, so that it can
@@ -37,7 +37,7 @@ std::thread_local! {
 static BASE: std::sync::OnceLock<core::sync::atomic::AtomicPtr<u8>> = std::sync::OnceLock::new();
 
 /// Calls `start` once with the memory, what a device calls it, and its length.
-pub(super) fn start_once(start: fn(*mut u8, u64, usize)) {
+pub(crate) fn start_once(start: fn(*mut u8, u64, usize)) {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| start(base(), DEVICE, LEN));
 }
@@ -67,13 +67,13 @@ pub fn allocations_left(count: usize) {
     ALLOCATIONS.set(count);
 }
 
-pub(super) fn may_allocate() -> Result<(), NoMemory> {
+pub(crate) fn may_allocate() -> Result<(), NoMemory> {
     let left = ALLOCATIONS.get();
     ALLOCATIONS.set(left.saturating_sub((left < usize::MAX).into()));
     if left > 0 { Ok(()) } else { Err(NoMemory) }
 }
 
-pub(super) fn touched(addr: u64, len: usize) {
+pub(crate) fn touched(addr: u64, len: usize) {
     // Away while it runs: what it does is the host's.
     if let Some(mut hook) = HOOK.take() {
         hook(addr, len);

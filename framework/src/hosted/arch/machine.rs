@@ -8,6 +8,7 @@ use alloc::sync::Arc;
 
 use crate::cpu::{CpuId, CpuInfo, CpuSet, CpuTimes};
 use crate::irq::{IrqError, IrqHandler, MsiVector};
+use crate::mm::PhysRange;
 
 /// Interrupts do not exist here, so their state is nothing.
 pub(crate) type IrqState = ();
@@ -58,6 +59,9 @@ pub(crate) fn hardware_seed() -> [u8; 32] {
 pub(crate) fn irq_register(_: u8, _: Arc<dyn IrqHandler>) -> Result<(), IrqError> {
     Err(IrqError::NoSuchLine)
 }
+
+/// RAM, as far as devices must keep out of it.
+pub(crate) const UNKNOWN_RAM: &[PhysRange] = &[PhysRange { start: 0, end: 3 << 30 }];
 
 /// There is no device, as on a bus where nobody answers.
 pub(crate) fn port_in(_: u16) -> u8 {
