@@ -55,6 +55,7 @@ const CHECKS: &[Check] = &[
     ("dependencies documented", dependencies::documented),
     ("host inputs listed", inputs::listed),
     ("make targets documented", rules::make_targets),
+    ("every crate has a README", pages::crates_without),
     ("pages name paths that exist", pages::dangling),
     ("every file with a lock names its order", locks::ordered),
     ("public results tell their errors", errors::told),

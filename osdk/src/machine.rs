@@ -202,8 +202,9 @@ const TD_CPU: &str = "max,-erms,-fsrm,phys-bits=52,vendor=GenuineIntel";
 
 /// `rep movsb` is slow under translation; without these flags programs choose faster copies.
 const TCG_CPU: &str = "max,-erms,-fsrm";
+/// With FSRS Linux fills memory by `rep stosb`, which counts as an instruction for each byte.
 /// QEMU ends with "Bad icount read" when a timer is set through an x2APIC while it counts instructions.
-const COUNTED_CPU: &str = "max,-erms,-fsrm,-x2apic";
+const COUNTED_CPU: &str = "max,-erms,-fsrm,-fsrs,-x2apic";
 
 fn chardev(command: &mut Command, backend: &str, id: &str) {
     let (kind, rest) = backend.split_once(',').unwrap_or((backend, ""));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The pages name files and folders that exist.
+//! Every crate has a README, and the pages name files and folders that exist.
 //!
 //! A path stands between backquotes and ends like a file of the tree, or with `/`; or it
 //! is the target of a link. It counts from the page's folder, from the `src` there, or from
@@ -12,10 +12,14 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::Result;
 
-use super::rules::tracked;
+use super::rules::{shown, tracked};
+use crate::metadata::Graph;
 use crate::workspace::Workspace;
 
 const README: &str = "README.md";
+
+/// A crate whose README is written by `cargo osdk new`.
+const TEMPLATE: &str = "osdk/template";
 
 /// How the files end whose names are looked for.
 const ENDINGS: [&str; 9] = [".rs", ".md", ".c", ".h", ".S", ".sh", ".toml", ".ld", "/"];
@@ -30,6 +34,17 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("docs/style.md", "sys/kern/src/umem.rs", "of another project"),
     ("docs/style.md", "devices/virtio/queue.rs", "of another project"),
 ];
+
+/// Crates without a README.
+pub(super) fn crates_without(workspace: &Workspace) -> Result<Vec<String>> {
+    let graph = Graph::load(workspace)?;
+    let members = graph.packages.values().filter(|package| package.is_member);
+    let lacking = members.filter(|package| {
+        let is_template = shown(workspace, &package.folder) == TEMPLATE;
+        !is_template && !package.folder.join(README).is_file()
+    });
+    Ok(lacking.map(|p| format!("{}: no {README}", shown(workspace, &p.folder))).collect())
+}
 
 /// Paths in pages where nothing is.
 pub(super) fn dangling(workspace: &Workspace) -> Result<Vec<String>> {

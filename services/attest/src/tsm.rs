@@ -4,7 +4,7 @@
 //! Each write to `inblob` advances the generation; reading `outblob` gives the evidence that
 //! was made last if it belongs to the present generation, and else makes it anew.
 //!
-//! Locks: `QUOTING` > a report's state.
+//! Locks: a report's `state` (sleeping), held while the platform makes evidence.
 //! Spec: Documentation/ABI/testing/configfs-tsm of Linux 6.12.
 
 use alloc::format;
