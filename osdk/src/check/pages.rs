@@ -38,12 +38,14 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
 /// Crates without a README.
 pub(super) fn crates_without(workspace: &Workspace) -> Result<Vec<String>> {
     let graph = Graph::load(workspace)?;
-    let members = graph.packages.values().filter(|package| package.is_member);
-    let lacking = members.filter(|package| {
-        let is_template = shown(workspace, &package.folder) == TEMPLATE;
-        !is_template && !package.folder.join(README).is_file()
-    });
-    Ok(lacking.map(|p| format!("{}: no {README}", shown(workspace, &p.folder))).collect())
+    let folders = graph.packages.values().filter(|package| package.is_member).map(|p| &*p.folder);
+    let lacking = without_page(folders).map(|folder| shown(workspace, folder));
+    let lacking = lacking.filter(|folder| folder != TEMPLATE);
+    Ok(lacking.map(|folder| format!("{folder}: no {README}")).collect())
+}
+
+fn without_page<'a>(folders: impl Iterator<Item = &'a Path>) -> impl Iterator<Item = &'a Path> {
+    folders.filter(|folder| !folder.join(README).is_file())
 }
 
 /// Paths in pages where nothing is.
@@ -156,6 +158,13 @@ mod tests {
     fn missing<'a>(page: &str, text: &'a str) -> Vec<(usize, &'a str)> {
         let files = ["a/README.md", "a/src/one.rs", "a/src/deep/two.rs", "docs/page.md", "top.sh"];
         Tree::new(files.map(str::to_owned).into()).missing(page, text)
+    }
+
+    #[test]
+    fn a_crate_without_page_is_named() {
+        let root = Workspace::checkout().root().to_owned();
+        let (with, lacks) = (root.join("osdk"), root.join("osdk/src"));
+        assert!(without_page([&*with, &*lacks].into_iter()).eq([&*lacks]));
     }
 
     #[test]
