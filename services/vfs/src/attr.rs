@@ -13,7 +13,7 @@ use crate::{FileKind, May, Path, SetAttr, Timestamp, hooks, perm};
 ///
 /// # Errors
 /// `EROFS` on a read-only mount, `EOPNOTSUPP` for a symbolic link, `EPERM` unless `cred`
-/// owns the file or has CAP_FOWNER; what the file system's [`Inode::set_attr`] says.
+/// owns the file or has CAP_FOWNER; what the file system's [`set_attr`](crate::Inode::set_attr) says.
 pub fn chmod(path: &Path, cred: &Cred, mode: u32) -> Result<()> {
     path.mount().check_writable()?;
     let inode = path.inode()?;
@@ -35,7 +35,7 @@ pub fn chmod(path: &Path, cred: &Cred, mode: u32) -> Result<()> {
 ///
 /// # Errors
 /// `EROFS` on a read-only mount; `EPERM` without CAP_CHOWN, unless the owner keeps
-/// the file and gives it a group of his own; what the file system's [`Inode::set_attr`] says.
+/// the file and gives it a group of his own; what the file system's [`set_attr`](crate::Inode::set_attr) says.
 pub fn chown(path: &Path, cred: &Cred, uid: Option<Uid>, gid: Option<Gid>) -> Result<()> {
     path.mount().check_writable()?;
     let inode = path.inode()?;
@@ -76,7 +76,7 @@ pub enum NewTime {
 /// # Errors
 /// `EROFS` on a read-only mount, `EPERM` for any other time than now by someone who neither
 /// owns the file nor has CAP_FOWNER, `EACCES` if he may not write to it either; what the
-/// file system's [`Inode::set_attr`] says.
+/// file system's [`set_attr`](crate::Inode::set_attr) says.
 pub fn set_times(path: &Path, cred: &Cred, atime: NewTime, mtime: NewTime) -> Result<()> {
     let inode = path.inode()?;
     if (atime, mtime) == (NewTime::Omit, NewTime::Omit) {
@@ -105,7 +105,7 @@ pub fn set_times(path: &Path, cred: &Cred, atime: NewTime, mtime: NewTime) -> Re
 /// `EINVAL` for a negative length or a special file, `EISDIR` for a directory, `EROFS` on a
 /// read-only mount, `EACCES` without write permission, `EFBIG` (and SIGXFSZ) beyond the
 /// process's limit, `ETXTBSY` while the file is executed; what the file system's
-/// [`Inode::truncate`] says.
+/// [`truncate`](crate::Inode::truncate) says.
 pub fn truncate(path: &Path, cred: &Cred, size: i64) -> Result<()> {
     let Ok(size) = u64::try_from(size) else {
         return err!(EINVAL, "negative length");

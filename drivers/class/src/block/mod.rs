@@ -3,7 +3,7 @@
 //!
 //! A [`BlockDevice`] takes [`Request`]s, several at once, and tells each one's
 //! [`Completion`] when it is done. Back-pressure is in two places: the device's
-//! [`Pool`] has no buffer left, or [`BlockDevice::submit`] gives the request back.
+//! [`Pool`](crate::Pool) has no buffer left, or [`BlockDevice::submit`] gives the request back.
 //! [`Blocking`] is for a task that waits.
 //!
 //! Trust: the content read is the host's; integrity is the job of the layers
