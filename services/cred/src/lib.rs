@@ -61,7 +61,7 @@ pub struct Cred {
     /// Set by prctl(PR_SET_NO_NEW_PRIVS), for ever.
     pub no_new_privs: bool,
     /// Where the ids and the capabilities count.
-    pub user_namespace: Arc<UserNamespace>,
+    pub user_namespace: &'static UserNamespace,
 }
 
 impl Cred {
@@ -89,7 +89,7 @@ impl Cred {
             caps,
             securebits: SecureBits::empty(),
             no_new_privs: false,
-            user_namespace: UserNamespace::initial().clone(),
+            user_namespace: UserNamespace::initial(),
         }
     }
 

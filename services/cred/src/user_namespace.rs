@@ -2,15 +2,12 @@
 //! User namespaces: in which one a task's ids and capabilities count.
 //!
 //! Credentials have theirs in [`Cred::user_namespace`](crate::Cred::user_namespace), as
-//! a capability is worth something in its namespace only. There is one so far, in which
-//! every id stands for itself.
+//! a capability is worth something in its namespace only. There is one so far, for ever,
+//! in which every id stands for itself.
 //!
 //! Spec: user_namespaces(7).
 
-use alloc::sync::Arc;
-
 use abi::namespace::INITIAL_USER;
-use framework::sync::Once;
 
 /// Ids of a namespace that stand for ids of its parent, one by one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,9 +33,10 @@ pub struct UserNamespace {
 
 impl UserNamespace {
     /// That of the first process.
-    pub fn initial() -> &'static Arc<Self> {
-        static INITIAL: Once<Arc<UserNamespace>> = Once::new();
-        INITIAL.call_once(|| Arc::new(Self { ino: INITIAL_USER, uids: IDENTITY, gids: IDENTITY }))
+    pub fn initial() -> &'static Self {
+        static INITIAL: UserNamespace =
+            UserNamespace { ino: INITIAL_USER, uids: IDENTITY, gids: IDENTITY };
+        &INITIAL
     }
 
     /// The inode number that tells it from others.
@@ -74,9 +72,8 @@ mod tests {
     #[test]
     fn credentials_start_in_the_first_one() {
         let (root, user) = (Cred::root(), Cred::user(1000, 1000));
-        assert!(Arc::ptr_eq(&root.user_namespace, &user.user_namespace));
-        let changed = root.setuid(1).unwrap();
-        assert!(Arc::ptr_eq(&root.user_namespace, &changed.user_namespace));
+        assert_eq!(root.user_namespace, user.user_namespace);
+        assert_eq!(root.setuid(1).unwrap().user_namespace, UserNamespace::initial());
         assert_eq!(root.user_namespace.uid_map(), [IDENTITY]);
         assert_eq!(root.user_namespace.gid_map(), [IDENTITY]);
     }

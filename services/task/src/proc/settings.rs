@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Names, limits, mounts and adjustable values of a process.
 
-use alloc::sync::Arc;
-
 use abi::capability::Caps;
 use abi::oom::*;
 use abi::{Result, err, error};
@@ -61,9 +59,9 @@ pub(crate) fn gid_map(target: &Target, out: &mut Text) -> Result<()> {
 }
 
 /// The user namespace of a process, a zombie's included.
-fn user_namespace(target: &Target) -> Result<Arc<UserNamespace>> {
+fn user_namespace(target: &Target) -> Result<&'static UserNamespace> {
     let cred = target.process()?.cred().ok_or(error!(ESRCH, "no such process"))?;
-    Ok(cred.user_namespace.clone())
+    Ok(cred.user_namespace)
 }
 
 fn id_map(ranges: &[IdRange], out: &mut Text) {
