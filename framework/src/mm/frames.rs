@@ -359,7 +359,7 @@ pub(super) unsafe fn add(start: u32, end: u32) {
 /// Gives RAM that was reserved at boot to the allocator: the whole pages of it.
 ///
 /// # Safety
-/// It was RAM in the map given to [`super::kernel::init`], outside of the image, and nobody
+/// It was RAM in the map given to `mm::kernel::init`, outside of the image, and nobody
 /// uses it any more.
 pub(crate) unsafe fn release_boot_range(super::PhysRange { start, end }: super::PhysRange) {
     let page = PAGE_SIZE as u64;
