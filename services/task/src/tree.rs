@@ -122,16 +122,14 @@ impl<P> Tree<P> {
             None => (pid.own_group(), pid.own_session()),
         };
         let no_memory = |_| error!(ENOMEM, "process lists cannot grow");
-        if let Some(parent) = self.nodes.get_mut(&parent) {
-            parent.children.try_reserve(1).map_err(no_memory)?;
-        }
         let members = self.groups.entry(group).or_default();
         members.try_reserve(1).map_err(no_memory)?;
-        members.push(pid);
-        *self.sessions.entry(session).or_insert(0) += 1;
         if let Some(parent) = self.nodes.get_mut(&parent) {
+            parent.children.try_reserve(1).map_err(no_memory)?;
             parent.children.push(pid);
         }
+        members.push(pid);
+        *self.sessions.entry(session).or_insert(0) += 1;
         let node = Node {
             process,
             parent,

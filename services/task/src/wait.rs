@@ -150,6 +150,7 @@ struct Raw {
     code: i32,
     status: i32,
     wait_status: i32,
+    has_ended: bool,
     /// Dropped without the lock: a reaped child.
     reaped: Option<Node<Arc<Process>>>,
 }
@@ -202,6 +203,7 @@ fn report(child: &Node<Arc<Process>>, options: WaitOptions) -> Option<Raw> {
         code,
         status,
         wait_status,
+        has_ended: false,
         reaped: None,
     };
     if child.is_zombie {
@@ -209,7 +211,7 @@ fn report(child: &Node<Arc<Process>>, options: WaitOptions) -> Option<Raw> {
             return None;
         }
         let (code, status) = exit::code_and_status(process.exit_status());
-        return Some(raw(code, status, process.exit_status()));
+        return Some(Raw { has_ended: true, ..raw(code, status, process.exit_status()) });
     }
     let mut group = process.signals.lock();
     let keeps = options.contains(WaitOptions::NOWAIT);
@@ -230,8 +232,7 @@ fn report(child: &Node<Arc<Process>>, options: WaitOptions) -> Option<Raw> {
 }
 
 fn reap(table: &mut ProcessTree, mut raw: Raw, options: WaitOptions) -> Raw {
-    let is_zombie = table.get(raw.pid).is_some_and(|node| node.is_zombie);
-    if is_zombie && !options.contains(WaitOptions::NOWAIT) {
+    if raw.has_ended && !options.contains(WaitOptions::NOWAIT) {
         raw.reaped = table.remove(raw.pid);
     }
     raw
