@@ -78,12 +78,25 @@ fn finish(
     row: Option<&'static Row>,
     outcome: Outcome,
 ) -> Option<Interrupted> {
-    let restart = match outcome {
-        EINTR => row.map_or(Restart::None, |row| row.restart),
-        Outcome::Return(value) => {
+    match outcome {
+        Outcome::Return(value) if outcome != EINTR => {
             cx.user.set_result(value as u64);
-            return None;
+            None
         }
+        other => finish_otherwise(cx, number, row, other),
+    }
+}
+
+/// As [`finish`], when a signal ended the call or the handler set the registers.
+#[cold]
+fn finish_otherwise(
+    cx: &mut Context,
+    number: u32,
+    row: Option<&'static Row>,
+    outcome: Outcome,
+) -> Option<Interrupted> {
+    let restart = match outcome {
+        Outcome::Return(_) => row.map_or(Restart::None, |row| row.restart),
         Outcome::Registers => return None,
         Outcome::RestartSys => Restart::Sys,
         Outcome::RestartNoHand => Restart::NoHand,

@@ -13,7 +13,7 @@ use crate::cvm;
 use crate::user::x86::{FXSAVE_BYTES, USER_RFLAGS, UserRegs};
 use crate::user::{Fault, Trap, is_user_address};
 
-/// What the SYSCALL entry stores as vector.
+/// What the SYSCALL entry stores as vector; those of the CPU are less.
 pub(crate) const SYSCALL: u64 = 0x100;
 const GENERAL_PROTECTION: u64 = 13;
 const PAGE_FAULT: u64 = 14;
@@ -53,11 +53,12 @@ pub(crate) fn run_user(regs: &mut UserRegs, state: &Arc<UserState>, fault_addr: 
         // RCX = RIP, a user address.
         unsafe { enter_user(regs) };
         let vector = regs.vector;
+        // Not by the match, which would look for a page fault first.
+        if vector >= SYSCALL {
+            irq_on();
+            return Trap::Syscall;
+        }
         match vector {
-            SYSCALL => {
-                irq_on();
-                return Trap::Syscall;
-            }
             PAGE_FAULT => {
                 *fault_addr = super::registers::fault_address();
                 irq_on();
