@@ -217,7 +217,13 @@ impl FdTable {
 
     /// Closes everything (exit of the last user).
     pub fn close_all(&self) {
-        self.close_where(|_, _| true);
+        let mut inner = self.inner.lock();
+        let slots = core::mem::take(&mut inner.slots);
+        inner.lowest_free = 0;
+        drop(inner);
+        for slot in slots.into_iter().flatten() {
+            let _ = self.finish_close(slot.file);
+        }
     }
 
     /// F_GETFD: whether exec closes the descriptor.
