@@ -74,7 +74,7 @@ fn make(resolver: &Resolver<'_>, path: &[u8], kind: NewKind<'_>, perm: u32) -> R
 
 /// Adds the last component of `parent` by `create`, after all checks, under the locks.
 fn add(
-    parent: &Parent,
+    parent: &Parent<'_>,
     is_dir: bool,
     resolver: &Resolver<'_>,
     create: impl FnOnce(&Arc<dyn Inode>, &[u8]) -> Result<Arc<dyn Inode>>,

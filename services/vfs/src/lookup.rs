@@ -10,6 +10,7 @@
 //!
 //! Spec: path_resolution(7).
 
+use alloc::borrow::Cow;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -41,9 +42,9 @@ pub struct Resolver<'a> {
 
 /// The final component of a walk that stops before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Last {
-    /// A name to look up.
-    Name(Vec<u8>),
+pub(crate) enum Last<'p> {
+    /// A name to look up; one of its own if it stands in the text of a link.
+    Name(Cow<'p, [u8]>),
     /// `.`.
     Dot,
     /// `..`.
@@ -53,11 +54,32 @@ pub(crate) enum Last {
 }
 
 /// Where a walk stopped before its final component.
-pub(crate) struct Parent {
+pub(crate) struct Parent<'p> {
     pub(crate) dir: Path,
-    pub(crate) last: Last,
+    pub(crate) last: Last<'p>,
     /// Slashes follow the last component.
     pub(crate) has_slash: bool,
+}
+
+impl Parent<'_> {
+    /// The same, if the path that it borrows from is gone.
+    fn into_owned(self) -> Result<Parent<'static>> {
+        let last = match self.last {
+            Last::Name(name) => Last::Name(Cow::Owned(join(&name, &[])?)),
+            Last::Dot => Last::Dot,
+            Last::DotDot => Last::DotDot,
+            Last::Root => Last::Root,
+        };
+        Ok(Parent { dir: self.dir, last, has_slash: self.has_slash })
+    }
+}
+
+/// How far a walk came with one text.
+enum Walked<'p> {
+    /// To its last component.
+    Parent(Parent<'p>),
+    /// To a symbolic link: on from this place, with this text.
+    Link(Path, Vec<u8>),
 }
 
 impl<'a> Resolver<'a> {
@@ -113,7 +135,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// Finds the directory of the last component.
-    pub(crate) fn parent(&self, path: &[u8]) -> Result<Parent> {
+    pub(crate) fn parent<'p>(&self, path: &'p [u8]) -> Result<Parent<'p>> {
         Walk::new(self).walk_to_parent(path)
     }
 }
@@ -130,7 +152,7 @@ impl<'r, 'a> Walk<'r, 'a> {
     }
 
     /// Walks to the directory of the last component.
-    pub(crate) fn walk_to_parent(&mut self, path: &[u8]) -> Result<Parent> {
+    pub(crate) fn walk_to_parent<'p>(&mut self, path: &'p [u8]) -> Result<Parent<'p>> {
         if path.is_empty() {
             return err!(ENOENT, "empty path");
         }
@@ -142,19 +164,38 @@ impl<'r, 'a> Walk<'r, 'a> {
     }
 
     /// Walks `path` from `at` up to its last component.
-    pub(crate) fn walk_from(&mut self, at: Path, path: &[u8]) -> Result<Parent> {
+    pub(crate) fn walk_from<'p>(&mut self, at: Path, path: &'p [u8]) -> Result<Parent<'p>> {
+        match self.walk_text(at, path)? {
+            Walked::Parent(parent) => Ok(parent),
+            Walked::Link(at, text) => self.walk_link(at, text),
+        }
+    }
+
+    /// Walks the text of a symbolic link from `at` up to its last component.
+    pub(crate) fn walk_link(&mut self, at: Path, text: Vec<u8>) -> Result<Parent<'static>> {
+        let (mut at, mut text) = (at, text);
+        loop {
+            match self.walk_text(at, &text)? {
+                Walked::Parent(parent) => return parent.into_owned(),
+                Walked::Link(place, next) => (at, text) = (place, next),
+            }
+        }
+    }
+
+    fn walk_text<'p>(&mut self, at: Path, path: &'p [u8]) -> Result<Walked<'p>> {
         let mut at = if path.first() == Some(&b'/') { self.resolver.root.clone() } else { at };
-        let mut owned: Vec<u8>;
         let mut rest = path;
         loop {
             let (name, after) = next_component(rest);
             if name.is_empty() {
-                return Ok(Parent { dir: at, last: Last::Root, has_slash: true });
+                let parent = Parent { dir: at, last: Last::Root, has_slash: true };
+                return Ok(Walked::Parent(parent));
             }
             search(&at, self.resolver.cred)?;
             let has_slash = after.first() == Some(&b'/');
             if next_component(after).0.is_empty() {
-                return Ok(Parent { dir: at, last: last_of(name)?, has_slash });
+                let parent = Parent { dir: at, last: last_of(name)?, has_slash };
+                return Ok(Walked::Parent(parent));
             }
             at = match name {
                 b"." => at,
@@ -167,12 +208,7 @@ impl<'r, 'a> Walk<'r, 'a> {
                         match self.follow(&child)? {
                             LinkTarget::Jump(path) => path,
                             LinkTarget::Text(text) => {
-                                owned = join(&text, after)?;
-                                rest = &owned;
-                                if text.first() == Some(&b'/') {
-                                    at = self.resolver.root.clone();
-                                }
-                                continue;
+                                return Ok(Walked::Link(at, join(&text, after)?));
                             }
                         }
                     }
@@ -183,7 +219,7 @@ impl<'r, 'a> Walk<'r, 'a> {
     }
 
     /// Takes the last step; the result may be negative.
-    pub(crate) fn finish(&mut self, parent: Parent, follow: Follow) -> Result<Path> {
+    pub(crate) fn finish(&mut self, parent: Parent<'_>, follow: Follow) -> Result<Path> {
         let mut parent = parent;
         loop {
             let found = match &parent.last {
@@ -203,7 +239,7 @@ impl<'r, 'a> Walk<'r, 'a> {
                     }
                     LinkTarget::Text(text) => {
                         let has_slash = parent.has_slash;
-                        parent = self.walk_from(parent.dir, &text)?;
+                        parent = self.walk_link(parent.dir, text)?;
                         parent.has_slash |= has_slash;
                         continue;
                     }
@@ -304,12 +340,12 @@ pub(crate) fn child_locked(
     }
 }
 
-fn last_of(name: &[u8]) -> Result<Last> {
+fn last_of(name: &[u8]) -> Result<Last<'_>> {
     Ok(match name {
         b"." => Last::Dot,
         b".." => Last::DotDot,
         name if name.len() > NAME_MAX => return err!(ENAMETOOLONG, "name too long"),
-        name => Last::Name(name.to_vec()),
+        name => Last::Name(Cow::Borrowed(name)),
     })
 }
 

@@ -163,13 +163,13 @@ fn find(
         }
         match walk.follow(&found)? {
             LinkTarget::Jump(path) => return Ok((path, Origin::Found)),
-            LinkTarget::Text(text) => parent = walk.walk_from(parent.dir, &text)?,
+            LinkTarget::Text(text) => parent = walk.walk_link(parent.dir, text)?,
         }
     }
 }
 
 fn find_or_create(
-    parent: &Parent,
+    parent: &Parent<'_>,
     name: &[u8],
     resolver: &Resolver<'_>,
     flags: OpenFlags,

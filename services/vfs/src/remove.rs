@@ -41,7 +41,7 @@ pub fn rmdir(resolver: &Resolver<'_>, path: &[u8]) -> Result<()> {
     }
 }
 
-fn remove(parent: &Parent, name: &[u8], resolver: &Resolver<'_>, want: Victim) -> Result<()> {
+fn remove(parent: &Parent<'_>, name: &[u8], resolver: &Resolver<'_>, want: Victim) -> Result<()> {
     writable_mount(&parent.dir)?;
     let dir = parent.dir.dentry();
     let dir_inode = parent.dir.inode()?;

@@ -67,9 +67,9 @@ pub fn rename(
 }
 
 struct Job<'a> {
-    old: &'a Parent,
+    old: &'a Parent<'a>,
     old_name: &'a [u8],
-    new: &'a Parent,
+    new: &'a Parent<'a>,
     new_name: &'a [u8],
     flags: RenameFlags,
     cred: &'a Cred,
