@@ -9,6 +9,28 @@
 use abi::termios::{self as raw, Cc, Control, Input, Local, Output};
 use framework::mm::Pod;
 
+/// The control characters of a fresh terminal; the others are disabled.
+const INITIAL_CC: [(Cc, u8); 13] = [
+    (Cc::Intr, ctrl(b'C')),
+    (Cc::Quit, ctrl(b'\\')),
+    (Cc::Erase, 0x7f),
+    (Cc::Kill, ctrl(b'U')),
+    (Cc::Eof, ctrl(b'D')),
+    (Cc::Min, 1),
+    (Cc::Start, ctrl(b'Q')),
+    (Cc::Stop, ctrl(b'S')),
+    (Cc::Susp, ctrl(b'Z')),
+    (Cc::Reprint, ctrl(b'R')),
+    (Cc::Discard, ctrl(b'O')),
+    (Cc::Werase, ctrl(b'W')),
+    (Cc::Lnext, ctrl(b'V')),
+];
+
+/// What the key gives together with Ctrl.
+const fn ctrl(key: u8) -> u8 {
+    key & 0x1f
+}
+
 /// What a program sets by `tcsetattr`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Termios {
@@ -50,14 +72,21 @@ impl Default for Termios {
                 | Local::ECHOKE
                 | Local::IEXTEN,
             line: 0,
-            cc: [
-                3, 0o34, 0x7f, 0o25, 4, 0, 1, 0, 0o21, 0o23, 0o32, 0, 0o22, 0o17, 0o27, 0o26, 0, 0,
-                0,
-            ],
+            cc: initial_cc(),
             ispeed: 9600,
             ospeed: 9600,
         }
     }
+}
+
+fn initial_cc() -> [u8; raw::NCCS] {
+    let mut cc = [0; raw::NCCS];
+    for (index, byte) in INITIAL_CC {
+        if let Some(slot) = cc.get_mut(index as usize) {
+            *slot = byte;
+        }
+    }
+    cc
 }
 
 /// The layouts in which programs pass [`Termios`].
