@@ -6,5 +6,5 @@ mod context;
 mod regs;
 
 pub use regs::{
-    Exception, FPU_SOFTWARE_BYTES, FXSAVE_BYTES, INITIAL_RFLAGS, USER_RFLAGS, UserRegs,
+    Exception, FPU_SOFTWARE_BYTES, FXSAVE_BYTES, INITIAL_RFLAGS, USER_RFLAGS, UserRegs, rflags,
 };

@@ -30,11 +30,43 @@ pub struct UserRegs {
     pub(crate) ss: u64,
 }
 
-/// Flags that a program may set: CF PF AF ZF SF TF DF OF AC ID.
-pub const USER_RFLAGS: u64 =
-    0x1 | 0x4 | 0x10 | 0x40 | 0x80 | 0x100 | 0x400 | 0x800 | 0x4_0000 | 0x20_0000;
+/// The bits of RFLAGS (Intel SDM vol. 1, section 3.4.3).
+pub mod rflags {
+    /// Carry.
+    pub const CF: u64 = 1 << 0;
+    /// Always 1.
+    pub const RESERVED: u64 = 1 << 1;
+    /// Parity.
+    pub const PF: u64 = 1 << 2;
+    /// Auxiliary carry.
+    pub const AF: u64 = 1 << 4;
+    /// Zero.
+    pub const ZF: u64 = 1 << 6;
+    /// Sign.
+    pub const SF: u64 = 1 << 7;
+    /// Trap after each instruction.
+    pub const TF: u64 = 1 << 8;
+    /// Interrupts are on.
+    pub const IF: u64 = 1 << 9;
+    /// String instructions count down.
+    pub const DF: u64 = 1 << 10;
+    /// Overflow.
+    pub const OF: u64 = 1 << 11;
+    /// No breakpoint at the next instruction.
+    pub const RF: u64 = 1 << 16;
+    /// Alignment is checked.
+    pub const AC: u64 = 1 << 18;
+    /// CPUID is there.
+    pub const ID: u64 = 1 << 21;
+
+    /// What arithmetic and string instructions use.
+    pub const STATUS: u64 = CF | PF | AF | ZF | SF | DF | OF;
+}
+
+/// Flags that a program may set.
+pub const USER_RFLAGS: u64 = rflags::STATUS | rflags::TF | rflags::AC | rflags::ID;
 /// The flags of a program that has just started: only the reserved bit and IF.
-pub const INITIAL_RFLAGS: u64 = 0x202;
+pub const INITIAL_RFLAGS: u64 = rflags::RESERVED | rflags::IF;
 
 /// Bytes of an FXSAVE area, the first part of an XSAVE area.
 pub const FXSAVE_BYTES: usize = 512;

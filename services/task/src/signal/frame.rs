@@ -19,7 +19,7 @@ use framework::{
     mm::{Pod, VmSpace},
     user::{
         UserContext,
-        x86::{Exception, FPU_SOFTWARE_BYTES},
+        x86::{Exception, FPU_SOFTWARE_BYTES, rflags},
     },
 };
 
@@ -27,10 +27,6 @@ use crate::{
     process::Thread,
     signal::{AltStack, SigAction},
 };
-
-const FLAG_TF: u64 = 1 << 8;
-const FLAG_DF: u64 = 1 << 10;
-const FLAG_RF: u64 = 1 << 16;
 
 /// What a frame is made for.
 pub(super) struct Request<'a> {
@@ -100,7 +96,7 @@ pub(super) fn push(thread: &Arc<Thread>, user: &mut UserContext, what: &Request<
     regs.rax = 0;
     regs.rip = what.action.handler;
     regs.rsp = at.frame;
-    regs.rflags &= !(FLAG_DF | FLAG_RF | FLAG_TF);
+    regs.rflags &= !(rflags::DF | rflags::RF | rflags::TF);
     Ok(())
 }
 

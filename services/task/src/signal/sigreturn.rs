@@ -17,15 +17,14 @@ use framework::{
     mm::VmSpace,
     user::{
         UserContext, is_user_address,
-        x86::{FXSAVE_BYTES, INITIAL_RFLAGS},
+        x86::{FXSAVE_BYTES, INITIAL_RFLAGS, rflags},
     },
 };
 
 use crate::{process::Thread, signal::MaskChange};
 
-/// Flags that sigreturn takes from the frame: CF PF AF ZF SF TF DF OF RF AC.
-const RESTORED_FLAGS: u64 =
-    0x1 | 0x4 | 0x10 | 0x40 | 0x80 | 0x100 | 0x400 | 0x800 | 0x1_0000 | 0x4_0000;
+/// Flags that sigreturn takes from the frame.
+const RESTORED_FLAGS: u64 = rflags::STATUS | rflags::TF | rflags::RF | rflags::AC;
 
 /// rt_sigreturn(2): `user` continues as the frame at its stack pointer says; a
 /// frame that cannot be used raises SIGSEGV.

@@ -3,8 +3,7 @@
 
 use core::arch::asm;
 
-/// The interrupt flag of RFLAGS.
-const IF: u64 = 1 << 9;
+use crate::user::x86::rflags::IF;
 
 /// Whether interrupts were on.
 #[derive(Clone, Copy)]

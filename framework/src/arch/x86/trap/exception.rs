@@ -10,7 +10,7 @@ use crate::arch::x86::irq::interrupt;
 use crate::arch::x86::mm::usercopy;
 use crate::arch::x86::task::sched;
 use crate::panic::STOPPED;
-use crate::user::x86::UserRegs;
+use crate::user::x86::{UserRegs, rflags};
 use crate::{cvm, mm};
 
 global_asm!(
@@ -75,7 +75,7 @@ const NAMES: [&str; 32] = [
 extern "C" fn trap_from_kernel(frame: &mut UserRegs) {
     if frame.vector >= 32 {
         interrupt::handle(frame.vector as u8, false);
-        if preempt::should_preempt() && frame.rflags & 0x200 != 0 {
+        if preempt::should_preempt() && frame.rflags & rflags::IF != 0 {
             sched::preempt_in_interrupt();
         }
         return;

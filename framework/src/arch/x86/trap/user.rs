@@ -10,14 +10,13 @@ use crate::arch::x86::irq::interrupt;
 use crate::arch::x86::task::fpu::UserState;
 use crate::arch::x86::task::{current, sched};
 use crate::cvm;
-use crate::user::x86::{FXSAVE_BYTES, USER_RFLAGS, UserRegs};
+use crate::user::x86::{FXSAVE_BYTES, INITIAL_RFLAGS, USER_RFLAGS, UserRegs};
 use crate::user::{Fault, Trap, is_user_address};
 
 /// What the SYSCALL entry stores as vector; those of the CPU are less.
 pub(crate) const SYSCALL: u64 = 0x100;
 const GENERAL_PROTECTION: u64 = 13;
 const PAGE_FAULT: u64 = 14;
-const RESERVED_AND_IF: u64 = 0x202;
 
 unsafe extern "C" {
     fn enter_user(frame: *mut UserRegs);
@@ -46,7 +45,7 @@ pub(crate) fn run_user(regs: &mut UserRegs, state: &Arc<UserState>, fault_addr: 
             (regs.vector, regs.error) = (GENERAL_PROTECTION, 0);
             return Trap::Fault(Fault::Protection);
         }
-        regs.rflags = regs.rflags & USER_RFLAGS | RESERVED_AND_IF;
+        regs.rflags = regs.rflags & USER_RFLAGS | INITIAL_RFLAGS;
         // SAFETY: interrupts are off; the frame is exclusively ours and 16-byte
         // aligned by type; flags and RIP are as user mode may have them (the
         // selectors are the assembly's own constants); SYSRET is taken only with
