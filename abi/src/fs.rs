@@ -63,10 +63,49 @@ pub const POSIX_FADV_LAST: i32 = 5;
 
 /// Where the name starts in `struct linux_dirent64` (`man 2 getdents64`): after inode
 /// number (8 bytes), place of the next entry (8), length of the record (2) and `DT_*` (1).
-pub const DIRENT64_NAME: usize = 19;
+const DIRENT64_NAME: usize = 19;
 /// Where the name starts in `struct linux_dirent` (`man 2 getdents`): after inode number
 /// (8 bytes), place of the next entry (8) and length (2). `DT_*` is the record's last byte.
-pub const DIRENT_NAME: usize = 18;
+const DIRENT_NAME: usize = 18;
+
+/// What a record of getdents(2) or getdents64(2) tells beside the name.
+#[derive(Clone, Copy, Debug)]
+pub struct Dirent {
+    /// Inode number.
+    pub ino: u64,
+    /// Where the next entry is.
+    pub next: u64,
+    /// `DT_*`.
+    pub kind: u8,
+}
+
+impl Dirent {
+    /// Bytes of a `struct linux_dirent64`: head, name, NUL, and NULs up to a multiple of 8.
+    pub const fn len64(name_len: usize) -> usize {
+        (DIRENT64_NAME + name_len + 1).next_multiple_of(8)
+    }
+
+    /// Bytes of a `struct linux_dirent`: as [`Self::len64`], and [`Self::kind`] is the last.
+    pub const fn len(name_len: usize) -> usize {
+        (DIRENT_NAME + name_len + 2).next_multiple_of(8)
+    }
+
+    /// The head of a `struct linux_dirent64` of `len` bytes.
+    pub const fn head64(&self, len: u16) -> [u8; DIRENT64_NAME] {
+        let [a, b, c, d, e, f, g, h] = self.ino.to_le_bytes();
+        let [i, j, k, l, m, n, o, p] = self.next.to_le_bytes();
+        let [q, r] = len.to_le_bytes();
+        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, self.kind]
+    }
+
+    /// The head of a `struct linux_dirent` of `len` bytes.
+    pub const fn head(&self, len: u16) -> [u8; DIRENT_NAME] {
+        let [a, b, c, d, e, f, g, h] = self.ino.to_le_bytes();
+        let [i, j, k, l, m, n, o, p] = self.next.to_le_bytes();
+        let [q, r] = len.to_le_bytes();
+        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r]
+    }
+}
 
 bitflags::bitflags! {
     /// Flags of renameat2(2).
@@ -97,5 +136,22 @@ bitflags::bitflags! {
         const INSERT_RANGE = 0x20;
         /// Unshare shared blocks (not supported).
         const UNSHARE_RANGE = 0x40;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_of_directories() {
+        assert_eq!([Dirent::len64(1), Dirent::len64(4), Dirent::len64(5)], [24, 24, 32]);
+        assert_eq!([Dirent::len(1), Dirent::len(4), Dirent::len(5)], [24, 24, 32]);
+        let entry = Dirent { ino: 0x0102, next: 3, kind: 4 };
+        let head = entry.head64(24);
+        assert_eq!(head[..8], [2, 1, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(head[8..16], [3, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(head[16..], [24, 0, 4]);
+        assert_eq!(entry.head(24), head[..18]);
     }
 }

@@ -74,6 +74,9 @@ framework::pod_struct! {
 
 const _: () = assert!(size_of::<SigInfo>() == 128);
 
+/// Bytes of a `siginfo_t` that waitid(2) fills in: up to and with `si_status`.
+pub const WAITID_INFO_LEN: usize = core::mem::offset_of!(SigInfo, words) + 12;
+
 const fn pair(low: i32, high: u32) -> u64 {
     low as u32 as u64 | (high as u64) << 32
 }

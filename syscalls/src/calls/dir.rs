@@ -4,7 +4,7 @@
 use crate::arg::{DirFd, Fd, Mode, UserOut, UserPath};
 use crate::calls::at::At;
 use crate::cx::Context;
-use abi::fs::{DIRENT_NAME, DIRENT64_NAME};
+use abi::fs::Dirent;
 use abi::{Result, err, error};
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
@@ -18,9 +18,8 @@ const FIRST_BATCH: usize = 2048;
 /// getdents64(2).
 pub(crate) fn sys_getdents64(cx: &mut Context, fd: Fd, out: UserOut) -> Result<usize> {
     read_entries(cx, fd, out, |entry, batch| {
-        let len = (DIRENT64_NAME + entry.name.len() + 1).next_multiple_of(8);
-        put_head(entry, len, batch);
-        batch.push(entry.kind.dirent_type());
+        let len = Dirent::len64(entry.name.len());
+        batch.extend_from_slice(&encode(entry).head64(len as u16));
         batch.extend_from_slice(entry.name);
         len
     })
@@ -29,9 +28,9 @@ pub(crate) fn sys_getdents64(cx: &mut Context, fd: Fd, out: UserOut) -> Result<u
 /// getdents(2): the type is the last byte of a record.
 pub(crate) fn sys_getdents(cx: &mut Context, fd: Fd, out: UserOut) -> Result<usize> {
     read_entries(cx, fd, out, |entry, batch| {
-        let len = (DIRENT_NAME + entry.name.len() + 2).next_multiple_of(8);
+        let len = Dirent::len(entry.name.len());
         let start = batch.len();
-        put_head(entry, len, batch);
+        batch.extend_from_slice(&encode(entry).head(len as u16));
         batch.extend_from_slice(entry.name);
         batch.resize(start + len - 1, 0);
         batch.push(entry.kind.dirent_type());
@@ -39,10 +38,8 @@ pub(crate) fn sys_getdents(cx: &mut Context, fd: Fd, out: UserOut) -> Result<usi
     })
 }
 
-fn put_head(entry: &DirEntry<'_>, len: usize, batch: &mut Vec<u8>) {
-    batch.extend_from_slice(&entry.ino.to_le_bytes());
-    batch.extend_from_slice(&entry.next.to_le_bytes());
-    batch.extend_from_slice(&(len as u16).to_le_bytes());
+fn encode(entry: &DirEntry<'_>) -> Dirent {
+    Dirent { ino: entry.ino, next: entry.next, kind: entry.kind.dirent_type() }
 }
 
 /// Gathers records in kernel memory, so that no directory lock is held while
@@ -60,7 +57,7 @@ fn read_entries(
     let mut is_full = false;
     let start = file.offset();
     file.readdir(&mut |entry| {
-        let longest = (DIRENT64_NAME + entry.name.len() + 1).next_multiple_of(8);
+        let longest = Dirent::len64(entry.name.len());
         if batch.len() + longest > room || batch.try_reserve(longest).is_err() {
             is_full = true;
             return ControlFlow::Break(());
