@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Waiting for processes, and the personality of one.
+//! Waiting for processes, how one ended, and the personality of one.
 //!
-//! Spec: waitid(2), personality(2).
+//! Spec: waitid(2), wait(2), personality(2).
+
+use crate::signal::Signal;
 
 bitflags::bitflags! {
     /// The options of wait4 and waitid (`man 2 waitid`).
@@ -33,6 +35,65 @@ pub const P_PID: i32 = 1;
 /// `idtype` of waitid(2): any child in this group.
 pub const P_PGID: i32 = 2;
 
+/// The wait status (`man 2 wait`): what happened to a child, in one number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct WaitStatus(i32);
+
+/// How a process ended, as its [`WaitStatus`] says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// By itself, with this code.
+    Exited(i32),
+    /// By this signal.
+    Killed(i32),
+    /// By this signal, with a core.
+    Dumped(i32),
+}
+
+impl WaitStatus {
+    /// A stopped child continues.
+    pub const CONTINUED: Self = Self(0xffff);
+
+    /// An end by exit(2), of whose `code` the low 8 bits count.
+    pub const fn exited(code: i32) -> Self {
+        Self((code & 0xff) << 8)
+    }
+
+    /// An end by a signal, without a core.
+    pub const fn killed(signal: Signal) -> Self {
+        Self(signal.number())
+    }
+
+    /// An end by a signal, with a core.
+    pub const fn dumped(signal: Signal) -> Self {
+        Self(signal.number() | 0x80)
+    }
+
+    /// A stop by a signal.
+    pub const fn stopped(signal: Signal) -> Self {
+        Self(signal.number() << 8 | 0x7f)
+    }
+
+    /// The number that a program gets.
+    pub const fn as_raw(self) -> i32 {
+        self.0
+    }
+
+    /// The status that [`Self::as_raw`] gave.
+    pub const fn from_raw(raw: i32) -> Self {
+        Self(raw)
+    }
+
+    /// How a process ended that has this status; means nothing for stops.
+    pub const fn ending(self) -> Ending {
+        match (self.0 & 0x7f, self.0 & 0x80) {
+            (0, _) => Ending::Exited((self.0 >> 8) & 0xff),
+            (signal, 0) => Ending::Killed(signal),
+            (signal, _) => Ending::Dumped(signal),
+        }
+    }
+}
+
 /// A flag of each process in /proc/PID/stat: its addresses are random.
 pub const PF_RANDOMIZE: u32 = 0x0040_0000;
 
@@ -51,4 +112,28 @@ pub mod personality {
         ADDR_NO_RANDOMIZE | MMAP_PAGE_ZERO | ADDR_COMPAT_LAYOUT | READ_IMPLIES_EXEC;
     /// Only asks.
     pub const QUERY: u32 = u32::MAX;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wait_statuses() {
+        let segv = Signal::SEGV;
+        for (status, raw) in [
+            (WaitStatus::exited(7), 0x700),
+            (WaitStatus::exited(-1), 0xff00),
+            (WaitStatus::killed(segv), 11),
+            (WaitStatus::dumped(segv), 0x8b),
+            (WaitStatus::stopped(segv), 0xb7f),
+            (WaitStatus::CONTINUED, 0xffff),
+        ] {
+            assert_eq!(status.as_raw(), raw);
+            assert_eq!(WaitStatus::from_raw(raw), status);
+        }
+        assert_eq!(WaitStatus::exited(7).ending(), Ending::Exited(7));
+        assert_eq!(WaitStatus::killed(segv).ending(), Ending::Killed(11));
+        assert_eq!(WaitStatus::dumped(segv).ending(), Ending::Dumped(11));
+    }
 }

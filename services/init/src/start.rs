@@ -3,6 +3,7 @@
 
 use crate::{forced_stop, root};
 use abi::fcntl::OpenFlags;
+use abi::process::{Ending, WaitStatus};
 use abi::{Result, error};
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -45,10 +46,10 @@ pub(crate) fn first_program() {
 }
 
 /// Process 1 has ended: so does the machine, with its status as a shell shows it.
-fn init_ended(wait_status: i32) {
-    let status = match wait_status & 0x7f {
-        0 => wait_status >> 8 & 0xff,
-        signal => 128 + signal,
+fn init_ended(status: WaitStatus) {
+    let status = match status.ending() {
+        Ending::Exited(code) => code,
+        Ending::Killed(signal) | Ending::Dumped(signal) => 128 + signal,
     };
     framework::power::off(status as u8)
 }

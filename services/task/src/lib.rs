@@ -51,7 +51,7 @@ mod tests;
 
 pub use clone::clone;
 pub use clone_args::CloneArgs;
-pub use exit::{Ending, ending, set_init_exit_hook};
+pub use exit::set_init_exit_hook;
 pub use ids::{PID_MAX, Pgid, Pid, Sid, Tid};
 pub use init::{init, start};
 pub use namespace::{CgroupNamespace, IpcNamespace, NetNamespace, TimeNamespace};

@@ -79,7 +79,7 @@ fn wait4(thread: &Thread, pid: i32, options: u32) -> abi::Result<Option<Waited>>
 fn wait_status(thread: &Thread, pid: Pid) -> i32 {
     loop {
         match wait4(thread, pid.as_raw(), 0) {
-            Ok(found) => return found.unwrap().status,
+            Ok(found) => return found.unwrap().status.as_raw(),
             Err(e) if e.errno() == Errno::EINTR => thread.task().unwrap().clear_interrupt(),
             Err(e) => panic!("wait4: {e:?}"),
         }
@@ -225,12 +225,12 @@ fn stops(thread: &Arc<Thread>) {
     let process = numbers().process(pid).unwrap();
     signal::kill(thread, pid, Some(Signal::STOP)).unwrap();
     let found = wait4(thread, pid.as_raw(), 2).unwrap().unwrap();
-    assert_eq!(found.status, 19 << 8 | 0x7f);
+    assert_eq!(found.status.as_raw(), 19 << 8 | 0x7f);
     assert_eq!(process.stopped_by(), Some(Signal::STOP));
     assert!(wait4(thread, pid.as_raw(), 3).unwrap().is_none());
     signal::kill(thread, pid, Some(Signal::CONT)).unwrap();
     let found = wait4(thread, pid.as_raw(), 8).unwrap().unwrap();
-    assert_eq!((found.status, found.info.code), (0xffff, abi::signal::CLD_CONTINUED));
+    assert_eq!((found.status.as_raw(), found.info.code), (0xffff, abi::signal::CLD_CONTINUED));
     // Killed while stopped.
     signal::kill(thread, pid, Some(Signal::STOP)).unwrap();
     eventually("stopped", || process.stopped_by().is_some());

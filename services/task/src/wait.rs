@@ -5,7 +5,7 @@
 
 use alloc::sync::Arc;
 
-use abi::process::{P_ALL, P_PGID, P_PID, WaitOptions};
+use abi::process::{P_ALL, P_PGID, P_PID, WaitOptions, WaitStatus};
 use abi::signal::{CLD_CONTINUED, CLD_STOPPED, SigInfo, Signal};
 use abi::{Errno, Error, Result, err};
 use framework::sync::{Wait, WaitError};
@@ -35,7 +35,7 @@ pub struct Waited {
     /// The child.
     pub pid: Pid,
     /// The status as wait4 reports it.
-    pub status: i32,
+    pub status: WaitStatus,
     /// The information that waitid reports.
     pub info: SigInfo,
     /// What the child and its waited-for children have used.
@@ -149,7 +149,7 @@ struct Raw {
     pid: Pid,
     code: i32,
     status: i32,
-    wait_status: i32,
+    wait_status: WaitStatus,
     has_ended: bool,
     /// Dropped without the lock: a reaped child.
     reaped: Option<Node<Arc<Process>>>,
@@ -222,11 +222,11 @@ fn report(child: &Node<Arc<Process>>, options: WaitOptions) -> Option<Raw> {
             group.stop_report = None;
         }
         let number = signal.number();
-        return Some(raw(CLD_STOPPED, number, number << 8 | 0x7f));
+        return Some(raw(CLD_STOPPED, number, WaitStatus::stopped(signal)));
     }
     if options.contains(WaitOptions::CONTINUED) && group.continue_report {
         group.continue_report = keeps;
-        return Some(raw(CLD_CONTINUED, Signal::CONT.number(), 0xffff));
+        return Some(raw(CLD_CONTINUED, Signal::CONT.number(), WaitStatus::CONTINUED));
     }
     None
 }

@@ -7,11 +7,8 @@ use crate::calls::limits;
 use crate::cx::Context;
 use abi::Result;
 use abi::resource::Rusage;
-use abi::signal::SigInfo;
+use abi::signal::{SigInfo, WAITID_INFO_LEN};
 use task::{Which, options_for_wait4, options_for_waitid, wait};
-
-/// How much of a `siginfo_t` waitid fills in: up to `si_status`.
-const FILLED: usize = 28;
 
 /// wait4(2).
 pub(crate) fn sys_wait4(
@@ -27,7 +24,7 @@ pub(crate) fn sys_wait4(
         return Ok(0);
     };
     if let Some(status) = status {
-        status.write(cx.vm(), &waited.status)?;
+        status.write(cx.vm(), &waited.status.as_raw())?;
     }
     if let Some(rusage) = rusage {
         rusage.write(cx.vm(), &limits::encode(&waited.rusage))?;
@@ -58,5 +55,5 @@ pub(crate) fn sys_waitid(
     if let Some(found) = found {
         framework::mm::Pod::to_bytes(found, &mut bytes);
     }
-    Ok(cx.vm().write(info.addr(), bytes.get(..FILLED).unwrap_or_default())?)
+    Ok(cx.vm().write(info.addr(), bytes.get(..WAITID_INFO_LEN).unwrap_or_default())?)
 }

@@ -19,14 +19,15 @@ use crate::{
     signal::{send, stop},
     vfork,
 };
+use abi::process::WaitStatus;
 use abi::signal::{SigInfo, Signal};
 
 /// Called with the wait status of the first process when it has ended.
-static INIT_EXIT: Once<fn(i32)> = Once::new();
+static INIT_EXIT: Once<fn(WaitStatus)> = Once::new();
 
 /// Installs what happens when the first process ends: the machine has nothing
 /// left to run.
-pub fn set_init_exit_hook(hook: fn(i32)) {
+pub fn set_init_exit_hook(hook: fn(WaitStatus)) {
     INIT_EXIT.call_once(|| hook);
 }
 
@@ -87,7 +88,7 @@ fn leave_group(thread: &Arc<Thread>) -> (bool, Option<Arc<Thread>>) {
     let is_last = group.threads.is_empty();
     if is_last {
         let own = thread.exit_status.load(Relaxed);
-        process.exit_status.store(group.group_exit.unwrap_or(own), Relaxed);
+        process.exit_status.store(group.group_exit.map_or(own, WaitStatus::as_raw), Relaxed);
         group.pending = Default::default();
     }
     let exec = group.exec_thread;

@@ -4,6 +4,7 @@
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 
+use abi::process::WaitStatus;
 use abi::resource::Resource;
 use abi::signal::Signal;
 
@@ -15,7 +16,7 @@ use crate::{
 impl Thread {
     /// exit(2): this thread ends, on its way to user mode.
     pub fn exit(&self, code: i32) {
-        self.exit_status.store((code & 0xff) << 8, Relaxed);
+        self.exit_status.store(WaitStatus::exited(code).as_raw(), Relaxed);
         let group = self.process().signals.lock();
         self.is_dying.store(true, SeqCst);
         drop(group);
@@ -24,26 +25,26 @@ impl Thread {
 
     /// exit_group(2): the whole process ends with `code`.
     pub fn exit_group(&self, code: i32) {
-        exit_group_with(self, (code & 0xff) << 8);
+        exit_group_with(self, WaitStatus::exited(code));
     }
 }
 
 /// The wait status of an end by a signal that dumps core. No core is written,
 /// but the status says so where Linux would have written one.
-pub(crate) fn core_status(process: &Process, signal: Signal) -> i32 {
+pub(crate) fn core_status(process: &Process, signal: Signal) -> WaitStatus {
     const LEAST_CORE: u64 = 4096;
     let dumps = process.rlimit(Resource::Core).cur >= LEAST_CORE && process.dumpable() == 1;
-    if dumps { signal.number() | 0x80 } else { signal.number() }
+    if dumps { WaitStatus::dumped(signal) } else { WaitStatus::killed(signal) }
 }
 
 /// Ends the whole process of `thread` with a wait status.
-pub(crate) fn exit_group_with(thread: &Thread, status: i32) {
+pub(crate) fn exit_group_with(thread: &Thread, status: WaitStatus) {
     let mut group = thread.process().signals.lock();
     begin_group_exit(&mut group, status);
 }
 
 /// Marks all threads to end; the first status given stands.
-pub(crate) fn begin_group_exit(group: &mut GroupSignals, status: i32) {
+pub(crate) fn begin_group_exit(group: &mut GroupSignals, status: WaitStatus) {
     if group.group_exit.is_some() {
         return;
     }

@@ -10,7 +10,6 @@ mod mark;
 mod status;
 
 pub use finish::set_init_exit_hook;
-pub use status::{Ending, ending};
 
 pub(crate) use finish::finish;
 pub(crate) use mark::{begin_group_exit, core_status, exit_group_with, mark_dying};

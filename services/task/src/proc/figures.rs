@@ -89,7 +89,7 @@ pub(crate) fn stat(target: &Target, out: &mut Text) -> Result<()> {
         add_scheduling(&mut s, thread);
     }
     if target.may_inspect() && process.is_zombie() {
-        s.exit_code = process.exit_status();
+        s.exit_code = process.exit_status().as_raw();
     }
     super::stat::stat(out, &s);
     Ok(())

@@ -12,6 +12,7 @@ use alloc::{sync::Arc, vec::Vec};
 use core::sync::atomic::Ordering::Relaxed;
 
 use abi::prctl::TASK_COMM_LEN;
+use abi::process::WaitStatus;
 use abi::signal::Signal;
 use cred::Cred;
 use mm::AddressSpace;
@@ -240,7 +241,7 @@ impl Process {
     }
 
     /// The wait status of a process that has ended.
-    pub fn exit_status(&self) -> i32 {
-        self.exit_status.load(Relaxed)
+    pub fn exit_status(&self) -> WaitStatus {
+        WaitStatus::from_raw(self.exit_status.load(Relaxed))
     }
 }

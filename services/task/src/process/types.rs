@@ -14,6 +14,7 @@ use alloc::{
 use core::sync::atomic::{AtomicBool, AtomicI16, AtomicI32, AtomicU32, AtomicU64, AtomicUsize};
 
 use abi::prctl::TASK_COMM_LEN;
+use abi::process::WaitStatus;
 use abi::signal::Signal;
 use cred::Cred;
 use framework::{
@@ -114,7 +115,7 @@ pub(crate) struct GroupSignals {
     /// Signals for whichever thread takes them first.
     pub(crate) pending: SigQueue,
     /// The process ends with this wait status.
-    pub(crate) group_exit: Option<i32>,
+    pub(crate) group_exit: Option<WaitStatus>,
     /// This thread calls execve and waits for the others to end.
     pub(crate) exec_thread: Option<Tid>,
     pub(crate) stop: StopState,

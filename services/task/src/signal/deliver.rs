@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 
 use abi::nr;
+use abi::process::WaitStatus;
 use abi::signal::{DefaultAction, SaFlags, SigInfo, SigSet, Signal};
 use framework::user::UserContext;
 
@@ -41,7 +42,7 @@ enum Found {
     JoinStop,
     TellContinued,
     Stop(Signal),
-    Fatal(i32),
+    Fatal(WaitStatus),
     Handle(Signal, SigInfo, SigAction),
 }
 
@@ -129,7 +130,7 @@ fn look(thread: &Arc<Thread>) -> Found {
             Disposition::Default(DefaultAction::Core) => {
                 return Found::Fatal(exit::core_status(process, signal));
             }
-            Disposition::Default(_) => return Found::Fatal(signal.number()),
+            Disposition::Default(_) => return Found::Fatal(WaitStatus::killed(signal)),
         }
     }
 }

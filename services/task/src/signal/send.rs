@@ -7,6 +7,7 @@
 use alloc::sync::Arc;
 
 use abi::Result;
+use abi::process::WaitStatus;
 use abi::resource::Resource;
 use abi::signal::{SIG_DFL, SIG_IGN, SaFlags, SigInfo, SigSet, Signal};
 
@@ -42,7 +43,7 @@ fn queue_locked(
         return Ok(());
     }
     if signal == Signal::KILL {
-        exit::begin_group_exit(group, Signal::KILL.number());
+        exit::begin_group_exit(group, WaitStatus::killed(Signal::KILL));
         return Ok(());
     }
     let user = receiver.user();
