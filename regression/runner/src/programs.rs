@@ -26,7 +26,7 @@ const SUITES: [&str; 13] = [
     "proc",
     "tty",
     "privilege",
-    "memory",
+    "exhaustion",
     "attest",
     "disk",
 ];
