@@ -101,8 +101,8 @@ syscall_table! {
      59 execve                 exec::sys_execve(UserPath, UserStrings, UserStrings)
         Partial("ELF, static or with an interpreter, and #! scripts; no binfmt_misc") None;
      60 exit                   process::sys_exit(i32)                     Full         None;
-     61 wait4                  wait::sys_wait4(Pid, Opt<i32>, u32, Opt<Rusage>) Full         Sys;
-     62 kill                   signal::sys_kill(Pid, SigNum)                 Full         None;
+     61 wait4                  wait::sys_wait4(RawPid, Opt<i32>, u32, Opt<Rusage>) Full         Sys;
+     62 kill                   signal::sys_kill(RawPid, SigNum)              Full         None;
      63 uname                  system::sys_uname(Ptr<Utsname>)            Full         None;
      64 semget                 ()                                         Stub(ENOSYS) None;
      65 semop                  ()                                         Stub(ENOSYS) None;
@@ -152,7 +152,7 @@ syscall_table! {
     106 setgid                 ids::sys_setgid(u32)                       Full         None;
     107 geteuid                ids::sys_geteuid()                         Full         None;
     108 getegid                ids::sys_getegid()                         Full         None;
-    109 setpgid                group::sys_setpgid(Pid, Pid)               Full         None;
+    109 setpgid                group::sys_setpgid(RawPid, RawPid)         Full         None;
     110 getppid                process::sys_getppid()                     Full         None;
     111 getpgrp                group::sys_getpgrp()                       Full         None;
     112 setsid                 group::sys_setsid()                        Full         None;
@@ -164,16 +164,16 @@ syscall_table! {
     118 getresuid              ids::sys_getresuid(Ptr<u32>, Ptr<u32>, Ptr<u32>) Full         None;
     119 setresgid              ids::sys_setresgid(u32, u32, u32)          Full         None;
     120 getresgid              ids::sys_getresgid(Ptr<u32>, Ptr<u32>, Ptr<u32>) Full         None;
-    121 getpgid                group::sys_getpgid(Pid)                    Full         None;
+    121 getpgid                group::sys_getpgid(RawPid)                 Full         None;
     122 setfsuid               ids::sys_setfsuid(u32)                     Full         None;
     123 setfsgid               ids::sys_setfsgid(u32)                     Full         None;
-    124 getsid                 group::sys_getsid(Pid)                     Full         None;
+    124 getsid                 group::sys_getsid(RawPid)                  Full         None;
     125 capget                 caps::sys_capget(Ptr<CapHeader>, Opt<CapData>) Full         None;
     126 capset                 caps::sys_capset(Ptr<CapHeader>, Ptr<CapData>) Full         None;
     127 rt_sigpending          signal::sys_rt_sigpending(Ptr<u64>, usize) Full         None;
     128 rt_sigtimedwait        signal::sys_rt_sigtimedwait(Ptr<u64>, Opt<SigInfo>, Opt<Timespec>, usize)
         Full None;
-    129 rt_sigqueueinfo        signal::sys_rt_sigqueueinfo(Pid, SigNum, Ptr<SigInfo>)
+    129 rt_sigqueueinfo        signal::sys_rt_sigqueueinfo(RawPid, SigNum, Ptr<SigInfo>)
         Full None;
     130 rt_sigsuspend          signal::sys_rt_sigsuspend(Ptr<u64>, usize) Full         NoHand;
     131 sigaltstack            signal::sys_sigaltstack(Opt<RawAltStack>, Opt<RawAltStack>)
@@ -189,14 +189,14 @@ syscall_table! {
     139 sysfs                  ()                                         Stub(ENOSYS) None;
     140 getpriority            sched::sys_getpriority(u32, u32)           Full         None;
     141 setpriority            sched::sys_setpriority(u32, u32, i32)      Full         None;
-    142 sched_setparam         sched::sys_sched_setparam(Pid, Ptr<i32>)   Full         None;
-    143 sched_getparam         sched::sys_sched_getparam(Pid, Ptr<i32>)   Full         None;
-    144 sched_setscheduler     sched::sys_sched_setscheduler(Pid, i32, Ptr<i32>)
+    142 sched_setparam         sched::sys_sched_setparam(RawPid, Ptr<i32>) Full         None;
+    143 sched_getparam         sched::sys_sched_getparam(RawPid, Ptr<i32>) Full         None;
+    144 sched_setscheduler     sched::sys_sched_setscheduler(RawPid, i32, Ptr<i32>)
         Partial("real-time policies are refused or run as the fair class") None;
-    145 sched_getscheduler     sched::sys_sched_getscheduler(Pid)         Full         None;
+    145 sched_getscheduler     sched::sys_sched_getscheduler(RawPid)      Full         None;
     146 sched_get_priority_max sched::sys_sched_get_priority_max(i32)     Full         None;
     147 sched_get_priority_min sched::sys_sched_get_priority_min(i32)     Full         None;
-    148 sched_rr_get_interval  sched::sys_sched_rr_get_interval(Pid, Ptr<Timespec>)
+    148 sched_rr_get_interval  sched::sys_sched_rr_get_interval(RawPid, Ptr<Timespec>)
         Full None;
     149 mlock                  memory::sys_mlock(Addr, usize)            Full         None;
     150 munlock                memory::sys_munlock(Addr, usize)          Full         None;
@@ -255,12 +255,12 @@ syscall_table! {
     197 removexattr            ()                                         Stub(EOPNOTSUPP) None;
     198 lremovexattr           ()                                         Stub(EOPNOTSUPP) None;
     199 fremovexattr           ()                                         Stub(EOPNOTSUPP) None;
-    200 tkill                  signal::sys_tkill(Pid, SigNum)                Full         None;
+    200 tkill                  signal::sys_tkill(RawPid, SigNum)             Full         None;
     201 time                   time::sys_time(Opt<i64>)                   Full         None;
     202 futex                  futex::sys_futex(Ptr<u32>, u32, u32, usize, usize, u32)
         Partial("wait, wake, requeue and their bitset forms; no priority inheritance") Block;
-    203 sched_setaffinity      sched::sys_sched_setaffinity(Pid, usize, Ptr<u8>) Full         None;
-    204 sched_getaffinity      sched::sys_sched_getaffinity(Pid, usize, Ptr<u8>) Full         None;
+    203 sched_setaffinity      sched::sys_sched_setaffinity(RawPid, usize, Ptr<u8>) Full         None;
+    204 sched_getaffinity      sched::sys_sched_getaffinity(RawPid, usize, Ptr<u8>) Full         None;
     205 set_thread_area        ()                                         Stub(ENOSYS) None;
     206 io_setup               ()                                         Stub(ENOSYS) None;
     207 io_destroy             ()                                         Stub(ENOSYS) None;
@@ -293,7 +293,7 @@ syscall_table! {
     231 exit_group             process::sys_exit_group(i32)               Full         None;
     232 epoll_wait             ()                                         Stub(ENOSYS) None;
     233 epoll_ctl              ()                                         Stub(ENOSYS) None;
-    234 tgkill                 signal::sys_tgkill(Pid, Pid, SigNum)          Full         None;
+    234 tgkill                 signal::sys_tgkill(RawPid, RawPid, SigNum)    Full         None;
     235 utimes                 attr::sys_utimes(UserPath, Opt<[Timeval; 2]>) Full         None;
     236 vserver                ()                                         Stub(ENOSYS) None;
     237 mbind                  ()                                         Stub(ENOSYS) None;
@@ -306,7 +306,7 @@ syscall_table! {
     244 mq_notify              ()                                         Stub(ENOSYS) None;
     245 mq_getsetattr          ()                                         Stub(ENOSYS) None;
     246 kexec_load             ()                                         Stub(ENOSYS) None;
-    247 waitid                 wait::sys_waitid(u32, Pid, Opt<SigInfo>, u32, Opt<Rusage>)
+    247 waitid                 wait::sys_waitid(u32, RawPid, Opt<SigInfo>, u32, Opt<Rusage>)
         Full Sys;
     248 add_key                ()                                         Stub(ENOSYS) None;
     249 request_key            ()                                         Stub(ENOSYS) None;
@@ -342,7 +342,7 @@ syscall_table! {
     272 unshare                ()                                         Stub(ENOSYS) None;
     273 set_robust_list        process::sys_set_robust_list(Addr, usize)
         Full None;
-    274 get_robust_list        process::sys_get_robust_list(Pid, Ptr<u64>, Ptr<u64>)
+    274 get_robust_list        process::sys_get_robust_list(RawPid, Ptr<u64>, Ptr<u64>)
         Full None;
     275 splice                 ()                                         Stub(ENOSYS) None;
     276 tee                    ()                                         Stub(ENOSYS) None;
@@ -368,13 +368,13 @@ syscall_table! {
     294 inotify_init1          ()                                         Stub(ENOSYS) None;
     295 preadv                 rw::sys_preadv(Fd, IovOut, i64)            Full         Sys;
     296 pwritev                rw::sys_pwritev(Fd, IovIn, i64)            Full         Sys;
-    297 rt_tgsigqueueinfo      signal::sys_rt_tgsigqueueinfo(Pid, Pid, SigNum, Ptr<SigInfo>)
+    297 rt_tgsigqueueinfo      signal::sys_rt_tgsigqueueinfo(RawPid, RawPid, SigNum, Ptr<SigInfo>)
         Full None;
     298 perf_event_open        ()                                         Stub(ENOSYS) None;
     299 recvmmsg               ()                                         Stub(ENOSYS) None;
     300 fanotify_init          ()                                         Stub(ENOSYS) None;
     301 fanotify_mark          ()                                         Stub(ENOSYS) None;
-    302 prlimit64              limits::sys_prlimit64(Pid, u32, Opt<Rlimit>, Opt<Rlimit>)
+    302 prlimit64              limits::sys_prlimit64(RawPid, u32, Opt<Rlimit>, Opt<Rlimit>)
         Full None;
     303 name_to_handle_at      ()                                         Stub(ENOSYS) None;
     304 open_by_handle_at      ()                                         Stub(ENOSYS) None;

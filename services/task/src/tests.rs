@@ -370,7 +370,7 @@ fn sessions(thread: &Arc<Thread>) {
         assert!(t.process().start_session().is_err());
         assert!(t.process().leads_session());
         let child = spawn(t, sleeper);
-        t.process().set_group(child.as_raw(), 0).unwrap();
+        t.process().set_group(child, child.own_group()).unwrap();
         assert_eq!(numbers().relations(child), Ok((child.own_group(), pid.own_session())));
         assert!(!numbers().is_orphaned_group(child.own_group()));
         assert!(numbers().signal_group(child.own_group(), Signal::HUP));

@@ -15,5 +15,5 @@ mod regs;
 pub(crate) use flags::flag_arg;
 pub use flags::{MembarrierCommand, Strict, only};
 pub use memory::{IovIn, IovOut, UserIn, UserOut, UserPath, UserPtr, UserStrings};
-pub use number::{Addr, DirFd, Fd, Mode, Pid, SigNum};
+pub use number::{Addr, DirFd, Fd, Mode, RawPid, SigNum};
 pub use regs::{FromArg, Regs};

@@ -51,8 +51,9 @@ int_newtype! {
     Fd(i32);
     /// The directory that a relative path starts from, or `AT_FDCWD`.
     DirFd(i32);
-    /// A process, thread or group id; zero and below may mean more.
-    Pid(i32);
+    /// A process, thread or group id as a program passes it: zero and below may mean
+    /// more. A handler that has looked at the sign makes one of task's ids of it.
+    RawPid(i32);
     /// File permission bits; the handler masks what its call ignores.
     Mode(u32);
     /// A signal number, checked where Linux checks it: after its target, say.
@@ -77,7 +78,7 @@ impl Fd {
     }
 }
 
-impl Pid {
+impl RawPid {
     fn show_value(self, line: &mut Line<'_>) {
         let _ = write!(line, "{}", self.0);
     }

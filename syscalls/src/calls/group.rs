@@ -1,17 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Process groups and sessions.
 
-use crate::arg::Pid;
+use crate::arg::RawPid;
 use crate::cx::Context;
-use abi::{Result, error};
+use abi::{Result, err, error};
+use task::Pgid;
 
-/// setpgid(2).
-pub(crate) fn sys_setpgid(cx: &mut Context, pid: Pid, group: Pid) -> Result<()> {
-    cx.process().set_group(pid.0, group.0)
+/// setpgid(2); zeros stand for the caller and for `pid`.
+pub(crate) fn sys_setpgid(cx: &mut Context, pid: RawPid, group: RawPid) -> Result<()> {
+    if group.0 < 0 {
+        return err!(EINVAL, "negative group");
+    }
+    let process = cx.process();
+    let pid = if pid.0 == 0 { process.pid() } else { task::Pid::from_raw(pid.0) };
+    let group = if group.0 == 0 { pid.own_group() } else { Pgid::from_raw(group.0) };
+    process.set_group(pid, group)
 }
 
 /// getpgid(2).
-pub(crate) fn sys_getpgid(cx: &mut Context, pid: Pid) -> Result<usize> {
+pub(crate) fn sys_getpgid(cx: &mut Context, pid: RawPid) -> Result<usize> {
     match pid.0 {
         0 => encode(cx.process().group_id().as_raw()),
         other => encode(cx.pid_namespace().relations(task::Pid::from_raw(other))?.0.as_raw()),
@@ -29,7 +36,7 @@ pub(crate) fn sys_setsid(cx: &mut Context) -> Result<usize> {
 }
 
 /// getsid(2).
-pub(crate) fn sys_getsid(cx: &mut Context, pid: Pid) -> Result<usize> {
+pub(crate) fn sys_getsid(cx: &mut Context, pid: RawPid) -> Result<usize> {
     match pid.0 {
         0 => encode(cx.process().session_id().as_raw()),
         other => encode(cx.pid_namespace().relations(task::Pid::from_raw(other))?.1.as_raw()),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Resource limits and usage.
 
-use crate::arg::{Pid, UserPtr};
+use crate::arg::{RawPid, UserPtr};
 use crate::cx::Context;
 use abi::capability::Caps;
 use abi::resource::{
@@ -28,7 +28,7 @@ pub(crate) fn sys_setrlimit(cx: &mut Context, resource: u32, new: UserPtr<Rlimit
 /// prlimit64(2).
 pub(crate) fn sys_prlimit64(
     cx: &mut Context,
-    pid: Pid,
+    pid: RawPid,
     resource: u32,
     new: Option<UserPtr<Rlimit>>,
     old: Option<UserPtr<Rlimit>>,
@@ -59,7 +59,7 @@ fn set(cx: &Context, process: &Process, resource: Resource, new: Rlimit) -> Resu
 }
 
 /// The process whose limits are meant, if the caller may look at them.
-fn target(cx: &Context, pid: Pid) -> Result<Arc<Process>> {
+fn target(cx: &Context, pid: RawPid) -> Result<Arc<Process>> {
     if pid.0 == 0 || pid.0 == cx.thread.pid().as_raw() {
         return Ok(cx.thread.process().clone());
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Processes: making, ending, ids.
 
-use crate::arg::{Addr, Pid, UserPtr};
+use crate::arg::{Addr, RawPid, UserPtr};
 use crate::calls::group::encode;
 use crate::cx::Context;
 use abi::clone::{CLONE_ARGS_SIZE_VER0, CloneArgs as RawCloneArgs, CloneFlags};
@@ -133,7 +133,7 @@ pub(crate) fn sys_set_robust_list(cx: &mut Context, head: Addr, len: usize) -> R
 /// get_robust_list(2).
 pub(crate) fn sys_get_robust_list(
     cx: &mut Context,
-    tid: Pid,
+    tid: RawPid,
     head: UserPtr<u64>,
     len: UserPtr<u64>,
 ) -> Result<()> {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Scheduling: policies, nice values, CPU affinity.
 
-use crate::arg::{Pid, UserPtr};
+use crate::arg::{RawPid, UserPtr};
 use crate::cx::Context;
 use abi::capability::Caps;
 use abi::resource::Resource;
@@ -26,7 +26,7 @@ pub(crate) fn sys_sched_yield(_cx: &mut Context) -> Result<()> {
 }
 
 /// The thread that a call names; zero is the caller.
-fn target(cx: &Context, tid: Pid) -> Result<(Arc<Thread>, Arc<Task>)> {
+fn target(cx: &Context, tid: RawPid) -> Result<(Arc<Thread>, Arc<Task>)> {
     let thread = match tid.0 {
         0 => cx.thread.clone(),
         ..0 => return err!(EINVAL, "negative thread"),
@@ -62,7 +62,7 @@ fn read_priority(cx: &Context, param: UserPtr<i32>) -> Result<i32> {
 /// sched_setscheduler(2).
 pub(crate) fn sys_sched_setscheduler(
     cx: &mut Context,
-    tid: Pid,
+    tid: RawPid,
     policy: i32,
     param: UserPtr<i32>,
 ) -> Result<()> {
@@ -75,7 +75,7 @@ pub(crate) fn sys_sched_setscheduler(
 }
 
 /// sched_setparam(2).
-pub(crate) fn sys_sched_setparam(cx: &mut Context, tid: Pid, param: UserPtr<i32>) -> Result<()> {
+pub(crate) fn sys_sched_setparam(cx: &mut Context, tid: RawPid, param: UserPtr<i32>) -> Result<()> {
     if tid.0 < 0 {
         return err!(EINVAL);
     }
@@ -86,13 +86,13 @@ pub(crate) fn sys_sched_setparam(cx: &mut Context, tid: Pid, param: UserPtr<i32>
 }
 
 /// sched_getscheduler(2).
-pub(crate) fn sys_sched_getscheduler(cx: &mut Context, tid: Pid) -> Result<usize> {
+pub(crate) fn sys_sched_getscheduler(cx: &mut Context, tid: RawPid) -> Result<usize> {
     let (_, task) = target(cx, tid)?;
     Ok(sched::params(&task).raw_policy() as usize)
 }
 
 /// sched_getparam(2).
-pub(crate) fn sys_sched_getparam(cx: &mut Context, tid: Pid, param: UserPtr<i32>) -> Result<()> {
+pub(crate) fn sys_sched_getparam(cx: &mut Context, tid: RawPid, param: UserPtr<i32>) -> Result<()> {
     if param.addr() == 0 {
         return err!(EINVAL, "no room for parameters");
     }
@@ -117,7 +117,7 @@ pub(crate) fn sys_sched_get_priority_min(_cx: &mut Context, raw: i32) -> Result<
 /// sched_rr_get_interval(2).
 pub(crate) fn sys_sched_rr_get_interval(
     cx: &mut Context,
-    tid: Pid,
+    tid: RawPid,
     interval: UserPtr<Timespec>,
 ) -> Result<()> {
     let (_, task) = target(cx, tid)?;
@@ -127,7 +127,7 @@ pub(crate) fn sys_sched_rr_get_interval(
 /// sched_setaffinity(2): CPUs beyond the kernel's mask are dropped.
 pub(crate) fn sys_sched_setaffinity(
     cx: &mut Context,
-    tid: Pid,
+    tid: RawPid,
     len: usize,
     mask: UserPtr<u8>,
 ) -> Result<()> {
@@ -145,7 +145,7 @@ pub(crate) fn sys_sched_setaffinity(
 /// sched_getaffinity(2): returns how many bytes it wrote.
 pub(crate) fn sys_sched_getaffinity(
     cx: &mut Context,
-    tid: Pid,
+    tid: RawPid,
     len: usize,
     mask: UserPtr<u8>,
 ) -> Result<usize> {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Signals: actions, masks, sending and waiting.
 
-use crate::arg::{Pid, SigNum, UserPtr};
+use crate::arg::{RawPid, SigNum, UserPtr};
 use crate::calls::deadline;
 use crate::cx::Context;
 use crate::row::Outcome;
@@ -134,7 +134,7 @@ fn with_signal(number: SigNum, send: impl Fn(Option<Signal>) -> Result<()>) -> R
 }
 
 /// kill(2).
-pub(crate) fn sys_kill(cx: &mut Context, pid: Pid, number: SigNum) -> Result<()> {
+pub(crate) fn sys_kill(cx: &mut Context, pid: RawPid, number: SigNum) -> Result<()> {
     let sender = &*cx.thread;
     with_signal(number, |signal| match pid.0 {
         1.. => signal::kill(sender, task::Pid::from_raw(pid.0), signal),
@@ -148,12 +148,12 @@ pub(crate) fn sys_kill(cx: &mut Context, pid: Pid, number: SigNum) -> Result<()>
 }
 
 /// tkill(2).
-pub(crate) fn sys_tkill(cx: &mut Context, tid: Pid, number: SigNum) -> Result<()> {
+pub(crate) fn sys_tkill(cx: &mut Context, tid: RawPid, number: SigNum) -> Result<()> {
     with_signal(number, |signal| signal::tkill(&cx.thread, Tid::from_raw(tid.0), signal))
 }
 
 /// tgkill(2).
-pub(crate) fn sys_tgkill(cx: &mut Context, pid: Pid, tid: Pid, number: SigNum) -> Result<()> {
+pub(crate) fn sys_tgkill(cx: &mut Context, pid: RawPid, tid: RawPid, number: SigNum) -> Result<()> {
     let (pid, tid) = (task::Pid::from_raw(pid.0), Tid::from_raw(tid.0));
     with_signal(number, |signal| signal::tgkill(&cx.thread, pid, tid, signal))
 }
@@ -161,7 +161,7 @@ pub(crate) fn sys_tgkill(cx: &mut Context, pid: Pid, tid: Pid, number: SigNum) -
 /// rt_sigqueueinfo(2).
 pub(crate) fn sys_rt_sigqueueinfo(
     cx: &mut Context,
-    pid: Pid,
+    pid: RawPid,
     number: SigNum,
     info: UserPtr<SigInfo>,
 ) -> Result<()> {
@@ -173,8 +173,8 @@ pub(crate) fn sys_rt_sigqueueinfo(
 /// rt_tgsigqueueinfo(2).
 pub(crate) fn sys_rt_tgsigqueueinfo(
     cx: &mut Context,
-    pid: Pid,
-    tid: Pid,
+    pid: RawPid,
+    tid: RawPid,
     number: SigNum,
     info: UserPtr<SigInfo>,
 ) -> Result<()> {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Waiting for children.
 
-use crate::arg::{Pid, UserPtr};
+use crate::arg::{RawPid, UserPtr};
 use crate::calls::group::encode;
 use crate::calls::limits;
 use crate::cx::Context;
@@ -13,7 +13,7 @@ use task::{Which, options_for_wait4, options_for_waitid, wait};
 /// wait4(2).
 pub(crate) fn sys_wait4(
     cx: &mut Context,
-    pid: Pid,
+    pid: RawPid,
     status: Option<UserPtr<i32>>,
     options: u32,
     rusage: Option<UserPtr<Rusage>>,
@@ -36,7 +36,7 @@ pub(crate) fn sys_wait4(
 pub(crate) fn sys_waitid(
     cx: &mut Context,
     kind: u32,
-    id: Pid,
+    id: RawPid,
     info: Option<UserPtr<SigInfo>>,
     options: u32,
     rusage: Option<UserPtr<Rusage>>,

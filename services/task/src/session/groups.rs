@@ -3,8 +3,8 @@
 //!
 //! Spec: setsid(2), setpgid(2), credentials(7).
 
+use abi::Result;
 use abi::signal::Signal;
-use abi::{Result, err};
 
 use super::terminal::Session;
 use crate::{
@@ -42,19 +42,14 @@ impl Process {
         Ok(session)
     }
 
-    /// setpgid(2) by this process; zeros stand for the caller and for `pid`.
+    /// setpgid(2) by this process.
     ///
     /// # Errors
-    /// `EINVAL` for a negative group; `ESRCH` if `pid` is neither the caller nor its child,
+    /// `ESRCH` if `pid` is neither the caller nor its child,
     /// `EACCES` for a child that has called execve, `EPERM` for a session's leader, a child
     /// in another session or a group that is not in this one; `ENOMEM` without memory for
     /// the list of the group.
-    pub fn set_group(&self, pid: i32, group: i32) -> Result<()> {
-        if group < 0 {
-            return err!(EINVAL, "negative group");
-        }
-        let pid = if pid == 0 { self.pid() } else { Pid::from_raw(pid) };
-        let group = if group == 0 { pid.own_group() } else { Pgid::from_raw(group) };
+    pub fn set_group(&self, pid: Pid, group: Pgid) -> Result<()> {
         let mut table = self.pid_namespace().lock();
         table.set_group(self.pid(), pid, group)?;
         if let Some(node) = table.get(pid) {
