@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! [`Backend`]: everything in which kinds of machine differ.
+//!
+//! All kinds are x86-64 machines, and the trait says so: vectors, MSRs, ports, CPUID and
+//! the saved registers are in it as they are. For another architecture it would have
+//! to be split.
 
 use alloc::vec::Vec;
 
@@ -13,21 +17,20 @@ use crate::user::x86::UserRegs;
 ///
 /// docs/threat-model.md shows what each method does on TDX and on SEV-SNP.
 pub(crate) trait Backend: Sized {
-    /// This machine, if it is of this kind; `image` is physical minus virtual address of
-    /// the kernel's image. The first that a backend does; a plain machine is never asked.
+    /// This machine, if it is of this kind. The first method called; a plain machine is
+    /// not asked. `image` is physical minus virtual address of the kernel's image.
     fn detect(_image: u64) -> Option<Self> {
         None
     }
     /// Whether the kernel runs on it, by what the hardware says alone.
     fn examined(&self) -> Result<(), Refusal>;
-    /// What of the policy waits for the measured command line, and for the memory map,
-    /// which ends at `ram_end`.
+    /// The rest of the policy, which needs the measured command line and the end of RAM.
     fn enforce(&self, ram_end: u64) -> Result<(), Refusal>;
     /// How page tables tell private from shared memory.
     fn encoding(&self) -> Encoding;
 
-    /// Sets this CPU up for the other methods: the first thing on each CPU that asks for
-    /// no other; shared memory is there.
+    /// Sets this CPU up: on the boot CPU once shared memory is there, on each other CPU
+    /// before it calls anything else here.
     fn set_up_cpu(&self);
     /// Gets ready to start CPUs, and says how many there may be, the boot CPU with them.
     /// `mailbox` is the address and version of the firmware's, unchecked.
@@ -36,11 +39,11 @@ pub(crate) trait Backend: Sized {
     /// Starts a CPU; whether it came up.
     fn start_cpu(&self, cpu: &CpuStart) -> bool;
 
-    /// Answers an exception of a program that is none on a plain machine; the program
-    /// goes on. False: it is the program's own, or one for which it gets a signal.
+    /// Serves an exception of a program that a plain machine would not raise, and says
+    /// whether it did: the program goes on then, else it gets a signal.
     fn serve_user(&self, regs: &mut UserRegs) -> bool;
-    /// The address that the hardware tells with an exception of this backend's in the
-    /// kernel, which stops the machine for it.
+    /// For an exception in the kernel that only this kind of machine has: the address
+    /// that the hardware tells with it. The kernel names it when it stops.
     fn fault_address(&self, vector: u64) -> Option<u64>;
 
     /// Makes pages private and usable, zeroed; stops the machine if it cannot.
@@ -48,8 +51,8 @@ pub(crate) trait Backend: Sized {
     /// # Safety
     /// Pending RAM that was never accepted, and that nobody uses yet.
     unsafe fn accept(&self, range: PhysRange);
-    /// Makes memory shared with the host, once, at boot; its content is lost, and it can
-    /// be reached no more but by a [`super::shared`] address.
+    /// Makes memory shared with the host, once, at boot. Its content is lost; from then on
+    /// only a [`super::shared`] address reaches it.
     fn share(&self, range: PhysRange) -> Result<(), &'static str>;
 
     /// Reads a byte from a port of the allow-list; 0xff otherwise.
@@ -87,7 +90,7 @@ pub(crate) trait Backend: Sized {
     fn boot_register(&self) -> Option<BootRegister> {
         None
     }
-    /// What a firmware's table says of a log that is for this kind of machine.
+    /// The type of log, in the firmware's table, that belongs to this kind of machine.
     fn log_kind(&self) -> Option<u8> {
         None
     }
@@ -129,15 +132,17 @@ pub(crate) struct Refusal {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CpuStart {
     pub(crate) apic_id: u32,
-    /// The CPU's number, which it will have.
+    /// The number that the CPU will have.
     pub(crate) number: u32,
-    /// The page below 1 MiB with the code for a CPU in real mode at its start.
+    /// The page below 1 MiB with the start code. At its begin is the entry for a CPU in
+    /// real mode.
     pub(crate) page: u64,
-    /// Where in it a CPU begins that is in long mode, with the page mapped one to one.
+    /// Where a CPU starts that is in long mode already: an address in `page`, which is
+    /// mapped one to one.
     pub(crate) long_mode: u64,
-    /// Starts it as on a plain machine; whether it came up.
+    /// Starts the CPU as on a plain machine; whether it came up.
     pub(crate) by_ipi: fn(&Self) -> bool,
-    /// Waits until the CPU with a number is up, for a second; whether it is.
+    /// Waits up to a second for the CPU of that number; whether it came up.
     pub(crate) comes_up: fn(u32) -> bool,
 }
 
@@ -148,7 +153,7 @@ pub(crate) struct BootRegister {
     pub(crate) index: usize,
     /// Its number in the log of measurements.
     pub(crate) log_index: u32,
-    /// What a machine stops with where it cannot be extended.
+    /// Why the machine stops if it cannot be extended.
     pub(crate) failure: &'static str,
 }
 
