@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The assembly: picks drivers and services, starts init; no logic.
+//! The assembly: names drivers and services, and the order in which they start.
+//!
+//! It decides two things only: a machine without PCI configuration space gets no
+//! virtio devices, and one without memory for the boot task stops.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
