@@ -14,8 +14,8 @@ const HEAD: &str = "\
 # Linux compatibility
 
 Nacre speaks the system-call ABI of Linux on x86-64. This page lists every call that the table in
-`syscalls/src/table.rs` names. A number that is not listed returns `ENOSYS`, as do the calls listed
-so; each is logged the first time a program tries it.
+`syscalls/src/table.rs` names. A number that is not listed returns `ENOSYS`. The kernel log names
+each call that returns it the first time a program tries it.
 
 - **full**: as on Linux, as far as the regression tests look.
 - **partial**: usable; the note says what is missing.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The system calls of Linux on x86-64: table, argument decoding, handlers.
 //!
-//! The only crate that knows which register carries what; the structs and flag
-//! values themselves are in `abi`. [`table`] names every call once; from its rows come dispatch, the trace and
-//! docs/compatibility.md. Handlers in `calls` are thin: decode, check, call a
-//! service, encode. [`init`] makes it the kernel's ABI.
+//! [`table`] names every call once, and says what each argument is; from its rows come
+//! dispatch, the trace and docs/compatibility.md. The framework knows which registers
+//! carry the arguments, `abi` has structs and flag values. Handlers in `calls` are
+//! thin: decode, check, call a service, encode. [`init`] makes it the kernel's ABI.
 //!
 //! May depend on every service; nothing but the assembly may depend on it.
 
