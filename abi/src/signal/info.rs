@@ -50,8 +50,6 @@ pub const BUS_ADRALN: i32 = 1;
 pub const BUS_ADRERR: i32 = 2;
 /// SIGILL: illegal operand.
 pub const ILL_ILLOPN: i32 = 2;
-/// SIGTRAP: breakpoint.
-pub const TRAP_BRKPT: i32 = 1;
 /// SIGTRAP: single step.
 pub const TRAP_TRACE: i32 = 2;
 
@@ -155,11 +153,6 @@ impl SigInfo {
             *first = pair(id, overrun as u32);
         }
         self
-    }
-
-    /// Whether only the kernel, not a program, may send this code.
-    pub fn is_from_kernel(&self) -> bool {
-        self.code > 0
     }
 }
 

@@ -77,6 +77,7 @@ impl<T: ?Sized> RwLock<T> {
     }
 
     /// Takes the lock for reading if that is possible now.
+    #[cfg(test)]
     pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
         self.try_take_read().then(|| {
             order::acquire_tried(&self.class, order::Kind::Sleep);
@@ -85,6 +86,7 @@ impl<T: ?Sized> RwLock<T> {
     }
 
     /// Takes the lock for writing if that is possible now.
+    #[cfg(test)]
     pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, T>> {
         self.try_take_write().then(|| {
             order::acquire_tried(&self.class, order::Kind::Sleep);

@@ -68,11 +68,6 @@ impl Task {
         drop(old);
     }
 
-    /// Whether the task runs on a CPU right now.
-    pub fn is_running(&self) -> bool {
-        arch::is_on_cpu(self)
-    }
-
     /// Drops what the task refers to; it is about to end.
     pub(crate) fn release(&self) {
         let ext = self.ext.lock().take();

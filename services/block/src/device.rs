@@ -74,7 +74,7 @@ fn add(volume: Volume) {
     volume::add(volume);
 }
 
-fn open(dev: DeviceId, opening: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
+fn open(dev: DeviceId, _opening: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
     let volume = volume::find(dev).ok_or(error!(ENXIO, "no such disk"))?;
-    Ok(Arc::new(BlockFile::new(volume, opening.flags)))
+    Ok(Arc::new(BlockFile::new(volume)))
 }

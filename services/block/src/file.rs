@@ -28,7 +28,7 @@ pub(crate) struct BlockFile {
 }
 
 impl BlockFile {
-    pub(crate) fn new(volume: Volume, _flags: OpenFlags) -> Self {
+    pub(crate) fn new(volume: Volume) -> Self {
         Self { volume }
     }
 

@@ -30,9 +30,6 @@ pub type Uid = u32;
 /// A group id.
 pub type Gid = u32;
 
-/// The id that stands for users that cannot be represented.
-pub const OVERFLOW_ID: u32 = 65534;
-
 /// Who a task is: ids, groups, capabilities.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cred {
@@ -108,11 +105,6 @@ impl Cred {
     #[inline]
     pub fn in_group(&self, gid: Gid) -> bool {
         gid == self.fsgid || (!self.groups.is_empty() && self.groups.binary_search(&gid).is_ok())
-    }
-
-    /// Whether the task is in `gid` by its effective group (`in_egroup_p`).
-    pub fn in_effective_group(&self, gid: Gid) -> bool {
-        gid == self.egid || self.groups.binary_search(&gid).is_ok()
     }
 
     /// The credentials access(2) checks with: real ids, and capabilities as a

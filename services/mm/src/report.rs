@@ -79,11 +79,6 @@ impl AddressSpace {
             }
         }
     }
-
-    /// The number of areas.
-    pub fn area_count(&self) -> usize {
-        self.read().areas.len()
-    }
 }
 
 impl Inner {

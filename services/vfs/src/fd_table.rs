@@ -99,17 +99,6 @@ impl FdTable {
         }
     }
 
-    /// As [`Self::get`], refusing files opened with O_PATH.
-    ///
-    /// # Errors
-    /// `EBADF` if the number is not open, or was opened with O_PATH.
-    #[inline]
-    pub fn get_io(&self, fd: i32) -> Result<Arc<File>> {
-        let file = self.get(fd)?;
-        file.not_path()?;
-        Ok(file)
-    }
-
     /// Puts a file at the lowest free number.
     ///
     /// # Errors

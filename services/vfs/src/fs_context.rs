@@ -86,12 +86,6 @@ impl FsContext {
         let old = core::mem::replace(&mut self.inner.lock().root, path);
         drop(old);
     }
-
-    /// Sets the working directory unchecked.
-    pub fn set_cwd(&self, path: Path) {
-        let old = core::mem::replace(&mut self.inner.lock().cwd, path);
-        drop(old);
-    }
 }
 
 impl Clone for FsContext {

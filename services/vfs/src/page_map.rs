@@ -92,13 +92,6 @@ impl<T> PageMap<T> {
         old
     }
 
-    /// Removes one entry of the range `from..to` and returns it; `None` when there
-    /// are none left. Called in a loop, so that a caller can pause between.
-    pub fn pop_in(&mut self, from: u64, to: u64) -> Option<T> {
-        let index = self.next_from(from).filter(|&index| index < to)?;
-        self.remove(index)
-    }
-
     /// The index of the first entry at or after `from`.
     pub fn next_from(&self, from: u64) -> Option<u64> {
         if beyond(from, self.height) {
@@ -228,8 +221,8 @@ mod tests {
             assert_eq!(map.next_from(probe), model.range(probe..).next().map(|(at, _)| *at));
             assert_eq!(map.get(probe), model.get(&probe));
         }
-        while let Some(value) = map.pop_in(0, u64::MAX) {
-            assert_eq!(model.pop_first().map(|(_, value)| value), Some(value));
+        while let Some(index) = map.next_from(0) {
+            assert_eq!(map.remove(index), model.pop_first().map(|(_, value)| value));
         }
         assert!(model.is_empty() && map.is_empty() && map.get(0).is_none());
     }

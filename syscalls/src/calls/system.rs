@@ -22,7 +22,7 @@ pub(crate) fn sys_uname(cx: &mut Context, out: UserPtr<Utsname>) -> Result<()> {
         field(&host),
         field(uts::RELEASE.as_bytes()),
         field(uts::VERSION.as_bytes()),
-        field(b"x86_64"),
+        field(uts::MACHINE.as_bytes()),
         field(&domain),
     ];
     out.write(cx.vm(), &Utsname { fields })

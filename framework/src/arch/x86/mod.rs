@@ -44,7 +44,7 @@ pub(crate) use task::current::current_task;
 pub(crate) use task::fpu::{UserState, fpu_features, fpu_size};
 pub(crate) use task::percpu::cpu_times;
 pub(crate) use task::sched::{
-    activate_vm_space, exit_task, is_on_cpu, kick, make_runnable, park, resched, yield_now,
+    activate_vm_space, exit_task, kick, make_runnable, park, resched, yield_now,
 };
 #[cfg(feature = "ktest")]
 pub(crate) use tests::{

@@ -106,10 +106,6 @@ pub(crate) fn exit_task() -> ! {
 
 pub(crate) fn kick(_: &Arc<Task>) {}
 
-pub(crate) fn is_on_cpu(task: &Task) -> bool {
-    matches!(task.state.load(Ordering::Relaxed), state::RUNNABLE | state::NOTIFIED)
-}
-
 pub(crate) fn activate_vm_space(_: Option<&Arc<VmSpace>>) {}
 
 /// No space's addresses are the kernel's here: all go through the tables.

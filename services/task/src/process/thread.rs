@@ -105,11 +105,6 @@ impl Thread {
         self.fs.lock().clone()
     }
 
-    /// Replaces what [`Thread::fs`] returns, for unshare.
-    pub fn set_fs(&self, fs: Arc<FsContext>) {
-        *self.fs.lock() = fs;
-    }
-
     /// Its open files, shared by CLONE_FILES.
     #[inline]
     pub fn files(&self) -> Arc<FdTable> {

@@ -65,7 +65,7 @@ pub(crate) fn resched(cpu: CpuId) {
     }
 }
 
-pub(crate) fn is_on_cpu(task: &Task) -> bool {
+fn is_on_cpu(task: &Task) -> bool {
     task.machine.is_on_cpu.load(Ordering::Relaxed)
 }
 

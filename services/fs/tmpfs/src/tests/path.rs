@@ -182,7 +182,7 @@ fn working_directory_texts() {
     assert_eq!(w.text("..").unwrap(), "/d");
     let inside = w.fs.clone();
     inside.set_root(w.path("/d/e"));
-    inside.set_cwd(w.path("/d"));
+    inside.chdir(w.path("/d"), &w.cred).unwrap();
     assert_eq!(cwd(&inside).unwrap(), b"(unreachable)/d");
     w.rmdir("/d/e").unwrap();
     assert_eq!(cwd(&w.fs).unwrap_err().errno(), Errno::ENOENT);
@@ -214,7 +214,7 @@ fn a_very_deep_tree_is_built_moved_and_freed() {
         w.fs.chdir(w.path("d"), &w.cred).unwrap();
     }
     assert!(vfs::getcwd(&w.fs.cwd(), &home).unwrap().len() == 40_000);
-    w.fs.set_cwd(home);
+    w.fs.chdir(home, &w.cred).unwrap();
     drop(w);
     drop(world_with(&Options::default()));
 }
@@ -252,12 +252,12 @@ fn a_removed_directory_is_not_kept_by_names_it_lacks() {
     let before = free(&w);
     for n in 0..50 {
         w.mkdir("/gone").unwrap();
-        w.fs.set_cwd(w.path("/gone"));
+        w.fs.chdir(w.path("/gone"), &w.cred).unwrap();
         assert_eq!(w.text(&format!("early{n}")).unwrap_err(), Errno::ENOENT);
         w.rmdir("/gone").unwrap();
         assert_eq!(w.text(&format!("late{n}")).unwrap_err(), Errno::ENOENT);
     }
-    w.fs.set_cwd(w.fs.root());
+    w.fs.chdir(w.fs.root(), &w.cred).unwrap();
     assert_eq!(free(&w), before);
 }
 
