@@ -77,7 +77,7 @@ impl TaskBuilder {
             ext: SpinLock::new(self.ext),
             vm_space: SpinLock::new(self.vm_space),
             entry: SpinLock::new(Some(self.entry)),
-            machine: arch::TaskState::new()?,
+            machine: arch::new_task_state()?,
         }))
     }
 

@@ -8,11 +8,12 @@
 
 mod boot;
 mod cpu;
+#[cfg(feature = "ktest")]
+mod guest_tests;
 mod io;
 mod irq;
 mod mm;
 mod task;
-mod tests;
 mod time;
 mod trap;
 
@@ -29,6 +30,10 @@ pub(crate) use cpu::local::with_held;
 pub(crate) use cpu::local::{cpu_id, is_active_space};
 pub(crate) use cpu::msr::{x2apic_read, x2apic_write};
 pub(crate) use cpu::preempt::{preempt_disable, preempt_enable};
+#[cfg(feature = "ktest")]
+pub(crate) use guest_tests::{
+    interrupt_self, interrupt_self_soon, nmi_self, nmis, run_kernel_tests, want_switch,
+};
 pub(crate) use io::port::{port_in, port_out};
 pub(crate) use io::serial::{Control, early_console_write};
 pub(crate) use irq::flags::{
@@ -44,11 +49,7 @@ pub(crate) use task::current::current_task;
 pub(crate) use task::fpu::{UserState, fpu_features, fpu_size};
 pub(crate) use task::percpu::cpu_times;
 pub(crate) use task::sched::{
-    activate_vm_space, exit_task, kick, make_runnable, park, resched, yield_now,
-};
-#[cfg(feature = "ktest")]
-pub(crate) use tests::{
-    interrupt_self, interrupt_self_soon, nmi_self, nmis, run_kernel_tests, want_switch,
+    activate_vm_space, exit_task, kick, make_runnable, new_task_state, park, resched, yield_now,
 };
 #[cfg(feature = "ktest")]
 pub(crate) use time::tsc::ticks;

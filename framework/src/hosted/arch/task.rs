@@ -20,10 +20,8 @@ pub(crate) struct TaskState {
     thread: Once<Thread>,
 }
 
-impl TaskState {
-    pub(crate) fn new() -> Result<Self, NoMemory> {
-        Ok(Self { thread: Once::new() })
-    }
+pub(crate) fn new_task_state() -> Result<TaskState, NoMemory> {
+    Ok(TaskState { thread: Once::new() })
 }
 
 thread_local! {

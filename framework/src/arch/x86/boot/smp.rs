@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use crate::arch::x86::cpu::setup;
 use crate::arch::x86::irq::apic;
-use crate::arch::x86::task::{fpu, percpu, sched};
+use crate::arch::x86::task::{adopt, fpu, percpu, sched};
 use crate::arch::x86::time::tsc;
 use crate::arch::x86::trap::{gdt, idt};
 use crate::cvm::{self, CpuStart};
@@ -127,7 +127,7 @@ extern "C" fn ap_main(number: u64) -> ! {
     fpu::enable();
     apic::enable();
     apic::set_timer_khz_here();
-    sched::adopt_boot_code();
+    adopt::boot_code();
     ONLINE.fetch_add(1, Ordering::AcqRel);
     while !MAY_SCHEDULE.load(Ordering::Acquire) {
         core::hint::spin_loop();

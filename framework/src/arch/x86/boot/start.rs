@@ -9,7 +9,7 @@ use super::{smp, stop};
 use crate::arch::x86::cpu::{features, setup};
 use crate::arch::x86::io::serial;
 use crate::arch::x86::irq::apic;
-use crate::arch::x86::task::{fpu, percpu, sched};
+use crate::arch::x86::task::{adopt, fpu, percpu, sched};
 use crate::arch::x86::time::{rtc, tsc};
 use crate::arch::x86::trap::{gdt, idt};
 use crate::boot::memory::BootMemory;
@@ -104,7 +104,7 @@ extern "C" fn boot_main(start_info: u64, offset: u64) -> ! {
     if let Some(now_ns) = now_ns {
         crate::time::set_realtime_ns(now_ns);
     }
-    sched::adopt_boot_code();
+    adopt::boot_code();
     let most = cvm::prepare_cpus(info.cpus.mailbox, &info.memory, mm::map_private);
     smp::start_others(info.cpus.apic_ids.iter().copied().flatten(), most);
     log::info!(

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! What the machine keeps with a task: its stack, and where it was interrupted.
+//! What the machine keeps with a task: its stack, where it was interrupted, and the switch to it.
 
 use alloc::sync::Arc;
+use core::arch::global_asm;
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
@@ -28,18 +29,23 @@ pub(crate) struct TaskState {
 // by `is_on_cpu`; `user_owner` and `held` only by the task itself.
 unsafe impl Sync for TaskState {}
 
+global_asm!(include_str!("switch.S"));
+
 unsafe extern "C" {
+    /// Saves the stack pointer of the current task and goes on with the next one's.
+    pub(super) fn switch_stacks(save: *mut u64, next: u64);
     fn task_start();
 }
 
 impl TaskState {
-    /// A new stack, set up so that the first switch to it runs `task_main`.
-    pub(crate) fn new() -> Result<Self, NoMemory> {
+    /// A new stack, set up so that the first switch to it calls `main`.
+    pub(super) fn new(main: extern "C" fn() -> !) -> Result<Self, NoMemory> {
         let stack = KernelStack::new()?;
-        // Six saved registers, the return address, and one word so that the stack
-        // is aligned as after a call.
+        // Six saved registers, `main` in RBX, the return address, and one word so that
+        // the stack is aligned as after a call.
         let rsp = stack.top() - 8 * 8;
-        let words: [u64; 8] = [0, 0, 0, 0, 0, 0, task_start as *const () as u64, 0];
+        let (main, start) = (main as *const () as u64, task_start as *const () as u64);
+        let words: [u64; 8] = [0, 0, 0, 0, main, 0, start, 0];
         let at = core::ptr::with_exposed_provenance_mut::<[u64; 8]>(rsp);
         // SAFETY: the top 64 bytes of a fresh stack that is mapped and ours alone.
         unsafe { at.write(words) };

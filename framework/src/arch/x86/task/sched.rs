@@ -10,7 +10,7 @@
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
 
-use super::context::TaskState;
+use super::context::{TaskState, switch_stacks};
 use super::current;
 use super::percpu::{self, CpuLocal};
 use crate::arch::x86::cpu::{local, preempt};
@@ -18,28 +18,17 @@ use crate::arch::x86::irq::apic;
 use crate::arch::x86::irq::flags::{self, irq_restore, irq_save};
 use crate::arch::x86::mm::request;
 use crate::arch::x86::time::{deadline, tsc};
-use crate::cpu::{CpuId, CpuSet};
-use crate::mm::{self, VmSpace};
-use crate::task::{Enqueue, Task, TaskBuilder, scheduler, state};
+use crate::cpu::CpuId;
+use crate::mm::{self, NoMemory, VmSpace};
+use crate::task::{Enqueue, Task, scheduler, state};
 
 /// Looks at a task on another CPU before the detour over the idle task; a switch
 /// takes less.
 const LEAVE_SPINS: u32 = 500;
 
-unsafe extern "C" {
-    fn switch_stacks(save: *mut u64, next: u64);
-}
-
-/// Turns the code that booted this CPU into its idle task.
-pub(crate) fn adopt_boot_code() {
-    let cpu = percpu::local();
-    let task = TaskBuilder::adopt("idle", TaskState::for_boot(), CpuSet::of(cpu.id()));
-    task.sched().set_cpu(cpu.id());
-    // SAFETY: only this CPU touches its slot, and nothing runs here yet.
-    unsafe { *cpu.idle.get() = Some(task.clone()) };
-    cpu.switched_ns.store(tsc::monotonic_ns(), Ordering::Relaxed);
-    cpu.set_current(task);
-    preempt::on_switch(preempt);
+/// The machine's part of a task that does not run yet.
+pub(crate) fn new_task_state() -> Result<TaskState, NoMemory> {
+    TaskState::new(task_main)
 }
 
 /// Queues a task that is runnable and not queued.
@@ -256,7 +245,7 @@ fn finish_switch() {
 }
 
 /// Where a new task starts, on its own stack, with interrupts off.
-pub(crate) extern "C" fn task_main() -> ! {
+extern "C" fn task_main() -> ! {
     finish_switch();
     flags::irq_on();
     let entry = current::with_current(|me| me.entry.lock().take()).flatten();

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0 OR MIT
-# Between rings: vectors, SYSCALL, the way to user mode, and task switching.
+# Between rings: vectors, SYSCALL, and the way to user mode.
 #
 # Offsets: cpu_ of the per-CPU block (GS), f_ of UserRegs (the frame).
 # While a program runs, TSS.RSP0 and the syscall stack are the end of its
@@ -256,32 +256,3 @@ vector_stubs:
     .endif
     .set vector, vector + 1
 .endr
-
-# fn switch_stacks(save: *mut u64, next: u64)
-.global switch_stacks
-.align 16
-switch_stacks:
-    push rbp
-    push rbx
-    push r12
-    push r13
-    push r14
-    push r15
-    mov [rdi], rsp
-    mov rsp, rsi
-    pop r15
-    pop r14
-    pop r13
-    pop r12
-    pop rbx
-    pop rbp
-    ret
-
-# Where a new task starts: its stack holds six zero registers and this address.
-.global task_start
-.align 16
-task_start:
-    xor ebp, ebp
-    push rbp
-    call {task_main}
-    ud2

@@ -1,40 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Exceptions and interrupts that arrive while the kernel runs.
 
-use core::arch::global_asm;
-
-use super::{gdt, registers, user};
+use super::registers;
 use crate::arch::x86::boot::stop;
-use crate::arch::x86::cpu::{local, preempt};
+use crate::arch::x86::cpu::preempt;
 use crate::arch::x86::irq::interrupt;
 use crate::arch::x86::mm::usercopy;
 use crate::arch::x86::task::sched;
 use crate::panic::STOPPED;
 use crate::user::x86::{UserRegs, rflags};
 use crate::{cvm, mm};
-
-global_asm!(
-    include_str!("entry.S"),
-    cpu_kernel_rsp = const local::KERNEL_RSP,
-    cpu_frame_top = const local::FRAME_TOP,
-    cpu_scratch = const local::SCRATCH,
-    cpu_tss = const local::TSS,
-    f_size = const size_of::<UserRegs>(),
-    f_r11 = const core::mem::offset_of!(UserRegs, r11),
-    f_rcx = const core::mem::offset_of!(UserRegs, rcx),
-    f_vector = const core::mem::offset_of!(UserRegs, vector),
-    f_error = const core::mem::offset_of!(UserRegs, error),
-    f_rip = const core::mem::offset_of!(UserRegs, rip),
-    f_rflags = const core::mem::offset_of!(UserRegs, rflags),
-    f_rsp = const core::mem::offset_of!(UserRegs, rsp),
-    user_ss = const gdt::USER_SS,
-    user_cs = const gdt::USER_CS,
-    syscall_vector = const user::SYSCALL,
-    ist_size = const gdt::IST_SIZE,
-    trap_from_kernel = sym trap_from_kernel,
-    trap_paranoid = sym trap_paranoid,
-    task_main = sym sched::task_main,
-);
 
 const NAMES: [&str; 32] = [
     "divide error",
@@ -72,7 +47,7 @@ const NAMES: [&str; 32] = [
 ];
 
 /// An exception or interrupt without a stack of its own came in kernel mode.
-extern "C" fn trap_from_kernel(frame: &mut UserRegs) {
+pub(super) extern "C" fn trap_from_kernel(frame: &mut UserRegs) {
     if frame.vector >= 32 {
         interrupt::handle(frame.vector as u8, false);
         if preempt::should_preempt() && frame.rflags & rflags::IF != 0 {
@@ -112,7 +87,7 @@ fn stop_for(frame: &UserRegs, addr: u64) -> ! {
 }
 
 /// NMI, #MC, #DF, or a #DB or an exception of a CVM's hardware in kernel mode.
-extern "C" fn trap_paranoid(frame: &mut UserRegs) {
+pub(super) extern "C" fn trap_paranoid(frame: &mut UserRegs) {
     match frame.vector {
         // A program's breakpoints may hit while the kernel copies for it.
         1 => registers::clear_debug_status(),

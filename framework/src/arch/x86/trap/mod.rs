@@ -2,7 +2,8 @@
 //! Between the rings: descriptor tables, entry code, exceptions, user mode.
 
 mod decode;
-pub(super) mod exception;
+mod entry;
+mod exception;
 pub(super) mod gdt;
 pub(super) mod idt;
 pub(super) mod registers;

@@ -4,6 +4,7 @@
 use alloc::sync::Arc;
 
 use super::decode;
+use super::entry::{SYSCALL, enter_user};
 use crate::arch::x86::cpu::preempt;
 use crate::arch::x86::irq::flags::{irq_off, irq_on};
 use crate::arch::x86::irq::interrupt;
@@ -13,14 +14,8 @@ use crate::cvm;
 use crate::user::x86::{FXSAVE_BYTES, INITIAL_RFLAGS, USER_RFLAGS, UserRegs};
 use crate::user::{Fault, Trap, is_user_address};
 
-/// What the SYSCALL entry stores as vector; those of the CPU are less.
-pub(crate) const SYSCALL: u64 = 0x100;
 const GENERAL_PROTECTION: u64 = 13;
 const PAGE_FAULT: u64 = 14;
-
-unsafe extern "C" {
-    fn enter_user(frame: *mut UserRegs);
-}
 
 /// Runs the program until it needs the kernel. `fault_addr` is changed by a page fault
 /// alone.

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Runs the in-guest tests and tells the host, line by line.
 
-#![cfg(feature = "ktest")]
-
 use core::fmt::Write;
 
 use crate::arch::x86::cpu::preempt;

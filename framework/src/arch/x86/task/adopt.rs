@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! The code that booted a CPU becomes its idle task.
+
+use core::sync::atomic::Ordering;
+
+use super::context::TaskState;
+use super::{percpu, sched};
+use crate::arch::x86::cpu::preempt;
+use crate::arch::x86::time::tsc;
+use crate::cpu::CpuSet;
+use crate::task::TaskBuilder;
+
+/// Turns the code that booted this CPU into its idle task.
+pub(crate) fn boot_code() {
+    let cpu = percpu::local();
+    let task = TaskBuilder::adopt("idle", TaskState::for_boot(), CpuSet::of(cpu.id()));
+    task.sched().set_cpu(cpu.id());
+    // SAFETY: only this CPU touches its slot, and nothing runs here yet.
+    unsafe { *cpu.idle.get() = Some(task.clone()) };
+    cpu.switched_ns.store(tsc::monotonic_ns(), Ordering::Relaxed);
+    cpu.set_current(task);
+    preempt::on_switch(sched::preempt);
+}
