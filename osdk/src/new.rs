@@ -43,8 +43,8 @@ const RESERVED: &str = "\
     abstract alloc archive as async await become box break build console const continue core \
     crate deps do dyn else enum examples extern false final fn for framework gen if impl in \
     incremental let log loop macro match mod move mut override priv proc_macro pub ref return \
-    self static std struct super test trait true try type typeof unsafe unsized use where \
-    while";
+    nacre-framework self static std struct super test trait true try type typeof unsafe unsized \
+    use where while";
 
 /// Makes the project; returns the exit status.
 ///
@@ -178,6 +178,7 @@ const README: &str = "\
 # NAME
 
 A kernel on Nacre's framework: it prints, runs `/init` of its initramfs in user mode, and powers off with its exit status.
+It is for plain machines: its console is a serial port, which a confidential VM (`--cvm tdx`) does not use by itself.
 
     cargo osdk run                  # build, boot, run; ends as the program ended
     cargo osdk test                 # the tests in the guest (`framework::kernel_test!`)
@@ -209,6 +210,8 @@ mod tests {
         for bad in ["", "9k", "-x", "a b", "a/b", "ö", "crate", "test", "framework", "__"] {
             assert!(name_refusal(bad).is_some(), "{bad}");
         }
+        // Cargo would find two packages of that name.
+        assert!(name_refusal("nacre-framework").is_some());
     }
 
     #[test]
