@@ -4,7 +4,7 @@
 //! Seeds come from RDSEED and RDRAND, never from the host. The generator rekeys
 //! with every block of output and erases what it has handed out, so that a later
 //! leak of its state says nothing about earlier output; it seeds itself again
-//! after [`RESEED_BYTES`].
+//! after a mebibyte of output.
 //!
 //! Locks: `GENERATOR` (interrupts off), then the health tests'.
 
