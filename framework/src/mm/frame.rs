@@ -16,7 +16,7 @@ use crate::arch::bytes;
 /// A reference to a 4 KiB page of untyped memory; the last one frees it.
 ///
 /// # Invariants
-/// The frame is [`Kind::Untyped`] and one of its references is this value's.
+/// The frame is untyped and one of its references is this value's.
 #[derive(Debug)]
 pub struct Frame(Pfn);
 
