@@ -37,11 +37,14 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// At most `count` buffers of `size` bytes: fewer if there is no memory for all.
+    /// At most `count` buffers of `size` bytes: fewer if those are more than an eighth of
+    /// the shared memory that is free, so that there is some for the devices that follow;
+    /// but two at least, or one if only that is asked for.
     ///
     /// # Errors
-    /// [`NoMemory`] when there is none for two, or for one if only that is asked for.
+    /// [`NoMemory`] when there is none for these.
     pub fn new(count: usize, size: usize) -> Result<Arc<Self>, NoMemory> {
+        let count = share(SharedBuf::free_bytes(), count, size);
         let (mut buffers, mut free) = (Vec::new(), Vec::new());
         buffers.try_reserve_exact(count).map_err(|_| NoMemory)?;
         free.try_reserve_exact(count).map_err(|_| NoMemory)?;
@@ -102,6 +105,16 @@ impl Pool {
     pub fn is_closed(&self) -> bool {
         self.is_closed.load(Ordering::Acquire)
     }
+}
+
+/// How many of `count` buffers of `size` bytes a pool has when `free` bytes are free.
+fn share(free: usize, count: usize, size: usize) -> usize {
+    /// A pool has at most one part of so many.
+    const PARTS: usize = 8;
+    /// With fewer buffers, who may fault would get none.
+    const LEAST: usize = 2;
+    let most = (free / PARTS).checked_div(size).unwrap_or(0);
+    count.min(most.max(LEAST))
 }
 
 /// A buffer that somebody has taken.
@@ -197,5 +210,30 @@ impl Drop for Buffer {
     fn drop(&mut self) {
         self.pool.free.lock().push(self.number);
         self.pool.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_pool_takes_more_than_its_share() {
+        const KIB: usize = 1024;
+        for (free_kib, buffers) in [(32 << 10, 16), (16 << 10, 16), (8 << 10, 8), (1920, 2), (0, 2)]
+        {
+            assert_eq!(share(free_kib * KIB, 16, 128 * KIB), buffers, "{free_kib} KiB are free");
+        }
+        assert_eq!((share(0, 1, 512), share(1 << 20, 9, 0), share(0, 0, 512)), (1, 2, 0));
+    }
+
+    #[test]
+    fn many_pools_leave_memory_for_others() {
+        // What the least arena has beside the buffer for evidence.
+        let (mut free, size) = (2048 * 1024 - 128 * 1024, 4096);
+        for _ in 0..8 {
+            free -= share(free, usize::MAX, size) * size;
+        }
+        assert!(free > 512 * 1024, "{free}");
     }
 }

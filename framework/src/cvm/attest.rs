@@ -2,7 +2,8 @@
 //! Asking for what the hardware vouches for: reports, registers, signed evidence.
 //!
 //! There is one exchange with the host at a time: while it has not given the memory back,
-//! there is no other evidence.
+//! there is no other evidence. That memory is set aside at boot, so that no device can
+//! take it.
 //!
 //! Locks: [`BUFFER`], held while waiting; who waits for it gives up as who holds it does.
 
@@ -11,11 +12,26 @@ use alloc::vec::Vec;
 use super::dispatch;
 use super::evidence::{CvmError, Evidence, Exchange, Provider, Register};
 use crate::host::SharedBuf;
+use crate::mm::NoMemory;
 use crate::sync::{Mutex, Wait, WaitError, WaitQueue};
 use crate::time::monotonic_ns;
 
 static BUFFER: Mutex<Option<SharedBuf>> = Mutex::new(None);
 static NEVER: WaitQueue = WaitQueue::new();
+
+/// Sets the memory aside by which this machine's evidence comes, if it needs any.
+///
+/// Once, on the boot CPU, before any device is looked for.
+pub(crate) fn set_aside() {
+    let len = dispatch::exchange_len();
+    if len == 0 {
+        return;
+    }
+    match SharedBuf::new(len) {
+        Ok(buffer) => *BUFFER.lock() = Some(buffer),
+        Err(NoMemory) => log::error!("No memory to share for evidence: there will be none"),
+    }
+}
 
 /// Who makes evidence on this machine; nobody on a plain one.
 pub fn provider() -> Option<Provider> {
@@ -64,7 +80,7 @@ fn with_host<R>(
     f: impl FnOnce(&mut Exchange<'_>) -> Result<R, CvmError>,
 ) -> Result<R, CvmError> {
     let within = Wait::interruptible().deadline_ns(deadline_ns);
-    let mut buffer = BUFFER.lock_unless(within).map_err(|why| match why {
+    let buffer = BUFFER.lock_unless(within).map_err(|why| match why {
         WaitError::Interrupted => CvmError::Interrupted,
         WaitError::TimedOut => CvmError::Timeout,
     })?;
@@ -79,7 +95,7 @@ fn with_host<R>(
             _ => Ok(()),
         }
     };
-    f(&mut Exchange { buffer: &mut buffer, nap: &mut nap })
+    f(&mut Exchange { buffer: buffer.as_ref(), nap: &mut nap })
 }
 
 #[cfg(test)]

@@ -106,6 +106,10 @@ pub(crate) trait Backend: Sized {
     fn report(&self, _data: &[u8; 64]) -> Result<Vec<u8>, CvmError> {
         Err(CvmError::Unsupported)
     }
+    /// Length in bytes of the memory by which the host gives evidence; 0 for none.
+    fn exchange_len(&self) -> usize {
+        0
+    }
     /// See [`super::evidence()`].
     fn evidence(
         &self,

@@ -127,5 +127,6 @@ dispatch! {
     fn registers() -> &'static [Register];
     fn extend(index: usize, digest: &[u8]) -> Result<(), CvmError>;
     fn report(data: &[u8; 64]) -> Result<Vec<u8>, CvmError>;
+    fn exchange_len() -> usize;
     fn evidence(data: &[u8; 64], max_len: usize, exchange: &mut Exchange<'_>) -> Result<Evidence, CvmError>;
 }

@@ -69,8 +69,8 @@ pub struct Provider {
 
 /// What a backend needs to talk with the host about evidence.
 pub(crate) struct Exchange<'a> {
-    /// Memory that both see: made at its first use, and kept.
-    pub(crate) buffer: &'a mut Option<SharedBuf>,
+    /// Memory that both see, of [`super::Backend::exchange_len`] bytes.
+    pub(crate) buffer: Option<&'a SharedBuf>,
     /// Sleeps for some nanoseconds; an error when there is no more time.
     pub(crate) nap: &'a mut dyn FnMut(u64) -> Result<(), CvmError>,
 }

@@ -22,6 +22,7 @@ mod plain;
 mod ports;
 mod tdx;
 
+pub(crate) use self::attest::set_aside;
 pub use self::attest::{evidence, extend, provider, registers, report};
 pub use self::dispatch::{Kind, is_confidential, kind};
 pub use self::evidence::{CvmError, Evidence, Provider, Register};

@@ -28,7 +28,13 @@ const ORDERS: usize = 18;
 struct Arena {
     base: AtomicPtr<u8>,
     device: u64,
-    free: IrqLock<FrameAllocator<ORDERS>>,
+    free: IrqLock<Free>,
+}
+
+/// The units that nobody has, and how many those are.
+struct Free {
+    pieces: FrameAllocator<ORDERS>,
+    units: usize,
 }
 
 static ARENA: Once<Arena> = Once::new();
@@ -64,13 +70,21 @@ impl SharedBuf {
             return Err(NoMemory);
         }
         let units = units.next_power_of_two();
-        let first = arena.free.lock().alloc(units).ok_or(NoMemory)?;
+        let mut free = arena.free.lock();
+        let first = free.pieces.alloc(units).ok_or(NoMemory)?;
+        free.units -= units;
+        drop(free);
         let base = arena.base.load(Ordering::Relaxed).wrapping_add(first * UNIT);
         let buffer = Self { base: AtomicPtr::new(base), len, first, units };
         if let Some(all) = buffer.range(0, len) {
             all.zero();
         }
         Ok(buffer)
+    }
+
+    /// How many bytes of shared memory are free, in pieces of whatever size.
+    pub fn free_bytes() -> usize {
+        arena().map_or(0, |arena| arena.free.lock().units * UNIT)
     }
 
     /// How many bytes it has.
@@ -197,7 +211,9 @@ words! {
 impl Drop for SharedBuf {
     fn drop(&mut self) {
         if let Some(arena) = arena() {
-            arena.free.lock().dealloc(self.first, self.units);
+            let mut free = arena.free.lock();
+            free.pieces.dealloc(self.first, self.units);
+            free.units += self.units;
         }
     }
 }
@@ -217,9 +233,11 @@ fn arena() -> Option<&'static Arena> {
 /// The bytes are valid for ever, `base` is aligned to [`UNIT`], and nobody else
 /// uses them but the host.
 pub(super) unsafe fn start(base: *mut u8, device: u64, len: usize) {
-    let mut free = FrameAllocator::new();
-    free.insert(0..(len / UNIT).min(1 << (ORDERS - 1)));
-    let _ = ARENA.set(Arena { base: AtomicPtr::new(base), device, free: IrqLock::new(free) });
+    let units = (len / UNIT).min(1 << (ORDERS - 1));
+    let mut pieces = FrameAllocator::new();
+    pieces.insert(0..units);
+    let free = IrqLock::new(Free { pieces, units });
+    let _ = ARENA.set(Arena { base: AtomicPtr::new(base), device, free });
 }
 
 pub(crate) use machine::{init, region};

@@ -234,6 +234,10 @@ impl Backend for Tdx {
         Ok(bytes)
     }
 
+    fn exchange_len(&self) -> usize {
+        quote::BUFFER_LEN
+    }
+
     fn evidence(
         &self,
         data: &[u8; 64],

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! GetQuote: a report goes to the host in shared memory, a quote comes back there.
 //!
-//! One buffer, made at the first use and kept: while the host has not given it back, there
-//! is no other quote. What comes back is copied out once, bounded, and is for a verifier to
-//! judge.
+//! One buffer, made at boot and kept: while the host has not given it back, there is no
+//! other quote. What comes back is copied out once, bounded, and is for a verifier to judge.
 //!
 //! Trust: the host writes all of the buffer, at any time.
 //! Spec: GHCI 1.5, TDG.VP.VMCALL, GetQuote.
@@ -20,8 +19,8 @@ const STATUS: usize = 8;
 const OUT_LEN: usize = 20;
 /// The status while the host is at it.
 const IN_FLIGHT: u64 = u64::MAX;
-/// Length of the buffer.
-const BUFFER_LEN: usize = 128 * 1024;
+/// Length of the buffer, in bytes.
+pub(super) const BUFFER_LEN: usize = 128 * 1024;
 /// How long to wait before another look, at first and at most.
 const FIRST_NAP_NS: u64 = 1_000_000;
 const LONGEST_NAP_NS: u64 = 250_000_000;
@@ -34,17 +33,12 @@ pub(super) fn quote(
     max_len: usize,
     exchange: &mut Exchange<'_>,
 ) -> Result<Vec<u8>, CvmError> {
-    let buffer = match &mut *exchange.buffer {
-        Some(buffer) => {
-            if take(buffer, 0) == Ok(None) {
-                return Err(CvmError::Busy);
-            }
-            buffer
-        }
-        empty => empty.insert(SharedBuf::new(BUFFER_LEN).map_err(|_| CvmError::NoMemory)?),
-    };
+    let buffer = exchange.buffer.ok_or(CvmError::NoMemory)?;
+    if take(buffer, 0) == Ok(None) {
+        return Err(CvmError::Busy);
+    }
     fill(buffer, report).map_err(|_| CvmError::Invalid)?;
-    let asked = ask(buffer.device_addr(), BUFFER_LEN as u64);
+    let asked = ask(buffer.device_addr(), buffer.len() as u64);
     let mut nap_ns = FIRST_NAP_NS;
     let result = asked.and_then(|()| {
         loop {

@@ -110,6 +110,9 @@ pub struct Scenario {
     /// More words for the kernel command line.
     #[serde(default)]
     pub append: String,
+    /// MiB of RAM.
+    #[serde(default = "memory")]
+    pub memory: u32,
     /// MiB of a disk with known content; 0 for none.
     #[serde(default)]
     pub disk: u32,
@@ -180,6 +183,10 @@ fn one() -> u64 {
 
 fn one_cpu() -> u32 {
     1
+}
+
+fn memory() -> u32 {
+    256
 }
 
 fn limit() -> u64 {

@@ -124,7 +124,7 @@ fn machine(
     let scenario = &attack.scenario;
     let mut machine = Machine::new(&kit.kernel)?;
     machine.smp = scenario.cpus;
-    machine.mem = "256M".to_owned();
+    machine.mem = format!("{}M", scenario.memory);
     let initramfs = folder.join("initramfs.cpio");
     kit.initramfs(scenario, &initramfs)?;
     machine.initramfs = Some(initramfs);

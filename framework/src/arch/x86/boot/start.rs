@@ -105,6 +105,7 @@ extern "C" fn boot_main(start_info: u64, offset: u64) -> ! {
         crate::time::set_realtime_ns(now_ns);
     }
     adopt::boot_code();
+    cvm::set_aside();
     let most = cvm::prepare_cpus(info.cpus.mailbox, &info.memory, mm::map_private);
     smp::start_others(info.cpus.apic_ids.iter().copied().flatten(), most);
     log::info!(
