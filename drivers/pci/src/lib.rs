@@ -18,7 +18,7 @@ extern crate std;
 
 mod bus;
 mod function;
-#[cfg(any(test, feature = "fuzz"))]
+#[cfg(all(not(target_os = "none"), any(test, feature = "fuzz")))]
 pub mod fuzz;
 mod scan;
 #[cfg(test)]

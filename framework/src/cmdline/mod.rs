@@ -7,7 +7,7 @@
 //! these lines. The framework acts on its own parameters only.
 //!
 //! Trust: the host writes the text; in a CVM it is measured before it is parsed.
-//! Every text has a meaning, none a stop.
+//! Every text of UTF-8 has a meaning; any other bytes stop the boot.
 //! Spec: Linux, `Documentation/admin-guide/kernel-parameters.rst`.
 
 mod complaints;

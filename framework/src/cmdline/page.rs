@@ -30,7 +30,9 @@ parsed, so a verifier sees every word of it. Rules as on Linux:
 const WIDENS: &str = "
 ## What widens trust in a confidential VM
 
-Without these words the host may do what [threat-model.md](threat-model.md) says. Each of them lets it do more:
+Without these words the host may do what [threat-model.md](threat-model.md) says. Each of them lets it do more.
+A verifier that reads the text must know all spellings of a word: `nacre.cvm_debug` is also `nacre.cvm-debug`, `nacre.cvm_debug=1`,
+`=y`, `=\"on\"`, and any of these with quotes around the whole word. It is safer to accept known texts only:
 
 | parameter | what it widens |
 |---|---|

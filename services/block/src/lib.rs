@@ -18,7 +18,7 @@ extern crate std;
 mod buffer;
 mod device;
 mod file;
-#[cfg(any(test, feature = "fuzz"))]
+#[cfg(all(not(target_os = "none"), any(test, feature = "fuzz")))]
 pub mod fuzz;
 mod ioctl;
 mod proc;
