@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Which file of a crate uses which: its modules, and where each path leads.
 //!
-//! Paths are followed through re-exports to the file that defines the name. Methods are not followed: who calls
-//! one has named its type, or was given a value of it.
+//! Paths are followed through re-exports to the file that defines the name, symbols to the file that includes the
+//! assembly. Who calls a method has named its type, or was given a value of it, so methods are followed only where
+//! the `impl`s of a type are in several files; `methods.rs` says which.
+
+mod methods;
+mod reader;
+mod symbols;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use proc_macro2::Delimiter;
 
+use self::methods::{Call, Method};
+use self::reader::Reader;
+use self::symbols::Symbols;
 use crate::census::SourceFile;
-use crate::source::{Class, Kind, Source, Token};
 
 /// How many re-exports are followed before a path counts as leading nowhere.
 const MAX_HOPS: usize = 16;
@@ -32,6 +38,12 @@ struct Module {
     items: BTreeSet<String>,
     /// Paths that are used, and on which line.
     paths: Vec<(Vec<String>, usize)>,
+    /// Methods of types, whichever their file.
+    methods: Vec<Method>,
+    /// Functions that are defined here, methods too.
+    functions: BTreeSet<String>,
+    /// Calls of what may be a method.
+    calls: Vec<Call>,
 }
 
 /// The modules of a crate.
@@ -42,6 +54,7 @@ pub struct Modules {
     modules: Vec<Module>,
     /// Files of exported macros.
     macros: BTreeMap<String, usize>,
+    symbols: Symbols,
 }
 
 /// A line by which one file uses another.
@@ -74,9 +87,8 @@ impl Modules {
             self.files.len() - 1
         });
         let module = self.add(Module { file, parent, ..Module::default() });
-        let mut reader = Reader { modules: self, stack: vec![(module, 0)], declared: Vec::new() };
-        reader.read(&source);
-        for (module, name) in reader.declared {
+        self.symbols.read(file, path, &source)?;
+        for (module, name) in Reader::read(self, module, &source) {
             let places = self.places(path, module, &name);
             let place = places.into_iter().find(|place| files.iter().any(|f| f.path == *place));
             let place = place.with_context(|| format!("{}: mod {name}", path.display()))?;
@@ -121,13 +133,13 @@ impl Modules {
         let mut edges = BTreeMap::new();
         for (at, module) in self.modules.iter().enumerate() {
             for (path, line) in &module.paths {
-                if let Some(to) = self.file_of(at, path, MAX_HOPS)
-                    && to != module.file
-                {
-                    let first = edges.entry((module.file, to)).or_insert(*line);
-                    *first = (*line).min(*first);
+                if let Some(to) = self.file_of(at, path, MAX_HOPS) {
+                    note(&mut edges, module.file, to, *line);
                 }
             }
+        }
+        for edge in self.symbols.edges().into_iter().chain(self.method_edges()) {
+            note(&mut edges, edge.from, edge.to, edge.line);
         }
         edges.into_iter().map(|((from, to), line)| Edge { from, to, line }).collect()
     }
@@ -229,190 +241,11 @@ impl Modules {
     }
 }
 
-/// Walks over the tokens of one file.
-struct Reader<'a> {
-    modules: &'a mut Modules,
-    /// Modules that are open, with the depth of their braces.
-    stack: Vec<(usize, usize)>,
-    /// Modules whose files are elsewhere, and the module that declares each.
-    declared: Vec<(usize, String)>,
-}
-
-impl Reader<'_> {
-    fn read(&mut self, source: &Source) {
-        let tokens: Vec<&Token> =
-            source.tokens.iter().filter(|token| token.class != Class::Test).collect();
-        let (mut at, mut depth) = (0, 0);
-        while let Some(token) = tokens.get(at) {
-            match &token.kind {
-                Kind::Open(Delimiter::Brace) => depth += 1,
-                Kind::Close(Delimiter::Brace) => {
-                    depth = usize::saturating_sub(depth, 1);
-                    self.stack.retain(|(_, inside)| *inside <= depth);
-                }
-                Kind::Ident(word) => {
-                    at = self.word(&tokens, at, word, depth);
-                    continue;
-                }
-                _ => {}
-            }
-            at += 1;
-        }
+fn note(edges: &mut BTreeMap<(usize, usize), usize>, from: usize, to: usize, line: usize) {
+    if from != to {
+        let first = edges.entry((from, to)).or_insert(line);
+        *first = line.min(*first);
     }
-
-    fn module(&mut self) -> Option<&mut Module> {
-        let (module, _) = *self.stack.last()?;
-        self.modules.modules.get_mut(module)
-    }
-
-    /// Reads what begins with a word; gives the place behind it.
-    fn word(&mut self, tokens: &[&Token], at: usize, word: &str, depth: usize) -> usize {
-        let next = tokens.get(at + 1).and_then(|token| name(token));
-        match (word, next) {
-            ("mod", Some(next)) => self.declaration(tokens, at, next, depth),
-            // `impl Trait + use<'a>` imports nothing.
-            ("use", _) if !tokens.get(at + 1).is_some_and(|token| token.is_punct('<')) => {
-                let before = at.checked_sub(1).and_then(|before| tokens.get(before));
-                let is_public = before.is_some_and(|token| {
-                    token.is_ident("pub") || token.kind == Kind::Close(Delimiter::Parenthesis)
-                });
-                self.import(tokens, at + 1, is_public)
-            }
-            ("pub", _) => behind_visibility(tokens, at + 1),
-            (
-                "fn" | "struct" | "enum" | "trait" | "const" | "static" | "type" | "union",
-                Some(next),
-            ) => {
-                self.module().map(|module| module.items.insert(next.to_owned()));
-                at + 1
-            }
-            ("macro_rules", _) => {
-                if let (Some(next), Some(file)) = (
-                    tokens.get(at + 2).and_then(|token| name(token)),
-                    self.module().map(|m| m.file),
-                ) {
-                    self.module().map(|module| module.items.insert(next.to_owned()));
-                    self.modules.macros.insert(next.to_owned(), file);
-                }
-                at + 3
-            }
-            _ => self.path(tokens, at),
-        }
-    }
-
-    fn declaration(&mut self, tokens: &[&Token], at: usize, name: &str, depth: usize) -> usize {
-        let Some(&(parent, _)) = self.stack.last() else { return at + 1 };
-        match tokens.get(at + 2).map(|token| &token.kind) {
-            Some(Kind::Punct(';')) => self.declared.push((parent, name.to_owned())),
-            Some(Kind::Open(Delimiter::Brace)) => {
-                let file = self.module().map_or(0, |module| module.file);
-                let inner = Some(name.to_owned());
-                let module = Module { file, parent: Some(parent), inner, ..Module::default() };
-                let child = self.modules.add(module);
-                self.modules.adopt(parent, name.to_owned(), child);
-                self.stack.push((child, depth + 1));
-            }
-            _ => {}
-        }
-        at + 2
-    }
-
-    /// Reads the paths of a `use`, up to its `;`. A public one hands on and uses nothing by itself.
-    fn import(&mut self, tokens: &[&Token], mut at: usize, is_public: bool) -> usize {
-        let (mut path, mut outer) = (Vec::<String>::new(), Vec::new());
-        let line = tokens.get(at).map(|token| token.line).filter(|_| !is_public);
-        let mut alias = None;
-        while let Some(token) = tokens.get(at) {
-            at += 1;
-            match &token.kind {
-                Kind::Ident(word) if word == "as" => {
-                    alias = tokens.get(at).and_then(|token| name(token)).map(str::to_owned);
-                    at += 1;
-                }
-                Kind::Ident(word) => path.push(word.clone()),
-                Kind::Punct('*') => path.push("*".to_owned()),
-                Kind::Open(_) => outer.push(path.len()),
-                Kind::Close(_) | Kind::Punct(',' | ';') => {
-                    let begin = outer.last().copied().unwrap_or(0);
-                    if path.len() > begin {
-                        self.imported(&path, alias.take(), line);
-                    }
-                    path.truncate(begin);
-                    match token.kind {
-                        Kind::Punct(';') => return at,
-                        Kind::Close(_) => {
-                            outer.pop();
-                            path.truncate(outer.last().copied().unwrap_or(0));
-                        }
-                        _ => {}
-                    }
-                }
-                _ => {}
-            }
-        }
-        at
-    }
-
-    fn imported(&mut self, path: &[String], alias: Option<String>, line: Option<usize>) {
-        let Some(module) = self.module() else { return };
-        let mut path = path.to_vec();
-        match path.last().map(String::as_str) {
-            Some("*") => {
-                path.pop();
-                module.globs.push(path);
-                return;
-            }
-            Some("self") => {
-                path.pop();
-            }
-            _ => {}
-        }
-        if let Some(name) = alias.or_else(|| path.last().cloned()) {
-            module.names.push((name, path.clone()));
-        }
-        module.paths.extend(line.map(|line| (path, line)));
-    }
-
-    /// Reads a path that is used.
-    fn path(&mut self, tokens: &[&Token], at: usize) -> usize {
-        let is = |at: usize, mark| tokens.get(at).is_some_and(|token| token.is_punct(mark));
-        let mut path = Vec::new();
-        let mut end = at;
-        while let Some(name) = tokens.get(end).and_then(|token| name(token)) {
-            path.push(name.to_owned());
-            end += 1;
-            if !is(end, ':') || !is(end + 1, ':') {
-                break;
-            }
-            end += 2;
-        }
-        let is_member = at.checked_sub(1).is_some_and(|before| is(before, '.'));
-        let line = tokens.get(at).map_or(0, |token| token.line);
-        if let Some(module) = self.module().filter(|_| !is_member) {
-            module.paths.push((path, line));
-        }
-        end
-    }
-}
-
-fn name(token: &Token) -> Option<&str> {
-    match &token.kind {
-        Kind::Ident(name) => Some(name),
-        _ => None,
-    }
-}
-
-/// Behind `(in path)` and the like, which names a module but does not use it.
-fn behind_visibility(tokens: &[&Token], at: usize) -> usize {
-    let opens =
-        tokens.get(at).is_some_and(|token| token.kind == Kind::Open(Delimiter::Parenthesis));
-    let names_one = tokens.get(at + 1).and_then(|token| name(token));
-    if !opens || !matches!(names_one, Some("in" | "crate" | "super" | "self")) {
-        return at;
-    }
-    let close = Kind::Close(Delimiter::Parenthesis);
-    let rest = tokens.iter().skip(at).position(|token| token.kind == close);
-    rest.map_or(at, |rest| at + rest + 1)
 }
 
 #[cfg(test)]
@@ -420,6 +253,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::source::Class;
 
     /// Edges of a crate made of these files, as "from to", by name.
     fn edges(files: &[(&str, &str)]) -> Vec<String> {
@@ -429,7 +263,9 @@ mod tests {
             let path = folder.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, text).unwrap();
-            sources.push(SourceFile { path, class: Class::Code });
+            if name.ends_with(".rs") {
+                sources.push(SourceFile { path, class: Class::Code });
+            }
         }
         let modules = Modules::read(&folder.path().join("lib.rs"), &sources).unwrap();
         let name = |file: usize| {
@@ -475,5 +311,52 @@ mod tests {
         let mut found = edges(&files);
         found.sort();
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn symbols_lead_to_the_file_with_the_assembly() {
+        let files = [
+            ("lib.rs", "mod a;\nmod b;\nmod c;\n"),
+            (
+                "a.rs",
+                "core::arch::global_asm!(\n    include_str!(\"a.S\"),\n    f = sym crate::b::f,\n);\n",
+            ),
+            ("a.S", "# calls nothing of shout_c\n.global go\ngo:\n    call shout\n"),
+            (
+                "b.rs",
+                "unsafe extern \"C\" {\n    fn go();\n    fn elsewhere();\n}\npub fn f() {}\n",
+            ),
+            (
+                "c.rs",
+                "#[unsafe(no_mangle)]\nextern \"C\" fn shout() {}\nextern \"C\" fn go_on() {}\n",
+            ),
+        ];
+        assert_eq!(edges(&files), ["a.rs b.rs", "a.rs c.rs", "b.rs a.rs"]);
+    }
+
+    #[test]
+    fn methods_lead_to_the_file_of_their_impl() {
+        let files = [
+            ("lib.rs", "mod a;\nmod b;\nmod c;\n"),
+            (
+                "a.rs",
+                "pub struct A<T>(T);\nimpl<T: Fn() -> u8> A<T> {\n    fn f(&self) { self.deep(); Self::far() }\n}\n",
+            ),
+            ("b.rs", "use crate::a::A;\nimpl<T> A<T> {\n    pub(crate) fn deep(&self) {}\n}\n"),
+            (
+                "c.rs",
+                "use super::a as x;\nimpl<T> x::A<T>\nwhere\n    T: for<'a> Fn(&'a u8),\n{\n    pub(super) const fn far() {}\n}\n",
+            ),
+        ];
+        assert_eq!(edges(&files), ["a.rs b.rs", "a.rs c.rs", "b.rs a.rs", "c.rs a.rs"]);
+    }
+
+    #[test]
+    fn methods_that_may_be_another_s_are_not_followed() {
+        let a = "pub struct A;\nimpl A { fn f(&self) { self.deep(); B::far(); x.own() } }\n";
+        let b = "use crate::a::A;\nimpl A {\n    pub(crate) fn deep(&self) {}\n    pub(crate) fn far() {}\n    fn own(&self) {}\n    pub fn all(&self) {}\n}\n";
+        let c = "struct C;\nimpl C { fn deep(&self) {} }\nimpl Into<u8> for C { fn g(x: impl Fn()) { x.all() } }\n";
+        let files = [("lib.rs", "mod a;\nmod b;\nmod c;\n"), ("a.rs", a), ("b.rs", b), ("c.rs", c)];
+        assert_eq!(edges(&files), ["b.rs a.rs"]);
     }
 }

@@ -13,7 +13,7 @@ use vfs::File;
 
 use crate::Result;
 use crate::area::{Area, Backing};
-use crate::fault::FaultError;
+use crate::fault_error::FaultError;
 use crate::flags::AreaFlags;
 use crate::layout::{TASK_SIZE, is_aligned, page_up};
 use crate::shared::SharedPages;

@@ -15,31 +15,13 @@ use framework::sync::Once;
 use vfs::Pager;
 
 use crate::area::{Area, Backing};
+use crate::fault_error::FaultError;
 use crate::flags::{AreaFlags, allows, perms_of};
 use crate::layout::{TASK_SIZE, page_down};
 use crate::space::{AddressSpace, Inner};
 
 /// Pages of a file mapping that one fault may map, aligned as a block.
 const AROUND_PAGES: usize = 16;
-
-/// Why a fault cannot be served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FaultError {
-    /// Nothing is mapped there: `SIGSEGV`, `SEGV_MAPERR`.
-    NotMapped,
-    /// The area forbids this access: `SIGSEGV`, `SEGV_ACCERR`.
-    Forbidden,
-    /// Past the end of the file, or the file cannot be read: `SIGBUS`, `BUS_ADRERR`.
-    PastEnd,
-    /// No memory, and the OOM hook gave up.
-    OutOfMemory,
-}
-
-impl From<NoMemory> for FaultError {
-    fn from(_: NoMemory) -> Self {
-        Self::OutOfMemory
-    }
-}
 
 /// What the OOM hook decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

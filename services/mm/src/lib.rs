@@ -25,6 +25,7 @@ mod area_map;
 mod brk;
 mod evict;
 mod fault;
+mod fault_error;
 mod flags;
 mod fork;
 mod layout;
@@ -43,7 +44,8 @@ mod tests;
 
 pub use advise::Advice;
 pub use area::{Area, Backing};
-pub use fault::{FaultError, OomVerdict, set_oom_hook};
+pub use fault::{OomVerdict, set_oom_hook};
+pub use fault_error::FaultError;
 pub use flags::AreaFlags;
 pub use layout::{Aslr, Layout, MMAP_MIN_ADDR, TASK_SIZE};
 pub use lock::LockMode;

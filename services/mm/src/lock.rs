@@ -7,7 +7,7 @@ use abi::mman::LockAll;
 use abi::{Errno, err};
 
 use crate::Result;
-use crate::fault::FaultError;
+use crate::fault_error::FaultError;
 use crate::flags::AreaFlags;
 use crate::layout::{page_down, page_up};
 use crate::space::{AddressSpace, Inner, exceeds};

@@ -8,7 +8,7 @@ use abi::mman::Prot;
 use framework::mm::PAGE_SIZE;
 
 use crate::area::{Area, Backing};
-use crate::fault::FaultError;
+use crate::fault_error::FaultError;
 use crate::flags::AreaFlags;
 use crate::layout::page_down;
 use crate::space::{AddressSpace, Inner, exceeds};

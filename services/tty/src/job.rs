@@ -57,14 +57,6 @@ impl Terminal for Tty {
 }
 
 impl Tty {
-    /// Signals the foreground group, if there is one.
-    pub(crate) fn signal_foreground(&self, signal: Signal) {
-        let owner = self.control.lock().owner.clone();
-        if let Some(owner) = owner {
-            owner.numbers.signal_group(owner.foreground, signal);
-        }
-    }
-
     /// Whether it is the controlling terminal of `session`.
     pub(crate) fn controls(&self, session: &Session) -> bool {
         self.control.lock().owner.as_ref().is_some_and(|owner| owner.session == session.id())

@@ -265,6 +265,14 @@ impl Tty {
         self.readers.wake_all();
     }
 
+    /// Signals the foreground group, if there is one.
+    pub(crate) fn signal_foreground(&self, signal: Signal) {
+        let owner = self.control.lock().owner.clone();
+        if let Some(owner) = owner {
+            owner.numbers.signal_group(owner.foreground, signal);
+        }
+    }
+
     /// Gives bytes to the line discipline as if they had been typed (TIOCSTI).
     pub(crate) fn type_in(&self, bytes: &[u8]) {
         let mut state = self.state.lock();
