@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The confidential VM: what the hardware vouches for, and what goes to the host.
 //!
-//! One [`Backend`] is chosen at boot and matched at each call. No other module knows
+//! One `Backend` is chosen at boot and matched at each call. No other module knows
 //! vendors, and here only their folders do. Safe crates get reports, registers and
 //! evidence; they never see a call of the hardware's.
 //!
