@@ -7,9 +7,8 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use abi::resource::{RLIM_INFINITY, Resource};
 use abi::signal::{SigInfo, Signal};
+use abi::time::NS_PER_SEC;
 use task::{PidNamespace, Process, signal::send_to_process};
-
-const SECOND: u64 = 1_000_000_000;
 
 /// When to look next; 0: no process has a limit.
 static NEXT_LOOK: AtomicU64 = AtomicU64::new(0);
@@ -17,7 +16,7 @@ static NEXT_LOOK: AtomicU64 = AtomicU64::new(0);
 /// To be called when a process has got a limit on its CPU time.
 pub fn watch_cpu_limit() {
     if NEXT_LOOK.load(Relaxed) == 0 {
-        NEXT_LOOK.store(framework::time::monotonic_ns() + SECOND, Relaxed);
+        NEXT_LOOK.store(framework::time::monotonic_ns() + NS_PER_SEC, Relaxed);
         crate::queue::nudge();
     }
 }
@@ -32,7 +31,7 @@ pub(crate) fn look(now_ns: u64) {
         return;
     }
     let limited = PidNamespace::initial().processes().into_iter().filter(|p| enforce(p)).count();
-    NEXT_LOOK.store(if limited > 0 { now_ns + SECOND } else { 0 }, Relaxed);
+    NEXT_LOOK.store(if limited > 0 { now_ns + NS_PER_SEC } else { 0 }, Relaxed);
 }
 
 /// Whether the process is still limited.
@@ -41,7 +40,7 @@ fn enforce(process: &Process) -> bool {
     if limit.cur == RLIM_INFINITY || process.is_zombie() {
         return false;
     }
-    if let Some(signal) = verdict(process.cpu_time_ns() / SECOND, limit.cur, limit.max) {
+    if let Some(signal) = verdict(process.cpu_time_ns() / NS_PER_SEC, limit.cur, limit.max) {
         let _ = send_to_process(process, SigInfo::kernel(signal));
     }
     true

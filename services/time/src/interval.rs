@@ -3,6 +3,7 @@
 //!
 //! Spec: setitimer(2), alarm(2).
 
+use abi::time::NS_PER_SEC;
 use abi::{Result, error};
 use task::Thread;
 
@@ -64,16 +65,14 @@ pub fn set_itimer(thread: &Thread, which: WhichTimer, new: Itimer) -> Result<Iti
 /// # Errors
 /// Those of [`set_itimer`].
 pub fn alarm(thread: &Thread, seconds: u32) -> Result<u32> {
-    const SECOND: u64 = 1_000_000_000;
-    let new = Itimer { value_ns: u64::from(seconds) * SECOND, interval_ns: 0 };
+    let new = Itimer { value_ns: u64::from(seconds) * NS_PER_SEC, interval_ns: 0 };
     let old = set_itimer(thread, WhichTimer::Real, new)?;
     Ok(rounded_seconds(old.value_ns))
 }
 
 fn rounded_seconds(ns: u64) -> u32 {
-    const SECOND: u64 = 1_000_000_000;
-    let (whole, rest) = (ns / SECOND, ns % SECOND);
-    let up = rest >= SECOND / 2 || (whole == 0 && rest > 0);
+    let (whole, rest) = (ns / NS_PER_SEC, ns % NS_PER_SEC);
+    let up = rest >= NS_PER_SEC / 2 || (whole == 0 && rest > 0);
     (whole + u64::from(up)).min(u32::MAX.into()) as u32
 }
 

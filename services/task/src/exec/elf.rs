@@ -12,7 +12,7 @@ use abi::elf::{
     ELFCLASS64, ELFDATA2LSB, ELFMAG, EM_X86_64, ET_DYN, ET_EXEC, Ehdr, PF_R, PF_W, PF_X,
     PT_GNU_STACK, PT_INTERP, PT_LOAD, Phdr,
 };
-use framework::mm::Pod;
+use framework::mm::{PAGE_SIZE, Pod};
 
 use Refusal::{Foreign, NoMemory, Senseless};
 
@@ -20,7 +20,7 @@ use Refusal::{Foreign, NoMemory, Senseless};
 const MAX_PROGRAM_HEADERS: usize = 65536 / size_of::<Phdr>();
 /// The longest path of an interpreter, with its zero.
 const MAX_INTERPRETER: u64 = 4096;
-const PAGE: u64 = 4096;
+const PAGE: u64 = PAGE_SIZE as u64;
 
 /// Why a file is not loaded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
