@@ -41,6 +41,12 @@ impl Context {
         Some(Self { thread, user, resumed_deadline: None, mm, files })
     }
 
+    /// Thread, registers and memory, for what changes the registers.
+    #[inline]
+    pub(crate) fn parts(&mut self) -> (&Arc<Thread>, &mut UserContext, &VmSpace) {
+        (&self.thread, &mut self.user, self.mm.vm())
+    }
+
     /// The argument registers, in order.
     #[inline(always)]
     pub fn arguments(&self) -> Regs {

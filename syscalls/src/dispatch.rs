@@ -29,7 +29,7 @@ pub fn user_entry(thread: Arc<Thread>, user: UserContext) {
         let flow = match cx.user.run() {
             Trap::Syscall => match serve(&mut cx) {
                 None => continue,
-                interrupted => deliver(&cx.thread, &mut cx.user, interrupted),
+                interrupted => deliver_signals(&mut cx, interrupted),
             },
             Trap::PageFault(fault) => {
                 cx.serve_page_fault(&fault);
@@ -39,12 +39,18 @@ pub fn user_entry(thread: Arc<Thread>, user: UserContext) {
                 cx.serve_fault(fault);
                 continue;
             }
-            Trap::Event => deliver(&cx.thread, &mut cx.user, None),
+            Trap::Event => deliver_signals(&mut cx, None),
         };
         if flow == Flow::Exit {
             return;
         }
     }
+}
+
+#[inline]
+fn deliver_signals(cx: &mut Context, interrupted: Option<Interrupted>) -> Flow {
+    let (thread, user, vm) = cx.parts();
+    deliver(thread, user, vm, interrupted)
 }
 
 /// Serves one call; tells how it goes on if a signal interrupted it.

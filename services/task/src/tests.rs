@@ -50,7 +50,7 @@ fn entry(thread: Arc<Thread>, mut user: UserContext) {
     if let Some(program) = program {
         program(&thread, &mut user);
     }
-    while deliver(&thread, &mut user, None) == Flow::Run {
+    while deliver(&thread, &mut user, thread.process().mm().unwrap().vm(), None) == Flow::Run {
         let _ = thread.pause();
     }
 }
@@ -344,7 +344,7 @@ fn handler_frame(thread: &Arc<Thread>) {
     let info = SigInfo::user(Signal::USR1, 77, 5);
     signal::send_to_thread(thread, info).unwrap();
     let call = Interrupted { restart: crate::Restart::Sys, number: 39 };
-    assert_eq!(deliver(thread, &mut user, Some(call)), Flow::Run);
+    assert_eq!(deliver(thread, &mut user, mm.vm(), Some(call)), Flow::Run);
     let regs = *user.x86_regs();
     assert_eq!((regs.rip, regs.rdi, regs.rax), (0x5000, 10, 0));
     assert_eq!((regs.rsp + 8) % 16, 0);
@@ -355,7 +355,7 @@ fn handler_frame(thread: &Arc<Thread>) {
     // The handler returns: everything is back, the call is made again.
     user.x86_regs_mut().rsp += 8;
     user.x86_regs_mut().rbx = 0;
-    signal::sigreturn(thread, &mut user);
+    signal::sigreturn(thread, &mut user, mm.vm());
     let after = *user.x86_regs();
     assert_eq!((after.rip, after.rax), (before.rip - 2, 39));
     assert_eq!((after.rsp, after.rbx), (before.rsp, 42));

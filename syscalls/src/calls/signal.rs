@@ -117,7 +117,8 @@ pub(crate) fn sys_sigaltstack(
 
 /// rt_sigreturn(2): takes all registers from the frame on the stack.
 pub(crate) fn sys_rt_sigreturn(cx: &mut Context) -> Result<Outcome> {
-    signal::sigreturn(&cx.thread, &mut cx.user);
+    let (thread, user, vm) = cx.parts();
+    signal::sigreturn(thread, user, vm);
     Ok(Outcome::Registers)
 }
 

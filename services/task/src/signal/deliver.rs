@@ -7,6 +7,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use abi::nr;
 use abi::process::WaitStatus;
 use abi::signal::{DefaultAction, SaFlags, SigInfo, SigSet, Signal};
+use framework::mm::VmSpace;
 use framework::user::UserContext;
 
 use crate::{
@@ -47,10 +48,11 @@ enum Found {
 }
 
 /// Acts on all that waits for `thread`: stops, ends, or sets `user` up for
-/// handlers. `interrupted` is the call that ended because of it, if one did.
+/// handlers. `vm` is the thread's memory. `interrupted` is the call that ended because of it, if one did.
 pub fn deliver(
     thread: &Arc<Thread>,
     user: &mut UserContext,
+    vm: &VmSpace,
     interrupted: Option<Interrupted>,
 ) -> Flow {
     let mut interrupted = interrupted.filter(|call| call.restart != Restart::None);
@@ -72,7 +74,7 @@ pub fn deliver(
                     resume_call(user, call, restarts);
                 }
                 let _ = thread.take_restart();
-                handle(thread, user, signal, &info, &action);
+                handle(thread, user, vm, signal, &info, &action);
             }
         }
     }
@@ -139,6 +141,7 @@ fn look(thread: &Arc<Thread>) -> Found {
 fn handle(
     thread: &Arc<Thread>,
     user: &mut UserContext,
+    vm: &VmSpace,
     signal: Signal,
     info: &SigInfo,
     action: &SigAction,
@@ -148,7 +151,7 @@ fn handle(
         (own.saved.take().unwrap_or(own.blocked), own.alt_stack)
     };
     let request = frame::Request { signal, info, action, mask, alt_stack };
-    if frame::push(thread, user, &request).is_err() {
+    if frame::push(thread, user, vm, &request).is_err() {
         thread.signals.lock().blocked = mask;
         thread.force_sigsegv(Some(signal));
         return;

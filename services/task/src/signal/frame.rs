@@ -7,14 +7,12 @@
 //! Trust: everything in a frame comes back from the program at sigreturn.
 //! Spec: arch/x86/include/uapi/asm/{sigcontext,ucontext}.h, as documented there.
 
-use alloc::sync::Arc;
-
 use abi::signal::frame::{
     FP_XSTATE_MAGIC1, FP_XSTATE_MAGIC2, FP_XSTATE_MAGIC2_SIZE, FpxSwBytes, RED_ZONE, SigContext,
     SigFrame, UC_FP_XSTATE, UC_SIGCONTEXT_SS, UC_STRICT_RESTORE_SS, UContext, USER_CS, USER_SS,
 };
 use abi::signal::{SaFlags, SigInfo, SigSet, Signal};
-use abi::{Result, err, error};
+use abi::{Result, err};
 use framework::{
     mm::{Pod, VmSpace},
     user::{
@@ -68,11 +66,15 @@ fn place(rsp: u64, fpu_len: usize, on_alt: bool, alt: &AltStack) -> Result<Place
 }
 
 /// Pushes a frame and points `user` at the handler.
-pub(super) fn push(thread: &Arc<Thread>, user: &mut UserContext, what: &Request<'_>) -> Result<()> {
+pub(super) fn push(
+    thread: &Thread,
+    user: &mut UserContext,
+    vm: &VmSpace,
+    what: &Request<'_>,
+) -> Result<()> {
     if !what.action.flags.contains(SaFlags::RESTORER) {
         return err!(EFAULT, "x86-64 needs a restorer");
     }
-    let mm = thread.process().mm().ok_or(error!(EFAULT))?;
     let rsp = user.sp();
     let on_alt = what.action.flags.contains(SaFlags::ONSTACK);
     let fpu_len = UserContext::fpu_size() + FP_XSTATE_MAGIC2_SIZE;
@@ -86,8 +88,8 @@ pub(super) fn push(thread: &Arc<Thread>, user: &mut UserContext, what: &Request<
         sigmask: what.mask.bits(),
     };
     let frame = SigFrame { return_address: what.action.restorer, context, info: *what.info };
-    push_fpu(mm.vm(), user, at.fpstate as usize)?;
-    mm.vm().write_val(at.frame as usize, frame)?;
+    push_fpu(vm, user, at.fpstate as usize)?;
+    vm.write_val(at.frame as usize, frame)?;
 
     let regs = user.x86_regs_mut();
     regs.rdi = what.signal.number() as u64;

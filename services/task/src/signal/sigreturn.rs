@@ -26,20 +26,19 @@ use crate::{process::Thread, signal::MaskChange};
 /// Flags that sigreturn takes from the frame.
 const RESTORED_FLAGS: u64 = rflags::STATUS | rflags::TF | rflags::RF | rflags::AC;
 
-/// rt_sigreturn(2): `user` continues as the frame at its stack pointer says; a
-/// frame that cannot be used raises SIGSEGV.
-pub fn sigreturn(thread: &Arc<Thread>, user: &mut UserContext) {
-    if restore(thread, user).is_err() {
+/// rt_sigreturn(2): `user` continues as the frame at its stack pointer, in `vm`, says;
+/// a frame that cannot be used raises SIGSEGV.
+pub fn sigreturn(thread: &Arc<Thread>, user: &mut UserContext, vm: &VmSpace) {
+    if restore(thread, user, vm).is_err() {
         thread.force_sigsegv(None);
     }
 }
 
-fn restore(thread: &Arc<Thread>, user: &mut UserContext) -> Result<()> {
-    let mm = thread.process().mm().ok_or(error!(EFAULT))?;
+fn restore(thread: &Thread, user: &mut UserContext, vm: &VmSpace) -> Result<()> {
     // The handler's `ret` has popped the return address.
     let at = user.sp().wrapping_sub(8);
     let context = at.wrapping_add(offset_of!(SigFrame, context) as u64);
-    let context: UContext = mm.vm().read_val(context as usize)?;
+    let context: UContext = vm.read_val(context as usize)?;
     thread.change_mask(MaskChange::Set, SigSet::mask_from_bits(context.sigmask));
     let saved = &context.mcontext;
     restore_registers(user, saved);
@@ -47,7 +46,7 @@ fn restore(thread: &Arc<Thread>, user: &mut UserContext) -> Result<()> {
     if !is_user_address(saved.rip) {
         return err!(EFAULT, "not a user address");
     }
-    restore_fpu(mm.vm(), user, saved.fpstate)?;
+    restore_fpu(vm, user, saved.fpstate)?;
     thread.restore_altstack(&context.stack, user.sp());
     Ok(())
 }
