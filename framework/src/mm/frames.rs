@@ -10,6 +10,9 @@
 //! The pool's buddies keep records on the kernel's heap, which needs frames: a
 //! CPU that [`is_inside`] the pool feeds its heap from a stash of a few frames.
 //!
+//! More than 400 lines: all that enters the pool is here, so that the order of its
+//! locks can be seen.
+//!
 //! Locks: the pool, then (by way of the heap) size classes, then the stash.
 
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};

@@ -8,6 +8,9 @@
 //! Any safe call is sound: only untyped frames can be mapped, only below
 //! [`USER_MAX`], and a frame is not given away before no CPU can reach it.
 //!
+//! More than 400 lines: each change of a mapping is here, beside the TLB flush that it
+//! owes.
+//!
 //! Locks: a space's table lock; of two spaces, the one at the lower address first.
 //! Nothing sleeps under it. TLB shootdowns are acknowledged with it held.
 

@@ -3,6 +3,9 @@
 //!
 //! The same walker runs on the machine's tables and on simulated memory. Entries
 //! are atomics because the CPU sets the accessed and dirty bits on its own.
+//!
+//! More than 400 lines with its tests: whoever may touch an entry is in this file, so
+//! that its invariants are private to it.
 
 use core::marker::PhantomData;
 use core::ops::Range;

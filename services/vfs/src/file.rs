@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Open file descriptions: what open(2) makes and dup(2) shares.
 //!
+//! More than 400 lines: [`File`] has a method for each operation on an open file, all
+//! of them short.
+//!
 //! Locks: the offset is outermost; operations take their own below it. Looking at the
 //! offset takes no lock.
 

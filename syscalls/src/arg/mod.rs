@@ -8,12 +8,14 @@
 //! claim until a handler reads through it.
 
 mod flags;
+mod iovec;
 mod memory;
 mod number;
 mod regs;
 
 pub(crate) use flags::flag_arg;
 pub use flags::{MembarrierCommand, Strict, only};
-pub use memory::{IovIn, IovOut, UserIn, UserOut, UserPath, UserPtr, UserStrings};
+pub use iovec::{IovIn, IovOut};
+pub use memory::{UserIn, UserOut, UserPath, UserPtr, UserStrings};
 pub use number::{Addr, DirFd, Fd, Mode, RawPid, SigNum};
 pub use regs::{FromArg, Regs};

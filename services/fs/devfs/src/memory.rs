@@ -1,14 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! /dev/null, /dev/zero, /dev/full, /dev/random and /dev/urandom.
+//! The memory devices (major 1): null, zero, full, random and urandom; kmsg is opened here.
 
 use alloc::sync::Arc;
 
+use abi::device::{MEM_MAJOR, mem};
 use abi::ioctl::file::RNDGETENTCNT;
 use abi::{Result, err, error};
 use framework::mm::{Reader, Writer};
 use framework::sync::Once;
 use framework::task::Task;
-use vfs::{File, FileOps, IoctlContext, MapSource, SeekFrom};
+use vfs::{
+    DeviceId, DeviceNode, File, FileOps, IoctlContext, MapSource, Opening, SeekFrom,
+    register_chrdev, register_node,
+};
+
+use crate::kmsg::Kmsg;
+
+const NODES: [(&str, u32, u32); 6] = [
+    ("null", mem::NULL, 0o666),
+    ("zero", mem::ZERO, 0o666),
+    ("full", mem::FULL, 0o666),
+    ("random", mem::RANDOM, 0o666),
+    ("urandom", mem::URANDOM, 0o666),
+    ("kmsg", mem::KMSG, 0o644),
+];
 
 struct Null;
 struct Zero;
@@ -24,8 +39,27 @@ struct Shared {
 
 static SHARED: Once<Shared> = Once::new();
 
+/// Registers the devices and their nodes.
 pub(crate) fn init() {
     shared();
+    register_chrdev(MEM_MAJOR, 0..256, Arc::new(open));
+    for (name, minor, perm) in NODES {
+        let dev = DeviceId::new(MEM_MAJOR, minor);
+        register_node(DeviceNode { name, dev, perm, gid: 0 });
+        sysfs::add_virtual("mem", name, dev);
+    }
+    procfs::devices::name_char(MEM_MAJOR, "mem");
+}
+
+fn open(dev: DeviceId, _opening: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
+    match dev.minor {
+        mem::NULL => Ok(shared().null.clone()),
+        mem::ZERO => Ok(shared().zero.clone()),
+        mem::FULL => Ok(shared().full.clone()),
+        mem::RANDOM | mem::URANDOM => Ok(shared().random.clone()),
+        mem::KMSG => Ok(Arc::new(Kmsg)),
+        _ => err!(ENXIO, "no such memory device"),
+    }
 }
 
 fn shared() -> &'static Shared {
@@ -35,22 +69,6 @@ fn shared() -> &'static Shared {
         full: Arc::new(Full),
         random: Arc::new(Random),
     })
-}
-
-pub(crate) fn null() -> Arc<dyn FileOps> {
-    shared().null.clone()
-}
-
-pub(crate) fn zero() -> Arc<dyn FileOps> {
-    shared().zero.clone()
-}
-
-pub(crate) fn full() -> Arc<dyn FileOps> {
-    shared().full.clone()
-}
-
-pub(crate) fn random() -> Arc<dyn FileOps> {
-    shared().random.clone()
 }
 
 /// Every seek ends at 0.
