@@ -3,7 +3,9 @@
 //!
 //! Each has a slot of the stack area, of which the upper half is mapped. Stacks
 //! of tasks that ended are kept for the next ones; when too many are kept, a
-//! batch of them is unmapped with one TLB shootdown.
+//! batch of them is unmapped with one TLB shootdown. The last to let go of a task
+//! may be an interrupt, or hold a spin lock: there, a stack is only kept, and who
+//! may wait for other CPUs next unmaps what is too much.
 //!
 //! Locks: `POOL` (interrupts off), then the frame pool and the TLB shootdown.
 
@@ -15,6 +17,7 @@ use super::kernel;
 use super::meta::Kind;
 use super::root::STACKS;
 use super::{NoMemory, PAGE_SIZE, Perms, tlb, usage};
+use crate::arch;
 use crate::arch::paging::{KernelPage, Pte};
 use crate::cvm::private;
 use crate::sync::IrqLock;
@@ -29,16 +32,15 @@ const KEPT: usize = 64;
 const BATCH: usize = 32;
 
 static POOL: IrqLock<StackPool> =
-    IrqLock::new(StackPool { kept: [0; KEPT], len: 0, unmapped: Vec::new() });
+    IrqLock::new(StackPool { kept: Vec::new(), unmapped: Vec::new() });
 /// Slots that were ever used: numbers below this.
 static SLOTS: AtomicU32 = AtomicU32::new(0);
 
 /// # Invariants
-/// Slots below [`SLOTS`] that no [`KernelStack`] has are in `kept` (the first
-/// `len`), mapped, or in `unmapped`, which has room for all slots.
+/// Slots below [`SLOTS`] that no [`KernelStack`] has are in `kept`, mapped, or in
+/// `unmapped`. Each of both has room for all slots.
 struct StackPool {
-    kept: [u32; KEPT],
-    len: usize,
+    kept: Vec<u32>,
     unmapped: Vec<u32>,
 }
 
@@ -57,14 +59,14 @@ impl KernelStack {
     pub(crate) fn new() -> Result<Self, NoMemory> {
         let stack = Self::take()?;
         usage::STACKS.add(SIZE / PAGE_SIZE);
+        trim();
         Ok(stack)
     }
 
     fn take() -> Result<Self, NoMemory> {
         let mut pool = POOL.lock();
-        if let Some(at) = pool.len.checked_sub(1) {
-            pool.len = at;
-            return pool.kept.get(at).copied().map(Self).ok_or(NoMemory);
+        if let Some(slot) = pool.kept.pop() {
+            return Ok(Self(slot));
         }
         let slot = match pool.unmapped.pop() {
             Some(slot) => slot,
@@ -91,7 +93,20 @@ impl KernelStack {
 impl Drop for KernelStack {
     fn drop(&mut self) {
         usage::STACKS.sub(SIZE / PAGE_SIZE);
-        POOL.lock().keep(self.0);
+        // There is room: `new_slot` reserved it.
+        POOL.lock().kept.push(self.0);
+        trim();
+    }
+}
+
+/// Unmaps a batch of kept stacks if there are too many and the caller may wait for
+/// other CPUs.
+fn trim() {
+    if arch::is_preemptible() {
+        let mut pool = POOL.lock();
+        if pool.kept.len() > KEPT {
+            pool.unmap_batch();
+        }
     }
 }
 
@@ -101,22 +116,19 @@ impl StackPool {
         if slot as usize >= STACKS.len() / SLOT {
             return Err(NoMemory);
         }
-        let room = (slot as usize + 1).saturating_sub(self.unmapped.len());
-        self.unmapped.try_reserve(room).map_err(|_| NoMemory)?;
+        for list in [&mut self.kept, &mut self.unmapped] {
+            let room = (slot as usize + 1).saturating_sub(list.len());
+            list.try_reserve(room).map_err(|_| NoMemory)?;
+        }
         SLOTS.store(slot + 1, Ordering::Relaxed);
         Ok(slot)
     }
 
-    /// Keeps a mapped slot; unmaps some if there are too many.
-    fn keep(&mut self, slot: u32) {
-        if let Some(free) = self.kept.get_mut(self.len) {
-            *free = slot;
-            self.len += 1;
-            return;
-        }
-        let rest = self.len - BATCH;
+    /// Unmaps stacks, the ones that were kept last, with one shootdown.
+    fn unmap_batch(&mut self) {
+        let rest = self.kept.len().saturating_sub(BATCH);
         let batch = self.kept.get(rest..).unwrap_or_default();
-        let all = || batch.iter().copied().chain([slot]);
+        let all = || batch.iter().copied();
         all().for_each(unmap);
         let start = all().map(|slot| addresses(slot).start).min().unwrap_or_default();
         let end = all().map(|slot| addresses(slot).end).max().unwrap_or_default();
@@ -124,8 +136,7 @@ impl StackPool {
         all().for_each(free);
         // There is room: `new_slot` reserved it.
         self.unmapped.extend_from_slice(batch);
-        self.unmapped.push(slot);
-        self.len = rest;
+        self.kept.truncate(rest);
     }
 }
 

@@ -6,15 +6,18 @@
 //! buckets, in the order they came; who is woken is taken out of its bucket by
 //! the waker.
 //!
-//! Locks: a bucket (preemption off), then the key of a waiter in it; never two buckets.
-//! Waiters are woken outside of both.
+//! Locks: a bucket (preemption off), or two in the order of the table, then the key of a
+//! waiter in it. Waiters are woken outside of all.
 //!
 //! Spec: futex(2), get_robust_list(2).
 
 use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
-use core::sync::atomic::{
-    AtomicBool,
-    Ordering::{Acquire, Relaxed, Release},
+use core::{
+    cmp, ptr,
+    sync::atomic::{
+        AtomicBool,
+        Ordering::{Acquire, Relaxed, Release},
+    },
 };
 
 use abi::futex::{
@@ -24,7 +27,7 @@ use abi::futex::{
 use abi::{Result, err, error};
 use framework::{
     mm::PAGE_SIZE,
-    sync::{SpinLock, Wait, WaitError, WaitQueue},
+    sync::{SpinLock, SpinLockGuard, Wait, WaitError, WaitQueue},
 };
 use mm::{AddressSpace, AreaFlags};
 
@@ -60,6 +63,36 @@ type Bucket = SpinLock<VecDeque<Arc<Waiter>>>;
 
 const BUCKETS: usize = 64;
 static TABLE: [Bucket; BUCKETS] = [const { SpinLock::new(VecDeque::new()) }; BUCKETS];
+
+/// Two buckets, both locked; they may be the same one.
+struct Pair {
+    from: BucketGuard,
+    /// Nothing if it is the same.
+    to: Option<BucketGuard>,
+}
+
+type BucketGuard = SpinLockGuard<'static, VecDeque<Arc<Waiter>>>;
+
+impl Pair {
+    /// Locks both, the one that is first in the table first.
+    fn lock(from: &'static Bucket, to: &'static Bucket) -> Self {
+        match ptr::from_ref(from).cmp(&ptr::from_ref(to)) {
+            cmp::Ordering::Equal => Self { from: from.lock(), to: None },
+            cmp::Ordering::Less => {
+                let from = from.lock();
+                Self { from, to: Some(to.lock()) }
+            }
+            cmp::Ordering::Greater => {
+                let to = to.lock();
+                Self { from: from.lock(), to: Some(to) }
+            }
+        }
+    }
+
+    fn to(&mut self) -> &mut VecDeque<Arc<Waiter>> {
+        self.to.as_mut().unwrap_or(&mut self.from)
+    }
+}
 
 impl Key {
     fn of(mm: &Arc<AddressSpace>, addr: usize, scope: Scope) -> Result<Self> {
@@ -230,26 +263,23 @@ fn move_waiters(key: &Key, target: &Key, limit: usize) -> usize {
     if key == target {
         return 0;
     }
-    let mut moved = VecDeque::new();
+    // A waiter is always in the bucket of its key: whoever looks for it, to wake it or to
+    // take it out, waits for the move or comes before it.
+    let mut buckets = Pair::lock(key.bucket(), target.bucket());
+    let mut count = 0;
+    let mut at = 0;
+    while count < limit
+        && let Some(waiter) = buckets.from.get(at)
     {
-        let mut bucket = key.bucket().lock();
-        let mut at = 0;
-        while moved.len() < limit
-            && let Some(waiter) = bucket.get(at)
-        {
-            if *waiter.key.lock() == *key {
-                moved.extend(bucket.remove(at));
-            } else {
-                at += 1;
-            }
+        if *waiter.key.lock() != *key {
+            at += 1;
+            continue;
         }
-        // Renamed while no bucket has them: `remove` waits for a stable key.
-        for waiter in &moved {
-            *waiter.key.lock() = *target;
-        }
+        *waiter.key.lock() = *target;
+        let moved = buckets.from.remove(at);
+        buckets.to().extend(moved);
+        count += 1;
     }
-    let count = moved.len();
-    target.bucket().lock().append(&mut moved);
     count
 }
 

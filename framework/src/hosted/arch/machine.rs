@@ -17,6 +17,9 @@ pub(crate) fn irq_save() -> IrqState {}
 pub(crate) fn irq_restore(_: IrqState) {}
 pub(crate) fn preempt_disable() {}
 pub(crate) fn preempt_enable() {}
+pub(crate) fn is_preemptible() -> bool {
+    true
+}
 
 pub(crate) fn spin_hint() {
     std::thread::yield_now();

@@ -4,6 +4,7 @@
 use core::arch::asm;
 
 use super::local::{NOT_WANTED, PREEMPT};
+use crate::arch::x86::irq::flags::irqs_are_on;
 use crate::sync::Once;
 
 /// How to switch: the scheduler's, which lies above the locks that call it.
@@ -64,6 +65,12 @@ fn count() -> u32 {
 #[inline]
 pub(crate) fn should_preempt() -> bool {
     count() == 0
+}
+
+/// Whether the caller may be interrupted and switched: it holds no spin lock and is no
+/// interrupt, so it may wait for other CPUs.
+pub(crate) fn is_preemptible() -> bool {
+    count() & !NOT_WANTED == 0 && irqs_are_on()
 }
 
 /// Whether a switch is wanted.

@@ -116,7 +116,8 @@ impl Prepared {
             base: self.segments.gdt.as_ptr().addr() as u64,
         };
         // SAFETY: the table is leaked and well formed; CS, SS, DS and ES get the
-        // kernel's flat segments; GS is loaded before its base is set by `install`.
+        // kernel's flat segments; GS is loaded before its base is set by `install`;
+        // there is no LDT, at reset it would be the memory at address 0.
         unsafe {
             asm!(
                 "lgdt [{pointer}]",
@@ -129,10 +130,12 @@ impl Prepared {
                 "retfq",
                 "2:",
                 "ltr {tss:x}",
+                "lldt {none:x}",
                 pointer = in(reg) &raw const pointer,
                 data = in(reg) u64::from(KERNEL_SS),
                 code = in(reg) u64::from(KERNEL_CS),
                 tss = in(reg) u64::from(TSS_SELECTOR),
+                none = in(reg) 0_u64,
                 scratch = out(reg) _,
             )
         };
