@@ -8,6 +8,7 @@ use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::*;
 use crate::cpu::{self, CpuSet};
+use crate::host::SharedBuf;
 use crate::task::{Task, TaskBuilder, yield_now};
 use crate::{check, kernel_test};
 
@@ -126,6 +127,26 @@ fn copies() -> TestResult {
         Task::set_vm_space(None);
         check!(space.read_val::<u64>(page(0) + 1) == Ok(0x0123_4567_89ab_cdef));
         check!(space.read_val::<u64>(page(3) - 4) == Err(UserFault));
+        Ok(())
+    })
+}
+
+/// A fault ends a copy from shared memory: nobody is asked for the page, nothing is read again.
+fn shared_copies() -> TestResult {
+    in_space(|space| {
+        let handler = demand(space, 2);
+        let shared = SharedBuf::new(64).map_err(|_| "no shared memory")?;
+        check!(shared.write(0, &[7; 64]).is_ok());
+        let from = shared.untyped(0, 64).ok_or("range")?;
+        // The first page is there, the second would come by a fault.
+        check!(space.write_val(page(0), 1u64) == Ok(()));
+        check!(handler.faults.load(Ordering::Relaxed) == 1);
+        let mut writer = Writer::user(space, page(1) - 13, 64).map_err(|_| "range")?;
+        check!(writer.write_untyped(access::Copy::StoreShared, &from) == Ok(13));
+        check!(handler.faults.load(Ordering::Relaxed) == 1);
+        // Any other copy goes on.
+        check!(space.write(page(1) - 13, &[8; 64]) == Ok(()));
+        check!(handler.faults.load(Ordering::Relaxed) == 2);
         Ok(())
     })
 }
@@ -337,6 +358,7 @@ fn costs() -> TestResult {
 
 kernel_test! {
     fn user_copies_stop_at_faults() { return copies(); }
+    fn shared_copies_end_at_a_fault() { return shared_copies(); }
     fn copy_on_write_works_under_the_cpu() { return copy_on_write(); }
     fn no_cpu_sees_an_unmapped_frame() { return shootdown(); }
     fn the_heap_works_on_all_cpus() { return heap_on_all_cpus(); }

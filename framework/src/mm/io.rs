@@ -377,7 +377,11 @@ impl<'a> Writer<'a> {
         ready
     }
 
-    fn write_untyped(&mut self, copy: Copy, from: &Untyped<'_>) -> Result<usize, UserFault> {
+    pub(super) fn write_untyped(
+        &mut self,
+        copy: Copy,
+        from: &Untyped<'_>,
+    ) -> Result<usize, UserFault> {
         match &mut self.0 {
             Sink::Kernel(room) => {
                 let now = take_front(room, from.len());

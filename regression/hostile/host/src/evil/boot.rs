@@ -214,6 +214,8 @@ impl Tables {
             }
             "mcfg-over-ram" => self.patch(cpu, b"MCFG", 44, 8, 0)?,
             "ccel-over-kernel" => self.patch(cpu, b"CCEL", 48, 8, KERNEL)?,
+            // SEV's log.
+            "ccel-other-kind" => self.patch(cpu, b"CCEL", 36, 1, 1)?,
             "ccel-huge" => self.patch(cpu, b"CCEL", 40, 8, 1 << 63)?,
             _ => return self.lie_in_madt(cpu, lie),
         }
