@@ -39,7 +39,12 @@ pub(crate) const REFERENCE: &str = "regression/reference/Cargo.toml";
 const CHECKS: &[Check] = &[
     ("formatting", |workspace| {
         let mut problems = cargo(workspace, &["fmt", "--all", "--check"])?;
-        problems.extend(cargo(workspace, &["fmt", "--manifest-path", REFERENCE, "--check"])?);
+        if !problems.is_empty() {
+            problems.push("run: cargo fmt --all".to_owned());
+        }
+        if !cargo(workspace, &["fmt", "--manifest-path", REFERENCE, "--check"])?.is_empty() {
+            problems.push(format!("run: cargo fmt --manifest-path {REFERENCE}"));
+        }
         Ok(problems)
     }),
     ("crate arrows", |workspace| Ok(arrows::broken(&Graph::load(workspace)?))),
@@ -82,7 +87,7 @@ const CHECKS: &[Check] = &[
 
 /// Runs the checks; returns the exit status.
 pub fn run(workspace: &Workspace, args: &CheckArgs) -> Result<u8> {
-    let (mut passed, mut failed) = (0, 0);
+    let (mut passed, mut failed) = (0, Vec::new());
     for (name, check) in CHECKS {
         if args.filter.as_ref().is_some_and(|filter| !name.contains(filter.as_str())) {
             continue;
@@ -94,10 +99,16 @@ pub fn run(workspace: &Workspace, args: &CheckArgs) -> Result<u8> {
         for problem in &problems {
             println!("    {problem}");
         }
-        if problems.is_empty() { passed += 1 } else { failed += 1 }
+        if problems.is_empty() { passed += 1 } else { failed.push(*name) }
     }
-    println!("\n{passed} passed, {failed} failed");
-    Ok(u8::from(failed > 0))
+    print!("\n{}", closing(passed, &failed));
+    Ok(u8::from(!failed.is_empty()))
+}
+
+/// What is said at the end; the last line is one that `cargo osdk ci` counts.
+fn closing(passed: usize, failed: &[&str]) -> String {
+    let count = format!("{passed} passed, {} failed\n", failed.len());
+    if failed.is_empty() { count } else { format!("failed: {}\n{count}", failed.join(", ")) }
 }
 
 fn kernel_clippy(workspace: &Workspace, features: &[&str]) -> Result<Vec<String>> {
@@ -117,4 +128,16 @@ fn cargo(workspace: &Workspace, args: &[&str]) -> Result<Vec<String>> {
 fn outcome(mut command: Command) -> Result<Vec<String>> {
     let status = command.status().context("cannot start cargo")?;
     Ok(if status.success() { Vec::new() } else { vec![format!("cargo ended with {status}")] })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failed_checks_are_named_before_the_count() {
+        assert_eq!(closing(3, &[]), "3 passed, 0 failed\n");
+        let two = closing(1, &["formatting", "documentation"]);
+        assert_eq!(two, "failed: formatting, documentation\n1 passed, 2 failed\n");
+    }
 }
