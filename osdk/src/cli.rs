@@ -13,7 +13,7 @@ use crate::debug::{self, DebugArgs};
 use crate::kernel::{Build, Verbosity};
 use crate::new::{self, NewArgs};
 use crate::reproducible::{self, ReproducibleArgs};
-use crate::run::{self, ProfileArg, RunArgs, STATUS_OSDK};
+use crate::run::{self, ProfileArg, RunArgs, STATUS_OSDK, STATUS_USAGE};
 use crate::test::{self, TestArgs};
 use crate::workspace::Workspace;
 
@@ -90,6 +90,12 @@ fn dispatch(command: &Command) -> anyhow::Result<u8> {
         return new::run(args);
     }
     let workspace = Workspace::find()?;
+    if !workspace.is_checkout()
+        && let Some(why) = refusal(command)
+    {
+        eprintln!("osdk: error: {why}");
+        return Ok(STATUS_USAGE);
+    }
     match command {
         Command::Build(args) => {
             let verbosity = if args.quiet { Verbosity::Quiet } else { Verbosity::Normal };
@@ -101,9 +107,6 @@ fn dispatch(command: &Command) -> anyhow::Result<u8> {
         Command::Run(args) => run::run(&workspace, args),
         Command::Test(args) => test::run(&workspace, args),
         Command::Debug(args) => debug::run(&workspace, args),
-        _ if !workspace.is_checkout() => {
-            anyhow::bail!("this is about the source of Nacre: run it in a checkout")
-        }
         Command::Census(args) => census::run(&workspace, args),
         Command::Check(args) => check::run(&workspace, args),
         Command::Reproducible(args) => reproducible::run(&workspace, args),
@@ -111,6 +114,22 @@ fn dispatch(command: &Command) -> anyhow::Result<u8> {
         Command::New(args) => new::run(args),
     }
 }
+
+/// Why a command is no use in a kernel project other than Nacre, if it is not.
+fn refusal(command: &Command) -> Option<&'static str> {
+    match command {
+        Command::Census(_) | Command::Check(_) | Command::Reproducible(_) | Command::Ci(_) => {
+            Some("this is about the source of Nacre: run it in a checkout")
+        }
+        // A kernel that is given may be Nacre.
+        Command::Run(RunArgs { exec: Some(_), kernel: None, .. })
+        | Command::Debug(DebugArgs { exec: Some(_), .. }) => Some(NO_EXEC),
+        _ => None,
+    }
+}
+
+const NO_EXEC: &str = "--exec is for Nacre's init, and this kernel is another: change its programs \
+(`programs` in Cargo.toml's [package.metadata.osdk]), or give it words with --append";
 
 #[cfg(test)]
 mod tests {
@@ -130,5 +149,19 @@ mod tests {
         assert!(Cli::try_parse_from(line.split_whitespace()).is_ok());
         assert!(Cli::try_parse_from(["osdk", "run", "--smp", "0"]).is_err());
         assert!(Cli::try_parse_from(["osdk", "census", "--json"]).is_ok());
+    }
+
+    #[test]
+    fn a_project_refuses_what_is_for_nacre() {
+        let is_refused = |line: &str| {
+            let line = format!("osdk {line}");
+            refusal(&Cli::try_parse_from(line.split(' ')).unwrap().command).is_some()
+        };
+        for line in ["check", "census", "ci", "reproducible", "run --exec ls", "debug --exec ls"] {
+            assert!(is_refused(line), "{line}");
+        }
+        for line in ["run", "build", "test", "debug", "run --kernel nacre --exec ls"] {
+            assert!(!is_refused(line), "{line}");
+        }
     }
 }

@@ -20,7 +20,7 @@ pub struct DebugArgs {
     machine: MachineArgs,
     /// Run this command with /bin/sh -c as the first program
     #[arg(long, value_name = "CMD")]
-    exec: Option<String>,
+    pub(crate) exec: Option<String>,
     /// Which build of the kernel
     #[arg(long, value_enum, default_value = "dev")]
     profile: ProfileArg,

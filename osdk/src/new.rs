@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 
+use crate::run::STATUS_USAGE;
 use crate::workspace::Workspace;
 
 /// Options of `cargo osdk new`.
@@ -21,9 +22,6 @@ pub struct NewArgs {
     #[arg(long, value_name = "PATH|GIT")]
     framework: Option<String>,
 }
-
-/// Exit status for wrong usage.
-const STATUS_USAGE: u8 = 2;
 
 /// What is copied as it is.
 const FILES: [(&str, &str); 9] = [

@@ -25,6 +25,8 @@ use crate::workspace::Workspace;
 pub const STATUS_STOP: u8 = 70;
 /// Exit status after the time ran out.
 pub const STATUS_TIMEOUT: u8 = 124;
+/// Exit status for wrong usage.
+pub const STATUS_USAGE: u8 = 2;
 /// Exit status when osdk itself failed.
 pub const STATUS_OSDK: u8 = 125;
 
@@ -138,7 +140,7 @@ pub struct RunArgs {
     machine: MachineArgs,
     /// Run this command with /bin/sh -c as the first program, instead of a shell
     #[arg(long, value_name = "CMD")]
-    exec: Option<String>,
+    pub(crate) exec: Option<String>,
     /// Leave exactly the program's output on stdout
     #[arg(long, short)]
     quiet: bool,
@@ -150,7 +152,7 @@ pub struct RunArgs {
     profile: ProfileArg,
     /// Run this kernel file instead of building one
     #[arg(long, value_name = "FILE")]
-    kernel: Option<PathBuf>,
+    pub(crate) kernel: Option<PathBuf>,
 }
 
 /// Runs; returns the exit status.

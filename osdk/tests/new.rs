@@ -35,6 +35,24 @@ fn wrong_names_and_folders_are_refused() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("exists already"));
 }
 
+#[test]
+fn a_project_refuses_what_is_for_nacre() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(new(folder.path(), "demo").status.success());
+    for (args, why) in [
+        (&["run", "--exec", "ls"][..], "--exec is for Nacre's init"),
+        (&["check"], "run it in a checkout"),
+        (&["census"], "run it in a checkout"),
+        (&["ci"], "run it in a checkout"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-osdk"));
+        let output = command.args(args).current_dir(folder.path().join("demo")).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.starts_with("osdk: error: ") && said.contains(why), "{said}");
+    }
+}
+
 /// Makes, builds, runs and tests a project outside of the checkout.
 #[test]
 #[ignore = "boots guests: cargo osdk ci new"]
