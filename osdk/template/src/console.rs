@@ -17,8 +17,16 @@ const PATIENCE: u32 = 100_000;
 pub(crate) struct Serial(PortRange);
 
 impl Serial {
-    pub(crate) fn claim() -> Result<Self, PortError> {
-        PortRange::claim(COM1, "console").map(Self)
+    /// Claims the port.
+    ///
+    /// # Errors
+    /// Why it cannot be had, in words.
+    pub(crate) fn claim() -> Result<Self, &'static str> {
+        PortRange::claim(COM1, "console").map(Self).map_err(|error| match error {
+            PortError::NotAllowed => "the framework has no such serial port",
+            PortError::NotNamed => "in a CVM the command line names it: nacre.serial=ttyS0",
+            PortError::Owned(_) => "the serial port has another owner",
+        })
     }
 
     pub(crate) fn write(&self, bytes: &[u8]) {

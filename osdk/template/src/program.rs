@@ -22,7 +22,7 @@ const ENOSYS: i64 = -38;
 pub(crate) fn run(name: &[u8]) -> Result<u8, &'static str> {
     let initramfs = boot::take_initramfs().ok_or("there is no initramfs")?;
     let file = archive::find(&initramfs, name).ok_or("the program is not in the initramfs")?;
-    let console = Serial::claim().map_err(|_| "the serial port has another owner")?;
+    let console = Serial::claim()?;
 
     let space = VmSpace::new().map_err(|_| "no memory for page tables")?;
     let entry = elf::load(file, &space)?;
