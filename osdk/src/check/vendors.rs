@@ -16,7 +16,8 @@ use crate::workspace::Workspace;
 const FOLDER: &str = "framework/src/cvm/";
 
 /// Where the kernel is.
-const KERNEL: [&str; 6] = ["abi/", "drivers/", "framework/", "services/", "src/", "syscalls/"];
+pub(super) const KERNEL: [&str; 6] =
+    ["abi/", "drivers/", "framework/", "services/", "src/", "syscalls/"];
 
 /// Parts of words that only one vendor has: of TDX, then of SEV-SNP, then of both.
 const NAMES: [&str; 22] = [
@@ -48,11 +49,14 @@ const NAMES: [&str; 22] = [
 /// parts, and behind `#`.
 const SHORT: [&str; 2] = ["ve", "vc"];
 
+/// How words begin that only look like such a name.
+const OTHERS: [&str; 2] = ["seven", "sever"];
+
 /// File, the names that it may use, and why.
 const ALLOWED: [(&str, &[&str], &str); 7] = [
     ("abi/src/ioctl/tdx_guest.rs", &["tdx", "tdreport"], "Linux's ABI of that guest"),
     ("abi/src/ioctl/mod.rs", &["tdx"], "the row and the test that name that file"),
-    ("services/attest/src/tdx_guest.rs", &["tdx"], "Linux's ABI of that guest"),
+    ("services/attest/src/tdx_guest.rs", &["tdx", "tdreport"], "Linux's ABI of that guest"),
     ("services/attest/src/lib.rs", &["tdx"], "the row that names that file"),
     ("services/attest/src/firmware.rs", &["ccel"], "the table's name in sysfs"),
     ("services/attest/src/fake.rs", &["tdx", "ccel"], "tests open files by those names"),
@@ -94,7 +98,7 @@ fn found(path: &str, text: &str) -> Vec<(usize, &'static str)> {
         for word in line.split_inclusive(|c: char| !c.is_alphanumeric() && c != '_') {
             let end = word.chars().last().unwrap_or(' ');
             let parts = parts(word);
-            for name in NAMES.iter().filter(|name| parts.iter().any(|part| part == *name)) {
+            for name in NAMES.iter().filter(|name| parts.iter().any(|part| is_of(part, name))) {
                 if !SHORT.contains(name) || parts.len() > 1 || before == '#' {
                     found.push((at, *name));
                 }
@@ -103,6 +107,12 @@ fn found(path: &str, text: &str) -> Vec<(usize, &'static str)> {
         }
     }
     found
+}
+
+/// Whether a part of a word is this name, or begins with it, as in `TDXGuest`.
+fn is_of(part: &str, name: &str) -> bool {
+    let begins = name.len() > 2 && part.starts_with(name);
+    part == name || begins && !OTHERS.iter().any(|other| part.starts_with(other))
 }
 
 /// The parts of a word in snake case or camel case, in small letters, without digits.
@@ -137,12 +147,16 @@ mod tests {
         assert_eq!(names("struct VeInfo; fn serve_ve() {}"), ["ve", "ve"]);
         assert_eq!(names("a #VE, a #VC"), ["ve", "vc"]);
         assert_eq!(names("SnpGuest, SEV-SNP, ghcb_msr"), ["snp", "sev", "snp", "ghcb"]);
+        assert_eq!(names("TDXGuest SEVStatus tdxguest IsTDXs"), ["tdx", "sev", "tdx", "tdx"]);
         assert_eq!(found("services/tdx_guest.rs", ""), [(0, "tdx")]);
     }
 
     #[test]
     fn other_words_are_not() {
-        assert_eq!(names("several seven ve vc service reserve move_value VmSpace"), [""; 0]);
+        assert_eq!(
+            names("several seventh severe ve vc service reserve move_value VmSpace"),
+            [""; 0]
+        );
         assert_eq!(names("Intel's manual says so, AMD's too"), [""; 0]);
     }
 

@@ -70,7 +70,7 @@ pub(crate) fn set_up_cpu() {
     ];
     if efer & 1 == 0 {
         // SAFETY: SCE turns SYSCALL on; the rest stays. A write that changes nothing
-        // is left out, for a TD may not make it.
+        // is left out, for a confidential guest may not make it.
         unsafe { msr::wrmsr(EFER, efer | 1) };
     }
     for (msr, value) in values {
