@@ -76,7 +76,7 @@ fn declarations(source: &Source) -> Vec<(usize, &'static str)> {
     for (at, token) in source.tokens.iter().enumerate() {
         let behind = |n: usize| source.tokens.get(at + n);
         let is_macro = behind(1).is_some_and(|next| next.is_punct('!'));
-        if token.is_ident("repr") && behind(2).is_some_and(|next: &Token| next.is_ident("C")) {
+        if token.is_ident("repr") && is_of_c(source.tokens.get(at + 1..).unwrap_or_default()) {
             found.push((token.line, "repr(C)"));
         }
         for name in ["pod_struct", "bitflags"] {
@@ -86,6 +86,23 @@ fn declarations(source: &Source) -> Vec<(usize, &'static str)> {
         }
     }
     found
+}
+
+/// Whether the group that begins these tokens names C, at any place.
+fn is_of_c(group: &[Token]) -> bool {
+    let mut depth = 0_u32;
+    for token in group {
+        match token.kind {
+            Kind::Open(_) => depth += 1,
+            Kind::Close(_) => depth = depth.saturating_sub(1),
+            _ if depth > 0 && token.is_ident("C") => return true,
+            _ => {}
+        }
+        if depth == 0 {
+            return false;
+        }
+    }
+    false
 }
 
 /// Constants with a name of Linux's that are given a number, and their lines.
@@ -161,6 +178,9 @@ mod tests {
         let found = |text| declarations(&parse(text));
         assert_eq!(found("#[repr(C)]\nstruct A;"), [(1, "repr(C)")]);
         assert_eq!(found("#[repr(C, packed)]\nstruct A;"), [(1, "repr(C)")]);
+        assert_eq!(found("#[repr(align(8), C)]\nstruct A;"), [(1, "repr(C)")]);
+        assert_eq!(found("#[repr(packed, C)]\nstruct A;"), [(1, "repr(C)")]);
+        assert_eq!(found("#[repr(transparent)]\nstruct A(C);\nfn f(repr: C) {}"), []);
         assert_eq!(found("\nframework::pod_struct! {}"), [(2, "pod_struct")]);
         assert_eq!(found("use bitflags::bitflags;\nbitflags! {}"), [(2, "bitflags")]);
         assert_eq!(found("#[repr(u8)]\nenum A {}"), []);
