@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use proc_macro2::Delimiter;
 
-use crate::census::source_files;
+use crate::census::{SourceFile, source_files};
 use crate::metadata::Graph;
-use crate::source::{Class, Kind, Token};
+use crate::source::{Class, Kind, Source, Token};
 use crate::workspace::Workspace;
 
 /// The framework's locks.
@@ -19,9 +19,11 @@ pub(super) fn ordered(workspace: &Workspace) -> Result<Vec<String>> {
     let graph = Graph::load(workspace)?;
     let mut problems = BTreeSet::new();
     for package in graph.linked_into_kernel(workspace)?.into_iter().filter(|p| p.is_member) {
-        for file in source_files(package)? {
-            let source = file.source()?;
-            if let Some(lock) = owned_lock(&source.tokens)
+        let files = source_files(package)?;
+        let sources = files.iter().map(SourceFile::source).collect::<Result<Vec<_>>>()?;
+        let locks = lock_names(&sources);
+        for (file, source) in files.iter().zip(&sources) {
+            if let Some(lock) = owned_lock(&source.tokens, &locks)
                 && !says_order(&source.lines)
             {
                 let shown = super::rules::shown(workspace, &file.path);
@@ -32,8 +34,41 @@ pub(super) fn ordered(workspace: &Workspace) -> Result<Vec<String>> {
     Ok(problems.into_iter().collect())
 }
 
+/// Names of locks in a crate: the framework's, and what the crate calls them.
+fn lock_names(sources: &[Source]) -> BTreeSet<String> {
+    let mut locks: BTreeSet<String> = LOCKS.iter().map(|&name| name.to_owned()).collect();
+    loop {
+        // An alias may be of another alias.
+        let found: Vec<_> =
+            sources.iter().flat_map(|source| aliases(&source.tokens, &locks)).collect();
+        let known = locks.len();
+        locks.extend(found);
+        if locks.len() == known {
+            return locks;
+        }
+    }
+}
+
+/// Names that `type … = lock` and `use lock as …` give.
+fn aliases(tokens: &[Token], locks: &BTreeSet<String>) -> Vec<String> {
+    let mut found = Vec::new();
+    for (index, token) in tokens.iter().enumerate().filter(|(_, t)| t.class == Class::Code) {
+        let rest = tokens.get(index + 1..).unwrap_or_default();
+        let is_type = token.is_ident("type") && lock_in(item(rest), locks).is_some();
+        let is_renamed = matches!(&token.kind, Kind::Ident(word) if locks.contains(word))
+            && rest.first().is_some_and(|next| next.is_ident("as"));
+        let name = rest.get(usize::from(is_renamed)).map(|token| &token.kind);
+        if let Some(Kind::Ident(name)) = name
+            && (is_type || is_renamed)
+        {
+            found.push(name.clone());
+        }
+    }
+    found
+}
+
 /// The first lock that is a static or part of a type here.
-fn owned_lock(tokens: &[Token]) -> Option<&str> {
+fn owned_lock<'a>(tokens: &'a [Token], locks: &BTreeSet<String>) -> Option<&'a str> {
     tokens.iter().enumerate().find_map(|(index, token)| {
         let is_lifetime = index.checked_sub(1).and_then(|i| tokens.get(i)).map(|t| &t.kind)
             == Some(&Kind::Lifetime);
@@ -41,7 +76,7 @@ fn owned_lock(tokens: &[Token]) -> Option<&str> {
         if !begins || is_lifetime || token.class != Class::Code {
             return None;
         }
-        lock_in(item(tokens.get(index + 1..)?))
+        lock_in(item(tokens.get(index + 1..)?), locks)
     })
 }
 
@@ -65,12 +100,13 @@ fn item(tokens: &[Token]) -> &[Token] {
 }
 
 /// A lock by value; the item's own name and references do not count.
-fn lock_in(item: &[Token]) -> Option<&str> {
-    item.windows(3).find_map(|window| {
-        let [before, name, after] = window else { return None };
+fn lock_in<'a>(item: &'a [Token], locks: &BTreeSet<String>) -> Option<&'a str> {
+    item.windows(2).enumerate().find_map(|(index, window)| {
+        let [before, name] = window else { return None };
         let Kind::Ident(word) = &name.kind else { return None };
-        let is_code = name.class == Class::Code;
-        let is_lock = is_code && LOCKS.contains(&word.as_str()) && after.is_punct('<');
+        let has_type = item.get(index + 2).is_some_and(|after| after.is_punct('<'));
+        let is_alias = !LOCKS.contains(&word.as_str());
+        let is_lock = name.class == Class::Code && locks.contains(word) && (has_type || is_alias);
         let is_reference = before.is_punct('&') || is_lifetime_name(item, before);
         (is_lock && !is_reference).then_some(word.as_str())
     })
@@ -90,11 +126,11 @@ fn says_order(lines: &[String]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Source;
 
     fn lock(text: &str) -> Option<String> {
         let source = Source::parse(text, Class::Code).unwrap();
-        owned_lock(&source.tokens).map(str::to_owned)
+        let locks = lock_names(std::slice::from_ref(&source));
+        owned_lock(&source.tokens, &locks).map(str::to_owned)
     }
 
     #[test]
@@ -103,6 +139,15 @@ mod tests {
         assert_eq!(lock("struct S { a: [u8; 2], m: sync::Mutex<()> }").unwrap(), "Mutex");
         assert_eq!(lock("pub enum E { A(IrqLock<u8>) }").unwrap(), "IrqLock");
         assert_eq!(lock("struct S(Arc<RwLock<u8>>);").unwrap(), "RwLock");
+    }
+
+    #[test]
+    fn other_names_do_not_hide_locks() {
+        let text = "type Slot = SpinLock<u8>;\ntype Row = [Slot; 2];\nstruct S { rows: Vec<Row> }";
+        assert_eq!(lock(text).unwrap(), "Row");
+        assert_eq!(lock("type B = Slot;\ntype Slot = Mutex<()>;\nstruct S(B);").unwrap(), "B");
+        assert_eq!(lock("use sync::{Mutex as Own};\nstruct S(Own<u8>);").unwrap(), "Own");
+        assert_eq!(lock("type Slot = SpinLock<u8>;\nstruct S<'a>(&'a Slot);"), None);
     }
 
     #[test]
