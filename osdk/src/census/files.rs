@@ -71,16 +71,10 @@ fn walk(folder: &Path, out: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
+/// What a file is by its path within the crate; in `src` the attribute of its `mod` tells, never its name.
 fn class_of_path(path: &Path) -> Class {
-    let mut class = Class::Code;
-    for part in path.with_extension("").components() {
-        match part.as_os_str().to_str() {
-            Some("tests" | "guest_tests" | "benches" | "examples") => return Class::Test,
-            Some("hosted") => class = Class::Hosted,
-            _ => {}
-        }
-    }
-    class
+    let is_aside = ["tests", "benches", "examples"].iter().any(|folder| path.starts_with(folder));
+    if is_aside { Class::Test } else { Class::Code }
 }
 
 /// Where the module `name`, declared in `file`, has its file and its folder.
@@ -101,10 +95,10 @@ mod tests {
     #[test]
     fn classes_by_path() {
         assert_eq!(class_of_path(Path::new("src/mm/frame.rs")), Class::Code);
-        assert_eq!(class_of_path(Path::new("src/mm/tests.rs")), Class::Test);
-        assert_eq!(class_of_path(Path::new("src/mm/guest_tests.rs")), Class::Test);
-        assert_eq!(class_of_path(Path::new("src/hosted/sync.rs")), Class::Hosted);
-        assert_eq!(class_of_path(Path::new("src/sync/hosted.rs")), Class::Hosted);
+        assert_eq!(class_of_path(Path::new("tests/run.rs")), Class::Test);
+        assert_eq!(class_of_path(Path::new("benches/run.rs")), Class::Test);
+        assert_eq!(class_of_path(Path::new("src/mm/tests.rs")), Class::Code);
+        assert_eq!(class_of_path(Path::new("src/hosted/sync.rs")), Class::Code);
     }
 
     #[test]
@@ -122,7 +116,8 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         };
-        write("src/lib.rs", "#[cfg(test)]\nmod fake;\nmod real;\n");
+        write("src/lib.rs", "#[cfg(test)]\nmod fake;\nmod real;\nmod tests;\n");
+        write("src/tests.rs", "fn product() {}\n");
         write("src/fake.rs", "fn a() {}\n");
         write("src/fake/deep.rs", "fn a() {}\n");
         write("src/real.rs", "fn a() {}\n");
@@ -139,6 +134,6 @@ mod tests {
         };
         let files = source_files(&package).unwrap();
         let tests: Vec<_> = files.iter().filter(|file| file.class == Class::Test).collect();
-        assert_eq!((files.len(), tests.len()), (4, 2));
+        assert_eq!((files.len(), tests.len()), (5, 2));
     }
 }
