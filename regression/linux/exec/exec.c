@@ -345,7 +345,12 @@ TEST(exec_text_file_busy) {
     EXPECT_EXIT(SPAWN(execl("./copy", "true", (char *)NULL); _exit(9)), 0);
     int ends[2];
     OK(pipe(ends));
-    pid_t pid = SPAWN(dup2(ends[0], 0); close(ends[1]); execl("./copy", "cat", (char *)NULL); _exit(9));
+    /* Again while the loop below has it open for writing. */
+    pid_t pid = SPAWN(
+        dup2(ends[0], 0); close(ends[1]); do {
+            execl("./copy", "cat", (char *)NULL);
+        } while (errno == ETXTBSY);
+        _exit(9));
     close(ends[0]);
     for (int i = 0; i < 300; i++) {
         to = open("copy", O_RDWR);
