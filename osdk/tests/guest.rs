@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! `cargo osdk run` against a kernel that says what it is told to: statuses, output, stops, time-outs.
 //!
-//! Needs QEMU and a C compiler; without them the tests pass without having looked.
+//! Needs QEMU and a C compiler, which `make setup` installs.
 
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
@@ -10,7 +10,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use osdk::machine::find_in_path;
+use osdk::machine::find_qemu;
 
 const OSDK: &str = env!("CARGO_BIN_EXE_cargo-osdk");
 
@@ -19,11 +19,9 @@ struct Fake {
     path: PathBuf,
 }
 
-/// Assembles a kernel; `None` where the tools are missing.
-fn fake(console: &str, control: &str, end: &str) -> Option<Fake> {
-    if find_in_path("qemu-system-x86_64").is_none() || find_in_path("cc").is_none() {
-        return None;
-    }
+/// Assembles a kernel that says `console` and `control` and ends as `end` defines.
+fn fake(console: &str, control: &str, end: &str) -> Fake {
+    find_qemu().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("kernel");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fake_kernel.S");
@@ -36,9 +34,9 @@ fn fake(console: &str, control: &str, end: &str) -> Option<Fake> {
         .arg("-o")
         .arg(&path)
         .status()
-        .unwrap();
+        .expect("cc runs; run: make setup");
     assert!(status.success());
-    Some(Fake { _folder: folder, path })
+    Fake { _folder: folder, path }
 }
 
 fn run(fake: &Fake, args: &[&str], input: &[u8]) -> Output {
@@ -64,7 +62,7 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn the_programs_bytes_and_status() {
-    let Some(kernel) = fake("Linux\r\n42\r\n", "init\nexit 7\n", "-DVALUE=0x10") else { return };
+    let kernel = fake("Linux\r\n42\r\n", "init\nexit 7\n", "-DVALUE=0x10");
     let output = run(&kernel, &["--quiet", "--exec", "x"], b"");
     assert_eq!((text(&output.stdout).as_str(), output.status.code()), ("Linux\n42\n", Some(7)));
     assert_eq!(text(&output.stderr), "");
@@ -73,7 +71,7 @@ fn the_programs_bytes_and_status() {
 #[test]
 fn a_stop_is_70_with_a_backtrace() {
     let control = "stop lost it\nframe 0x100000 0\nframe 0xdead0000 0\nframe 0xdead0000 0\nend\n";
-    let Some(kernel) = fake("", control, "-DVALUE=0x11") else { return };
+    let kernel = fake("", control, "-DVALUE=0x11");
     let output = run(&kernel, &["--quiet"], b"");
     assert_eq!(output.status.code(), Some(70));
     let said = text(&output.stderr);
@@ -83,7 +81,7 @@ fn a_stop_is_70_with_a_backtrace() {
 
 #[test]
 fn a_stop_that_does_not_end_is_ended() {
-    let Some(kernel) = fake("", "stop stuck\nend\n", "-DHANG") else { return };
+    let kernel = fake("", "stop stuck\nend\n", "-DHANG");
     let output = run(&kernel, &["--quiet"], b"");
     assert_eq!(output.status.code(), Some(70));
     assert_eq!(text(&output.stderr), "kernel stop: stuck\n");
@@ -91,7 +89,7 @@ fn a_stop_that_does_not_end_is_ended() {
 
 #[test]
 fn a_triple_fault_is_told() {
-    let Some(kernel) = fake("", "init\n", "-DTRIPLE") else { return };
+    let kernel = fake("", "init\n", "-DTRIPLE");
     let output = run(&kernel, &[], b"");
     assert_eq!(output.status.code(), Some(70));
     assert!(text(&output.stderr).contains("triple fault"));
@@ -99,21 +97,21 @@ fn a_triple_fault_is_told() {
 
 #[test]
 fn a_hang_is_124() {
-    let Some(kernel) = fake("begun\r\n", "", "-DHANG") else { return };
+    let kernel = fake("begun\r\n", "", "-DHANG");
     let output = run(&kernel, &["--timeout", "6"], b"");
     assert_eq!((text(&output.stdout).as_str(), output.status.code()), ("begun\n", Some(124)));
 }
 
 #[test]
 fn stdin_reaches_the_console_and_ends_with_ctrl_d() {
-    let Some(kernel) = fake("> ", "exit 0\n", "-DECHO -DVALUE=0x10") else { return };
+    let kernel = fake("> ", "exit 0\n", "-DECHO -DVALUE=0x10");
     let output = run(&kernel, &["--timeout", "20"], b"hello\n");
     assert_eq!((text(&output.stdout).as_str(), output.status.code()), ("> hello\n", Some(0)));
 }
 
 #[test]
 fn a_qemu_that_fails_is_125() {
-    let Some(kernel) = fake("", "", "-DHANG") else { return };
+    let kernel = fake("", "", "-DHANG");
     let output = run(&kernel, &["--qemu-args", "-no-such-option"], b"");
     assert_eq!(output.status.code(), Some(125));
     assert!(text(&output.stderr).contains("no-such-option"));
