@@ -11,6 +11,7 @@
 //! The heap's and the frame pool's own locks come last: memory may be had under any other
 //! lock, so a lock is called a leaf that has nothing but these below it.
 
+mod claims;
 #[cfg(debug_assertions)]
 mod held;
 mod lazy;
@@ -21,6 +22,7 @@ mod percpu;
 mod queue;
 mod rwlock;
 mod spin;
+mod threads;
 mod wait;
 mod waiter;
 

@@ -7,6 +7,7 @@ use core::ops::{Deref, DerefMut};
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use super::order::{self, LockClass};
+use super::threads::{Exclusive, exclusive};
 use super::{Wait, WaitError, WaitQueue};
 
 /// A lock for data that is held while sleeping is allowed.
@@ -48,7 +49,7 @@ impl<T: ?Sized> Mutex<T> {
         if !self.try_take() {
             self.waiters.wait_until(|| self.try_take().then_some(()));
         }
-        MutexGuard { lock: self }
+        MutexGuard { lock: self, rights: exclusive() }
     }
 
     /// Takes the lock; gives up when the task is interrupted.
@@ -68,14 +69,14 @@ impl<T: ?Sized> Mutex<T> {
             self.waiters.wait(how, || self.try_take().then_some(()))?;
         }
         order::acquire_tried(&self.class, order::Kind::Sleep);
-        Ok(MutexGuard { lock: self })
+        Ok(MutexGuard { lock: self, rights: exclusive() })
     }
 
     /// Takes the lock if it is free now.
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         self.try_take().then(|| {
             order::acquire_tried(&self.class, order::Kind::Sleep);
-            MutexGuard { lock: self }
+            MutexGuard { lock: self, rights: exclusive() }
         })
     }
 
@@ -107,6 +108,7 @@ impl<T: ?Sized> fmt::Debug for Mutex<T> {
 #[must_use = "the lock is freed when the guard is dropped"]
 pub struct MutexGuard<'a, T: ?Sized> {
     lock: &'a Mutex<T>,
+    rights: Exclusive<'a, T>,
 }
 
 impl<T: ?Sized> Deref for MutexGuard<'_, T> {

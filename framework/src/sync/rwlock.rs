@@ -8,6 +8,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use super::WaitQueue;
 use super::order::{self, LockClass};
+use super::threads::{Exclusive, Shared, exclusive, shared};
 
 /// The writer holds the lock.
 const WRITER: u32 = 1 << 31;
@@ -57,7 +58,7 @@ impl<T: ?Sized> RwLock<T> {
         if !self.try_take_read() {
             self.waiters.wait_until(|| self.try_take_read().then_some(()));
         }
-        RwLockReadGuard { lock: self }
+        RwLockReadGuard { lock: self, rights: shared() }
     }
 
     /// Takes the lock for writing, sleeping until everybody else is gone.
@@ -73,7 +74,7 @@ impl<T: ?Sized> RwLock<T> {
                 self.try_take_write().then_some(())
             });
         }
-        RwLockWriteGuard { lock: self }
+        RwLockWriteGuard { lock: self, rights: exclusive() }
     }
 
     /// Takes the lock for reading if that is possible now.
@@ -81,7 +82,7 @@ impl<T: ?Sized> RwLock<T> {
     pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
         self.try_take_read().then(|| {
             order::acquire_tried(&self.class, order::Kind::Sleep);
-            RwLockReadGuard { lock: self }
+            RwLockReadGuard { lock: self, rights: shared() }
         })
     }
 
@@ -90,7 +91,7 @@ impl<T: ?Sized> RwLock<T> {
     pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, T>> {
         self.try_take_write().then(|| {
             order::acquire_tried(&self.class, order::Kind::Sleep);
-            RwLockWriteGuard { lock: self }
+            RwLockWriteGuard { lock: self, rights: exclusive() }
         })
     }
 
@@ -158,12 +159,14 @@ impl<T: ?Sized> fmt::Debug for RwLock<T> {
 #[must_use = "the lock is freed when the guard is dropped"]
 pub struct RwLockReadGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
+    rights: Shared<'a, T>,
 }
 
 /// Exclusive access to the data; dropping it frees the lock.
 #[must_use = "the lock is freed when the guard is dropped"]
 pub struct RwLockWriteGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
+    rights: Exclusive<'a, T>,
 }
 
 impl<T: ?Sized> Deref for RwLockReadGuard<'_, T> {

@@ -6,11 +6,11 @@
 
 use core::cell::UnsafeCell;
 use core::fmt;
-use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use super::order::{self, LockClass};
+use super::threads::{Exclusive, exclusive};
 use crate::arch;
 
 /// A ticket lock: first come, first served.
@@ -90,7 +90,7 @@ macro_rules! spinning_lock {
                 let state = $enter;
                 order::acquire(&self.class, order::Kind::Spin);
                 self.tickets.acquire();
-                $guard { lock: self, state, here: PhantomData }
+                $guard { lock: self, state, rights: exclusive() }
             }
 
             /// Takes the lock if it is free now.
@@ -98,7 +98,7 @@ macro_rules! spinning_lock {
                 let state = $enter;
                 if self.tickets.try_acquire() {
                     order::acquire_tried(&self.class, order::Kind::Spin);
-                    Some($guard { lock: self, state, here: PhantomData })
+                    Some($guard { lock: self, state, rights: exclusive() })
                 } else {
                     let leave: fn($state) = $leave;
                     leave(state);
@@ -130,12 +130,8 @@ macro_rules! spinning_lock {
         pub struct $guard<'a, T: ?Sized> {
             lock: &'a $lock<T>,
             state: $state,
-            // Preemption and interrupt state belong to a CPU: not `Send`.
-            here: PhantomData<*const ()>,
+            rights: Exclusive<'a, T>,
         }
-
-        // SAFETY: a shared guard gives only `&T`.
-        unsafe impl<T: ?Sized + Sync> Sync for $guard<'_, T> {}
 
         impl<T: ?Sized> Deref for $guard<'_, T> {
             type Target = T;
