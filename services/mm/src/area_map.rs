@@ -61,6 +61,15 @@ struct GapHint {
     len: usize,
 }
 
+/// Whether there is memory for the records of a few more areas. Asked for each, as one
+/// call can add tens of thousands (fork).
+///
+/// # Errors
+/// `ENOMEM`.
+pub(crate) fn admit() -> Result<()> {
+    Ok(framework::mm::admit()?)
+}
+
 /// Disjoint areas by start address.
 #[derive(Default)]
 pub(crate) struct AreaMap {
@@ -136,7 +145,16 @@ impl AreaMap {
 
     /// Adds `area`, whose range must be free, merging it with its neighbours.
     /// Returns the start of the area that now holds it.
-    pub(crate) fn insert(&mut self, area: Area) -> usize {
+    ///
+    /// # Errors
+    /// `ENOMEM` without memory for its record.
+    pub(crate) fn insert(&mut self, area: Area) -> Result<usize> {
+        admit()?;
+        Ok(self.insert_admitted(area))
+    }
+
+    /// Like [`AreaMap::insert`], after [`admit`].
+    pub(crate) fn insert_admitted(&mut self, area: Area) -> usize {
         self.totals.add(&area);
         let mut area = area;
         if let Some(next) = self.tree.get(&area.end)
@@ -157,25 +175,42 @@ impl AreaMap {
     }
 
     /// Adds `area`, whose range must be free, as it is.
-    pub(crate) fn insert_unmerged(&mut self, area: Area) {
+    ///
+    /// # Errors
+    /// `ENOMEM` without memory for its record.
+    pub(crate) fn insert_unmerged(&mut self, area: Area) -> Result<()> {
+        admit()?;
         self.totals.add(&area);
         self.tree.insert(area.start, area);
+        Ok(())
+    }
+
+    /// How many areas the ends of `range` cut.
+    fn cuts(&self, range: &Range<usize>) -> usize {
+        let is_cut = |at: usize| self.find(at).is_some_and(|area| area.start != at);
+        usize::from(is_cut(range.start)) + usize::from(is_cut(range.end))
     }
 
     /// True when cutting at the ends of `range` would exceed the number of areas allowed.
     fn cuts_too_many(&self, range: &Range<usize>) -> bool {
-        let cuts = [range.start, range.end]
-            .into_iter()
-            .filter(|&at| self.find(at).is_some_and(|area| area.start != at))
-            .count();
+        let cuts = self.cuts(range);
         cuts > 0 && self.tree.len() + cuts > MAX_AREAS
     }
 
-    /// Cuts so that areas begin or end at both ends of `range`.
+    /// Cuts so that areas begin or end at both ends of `range`. Changes nothing on error.
     fn cut(&mut self, range: &Range<usize>) -> Result<()> {
         if self.tree.len() + 2 > MAX_AREAS && self.cuts_too_many(range) {
             return err!(ENOMEM, "too many areas");
         }
+        match admit() {
+            // Without memory, whole areas can still be changed or go.
+            Err(error) if self.cuts(range) > 0 => return Err(error),
+            _ => self.cut_admitted(range),
+        }
+        Ok(())
+    }
+
+    fn cut_admitted(&mut self, range: &Range<usize>) {
         for at in [range.start, range.end] {
             if let Some((_, area)) = self.tree.range_mut(..at).next_back()
                 && at < area.end
@@ -184,12 +219,23 @@ impl AreaMap {
                 self.tree.insert(at, back);
             }
         }
-        Ok(())
     }
 
     /// Removes everything in `range`, handing each piece to `gone`. Changes nothing on error.
-    pub(crate) fn remove(&mut self, range: Range<usize>, mut gone: impl FnMut(Area)) -> Result<()> {
+    pub(crate) fn remove(&mut self, range: Range<usize>, gone: impl FnMut(Area)) -> Result<()> {
         self.cut(&range)?;
+        self.take_out(range, gone);
+        Ok(())
+    }
+
+    /// Like [`AreaMap::remove`], after [`admit`], with room for two more areas.
+    pub(crate) fn remove_admitted(&mut self, range: Range<usize>, gone: impl FnMut(Area)) {
+        self.cut_admitted(&range);
+        self.take_out(range, gone);
+    }
+
+    /// Takes out the areas in `range`, none of which reaches beyond it.
+    fn take_out(&mut self, range: Range<usize>, mut gone: impl FnMut(Area)) {
         let mut any = false;
         while let Some((&start, _)) = self.tree.range(range.clone()).next() {
             if let Some(area) = self.tree.remove(&start) {
@@ -201,7 +247,6 @@ impl AreaMap {
         if any {
             self.note_free(range.end);
         }
-        Ok(())
     }
 
     /// Changes every area in `range` (cut to it) and merges what became equal.
@@ -233,13 +278,18 @@ impl AreaMap {
     }
 
     /// Moves the start of the area at `start` down to `new_start`; the space must be free.
-    pub(crate) fn extend_down(&mut self, start: usize, new_start: usize) {
+    ///
+    /// # Errors
+    /// `ENOMEM` without memory for its record.
+    pub(crate) fn extend_down(&mut self, start: usize, new_start: usize) -> Result<()> {
+        admit()?;
         if let Some(mut area) = self.tree.remove(&start) {
             self.totals.remove(&area);
             area.start = new_start;
             self.totals.add(&area);
             self.tree.insert(new_start, area);
         }
+        Ok(())
     }
 
     fn merge_around(&mut self, range: Range<usize>) {

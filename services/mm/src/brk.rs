@@ -94,7 +94,7 @@ impl Inner {
         self.may_expand(new - old, prot, flags)?;
         self.may_add_area()?;
         Self::may_commit(new - old, prot, flags)?;
-        self.areas.insert(Area::new(old..new, prot, Prot::ALL, flags, Backing::Anonymous));
+        self.areas.insert(Area::new(old..new, prot, Prot::ALL, flags, Backing::Anonymous))?;
         self.note_peak();
         Ok(())
     }

@@ -27,7 +27,7 @@ impl AddressSpace {
             if !area.flags.contains(AreaFlags::DONTFORK) {
                 let mut copy = area.part(area.range());
                 copy.flags -= AreaFlags::LOCKED;
-                areas.insert_unmerged(copy);
+                areas.insert_unmerged(copy)?;
             }
         }
         let child = Self::from_inner(inner.child(areas))?;

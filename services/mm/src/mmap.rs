@@ -11,6 +11,7 @@ use framework::mm::PAGE_SIZE;
 use vfs::{File, MapSource};
 
 use crate::area::{Area, Backing};
+use crate::area_map;
 use crate::flags::AreaFlags;
 use crate::layout::{LOW_32BIT_END, MMAP_MIN_ADDR, TASK_SIZE, is_aligned, page_down, page_up};
 use crate::shared::SharedPages;
@@ -140,11 +141,13 @@ impl AddressSpace {
         let replaced = if is_fixed { inner.areas.covered_bytes(range.clone()) } else { 0 };
         inner.may_expand(len - replaced, plan.prot, plan.flags)?;
         Inner::may_commit(len, plan.prot, plan.flags)?;
+        area_map::admit()?;
         if replaced > 0 {
             self.unmap_range(inner, range.clone())?;
         }
         inner.may_add_area()?;
-        inner.areas.insert(Area::new(range, plan.prot, plan.max_prot, plan.flags, plan.backing));
+        let area = Area::new(range, plan.prot, plan.max_prot, plan.flags, plan.backing);
+        inner.areas.insert_admitted(area);
         inner.note_peak();
         Ok(())
     }

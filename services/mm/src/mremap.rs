@@ -8,6 +8,7 @@ use abi::err;
 use abi::mman::RemapFlags;
 
 use crate::area::Area;
+use crate::area_map;
 use crate::flags::AreaFlags;
 use crate::layout::{MMAP_MIN_ADDR, TASK_SIZE, is_aligned, page_up};
 use crate::space::{AddressSpace, Inner};
@@ -153,6 +154,7 @@ impl AddressSpace {
         if inner.areas.len() >= MAX_AREAS - 3 {
             return err!(ENOMEM, "too many areas");
         }
+        area_map::admit()?;
         let Some(area) = inner.areas.find(call.old) else { return err!(EFAULT, "nothing mapped") };
         let moved = area.moved(call.old, new..new + call.new_len);
         let keeps_old = call.old_len == 0 || call.flags.contains(RemapFlags::DONTUNMAP);
@@ -165,9 +167,9 @@ impl AddressSpace {
             return Err(error.into());
         }
         if !keeps_old {
-            inner.areas.remove(call.old..call.old + call.old_len, |_| {})?;
+            inner.areas.remove_admitted(call.old..call.old + call.old_len, |_| {});
         }
-        inner.areas.insert(moved);
+        inner.areas.insert_admitted(moved);
         inner.note_peak();
         Ok(new)
     }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! What `/proc` shows: sizes and the list of areas.
 
-use alloc::vec::Vec;
+use alloc::borrow::Cow;
 use core::sync::atomic::Ordering::Relaxed;
 
 use pseudofs::{Text, put};
-use vfs::{Path, d_path};
+use vfs::{Path, d_path_any_length};
 
+use crate::Result;
 use crate::area::{Area, Backing};
 use crate::flags::AreaFlags;
 use crate::layout::page_up;
@@ -127,16 +128,22 @@ impl AreaInfo<'_> {
     }
 
     /// The file's path as seen from `root`, or a bracketed name; empty when there is none.
-    pub fn name(&self, root: &Path) -> Vec<u8> {
-        match &self.area.backing {
-            Backing::Anonymous => self.special.unwrap_or_default().as_bytes().to_vec(),
-            Backing::Shared { .. } => b"/dev/zero (deleted)".to_vec(),
-            Backing::File { file, .. } => d_path(file.path(), root),
-        }
+    ///
+    /// # Errors
+    /// `ENOMEM`: a path has no greatest length here.
+    pub fn name(&self, root: &Path) -> Result<Cow<'static, [u8]>> {
+        Ok(match &self.area.backing {
+            Backing::Anonymous => Cow::Borrowed(self.special.unwrap_or_default().as_bytes()),
+            Backing::Shared { .. } => Cow::Borrowed(b"/dev/zero (deleted)"),
+            Backing::File { file, .. } => Cow::Owned(d_path_any_length(file.path(), root)?),
+        })
     }
 
     /// Appends the line of `/proc/pid/maps`, with its newline.
-    pub fn write_maps_line(&self, root: &Path, out: &mut Text) {
+    ///
+    /// # Errors
+    /// `ENOMEM` for a long path.
+    pub fn write_maps_line(&self, root: &Path, out: &mut Text) -> Result<()> {
         let begin = out.len();
         let ((major, minor), inode) = self.device_inode();
         let (start, end) = (self.area.start, self.area.end);
@@ -144,12 +151,13 @@ impl AreaInfo<'_> {
         out.push(&self.perms());
         let offset = self.area.backing.offset();
         put!(out, " {offset:08x} {major:02x}:{minor:02x} {inode} ");
-        let name = self.name(root);
+        let name = self.name(root)?;
         if !name.is_empty() {
             let padding = (begin + NAME_COLUMN).saturating_sub(out.len()).max(1);
             put!(out, "{:padding$}", "");
             out.push_escaped(&name, b"\n");
         }
         out.push(b"\n");
+        Ok(())
     }
 }

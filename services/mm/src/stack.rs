@@ -33,7 +33,7 @@ impl AddressSpace {
         let flags = AreaFlags::GROWSDOWN | AreaFlags::ACCOUNT;
         inner.may_expand(top - start, prot, flags)?;
         let area = Area::new(start..top, prot.access(), Prot::ALL, flags, Backing::Anonymous);
-        inner.areas.insert(area);
+        inner.areas.insert(area)?;
         inner.note_peak();
         Ok(start..top)
     }
@@ -76,7 +76,7 @@ impl Inner {
         if no_room {
             return Err(FaultError::NotMapped);
         }
-        self.areas.extend_down(start, page);
+        self.areas.extend_down(start, page).map_err(|_| FaultError::OutOfMemory)?;
         self.note_peak();
         Ok(())
     }

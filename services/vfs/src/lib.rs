@@ -68,7 +68,7 @@ pub use mount_tree::{MountInfo, Unmount, bind, mount, move_mount, remount, umoun
 pub use name_map::NameMap;
 pub use open::{open, open_exec, open_exec_path, open_path};
 pub use page_map::PageMap;
-pub use path::{Path, d_path, getcwd};
+pub use path::{Path, d_path, d_path_any_length, getcwd};
 pub use remove::{rmdir, unlink};
 pub use rename::rename;
 pub use seek::{Seeking, seek_to, seek_unsized, seek_with};

@@ -7,7 +7,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use abi::mount::MountFlags;
-use abi::{Result, err};
+use abi::{Result, err, error};
 use framework::sync::Mutex;
 
 use crate::{Inode, Mount, Path, dentry};
@@ -164,7 +164,11 @@ impl MountInfo {
 }
 
 /// Every mount that can be reached from `root`, parents first.
-pub fn list(root: &Path) -> Vec<MountInfo> {
+///
+/// # Errors
+/// `ENOMEM`: there may be many mounts, in long places.
+pub fn list(root: &Path) -> Result<Vec<MountInfo>> {
+    let no_memory = |_| error!(ENOMEM, "many mounts");
     let mut out = Vec::new();
     let mut queue = alloc::vec![root.mount().clone()];
     while let Some(mount) = queue.pop() {
@@ -173,14 +177,16 @@ pub fn list(root: &Path) -> Vec<MountInfo> {
         let text = if Arc::ptr_eq(&mount, root.mount()) {
             Some(b"/".to_vec())
         } else {
-            crate::path::visible(&top, root)
+            crate::path::visible(&top, root)?
         };
         let mut children = mount.children();
         children.reverse();
+        queue.try_reserve(children.len()).map_err(no_memory)?;
         queue.extend(children);
         if let Some(mount_point) = text {
+            out.try_reserve(1).map_err(no_memory)?;
             out.push(MountInfo { mount, parent_id, mount_point });
         }
     }
-    out
+    Ok(out)
 }

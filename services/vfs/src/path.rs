@@ -4,7 +4,8 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use abi::{Result, err};
+use abi::limits::PATH_MAX;
+use abi::{Result, err, error};
 
 use crate::{Dentry, Inode, Metadata, Mount};
 
@@ -79,56 +80,96 @@ impl Path {
 
 impl core::fmt::Debug for Path {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let (text, _) = walk_up(self, None);
-        write!(f, "{}", alloc::string::String::from_utf8_lossy(&text))
+        match walk_up(self, None, usize::MAX) {
+            Ok((text, _)) => f.write_str(text.utf8_chunks().next().map_or("", |c| c.valid())),
+            Err(error) => write!(f, "{error:?}"),
+        }
     }
 }
 
-/// The text of a place as /proc shows it, seen from `root`: ` (deleted)` behind it if
-/// its name is gone, `pipe:[7]` for an anonymous one.
-pub fn d_path(path: &Path, root: &Path) -> Vec<u8> {
+/// The text of a place as a link of /proc shows it, seen from `root`: ` (deleted)` behind
+/// it if its name is gone, `pipe:[7]` for an anonymous one.
+///
+/// # Errors
+/// `ENAMETOOLONG` beyond [`PATH_MAX`] with its NUL, `ENOMEM`.
+pub fn d_path(path: &Path, root: &Path) -> Result<Vec<u8>> {
+    place_text(path, root, PATH_MAX - 1)
+}
+
+/// Like [`d_path`] for a line of a list, which has no greatest length.
+///
+/// # Errors
+/// `ENOMEM`.
+pub fn d_path_any_length(path: &Path, root: &Path) -> Result<Vec<u8>> {
+    place_text(path, root, usize::MAX)
+}
+
+fn place_text(path: &Path, root: &Path, most: usize) -> Result<Vec<u8>> {
+    const DELETED: &[u8] = b" (deleted)";
     if path.dentry.is_anonymous() {
         return anonymous_name(path);
     }
-    let (mut text, _) = walk_up(path, Some(root));
-    if path.dentry.is_unlinked() {
-        text.extend_from_slice(b" (deleted)");
+    if !path.dentry.is_unlinked() {
+        return Ok(walk_up(path, Some(root), most)?.0);
     }
-    text
+    let (mut text, _) = walk_up(path, Some(root), most - DELETED.len())?;
+    append(&mut text, DELETED.iter())?;
+    Ok(text)
 }
 
-/// What getcwd(2) returns; `(unreachable)` before it if the directory is outside of the root.
+/// What getcwd(2) returns, without a NUL; `(unreachable)` before it if the directory is
+/// outside of the root.
 ///
 /// # Errors
-/// `ENOENT` if the directory was removed.
+/// `ENOENT` if the directory was removed, `ENAMETOOLONG` beyond [`PATH_MAX`] with the NUL,
+/// `ENOMEM`.
 pub fn getcwd(cwd: &Path, root: &Path) -> Result<Vec<u8>> {
+    const UNREACHABLE: &[u8] = b"(unreachable)";
     if cwd.dentry.is_unlinked() {
         return err!(ENOENT, "the working directory was removed");
     }
-    match walk_up(cwd, Some(root)) {
-        (text, true) => Ok(text),
-        (text, false) => Ok([b"(unreachable)", text.as_slice()].concat()),
+    let (text, is_below) = walk_up(cwd, Some(root), PATH_MAX - 1)?;
+    if is_below {
+        return Ok(text);
     }
+    if text.len() + UNREACHABLE.len() >= PATH_MAX {
+        return err!(ENAMETOOLONG, "longer than PATH_MAX");
+    }
+    let mut whole = Vec::new();
+    append(&mut whole, UNREACHABLE.iter().chain(&text))?;
+    Ok(whole)
 }
 
 /// The text of a place, if it is below `root`.
-pub(crate) fn visible(path: &Path, root: &Path) -> Option<Vec<u8>> {
-    let (text, is_below) = walk_up(path, Some(root));
-    is_below.then_some(text)
+///
+/// # Errors
+/// `ENOMEM`.
+pub(crate) fn visible(path: &Path, root: &Path) -> Result<Option<Vec<u8>>> {
+    let (text, is_below) = walk_up(path, Some(root), usize::MAX)?;
+    Ok(is_below.then_some(text))
 }
 
-fn anonymous_name(path: &Path) -> Vec<u8> {
-    let mut text = path.dentry.name().bytes().to_vec();
+fn anonymous_name(path: &Path) -> Result<Vec<u8>> {
+    let mut text = Vec::new();
+    append(&mut text, path.dentry.name().bytes().iter())?;
     if text.ends_with(b":")
         && let Some(inode) = path.dentry.inode()
     {
-        text.extend_from_slice(alloc::format!("[{}]", inode.base().ino()).as_bytes());
+        append(&mut text, alloc::format!("[{}]", inode.base().ino()).as_bytes().iter())?;
     }
-    text
+    Ok(text)
 }
 
-/// The path upwards to `root` or to the top, and whether it met `root`.
-fn walk_up(path: &Path, root: Option<&Path>) -> (Vec<u8>, bool) {
+/// Appends bytes; the size is the program's to choose.
+fn append<'a>(text: &mut Vec<u8>, bytes: impl Iterator<Item = &'a u8> + Clone) -> Result<()> {
+    text.try_reserve(bytes.clone().count()).map_err(|_| error!(ENOMEM, "a long path"))?;
+    text.extend(bytes);
+    Ok(())
+}
+
+/// The path upwards to `root` or to the top, at most `most` bytes long, and whether it
+/// met `root`.
+fn walk_up(path: &Path, root: Option<&Path>, most: usize) -> Result<(Vec<u8>, bool)> {
     let mut reversed = Vec::new();
     let mut at = path.clone();
     let met_root = loop {
@@ -142,13 +183,15 @@ fn walk_up(path: &Path, root: Option<&Path>) -> (Vec<u8>, bool) {
         }
         let name = at.dentry.name();
         let Some(parent) = at.dentry.parent() else { break false };
-        reversed.extend(name.bytes().iter().rev());
-        reversed.push(b'/');
+        if name.bytes().len() + 1 > most - reversed.len() {
+            return err!(ENAMETOOLONG, "longer than PATH_MAX");
+        }
+        append(&mut reversed, name.bytes().iter().rev().chain(b"/"))?;
         at.dentry = parent;
     };
     if reversed.is_empty() {
-        reversed.push(b'/');
+        append(&mut reversed, b"/".iter())?;
     }
     reversed.reverse();
-    (reversed, met_root)
+    Ok((reversed, met_root))
 }

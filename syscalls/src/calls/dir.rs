@@ -82,6 +82,7 @@ fn read_entries(
 pub(crate) fn sys_getcwd(cx: &mut Context, out: UserOut) -> Result<usize> {
     let fs = cx.fs();
     let mut text = vfs::getcwd(&fs.cwd(), &fs.root())?;
+    text.try_reserve(1).map_err(|_| error!(ENOMEM))?;
     text.push(0);
     if text.len() > out.len() {
         return err!(ERANGE, "no room for the path");

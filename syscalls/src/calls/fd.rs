@@ -108,7 +108,7 @@ pub(crate) fn sys_fdatasync(cx: &mut Context, fd: Fd) -> Result<()> {
 
 /// sync(2).
 pub(crate) fn sys_sync(cx: &mut Context) -> Result<()> {
-    for info in vfs::mount_tree::list(&cx.fs().root()) {
+    for info in vfs::mount_tree::list(&cx.fs().root())? {
         let _ = info.mount.sb().sync();
     }
     Ok(())

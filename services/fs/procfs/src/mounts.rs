@@ -5,6 +5,7 @@
 
 use alloc::vec::Vec;
 
+use abi::Result;
 use pseudofs::{Text, put};
 use vfs::Path;
 
@@ -12,23 +13,32 @@ use vfs::Path;
 const SPECIAL: &[u8] = b" \t\n\\#";
 
 /// /proc/PID/mounts.
-pub fn table(root: &Path, out: &mut Text) {
-    each(root, |line| line.mounts(out));
+///
+/// # Errors
+/// `ENOMEM`.
+pub fn table(root: &Path, out: &mut Text) -> Result<()> {
+    each(root, |line| line.mounts(out))
 }
 
 /// /proc/PID/mountinfo.
-pub fn mountinfo(root: &Path, out: &mut Text) {
-    each(root, |line| line.mountinfo(out));
+///
+/// # Errors
+/// `ENOMEM`.
+pub fn mountinfo(root: &Path, out: &mut Text) -> Result<()> {
+    each(root, |line| line.mountinfo(out))
 }
 
 /// /proc/PID/mountstats.
-pub fn mountstats(root: &Path, out: &mut Text) {
-    each(root, |line| line.mountstats(out));
+///
+/// # Errors
+/// `ENOMEM`.
+pub fn mountstats(root: &Path, out: &mut Text) -> Result<()> {
+    each(root, |line| line.mountstats(out))
 }
 
 /// Calls `line` for each mount that can be reached from `root`.
-fn each(root: &Path, mut line: impl FnMut(&MountLine<'_>)) {
-    for info in vfs::mount_tree::list(root) {
+fn each(root: &Path, mut line: impl FnMut(&MountLine<'_>)) -> Result<()> {
+    for info in vfs::mount_tree::list(root)? {
         let sb = info.mount.sb();
         let mut fs_options = Vec::new();
         sb.show_options(&mut fs_options);
@@ -47,6 +57,7 @@ fn each(root: &Path, mut line: impl FnMut(&MountLine<'_>)) {
             fs_options: &fs_options,
         });
     }
+    Ok(())
 }
 
 /// A mount, as the three files describe it.

@@ -23,6 +23,16 @@ pub trait TextFile: Send + Sync {
         err!(EINVAL, "cannot be read")
     }
 
+    /// Makes a part of a text that can be long: records from `position` on (0 at first),
+    /// until [`Text::is_part`]. Returns the position of the next part, `None` at the end.
+    ///
+    /// # Errors
+    /// As [`TextFile::show`].
+    fn show_part(&self, _position: u64, out: &mut Text) -> Result<Option<u64>> {
+        self.show(out)?;
+        Ok(None)
+    }
+
     /// Obeys what one write brought: at most 4096 bytes.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Open files: text made once and read in parts, binary content read as asked for.
+//! Open files: text made as far as it is read, binary content read as asked for.
 //!
 //! Locks: `made` is a leaf; it is not held while text is made or copied.
 
@@ -19,6 +19,9 @@ use crate::text::Text;
 /// The most that one write brings, and one read of binary content takes: a page, as on Linux.
 const CHUNK: usize = 4096;
 
+/// The longest part that an open file keeps; a longer one is made again at each read.
+const KEPT: usize = 64 << 10;
+
 /// The operations of an open text.
 pub(crate) struct TextOps {
     content: Arc<dyn TextFile>,
@@ -29,9 +32,25 @@ pub(crate) struct TextOps {
 /// What there is of the text.
 #[derive(Default)]
 struct Made {
-    text: Option<Arc<Vec<u8>>>,
+    part: Option<Part>,
     /// Counts the writes: a text that was begun before the last one is not kept.
     writes: u64,
+}
+
+/// A part of the text, often all of it.
+#[derive(Clone, Default)]
+struct Part {
+    /// Its offset in the text.
+    start: u64,
+    bytes: Arc<Vec<u8>>,
+    /// The position of the next part.
+    next: Option<u64>,
+}
+
+impl Part {
+    fn end(&self) -> u64 {
+        self.start.saturating_add(self.bytes.len() as u64)
+    }
 }
 
 impl TextOps {
@@ -39,33 +58,74 @@ impl TextOps {
         Self { content, rules, made: SpinLock::new(Made::default()) }
     }
 
-    /// The text for a read at `offset`. No lock is held while it is made.
-    fn text(&self, file: &File, offset: u64) -> Result<Arc<Vec<u8>>> {
-        let writes = {
+    /// The part of the text with `offset`; past the end, the last one. `is_new`: a read
+    /// from the start wants the text of now.
+    fn part(&self, file: &File, offset: u64, is_new: bool) -> Result<Part> {
+        let (kept, writes) = {
             let made = self.made.lock();
-            match &made.text {
-                Some(text) if offset > 0 || self.rules.remake == Remake::AfterWrite => {
-                    return Ok(text.clone());
-                }
-                _ => made.writes,
-            }
+            (made.part.clone(), made.writes)
         };
+        let kept = kept.filter(|part| part.start <= offset && !is_new);
+        if let Some(part) = &kept
+            && (offset < part.end() || part.next.is_none())
+        {
+            return Ok(part.clone());
+        }
         check_present(file)?;
-        let mut out = Text::default();
-        self.content.show(&mut out)?;
-        let text = Arc::new(out.finish()?);
+        let mut position = kept.as_ref().map_or(Some(0), |part| part.next);
+        let mut part = kept.unwrap_or_default();
+        while let Some(at) = position
+            && offset >= part.end()
+        {
+            let mut out = Text::default();
+            let next = self.content.show_part(at, &mut out)?;
+            part = Part { start: part.end(), bytes: Arc::new(out.finish()?), next };
+            // What is too long to be kept begins again where it began.
+            let is_long = part.bytes.len() > KEPT;
+            let kept = if is_long {
+                Part { start: part.start, bytes: Arc::default(), next: Some(at) }
+            } else {
+                part.clone()
+            };
+            self.keep(kept, writes);
+            position = next;
+        }
+        Ok(part)
+    }
+
+    /// Keeps a part for the next read, unless the text was written meanwhile.
+    fn keep(&self, part: Part, writes: u64) {
         let mut made = self.made.lock();
         let is_current = made.writes == writes;
-        let old = if is_current { made.text.replace(text.clone()) } else { None };
+        let old = if is_current { made.part.replace(part) } else { None };
         drop(made);
         drop(old);
-        Ok(text)
     }
 }
 
 impl FileOps for TextOps {
     fn read_at(&self, file: &File, offset: u64, dst: &mut Writer<'_>) -> Result<usize> {
-        copy_out(&self.text(file, offset)?, offset, dst)
+        let mut done = 0;
+        loop {
+            let at = offset.saturating_add(done as u64);
+            let is_new = at == 0 && self.rules.remake != Remake::AfterWrite;
+            let part = match self.part(file, at, is_new) {
+                Err(error) if done == 0 => return Err(error),
+                Err(_) => return Ok(done),
+                Ok(part) => part,
+            };
+            if at >= part.end() {
+                return Ok(done);
+            }
+            match copy_out(&part.bytes, at - part.start, dst) {
+                Err(error) if done == 0 => return Err(error),
+                Err(_) | Ok(0) => return Ok(done),
+                Ok(count) => done += count,
+            }
+            if dst.remaining() == 0 {
+                return Ok(done);
+            }
+        }
     }
 
     fn write_at(&self, file: &File, offset: u64, src: &mut Reader<'_>) -> Result<(usize, u64)> {
@@ -75,7 +135,7 @@ impl FileOps for TextOps {
         if self.rules.remake == Remake::AfterWrite {
             let mut made = self.made.lock();
             made.writes += 1;
-            let old = made.text.take();
+            let old = made.part.take();
             drop(made);
             drop(old);
         }

@@ -103,6 +103,53 @@ impl TextFile for Counter {
     }
 }
 
+/// Lines of numbers up to the last; number 3 is longer than what is kept.
+struct Lines(u64);
+
+impl TextFile for Lines {
+    fn show_part(&self, position: u64, out: &mut Text) -> Result<Option<u64>> {
+        for number in position..self.0 {
+            if out.is_part() {
+                return Ok(Some(number));
+            }
+            let width = if number == 3 { 65_535 } else { 60 };
+            put!(out, "{number:0width$}\n");
+        }
+        Ok(None)
+    }
+}
+
+#[test]
+fn long_texts_are_made_in_parts() {
+    let tree = tree(&MISSING);
+    tree.insert("lines", 0o444, Content::Text(Arc::new(Lines(1000)))).unwrap();
+    let whole: String = (0..1000)
+        .map(|number| format!("{number:0width$}\n", width = if number == 3 { 65_535 } else { 60 }))
+        .collect();
+    for step in [1, 99, 4096, 70_000, 1 << 20] {
+        let file = open(&tree, "lines", OpenFlags::empty()).unwrap();
+        let mut text = Vec::new();
+        let mut buffer = vec![0; step];
+        // By single bytes only as far as the long line begins.
+        while step > 1 || text.len() < 400 {
+            let count = file.read(&mut Writer::kernel(&mut buffer)).unwrap();
+            text.extend_from_slice(&buffer[..count]);
+            if count < step {
+                break;
+            }
+        }
+        assert!(whole.as_bytes().starts_with(&text));
+        assert!(step == 1 || text.len() == whole.len());
+    }
+    let file = open(&tree, "lines", OpenFlags::empty()).unwrap();
+    for offset in [150_000, 0, 61, 100_200, whole.len() as u64, 61, 1 << 40] {
+        let mut buffer = vec![0; 50];
+        let count = file.read_at(offset, &mut Writer::kernel(&mut buffer)).unwrap();
+        let rest = whole.as_bytes().get(offset as usize..).unwrap_or_default();
+        assert_eq!(buffer[..count], rest[..rest.len().min(50)]);
+    }
+}
+
 fn counter() -> Content {
     Content::Text(Arc::new(Counter::default()))
 }

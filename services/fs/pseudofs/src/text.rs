@@ -8,6 +8,8 @@ use abi::{Result, err};
 
 /// The longest text; it is far beyond the list of areas of any program that is known.
 const MOST: usize = 64 << 20;
+/// As long as a part of a text needs to be.
+const PART: usize = 4096;
 
 /// Text that grows by what fits into memory, up to 64 MiB; running out is remembered
 /// and reported by [`Text::finish`].
@@ -50,6 +52,11 @@ impl Text {
     /// Whether there is nothing yet.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
+    }
+
+    /// Whether there is enough for a part of a long text: a page, as on Linux.
+    pub fn is_part(&self) -> bool {
+        self.bytes.len() >= PART || self.is_out_of_memory
     }
 
     /// Whether a part is missing already: there is no use in going on.

@@ -99,7 +99,7 @@ impl World {
     /// The path's text, seen from the root.
     fn text(&self, path: &str) -> Result<String, Errno> {
         let path = self.lookup(path, Follow::Yes)?;
-        Ok(String::from_utf8(vfs::d_path(&path, &self.fs.root())).unwrap())
+        Ok(String::from_utf8(vfs::d_path(&path, &self.fs.root()).unwrap()).unwrap())
     }
 
     fn names(&self, path: &str) -> Vec<String> {

@@ -250,7 +250,7 @@ fn maps_lines_are_linux_text() {
     let info = crate::ProgramInfo { start_stack: stack.start + 100, ..Default::default() };
     s.set_program(info);
     let mut out = pseudofs::Text::default();
-    s.show_maps(file.path(), &mut out);
+    assert_eq!(s.show_maps(0, file.path(), &mut out).unwrap(), None);
     let expected = "\
 00400000-00402000 r-xp 00000000 08:11 42                                 /
 00402000-00403000 r--s 00002000 08:11 42                                 /

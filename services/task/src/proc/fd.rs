@@ -122,7 +122,7 @@ impl Link for FdLink {
     fn text(&self) -> Result<Vec<u8>> {
         let reader = crate::current().ok_or(error!(ENOENT))?;
         self.target.check_inspect(&reader.cred())?;
-        Ok(vfs::d_path(get(&self.target, self.number)?.path(), &reader.fs().root()))
+        vfs::d_path(get(&self.target, self.number)?.path(), &reader.fs().root())
     }
 
     fn follow(&self, cred: &Cred) -> Result<LinkTarget> {

@@ -22,6 +22,18 @@ pub(crate) enum Access {
 /// Makes a file's text.
 type ReadFn = fn(&Target, &mut Text) -> Result<()>;
 
+/// Makes a part of a file's text, as [`TextFile::show_part`].
+type PartFn = fn(&Target, u64, &mut Text) -> Result<Option<u64>>;
+
+/// How a file's text is made.
+#[derive(Clone, Copy)]
+pub(crate) enum Show {
+    /// At once.
+    Whole(ReadFn),
+    /// In parts: the program chooses the length.
+    Parts(PartFn),
+}
+
 /// Obeys what was written.
 type WriteFn = fn(&Target, &[u8]) -> Result<()>;
 
@@ -30,35 +42,41 @@ pub(crate) struct ProcessFile {
     pub(crate) name: &'static str,
     pub(crate) perm: u32,
     pub(crate) access: Access,
-    pub(crate) read: Option<ReadFn>,
+    pub(crate) read: Show,
     pub(crate) write: Option<WriteFn>,
 }
 
 const fn public(name: &'static str, read: ReadFn) -> ProcessFile {
-    ProcessFile { name, perm: 0o444, access: Access::Anyone, read: Some(read), write: None }
+    let read = Show::Whole(read);
+    ProcessFile { name, perm: 0o444, access: Access::Anyone, read, write: None }
 }
 
 const fn private(name: &'static str, perm: u32, read: ReadFn) -> ProcessFile {
-    ProcessFile { name, perm, access: Access::Inspectors, read: Some(read), write: None }
+    let read = Show::Whole(read);
+    ProcessFile { name, perm, access: Access::Inspectors, read, write: None }
+}
+
+const fn long(name: &'static str, perm: u32, access: Access, read: PartFn) -> ProcessFile {
+    ProcessFile { name, perm, access, read: Show::Parts(read), write: None }
 }
 
 const fn setting(name: &'static str, read: ReadFn, write: WriteFn) -> ProcessFile {
     let access = Access::Anyone;
-    ProcessFile { name, perm: 0o644, access, read: Some(read), write: Some(write) }
+    ProcessFile { name, perm: 0o644, access, read: Show::Whole(read), write: Some(write) }
 }
 
 /// The files of a process and of a thread.
 pub(crate) static FILES: [ProcessFile; 26] = [
     private("auxv", 0o400, memory::auxv),
     public("cgroup", settings::cgroup),
-    public("cmdline", memory::cmdline),
+    long("cmdline", 0o444, Access::Anyone, memory::cmdline),
     setting("comm", settings::comm, settings::set_comm),
-    private("environ", 0o400, memory::environ),
+    long("environ", 0o400, Access::Inspectors, memory::environ),
     public("gid_map", settings::gid_map),
     private("io", 0o400, figures::io),
     public("limits", settings::limits),
     public("loginuid", settings::loginuid),
-    private("maps", 0o444, memory::maps),
+    long("maps", 0o444, Access::Inspectors, memory::maps),
     public("mountinfo", settings::mountinfo),
     public("mounts", settings::mounts),
     private("mountstats", 0o400, settings::mountstats),
@@ -103,10 +121,10 @@ impl Subject for OfTarget {
 }
 
 impl TextFile for OfTarget {
-    fn show(&self, out: &mut Text) -> Result<()> {
+    fn show_part(&self, position: u64, out: &mut Text) -> Result<Option<u64>> {
         match self.file.read {
-            Some(read) => read(&self.target, out),
-            None => err!(EINVAL, "cannot be read"),
+            Show::Whole(read) => read(&self.target, out).map(|()| None),
+            Show::Parts(read) => read(&self.target, position, out),
         }
     }
 

@@ -7,15 +7,13 @@ use pseudofs::Text;
 use super::target::Target;
 
 /// /proc/PID/cmdline.
-pub(crate) fn cmdline(target: &Target, out: &mut Text) -> Result<()> {
-    target.process()?.mm().inspect(|mm| mm.show_cmdline(out));
-    Ok(())
+pub(crate) fn cmdline(target: &Target, from: u64, out: &mut Text) -> Result<Option<u64>> {
+    Ok(target.process()?.mm().and_then(|mm| mm.show_cmdline(from, out)))
 }
 
 /// /proc/PID/environ.
-pub(crate) fn environ(target: &Target, out: &mut Text) -> Result<()> {
-    target.process()?.mm().inspect(|mm| mm.show_environ(out));
-    Ok(())
+pub(crate) fn environ(target: &Target, from: u64, out: &mut Text) -> Result<Option<u64>> {
+    Ok(target.process()?.mm().and_then(|mm| mm.show_environ(from, out)))
 }
 
 /// /proc/PID/auxv.
@@ -25,9 +23,8 @@ pub(crate) fn auxv(target: &Target, out: &mut Text) -> Result<()> {
 }
 
 /// /proc/PID/maps, with paths as the reader sees them.
-pub(crate) fn maps(target: &Target, out: &mut Text) -> Result<()> {
-    let Some(mm) = target.process()?.mm() else { return Ok(()) };
+pub(crate) fn maps(target: &Target, from: u64, out: &mut Text) -> Result<Option<u64>> {
+    let Some(mm) = target.process()?.mm() else { return Ok(None) };
     let Some(reader) = crate::current() else { return err!(ESRCH) };
-    mm.show_maps(&reader.fs().root(), out);
-    Ok(())
+    mm.show_maps(from, &reader.fs().root(), out)
 }

@@ -62,7 +62,7 @@ impl Link for OfTarget {
     fn text(&self) -> Result<Vec<u8>> {
         let reader = crate::current().ok_or(error!(ENOENT))?;
         self.target.check_inspect(&reader.cred())?;
-        Ok(vfs::d_path(&self.place.path(&self.target)?, &reader.fs().root()))
+        vfs::d_path(&self.place.path(&self.target)?, &reader.fs().root())
     }
 
     fn follow(&self, cred: &Cred) -> Result<LinkTarget> {

@@ -109,20 +109,17 @@ fn root(target: &Target) -> Result<Path> {
 
 /// /proc/PID/mounts.
 pub(crate) fn mounts(target: &Target, out: &mut Text) -> Result<()> {
-    procfs::mounts::table(&root(target)?, out);
-    Ok(())
+    procfs::mounts::table(&root(target)?, out)
 }
 
 /// /proc/PID/mountinfo.
 pub(crate) fn mountinfo(target: &Target, out: &mut Text) -> Result<()> {
-    procfs::mounts::mountinfo(&root(target)?, out);
-    Ok(())
+    procfs::mounts::mountinfo(&root(target)?, out)
 }
 
 /// /proc/PID/mountstats.
 pub(crate) fn mountstats(target: &Target, out: &mut Text) -> Result<()> {
-    procfs::mounts::mountstats(&root(target)?, out);
-    Ok(())
+    procfs::mounts::mountstats(&root(target)?, out)
 }
 
 /// /proc/PID/oom_score: 0 to 2000, by memory in use and adjustment.

@@ -93,7 +93,7 @@ fn mounts_are_crossed_both_ways() {
     assert_eq!(w.text("/m/in").unwrap(), "/m/in");
     assert_eq!(w.rmdir("/m").unwrap_err(), Errno::EBUSY);
     assert_eq!(w.link("/m/in", "/x").unwrap_err(), Errno::EXDEV);
-    let list = vfs::mount_tree::list(&w.fs.root());
+    let list = vfs::mount_tree::list(&w.fs.root()).unwrap();
     let points: Vec<_> = list.iter().map(|info| info.mount_point.clone()).collect();
     assert_eq!(points, [b"/".to_vec(), b"/m".to_vec()]);
     assert!(list[1].options().starts_with(b"rw,nodev,size="));
@@ -186,7 +186,7 @@ fn working_directory_texts() {
     assert_eq!(cwd(&inside).unwrap(), b"(unreachable)/d");
     w.rmdir("/d/e").unwrap();
     assert_eq!(cwd(&w.fs).unwrap_err().errno(), Errno::ENOENT);
-    assert_eq!(vfs::d_path(&w.fs.cwd(), &w.fs.root()), b"/d/e (deleted)");
+    assert_eq!(vfs::d_path(&w.fs.cwd(), &w.fs.root()).unwrap(), b"/d/e (deleted)");
     assert_eq!(w.mkdir("new").unwrap_err(), Errno::ENOENT);
     assert_eq!(w.text("..").unwrap(), "/d");
     assert_eq!(w.fs.chdir(w.path("/"), &w.cred), Ok(()));
@@ -213,7 +213,10 @@ fn a_very_deep_tree_is_built_moved_and_freed() {
         w.mkdir("d").unwrap();
         w.fs.chdir(w.path("d"), &w.cred).unwrap();
     }
-    assert!(vfs::getcwd(&w.fs.cwd(), &home).unwrap().len() == 40_000);
+    let long = vfs::d_path_any_length(&w.fs.cwd(), &home).unwrap();
+    assert_eq!(long.len(), 40_000);
+    assert_eq!(vfs::d_path(&w.fs.cwd(), &home).unwrap_err().errno(), Errno::ENAMETOOLONG);
+    assert_eq!(vfs::getcwd(&w.fs.cwd(), &home).unwrap_err().errno(), Errno::ENAMETOOLONG);
     w.fs.chdir(home, &w.cred).unwrap();
     drop(w);
     drop(world_with(&Options::default()));

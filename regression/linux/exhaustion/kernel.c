@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* What an ordinary user can make large or many in the kernel: it is refused or its owner killed, and the machine lives. */
+#include "test.h"
+
+#include <grp.h>
+
+#define RW (PROT_READ | PROT_WRITE)
+
+static void become_user(void) {
+    OK(setgroups(0, NULL));
+    OK(setresgid(1000, 1000, 1000));
+    OK(setresuid(1000, 1000, 1000));
+}
+
+/* init's own kind of work still goes: a process, a file, text of /proc. */
+static void expect_alive(void) {
+    for (int i = 0; i < 200; i++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            _exit(7);
+        }
+        if (pid > 0) {
+            EXPECT_EXIT(pid, 7);
+            PUT("alive", "yes");
+            EXPECT_STR(GET("alive"), "yes");
+            return;
+        }
+        test_sleep_ms(50);
+    }
+    FAIL("fork keeps failing");
+}
+
+static void kill_group(pid_t group) {
+    kill(-group, SIGKILL);
+    while (waitpid(-group, NULL, 0) > 0) {
+    }
+}
+
+/* Areas that do not merge with their neighbours. */
+static int make_areas(int count) {
+    int made = 0;
+    for (; made < count; made++) {
+        if (mmap(NULL, 8192, made & 1 ? PROT_READ : RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED) {
+            break;
+        }
+    }
+    return made;
+}
+
+TEST(number_of_areas) {
+    /* vm.max_map_count */
+    int made = make_areas(70000);
+    EXPECT_ERRNO(mmap(NULL, 8192, PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0, ENOMEM);
+    CHECK(made > 65400 && made <= 65530);
+}
+
+TEST_LIMIT(records_of_areas, 120) {
+    /* No page is touched: all of this is the kernel's memory. */
+    pid_t group = fork();
+    if (group == 0) {
+        setpgid(0, 0);
+        become_user();
+        for (int n = 0; n < 60; n++) {
+            pid_t child = fork();
+            if (child < 0) {
+                break;
+            }
+            if (child == 0) {
+                char *at = mmap(NULL, 140000ul * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+                for (long i = 0; i < 32000 && mprotect(at + i * 8192, 4096, PROT_READ) == 0; i++) {
+                }
+                for (;;) {
+                    pause();
+                }
+            }
+        }
+        sleep(3);
+        _exit(0);
+    }
+    waitpid(group, NULL, 0);
+    kill_group(group);
+    expect_alive();
+}
+
+/* Goes down `levels` directories with the longest names. */
+static void go_down(int levels) {
+    char name[256];
+    memset(name, 'n', 255);
+    name[255] = 0;
+    for (int i = 0; i < levels; i++) {
+        if (mkdir(name, 0777) != 0 || chdir(name) != 0) {
+            FAIL("level %d: %s", i, strerror(errno));
+        }
+    }
+}
+
+TEST_LIMIT(paths_beyond_path_max, 60) {
+    static char buffer[8192];
+    OK(mkdir("deep", 0777));
+    OK(chdir("deep"));
+    go_down(14);
+    CHECK(syscall(SYS_getcwd, buffer, sizeof buffer) > 14 * 256);
+    CHECK(readlink("/proc/self/cwd", buffer, sizeof buffer) > 14 * 256);
+    EXPECT_ERRNO(syscall(SYS_getcwd, buffer, 100), ERANGE);
+    go_down(2);
+    EXPECT_ERRNO(syscall(SYS_getcwd, buffer, sizeof buffer), ENAMETOOLONG);
+    EXPECT_ERRNO(syscall(SYS_getcwd, buffer, 100), ENAMETOOLONG);
+    EXPECT_ERRNO(readlink("/proc/self/cwd", buffer, sizeof buffer), ENAMETOOLONG);
+    int fd = OK(open("f", O_CREAT | O_RDWR, 0644));
+    char link[64];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    EXPECT_ERRNO(readlink(link, buffer, sizeof buffer), ENAMETOOLONG);
+    go_down(3000);
+    EXPECT_ERRNO(syscall(SYS_getcwd, buffer, sizeof buffer), ENAMETOOLONG);
+}
+
+TEST_LIMIT(exact_path_max, 30) {
+    /* 4095 bytes and the NUL fit, one more does not; " (deleted)" counts. */
+    static char buffer[8192], name[256];
+    OK(chroot("."));
+    OK(chdir("/"));
+    go_down(15);
+    memset(name, 'm', 254);
+    OK(mkdir(name, 0777));
+    OK(chdir(name));
+    EXPECT_EQ(syscall(SYS_getcwd, buffer, 4096), 4096);
+    EXPECT_ERRNO(syscall(SYS_getcwd, buffer, 4095), ERANGE);
+    OK(chdir(".."));
+    name[254] = 'm';
+    OK(mkdir(name, 0777));
+    OK(chdir(name));
+    EXPECT_ERRNO(syscall(SYS_getcwd, buffer, sizeof buffer), ENAMETOOLONG);
+}
+
+TEST_LIMIT(maps_of_long_names, 60) {
+    /* 3000 lines of half a megabyte each. */
+    static char buffer[4096];
+    OK(mkdir("maps", 0777));
+    OK(chdir("maps"));
+    go_down(2000);
+    int fd = OK(open("f", O_CREAT | O_RDWR, 0644));
+    OK(ftruncate(fd, 1 << 28));
+    for (int i = 0; i < 3000; i++) {
+        mmap(NULL, 8192, i & 1 ? PROT_READ : RW, MAP_PRIVATE, fd, i * 8192l);
+    }
+    int maps = OK(open("/proc/self/maps", O_RDONLY));
+    for (int i = 0; i < 100; i++) {
+        CHECK(read(maps, buffer, sizeof buffer) > 0);
+    }
+    close(maps);
+    expect_alive();
+}
+
+TEST_LIMIT(maps_of_many_areas, 60) {
+    /* Megabytes of text, read in parts: whole lines, each area once and in order. */
+    static char buffer[3000], line[256];
+    int areas = make_areas(20000), lines = 0;
+    unsigned long last = 0;
+    size_t used = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    CHECK(maps != NULL);
+    setvbuf(maps, buffer, _IOFBF, sizeof buffer);
+    while (fgets(line, sizeof line, maps) != NULL) {
+        unsigned long start, end;
+        EXPECT_EQ(sscanf(line, "%lx-%lx ", &start, &end), 2);
+        CHECK(start >= last && end > start);
+        last = end;
+        used += strlen(line);
+        lines++;
+    }
+    CHECK(lines >= areas && lines < areas + 40);
+    CHECK(used > 900000);
+    fclose(maps);
+}
+
+static long free_kib(void) {
+    static char text[4096];
+    int fd = open("/proc/meminfo", O_RDONLY);
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    text[n > 0 ? n : 0] = 0;
+    char *at = strstr(text, "MemFree:");
+    return at == NULL ? -1 : atol(at + 8);
+}
+
+TEST_LIMIT(long_paths_without_memory, 120) {
+    /* The text of a path of a megabyte is asked for while there is hardly any memory. */
+    static char buffer[8192];
+    OK(mkdir("deep", 0777));
+    OK(chdir("deep"));
+    go_down(4000);
+    int fd = OK(open("f", O_CREAT | O_RDWR, 0644));
+    OK(ftruncate(fd, 8192));
+    CHECK(mmap(NULL, 8192, PROT_READ, MAP_PRIVATE, fd, 0) != MAP_FAILED);
+    pid_t hog = fork();
+    if (hog == 0) {
+        char *at = mmap(NULL, 4ul << 30, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        for (unsigned long i = 0;; i += 4096) {
+            if ((i & 0x3ffff) == 0 && free_kib() < 4000) {
+                break;
+            }
+            at[i] = 1;
+        }
+        for (;;) {
+            pause();
+        }
+    }
+    for (int i = 0; i < 200 && free_kib() > 6000; i++) {
+        test_sleep_ms(50);
+    }
+    EXPECT_ERRNO(syscall(SYS_getcwd, buffer, sizeof buffer), ENAMETOOLONG);
+    EXPECT_ERRNO(readlink("/proc/self/cwd", buffer, sizeof buffer), ENAMETOOLONG);
+    int maps = OK(open("/proc/self/maps", O_RDONLY));
+    for (int i = 0; i < 1000 && read(maps, buffer, sizeof buffer) > 0; i++) {
+    }
+    kill(hog, SIGKILL);
+    waitpid(hog, NULL, 0);
+    expect_alive();
+}
