@@ -36,7 +36,7 @@ pub(crate) trait Backend: Sized {
     /// `mailbox` is the address and version of the firmware's, unchecked.
     /// `map` maps private pages for ever.
     fn prepare_cpus(&self, mailbox: Option<(u64, u16)>, ram: &MemoryMap, map: MapFn) -> usize;
-    /// Starts a CPU; whether it came up.
+    /// Starts a CPU; whether it has begun to set itself up. If not, it may still come.
     fn start_cpu(&self, cpu: &CpuStart) -> bool;
 
     /// Serves an exception of a program that a plain machine would not raise, and says
@@ -144,9 +144,9 @@ pub(crate) struct CpuStart {
     /// Where a CPU starts that is in long mode already: an address in `page`, which is
     /// mapped one to one.
     pub(crate) long_mode: u64,
-    /// Starts the CPU as on a plain machine; whether it came up.
+    /// Starts the CPU as on a plain machine; whether it has begun to set itself up.
     pub(crate) by_ipi: fn(&Self) -> bool,
-    /// Waits up to a second for the CPU of that number; whether it came up.
+    /// Waits up to a second for the CPU of that number; whether it has begun.
     pub(crate) comes_up: fn(u32) -> bool,
 }
 

@@ -284,7 +284,8 @@ pub(crate) fn map_arena(phys: u64, len: usize) -> Result<*mut u8, NoMemory> {
 }
 
 /// A page below 1 MiB to start CPUs in: its physical address, where it is also
-/// mapped with all rights until [`release_low_page`], and a pointer to it.
+/// mapped with all rights until [`release_low_page`] or [`seal_low_page`], and a pointer
+/// to it. It is never used for anything else.
 pub(crate) fn low_page() -> Option<(u64, *mut u8)> {
     if !is_mapped(DIRECT_MAP + START_PAGE as usize) {
         return None;
@@ -295,13 +296,25 @@ pub(crate) fn low_page() -> Option<(u64, *mut u8)> {
     Some((START_PAGE, phys::ptr(START_PAGE)))
 }
 
-/// Takes the identity mapping of [`low_page`] away.
+/// Takes the identity mapping of [`low_page`] away: each CPU that could come has come.
 pub(crate) fn release_low_page() {
     let lock = TABLES.lock();
     if let Some(top) = top() {
         top.entry(0).store(Pte::EMPTY.0, Ordering::Release);
     }
     let page = START_PAGE as usize;
+    tlb::flush_kernel(page..page + PAGE_SIZE);
+    drop(lock);
+}
+
+/// Makes the identity mapping of [`low_page`] read-only: a CPU may still come there.
+pub(crate) fn seal_low_page() {
+    let lock = TABLES.lock();
+    let page = START_PAGE as usize;
+    if let Some(entry) = entry(page, 1, &mut || None) {
+        let pte = Pte::kernel_page(private(START_PAGE), RX, KernelPage::Small);
+        entry.store(pte.0, Ordering::Release);
+    }
     tlb::flush_kernel(page..page + PAGE_SIZE);
     drop(lock);
 }

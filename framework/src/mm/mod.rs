@@ -66,6 +66,7 @@ pub(crate) use self::{
     active::activate_kernel,
     kernel::{
         init, is_kernel_stack, low_page, map_arena, map_device, map_private, release_low_page,
+        seal_low_page,
     },
     stack::{KernelStack, is_guard},
 };

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Starting the other CPUs.
+//!
+//! What a CPU is lent to start with is never taken back: the host may stop it anywhere, and
+//! let it run again at any time. [`Offer`] decides whether it starts.
 
+use alloc::boxed::Box;
 use core::arch::global_asm;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::arch::x86::cpu::setup;
 use crate::arch::x86::irq::apic;
+use crate::arch::x86::mm::request;
 use crate::arch::x86::task::{adopt, fpu, percpu, sched};
 use crate::arch::x86::time::tsc;
 use crate::arch::x86::trap::{gdt, idt};
+use crate::cpu::Offer;
 use crate::cvm::{self, CpuStart};
 use crate::mm::{self, KernelStack};
 
@@ -21,8 +27,11 @@ unsafe extern "C" {
     static trampoline_end: u8;
 }
 
-/// CPUs that have reached Rust.
-static ONLINE: AtomicU32 = AtomicU32::new(1);
+/// How long a CPU may take to begin.
+const PATIENCE_NS: u64 = 1_000_000_000;
+
+/// The start of the CPU that comes next.
+static OFFER: Offer = Offer::new();
 /// Whether the policy is installed and other CPUs may run tasks.
 static MAY_SCHEDULE: AtomicBool = AtomicBool::new(false);
 /// The [`gdt::Prepared`] of the CPU that is being started.
@@ -33,53 +42,71 @@ pub(crate) fn let_run() {
     MAY_SCHEDULE.store(true, Ordering::Release);
 }
 
-/// Starts the CPUs with these APIC ids, one after another; no more than `most` there may be.
+/// Starts the CPUs with these APIC ids, one after another; no more than `most` there may
+/// be. The first that does not come is the last: it may still come to the page.
 pub(crate) fn start_others(apic_ids: impl Iterator<Item = u32>, most: usize) {
     let me = apic::id();
     let Some((page, low)) = mm::low_page() else { return };
     let (start, end) = (&raw const trampoline_start, &raw const trampoline_end);
-    let awake = &raw const trampoline_awake;
     let len = end.addr() - start.addr();
     // SAFETY: the code fits a page (checked by the linker's section), and the low
     // page is ours and mapped.
     unsafe { core::ptr::copy_nonoverlapping(start, low, len.min(4096)) };
-    let data = (&raw const trampoline_data).addr() - start.addr();
-    let mut count = 1;
-    for apic_id in apic_ids.filter(|id| *id != me) {
-        if count as usize >= most {
-            log::warn!("more than {most} CPUs: the others stay off");
-            break;
-        }
-        let Ok(stack) = KernelStack::new() else { break };
-        let prepared = alloc::boxed::Box::new(gdt::Prepared::new());
-        PREPARED.store(
-            core::ptr::from_ref(alloc::boxed::Box::leak(prepared)).expose_provenance(),
-            Ordering::Release,
-        );
-        let words = [mm::kernel_root(), stack.top() as u64, count, ap_main as *const () as u64];
-        // SAFETY: inside the low page, behind the code.
-        let slot = unsafe { low.add(data) };
-        // SAFETY: four words inside the low page; aligned by the assembly.
-        unsafe { slot.cast::<[u64; 4]>().write_volatile(words) };
-        let long_mode = page + (awake.addr() - start.addr()) as u64;
-        let number = count as u32;
-        if !cvm::start_cpu(&CpuStart {
-            apic_id,
-            number,
-            page,
-            long_mode,
-            by_ipi: start_cpu_by_ipi,
-            comes_up: cpu_comes_up,
-        }) {
-            log::warn!("CPU with APIC id {apic_id} does not start");
-            break;
-        }
-        // The stack becomes that of the CPU's idle task, for ever.
-        core::mem::forget(stack);
-        count += 1;
+    let mut others = apic_ids.filter(|id| *id != me);
+    let has_come = |(number, apic_id)| start_other(number, apic_id, page, low);
+    if (1..most as u32).zip(&mut others).all(has_come) {
+        mm::release_low_page();
+    } else {
+        mm::seal_low_page();
     }
-    mm::release_low_page();
-    crate::cpu::set_count(count as u32);
+    if others.next().is_some() {
+        log::warn!("{} CPUs run: the others stay off", crate::cpu::count());
+    }
+}
+
+/// Starts a CPU, and counts it if it comes; false if the page is not to be used again.
+fn start_other(number: u32, apic_id: u32, page: u64, low: *mut u8) -> bool {
+    let Ok(stack) = KernelStack::new() else { return false };
+    let prepared = Box::leak(Box::new(gdt::Prepared::new()));
+    PREPARED.store(core::ptr::from_ref(prepared).expose_provenance(), Ordering::Release);
+    let entry = ap_main as *const () as u64;
+    let words = [mm::kernel_root(), stack.top() as u64, number.into(), entry];
+    // The CPU's own from here on, whether it comes or not.
+    core::mem::forget(stack);
+    let start = &raw const trampoline_start;
+    let data = (&raw const trampoline_data).addr() - start.addr();
+    // SAFETY: inside the low page, behind the code.
+    let slot = unsafe { low.add(data) };
+    // SAFETY: four words inside the low page; aligned by the assembly. Nobody reads them:
+    // each CPU that was started before is up, and has left the page.
+    unsafe { slot.cast::<[u64; 4]>().write_volatile(words) };
+    let long_mode = page + ((&raw const trampoline_awake).addr() - start.addr()) as u64;
+    let (by_ipi, comes_up) = (start_cpu_by_ipi as fn(&_) -> _, comes_up as fn(_) -> _);
+    if !OFFER.make(number) {
+        return false;
+    }
+    let is_here =
+        cvm::start_cpu(&CpuStart { apic_id, number, page, long_mode, by_ipi, comes_up });
+    if !is_here && OFFER.abandon(number) {
+        log::warn!("CPU with APIC id {apic_id} does not start: it keeps what it was lent");
+        return false;
+    }
+    wait_until_up(number);
+    crate::cpu::set_count(number + 1);
+    true
+}
+
+/// Waits for a CPU that has begun to set itself up, as long as its host stops it.
+fn wait_until_up(number: u32) {
+    let begin = tsc::monotonic_ns();
+    let mut was_told = false;
+    while !OFFER.has_come_up(number) {
+        if !was_told && tsc::monotonic_ns().saturating_sub(begin) > PATIENCE_NS {
+            was_told = true;
+            log::warn!("CPU {number} has begun to start and is waited for");
+        }
+        core::hint::spin_loop();
+    }
 }
 
 /// Starts a CPU by INIT and SIPI; whether it came up.
@@ -88,15 +115,15 @@ fn start_cpu_by_ipi(cpu: &CpuStart) -> bool {
     wait_ns(200_000);
     (0..2).any(|_| {
         apic::send_startup(cpu.apic_id, (cpu.page >> 12) as u8);
-        cpu_comes_up(cpu.number)
+        comes_up(cpu.number)
     })
 }
 
-/// Waits until CPU `number` is up, for a second.
-fn cpu_comes_up(number: u32) -> bool {
-    let end = tsc::monotonic_ns() + 1_000_000_000;
+/// Waits until CPU `number` has begun to set itself up, for a while.
+fn comes_up(number: u32) -> bool {
+    let end = tsc::monotonic_ns() + PATIENCE_NS;
     while tsc::monotonic_ns() < end {
-        if ONLINE.load(Ordering::Acquire) > number {
+        if OFFER.was_taken(number) {
             return true;
         }
         core::hint::spin_loop();
@@ -111,14 +138,24 @@ fn wait_ns(ns: u64) {
     }
 }
 
-/// Where another CPU enters Rust, on its idle task's stack.
+/// Where another CPU enters Rust, on its idle task's stack: which stays its own even if
+/// it comes too late.
 extern "C" fn ap_main(number: u64) -> ! {
+    let number = number as u32;
+    if OFFER.take(number) { come_up(number) } else { cvm::halt() }
+}
+
+/// The rest of a CPU's start: the boot CPU waits for it.
+#[inline(never)]
+fn come_up(number: u32) -> ! {
     setup::enable_fsgsbase();
-    // SAFETY: once on this CPU, with the number it was given.
-    let cpu = unsafe { percpu::install(number as u32) };
+    // SAFETY: once on this CPU, with the number that no other CPU was given: its offer
+    // was taken.
+    let cpu = unsafe { percpu::install(number) };
     let prepared =
         core::ptr::with_exposed_provenance::<gdt::Prepared>(PREPARED.load(Ordering::Acquire));
-    // SAFETY: leaked by the boot CPU for this one, which reads it once.
+    // SAFETY: leaked by the boot CPU for this one, which reads it once: the boot CPU
+    // prepares no other before this one is up.
     let prepared = unsafe { prepared.read() };
     // SAFETY: this CPU's own block; interrupts are off since start.
     unsafe { prepared.load(cpu.head()) };
@@ -128,9 +165,11 @@ extern "C" fn ap_main(number: u64) -> ! {
     apic::enable();
     apic::set_timer_khz_here();
     adopt::boot_code();
-    ONLINE.fetch_add(1, Ordering::AcqRel);
+    OFFER.is_up(number);
+    // The boot CPU counts this one before it changes a mapping, so from here on it may be
+    // asked to flush, with interrupts off.
     while !MAY_SCHEDULE.load(Ordering::Acquire) {
-        core::hint::spin_loop();
+        request::spin_hint();
     }
     sched::idle()
 }

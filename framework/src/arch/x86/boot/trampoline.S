@@ -51,11 +51,11 @@ tramp32:
     rdmsr
     or eax, 0x900
     wrmsr
-    mov eax, cr0
-    or eax, 0x80010001
-    mov cr0, eax
     lea ecx, [ebx + off_tramp64]
     mov [ebx + off_trampoline_far64], ecx
+    mov eax, cr0
+    or eax, 0x80010001
+    mov cr0, eax                        # from here on, the page may be read-only
     jmp fword ptr [ebx + off_trampoline_far64]
 .code64
 # Where a CPU that waited at the firmware's mailbox comes, in long mode with this
