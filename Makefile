@@ -4,7 +4,7 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 OSDK := cargo osdk
 
-.PHONY: help setup run test check ci miri oracle tdx tdx-linux fuzz fuzz-syscalls hostile disk hostile-linux mutants reproducible census doc clean
+.PHONY: help setup run test check ci miri oracle tdx tdx-linux fuzz fuzz-syscalls hostile disk hostile-linux mutants stalls reproducible census doc clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ hostile-linux: setup ## the same attacks on Debian's stock Linux, for comparison
 
 mutants: setup ## break one check of the kernel at a time: a scenario must notice each
 	@$(OSDK) ci mutants
+
+stalls: setup ## stop a CPU at every instruction of start, shootdown, task switch, idle and shutdown, past every time-out
+	@$(OSDK) ci stalls
 
 reproducible: setup ## two clones in different folders build the same kernel
 	@$(OSDK) ci reproducible

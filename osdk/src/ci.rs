@@ -52,6 +52,8 @@ pub enum Job {
     DiskAll,
     /// Kernels with a check broken, each of which a scenario must notice
     Mutants,
+    /// CPUs that the host does not run, at every instruction of some parts of the kernel
+    Stalls,
     /// Two clones build the same kernel
     Reproducible,
     /// A kernel project made by `cargo osdk new`: it boots, runs its program and passes its tests
@@ -183,6 +185,7 @@ fn commands(workspace: &Workspace, job: Job) -> Result<Vec<Command>> {
         Job::Disk => vec![disk(&["--cvm", "tdx", "--short"])],
         Job::DiskAll => vec![disk(&["--cvm", "tdx"]), disk(&[])],
         Job::Mutants => vec![hostile(&["mutants"])],
+        Job::Stalls => vec![hostile(&["stalls"])],
         Job::Guest => vec![osdk(&["test", "--smp", "2"])?],
         Job::Regression => {
             let on_two_cpus = [

@@ -9,12 +9,15 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/random.h>
 #include <sys/reboot.h>
@@ -521,6 +524,131 @@ static int victim_memory(long mib) {
     return 0;
 }
 
+/* Two threads that change one address space under each other, wait for each other, and fork: what they hold is checked
+ * all the time. */
+enum { PAGE = 4096, PIECE = 16, HELD = 256 };
+
+static struct side {
+    int number, from, to;
+    long rounds;
+    uint64_t *held;
+    const char *wrong;
+} sides[2];
+
+static void fill(uint64_t *words, size_t pages, uint64_t seed) {
+    for (size_t i = 0; i < pages * PAGE / 8; i += 32) {
+        words[i] = seed ^ i * 0x9e3779b97f4a7c15ull;
+    }
+}
+
+static int is_whole(const uint64_t *words, size_t pages, uint64_t seed) {
+    for (size_t i = 0; i < pages * PAGE / 8; i += 32) {
+        if (words[i] != (seed ^ i * 0x9e3779b97f4a7c15ull)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static const char *map_and_unmap(uint64_t seed) {
+    uint64_t *piece = mmap(0, PIECE * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (piece == MAP_FAILED) {
+        return "no memory";
+    }
+    for (size_t i = 0; i < PIECE; i++) {
+        if (piece[i * PAGE / 8] != 0) {
+            return "new memory is not zero";
+        }
+    }
+    fill(piece, PIECE, seed);
+    if (mprotect(piece, PIECE * PAGE, PROT_READ) != 0 || !is_whole(piece, PIECE, seed)) {
+        return "read-only memory changed";
+    }
+    madvise(piece + PAGE / 8, PAGE, MADV_DONTNEED);
+    if (piece[PAGE / 8] != 0 || munmap(piece, PIECE * PAGE) != 0) {
+        return "memory that was given back is there";
+    }
+    return 0;
+}
+
+static const char *fork_and_check(struct side *side) {
+    pid_t child = fork();
+    if (child == 0) {
+        int good = is_whole(side->held, HELD, (uint64_t)side->number);
+        fill(side->held, HELD, 0x77);
+        _exit(good && is_whole(side->held, HELD, 0x77) ? 0 : 1);
+    }
+    int status = -1;
+    if (child < 0 || waitpid(child, &status, 0) != child || status != 0) {
+        return "a child saw other memory";
+    }
+    return 0;
+}
+
+static void *run_side(void *argument) {
+    struct side *side = argument;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(side->number, &one);
+    sched_setaffinity(0, sizeof one, &one);
+    for (long round = 0; round < side->rounds && !side->wrong; round++) {
+        uint64_t word = (uint64_t)round;
+        /* Each waits for the other: both CPUs switch, and idle. */
+        if (write(side->to, &word, sizeof word) != sizeof word || read(side->from, &word, sizeof word) != sizeof word ||
+            word != (uint64_t)round) {
+            side->wrong = "the other thread sent something else";
+            break;
+        }
+        side->wrong = map_and_unmap((uint64_t)round << 8 | (uint64_t)side->number);
+        if (!side->wrong && round % 8 == 0) {
+            side->wrong = fork_and_check(side);
+        }
+        if (!side->wrong && round % 4 == 0 && !is_whole(side->held, HELD, (uint64_t)side->number)) {
+            side->wrong = "memory changed";
+        }
+        struct timespec nap = {0, 200000};
+        if (round % 16 == 0) {
+            nanosleep(&nap, 0);
+        }
+    }
+    close(side->to);
+    return 0;
+}
+
+static int victim_threads(long rounds) {
+    pthread_t other;
+    int ends[2][2];
+    if (pipe(ends[0]) != 0 || pipe(ends[1]) != 0) {
+        return 1;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    for (int n = 0; n < 2; n++) {
+        sides[n] = (struct side){n, ends[n][0], ends[!n][1], rounds, 0, 0};
+        sides[n].held = mmap(0, HELD * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (sides[n].held == MAP_FAILED) {
+            return 1;
+        }
+        fill(sides[n].held, HELD, (uint64_t)n);
+    }
+    mark("victim");
+    if (pthread_create(&other, 0, run_side, &sides[1]) != 0) {
+        return 1;
+    }
+    run_side(&sides[0]);
+    pthread_join(other, 0);
+    for (int n = 0; n < 2; n++) {
+        if (!sides[n].wrong && !is_whole(sides[n].held, HELD, (uint64_t)n)) {
+            sides[n].wrong = "memory changed";
+        }
+        if (sides[n].wrong) {
+            printf("side %d: %s\n", n, sides[n].wrong);
+            return 1;
+        }
+    }
+    puts("whole");
+    return 0;
+}
+
 static const struct {
     const char *name;
     int (*run)(long);
@@ -531,6 +659,7 @@ static const struct {
     {"instructions", victim_instructions, 4}, {"report", victim_report, 3},  {"quote", victim_quote, 2},
     {"log", victim_log, 0},                 {"evidence", victim_evidence, 0},
     {"disk", victim_disk, 2048},                      {"memory", victim_memory, 64},
+    {"threads", victim_threads, 40},
 };
 
 int main(int argc, char **argv) {

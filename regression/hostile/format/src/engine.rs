@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
-use crate::rule::{Action, Direction, Event, Ring, Rule, Trigger};
+use crate::rule::{Action, Direction, Event, Ring, Rule, Trigger, is_call};
 use crate::span::{Span, Value};
 
 /// Something that happened in the guest.
@@ -27,6 +27,8 @@ pub struct Facts<'a> {
     pub pc: u64,
     /// Its ring.
     pub ring: Ring,
+    /// Number of the vCPU.
+    pub cpu: u32,
     /// Name of a mark.
     pub mark: Option<&'a str>,
     /// Milliseconds since the workload began.
@@ -36,7 +38,8 @@ pub struct Facts<'a> {
 impl Facts<'_> {
     /// Facts about `event` at `pc`, without particulars.
     pub fn new(event: Event, pc: u64, ring: Ring) -> Self {
-        Self { event, dir: None, port: None, gpa: None, index: None, pc, ring, mark: None, ms: 0 }
+        let (dir, port, gpa, index, mark) = (None, None, None, None, None);
+        Self { event, dir, port, gpa, index, pc, ring, cpu: 0, mark, ms: 0 }
     }
 }
 
@@ -214,6 +217,7 @@ impl State {
             && within(when.gpa, facts.gpa)
             && within(when.index, facts.index)
             && when.ring.is_none_or(|ring| ring == facts.ring)
+            && when.cpu.is_none_or(|cpu| cpu == facts.cpu)
             && when.mark.as_deref().is_none_or(|mark| facts.mark == Some(mark))
             && when.ms.is_none_or(|ms| facts.ms >= ms)
             && self.is_here(facts.pc)
@@ -243,28 +247,6 @@ impl State {
         let (order, count) = (*index >> 32, *index & 0xffff_ffff);
         self.rule.when.pick.is_none_or(|pick| order == run * pick).then_some(count)
     }
-}
-
-fn is_call(event: Event) -> bool {
-    use Event::{
-        CallInfo, CpuidCall, FatalError, GetQuote, Hlt, Io, MapGpa, Mmio, Notify, Rdmsr, Vmcall,
-        Wrmsr,
-    };
-    matches!(
-        event,
-        Vmcall
-            | CpuidCall
-            | Hlt
-            | Io
-            | Rdmsr
-            | Wrmsr
-            | Mmio
-            | CallInfo
-            | MapGpa
-            | GetQuote
-            | FatalError
-            | Notify
-    )
 }
 
 /// Ranges of a comma-separated list of `place` or `from..to`; a place is a name or number, with `+N` perhaps.
@@ -330,6 +312,19 @@ mod tests {
         assert!(engine.fire(&read, &|_| None).is_empty());
         read.gpa = Some(0x2000);
         assert!(engine.fire(&read, &ecam).is_empty());
+    }
+
+    #[test]
+    fn a_rule_may_name_a_cpu() {
+        let mut engine = engine(
+            "[[rule]]\nwhen = { on = \"vmcall\", cpu = 1 }\nthen = { stall = { ms = 5, guest_ms = 6000 } }",
+        );
+        let mut call = facts(Event::Hlt);
+        assert!(engine.fire(&call, &|_| None).is_empty());
+        call.cpu = 1;
+        assert_eq!(engine.fire(&call, &|_| None), [0]);
+        let stall = engine.action(0).and_then(|action| action.stall).unwrap();
+        assert_eq!((stall.ms, stall.guest_ms, stall.calls, stall.behind), (5, 6000, None, 0));
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod span;
 mod symbols;
 
 pub use engine::{Engine, Facts};
-pub use rule::{Action, Direction, Event, Ring, Rule, Trigger, VeInfo};
+pub use rule::{Action, Direction, Event, Ring, Rule, Stall, Trigger, VeInfo};
 pub use span::{Count, Span, Value};
 pub use symbols::Symbols;
 
@@ -149,7 +149,7 @@ impl Scenario {
     }
 
     fn check(&self) -> Result<(), String> {
-        if !(1..=23).contains(&self.row) {
+        if !(1..=24).contains(&self.row) {
             return Err(format!("row {} is not in the matrix", self.row));
         }
         if self.expect.any.is_empty() || self.guests.is_empty() || self.runs == 0 {
@@ -234,13 +234,14 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         for (from, to) in [
-            ("row = 1", "row = 24"),
+            ("row = 1", "row = 25"),
             ("r11", "r16"),
             ("\"io\"", "\"oi\""),
             ("[\"correct\"]", "[\"stop\"]"),
             ("then = { r11 = \"max\" }", "then = { }"),
             ("\"max\"", "\"most\""),
             ("0x3f8..0x400", "0x400..0x3f8"),
+            ("then = { r11", "then = { stall = { seconds = 1 }, r11"),
         ] {
             assert!(Scenario::parse(&SMALL.replace(from, to)).is_err(), "{to}");
         }

@@ -101,6 +101,9 @@ pub struct Trigger {
     /// Ring of the instruction.
     #[serde(default)]
     pub ring: Option<Ring>,
+    /// Number of the vCPU, counted from 0.
+    #[serde(default)]
+    pub cpu: Option<u32>,
     /// Name of the mark.
     #[serde(default)]
     pub mark: Option<String>,
@@ -159,6 +162,23 @@ pub struct VeInfo {
 
 fn zero() -> Value {
     Value::Set(0)
+}
+
+/// The host does not run the vCPU at hand for a while. It runs again when one of the limits is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stall {
+    /// Milliseconds of the build machine's time, at most.
+    pub ms: u64,
+    /// Milliseconds by which the guest's clocks are further on at once: what time-outs see.
+    #[serde(default)]
+    pub guest_ms: u64,
+    /// When the other vCPUs have made so many host calls.
+    #[serde(default)]
+    pub calls: Option<u64>,
+    /// Only when so many other stalls that began later are over, as far as `ms` allows.
+    #[serde(default)]
+    pub behind: u64,
 }
 
 /// What the host does when a rule fires; all that is said is done.
@@ -222,6 +242,9 @@ pub struct Action {
     /// At a return instruction: looks whether the registers that a call of the host or module could have set are cleared.
     #[serde(default)]
     pub inspect: bool,
+    /// Does not run the vCPU for a while, at an instruction or before it answers a host call.
+    #[serde(default)]
+    pub stall: Option<Stall>,
     /// Does nothing: that it happens at all is a violation.
     #[serde(default)]
     pub forbid: bool,
@@ -258,9 +281,35 @@ impl Rule {
         if when.on == Event::Mark && when.mark.is_none() {
             return Err("which mark?".to_owned());
         }
+        if then.stall.is_some() && when.on != Event::Insn && !is_call(when.on) {
+            return Err("a vCPU is stalled at an instruction or a host call".to_owned());
+        }
         if (when.on == Event::Handover) == then.boot.is_empty() {
             return Err("lies about the boot belong to the hand-over".to_owned());
         }
         Ok(())
     }
+}
+
+/// Whether it is a call of the host.
+pub(crate) fn is_call(event: Event) -> bool {
+    use Event::{
+        CallInfo, CpuidCall, FatalError, GetQuote, Hlt, Io, MapGpa, Mmio, Notify, Rdmsr, Vmcall,
+        Wrmsr,
+    };
+    matches!(
+        event,
+        Vmcall
+            | CpuidCall
+            | Hlt
+            | Io
+            | Rdmsr
+            | Wrmsr
+            | Mmio
+            | CallInfo
+            | MapGpa
+            | GetQuote
+            | FatalError
+            | Notify
+    )
 }

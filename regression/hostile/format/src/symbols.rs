@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use crate::span::Span;
+
 /// Names and addresses.
 #[derive(Clone, Debug, Default)]
 pub struct Symbols {
@@ -35,6 +37,19 @@ impl Symbols {
         around.max_by_key(|(_, (start, _))| *start).map(|(name, _)| plain(name))
     }
 
+    /// Where the functions and data are whose path begins with `path`, in order.
+    pub fn below(&self, path: &str) -> Vec<Span> {
+        let all = self.by_name.iter().filter(|(name, (_, len))| {
+            *len > 0
+                && plain(name).strip_prefix(path).is_some_and(|rest| !rest.starts_with(is_word))
+        });
+        let mut found: Vec<_> =
+            all.map(|(_, (start, len))| Span { start: *start, end: *start + len }).collect();
+        found.sort_by_key(|span| span.start);
+        found.dedup();
+        found
+    }
+
     fn find(&self, name: &str) -> Option<(u64, u64)> {
         if let Some(found) = self.by_name.get(name) {
             return Some(*found);
@@ -47,6 +62,10 @@ impl Symbols {
             _ => None,
         }
     }
+}
+
+fn is_word(letter: char) -> bool {
+    letter.is_alphanumeric() || letter == '_'
 }
 
 /// The path of a mangled name, without its hash: `_ZN4acpi4cpus17h…E` is `acpi::cpus`. Any other name stays as it is.
@@ -109,6 +128,13 @@ mod tests {
         assert_eq!(symbols.address("no_such_symbol"), None);
         assert_eq!(symbols.name(start + 1).as_deref(), Some("main"));
         assert_eq!(symbols.name(u64::MAX), None);
+        let test = symbols.below("hostile_format::symbols::tests");
+        assert!(test.len() > 2, "{test:?}");
+        assert_eq!(
+            symbols.below("main"),
+            [Span { start, end: symbols.address("main.end").unwrap() }]
+        );
+        assert!(symbols.below("hostile_format::symbols::test").is_empty());
     }
 
     #[test]

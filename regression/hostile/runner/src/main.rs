@@ -16,6 +16,7 @@ mod mutants;
 mod page;
 mod probe;
 mod run;
+mod stalls;
 mod suite;
 
 use std::collections::VecDeque;
@@ -50,6 +51,8 @@ enum Task {
     List,
     /// Break one check of the kernel at a time and see that the named scenario notices.
     Mutants(mutants::MutantsArgs),
+    /// Do not run a CPU for a while, at every instruction of some parts of the kernel.
+    Stalls(stalls::StallsArgs),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -107,6 +110,7 @@ fn main() -> ExitCode {
     let result = Workspace::find().and_then(|workspace| match &cli.task {
         Some(Task::List) => list(&workspace),
         Some(Task::Mutants(args)) => mutants::run(&workspace, args),
+        Some(Task::Stalls(args)) => stalls::sweep(&workspace, args),
         None => attack(&workspace, &cli.run),
     });
     match result {

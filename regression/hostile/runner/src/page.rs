@@ -8,7 +8,7 @@ use crate::matrix::{Entry, Matrix, Row};
 const STYLE: &str = include_str!("page.css");
 
 /// Titles of the rows of the attack matrix.
-pub(crate) const ROWS: [&str; 23] = [
+pub(crate) const ROWS: [&str; 24] = [
     "False answers to host calls",
     "Interrupts into programs (Heckler)",
     "Forged exceptions (WeSee)",
@@ -32,6 +32,7 @@ pub(crate) const ROWS: [&str; 23] = [
     "Paravirtual features",
     "Attestation against what ran",
     "Surprise devices",
+    "CPUs that the host does not run",
 ];
 
 /// Renders the page.

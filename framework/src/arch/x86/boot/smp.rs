@@ -85,8 +85,7 @@ fn start_other(number: u32, apic_id: u32, page: u64, low: *mut u8) -> bool {
     if !OFFER.make(number) {
         return false;
     }
-    let is_here =
-        cvm::start_cpu(&CpuStart { apic_id, number, page, long_mode, by_ipi, comes_up });
+    let is_here = cvm::start_cpu(&CpuStart { apic_id, number, page, long_mode, by_ipi, comes_up });
     if !is_here && OFFER.abandon(number) {
         log::warn!("CPU with APIC id {apic_id} does not start: it keeps what it was lent");
         return false;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Carries out what rules do.
 
-use hostile_format::{Span, Value};
+use hostile_format::{Span, Stall, Value};
 
 use super::places::{read, write};
 use super::state::State;
@@ -24,6 +24,11 @@ impl State {
     /// Whether a rule only looks at registers.
     pub fn inspects(&self, rule: usize) -> bool {
         self.action(rule).inspect
+    }
+
+    /// The stall that one of the rules asks for.
+    pub fn stall_of(&self, rules: &[usize]) -> Option<Stall> {
+        rules.iter().find_map(|rule| self.action(*rule).stall)
     }
 
     /// Lies of the hand-over.

@@ -9,6 +9,7 @@ mod apply;
 mod boot;
 mod exact;
 mod places;
+mod stall;
 mod state;
 
 use std::ops::Range;
@@ -27,6 +28,7 @@ use crate::oracle::{self, Oracles};
 use crate::tdx::tdcall::leaf;
 use crate::tdx::{SHARED, TdCall, pages};
 use crate::vmm::VmCall;
+use stall::Stalls;
 use state::State;
 
 /// Whether the honest part still runs after a `before_…` hook.
@@ -79,6 +81,7 @@ pub struct Engine {
     sees_private: AtomicBool,
     /// Whether a rule about instructions is armed.
     is_striking: AtomicBool,
+    stalls: Stalls,
 }
 
 const OP_MARK: u64 = 1;
@@ -111,6 +114,7 @@ impl Engine {
             sees_accesses,
             sees_private,
             is_striking,
+            stalls: Stalls::new(config.cpus.max(1)),
         })
     }
 
@@ -197,6 +201,7 @@ impl Engine {
         let facts = vmcall_facts(cpu, call, state.device_gpa(call));
         let mut honest = Honest::Run;
         let fired = state.fire(cpu, &facts);
+        let stall = state.stall_of(&fired);
         for rule in &fired {
             if state.skips(*rule) {
                 honest = Honest::Skip;
@@ -204,6 +209,11 @@ impl Engine {
             }
         }
         state.set_fired(cpu, fired);
+        drop(state);
+        self.stalls.count_call(cpu);
+        if let Some(stall) = stall {
+            self.stalls.stall(cpu, stall);
+        }
         honest
     }
 
@@ -230,6 +240,12 @@ impl Engine {
             if self.oracles.inspect(cpu, pc) {
                 state.report(rule, &format!("registers inspected at {pc:#x}"));
             }
+            return None;
+        }
+        if let Some(stall) = state.stall_of(&[rule]) {
+            state.report(rule, &format!("CPU {} stalled at {pc:#x}", cpu.index()));
+            drop(state);
+            self.stalls.stall(cpu, stall);
             return None;
         }
         let injection = state.injection(cpu, rule);
@@ -269,6 +285,7 @@ impl Engine {
 
     /// What RDTSC or RDTSCP gives.
     pub fn on_rdtsc(&self, cpu: &Cpu, value: &mut u64) {
+        *value = value.wrapping_add(self.stalls.ahead());
         let mut state = self.state();
         let facts = Facts::new(Event::Rdtsc, 0, ring_of(cpu));
         for rule in state.fire(cpu, &facts) {

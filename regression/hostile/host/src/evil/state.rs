@@ -137,14 +137,20 @@ impl State {
             kernel_sample: samples_kernel.then_some(self.seed),
             accesses: self.watches_memory || self.is_watched || removes,
             user_accesses: removes,
-            rdtsc: self.rules.wants(Event::Rdtsc),
+            rdtsc: self.rules.wants(Event::Rdtsc) || self.sets_clock_forward(),
             random: self.rules.wants(Event::Rdrand),
         }
+    }
+
+    fn sets_clock_forward(&self) -> bool {
+        let mut stalls = self.rules.rules().filter_map(|rule| rule.then.stall);
+        stalls.any(|stall| stall.guest_ms > 0)
     }
 
     /// Numbers of the rules that fire.
     pub fn fire(&mut self, cpu: &Cpu, facts: &Facts<'_>) -> Vec<usize> {
         let mut facts = *facts;
+        facts.cpu = cpu.index() as u32;
         facts.ms = self.begin.map_or(0, |begin| begin.elapsed().as_millis() as u64);
         let places = &self.places;
         self.rules.fire(&facts, &|name| places.find(cpu, name))
