@@ -234,6 +234,38 @@ mod tests {
     }
 
     #[test]
+    fn each_field_is_checked() {
+        let count = |at: usize, bytes: &[u8], repair: bool| {
+            let mut fake = sample();
+            let changed = fake.0[at..].iter_mut().zip(bytes);
+            let off = changed.fold(0u8, |off, (old, new)| {
+                let off = off.wrapping_add(*new).wrapping_sub(*old);
+                *old = *new;
+                off
+            });
+            // Byte 9 of a table and byte 9 of the RSDP count for nothing but the sum.
+            let sum = if at < 0x200 { 0x109 } else { 0x309 };
+            if repair {
+                fake.0[sum] = fake.0[sum].wrapping_sub(off);
+            }
+            cpus(&fake, 0x100).apic_ids.into_iter().flatten().count()
+        };
+        assert_eq!(count(0x109, &[0], true), 3);
+        assert_eq!(count(0x109, &[1], false), 0, "the sum of the RSDP");
+        assert_eq!(count(0x100, b"RSD PTX ", true), 0, "its name");
+        assert_eq!(count(0x310, &[1], true), 3);
+        assert_eq!(count(0x310, &[1], false), 0, "the sum of a table");
+        assert_eq!(count(0x300, b"APIX", true), 0, "its name");
+        assert_eq!(count(0x304, &35u32.to_le_bytes(), true), 0, "shorter than its head");
+        let mut long = sample();
+        long.0.resize(0x300 + MAX_TABLE as usize + 4, 0);
+        long.0[0x304..0x308].copy_from_slice(&(MAX_TABLE + 1).to_le_bytes());
+        let whole = long.0[0x300..].iter().fold(0u8, |sum, byte| sum.wrapping_add(*byte));
+        long.0[0x309] = long.0[0x309].wrapping_sub(whole);
+        assert_eq!(cpus(&long, 0x100).apic_ids.into_iter().flatten().count(), 0, "too long");
+    }
+
+    #[test]
     fn a_wrong_byte_is_refused_or_harmless() {
         let good = sample();
         for at in 0x100..0x360 {

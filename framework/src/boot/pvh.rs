@@ -232,10 +232,36 @@ mod tests {
         assert_eq!(cvm.memory.regions().len(), 2);
         assert_eq!(cvm.pending.regions(), [PhysRange { start: 0x3000, end: 0x4000 }]);
         assert!(cvm.reserved(PhysRange { start: 0x3000, end: 0x3100 }).is_err());
-        fake.0[0x209] = 0x30;
-        assert!(parse(&fake, 0x100, Kind::Confidential).is_err());
+        // An initramfs that begins in pending RAM.
+        fake.0[0x201] = 0x30;
+        let refusal = parse(&fake, 0x100, Kind::Confidential).err();
+        assert_eq!(refusal, Some("initramfs: not inside RAM"));
         fake.0[0x418] = 1;
         assert!(parse(&fake, 0x100, Kind::Confidential).is_err());
+    }
+
+    #[test]
+    fn each_field_is_checked() {
+        let why = |at: usize, bytes: &[u8]| {
+            let mut fake = sample();
+            fake.0[at..at + bytes.len()].copy_from_slice(bytes);
+            parse(&fake, 0x100, Kind::Plain).err()
+        };
+        assert_eq!(why(0x100, &[0x79]), Some("PVH start info: wrong magic"));
+        assert_eq!(why(0x104, &[0]), Some("PVH start info: version 0 has no memory map"));
+        assert_eq!(why(0x10c, &[2]), Some("PVH start info: more than one module"));
+        let absurd = Some("PVH memory map: missing or absurd");
+        assert_eq!(why(0x130, &[0]), absurd);
+        assert_eq!(why(0x130, &[1, 1]), absurd);
+        assert_eq!(why(0x12c, &[1]), absurd);
+        assert_eq!(why(0x130, &[0, 1]), None, "256 entries may be");
+        assert_eq!(why(0x11c, &[1]), Some("command line: out of reach"));
+        assert_eq!(why(0x208, &[0xff; 8]), Some("initramfs: wraps around"));
+        let mut long = sample();
+        long.0.resize(0x3000 + MAX_COMMAND_LINE + 1, b'x');
+        long.0[0x118..0x11c].copy_from_slice(&0x3000u32.to_le_bytes());
+        let refusal = parse(&long, 0x100, Kind::Plain).err();
+        assert_eq!(refusal, Some("command line: longer than 65536 bytes"));
     }
 
     #[test]
