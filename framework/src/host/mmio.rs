@@ -173,7 +173,9 @@ pub(crate) fn set_machine(map: &MemoryMap, ecam: Option<PhysRange>) {
 pub fn ecam() -> Option<Mmio> {
     let ecam = ECAM.get()?;
     // No bus behind a bridge is looked at.
-    Mmio::claim(ecam.start, (ecam.end - ecam.start).min(1 << 20)).ok()
+    let window = Mmio::claim(ecam.start, (ecam.end - ecam.start).min(1 << 20));
+    let why = |error: &_| log::error!("MCFG: configuration space is no window: {error:?}; no PCI");
+    window.inspect_err(why).ok()
 }
 
 /// Addresses below 4 GiB that are neither RAM nor anything else known: there

@@ -53,6 +53,9 @@ pub struct Expect {
     /// An error counts only if the workload's output has one of these in it.
     #[serde(default)]
     pub errors: Vec<String>,
+    /// What Nacre's log must say, in part: the check that noticed the lie.
+    #[serde(default)]
+    pub log: Option<String>,
     /// Least number of times that the rules must have fired: an attack that did not happen proves nothing.
     #[serde(default = "one")]
     pub fired: u64,

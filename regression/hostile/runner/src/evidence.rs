@@ -120,6 +120,11 @@ impl Evidence {
         })
     }
 
+    /// Whether a line of the console has this in it.
+    pub(crate) fn has_line(&self, text: &str) -> bool {
+        self.lines().any(|line| line.contains(text))
+    }
+
     /// An exception in Linux's kernel: it names what it was about, if anything, before the trace.
     pub(crate) fn oops(&self) -> Option<String> {
         let is_oops = |line: &&str| line.contains("[#1]") || line.starts_with("kernel BUG at ");

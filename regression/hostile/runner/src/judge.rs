@@ -80,6 +80,12 @@ pub(crate) fn judge(scenario: &Scenario, guest: Guest, evidence: &Evidence) -> V
         }
         return verdict;
     }
+    if let (Guest::Nacre, Some(wanted)) = (guest, &expect.log)
+        && !evidence.has_line(wanted)
+    {
+        let text = format!("the log does not say {wanted:?}; {}", verdict.text);
+        return Verdict::unsafe_("wrong reason", text);
+    }
     if let Some(what) = too_many(expect.exits, evidence.exits()) {
         return Verdict::unsafe_("too many exits", format!("{what}; {}", verdict.text));
     }
@@ -263,6 +269,20 @@ mod tests {
         assert!(!verdict("\"correct\"", error, Ending::PowerOff).is_safe);
         let wrong = r#"{"event":"result","status":0,"text":"43\n"}"#;
         assert_eq!(verdict("\"correct\", \"error\"", wrong, Ending::PowerOff).kind, "wrong result");
+    }
+
+    #[test]
+    fn the_log_must_name_the_check() {
+        let mut scenario = scenario("\"correct\"");
+        scenario.expect.log = Some("a used id".to_owned());
+        let events = format!("{{\"event\":\"td\"}}\n{{\"event\":\"fire\"}}\n{GOOD}");
+        let kind = |console: &str| {
+            let console = console.to_owned();
+            let evidence = Evidence::read(&events, console, Ending::PowerOff, Duration::ZERO);
+            judge(&scenario, Guest::Nacre, &evidence).kind
+        };
+        assert_eq!(kind("[ 1.0] disk: a used id out of range"), "correct");
+        assert_eq!(kind("[ 1.0] disk: a used index"), "wrong reason");
     }
 
     #[test]

@@ -212,7 +212,7 @@ impl Tables {
                     fix(cpu, *at);
                 }
             }
-            "mcfg-over-ram" => self.patch(cpu, b"MCFG", 44, 8, 0)?,
+            "mcfg-over-ram" => self.patch(cpu, b"MCFG", 44, 8, KERNEL)?,
             "ccel-over-kernel" => self.patch(cpu, b"CCEL", 48, 8, KERNEL)?,
             // SEV's log.
             "ccel-other-kind" => self.patch(cpu, b"CCEL", 36, 1, 1)?,
