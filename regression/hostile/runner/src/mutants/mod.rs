@@ -18,6 +18,7 @@ use clap::Args;
 use osdk::workspace::Workspace;
 
 use lab::Lab;
+use mutation::Mutation;
 use tree::Tree;
 
 /// Options of `hostile mutants`.
@@ -26,6 +27,9 @@ pub(crate) struct MutantsArgs {
     /// Only mutations whose name has this in it; may be given several times.
     #[arg(long, value_name = "TEXT")]
     only: Vec<String>,
+    /// Print what each mutation breaks, and who notices.
+    #[arg(long)]
+    list: bool,
     /// Only see that each mutation can be applied.
     #[arg(long)]
     dry_run: bool,
@@ -41,6 +45,12 @@ pub(crate) fn run(workspace: &Workspace, args: &MutantsArgs) -> Result<ExitCode>
         |name: &str| args.only.is_empty() || args.only.iter().any(|text| name.contains(text));
     mutations.retain(|mutation| is_chosen(&mutation.name));
     ensure!(!mutations.is_empty(), "no mutation is chosen");
+    if args.list {
+        for Mutation { name, title, witness, .. } in &mutations {
+            println!("{name:<22} {title}: {}", witness.shown());
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let tree = Tree::new(workspace)?;
     let mut lab = if args.dry_run { None } else { Some(Lab::new(workspace, &tree, args.verbose)?) };
     if let Some(lab) = &mut lab {

@@ -35,7 +35,7 @@ pub(super) enum Witness {
 }
 
 impl Witness {
-    /// As the table in docs/scenarios.md names it.
+    /// As lists name it.
     pub(super) fn shown(&self) -> String {
         match self {
             Self::Scenario(name, _) => format!("scenario `{name}`"),
@@ -168,22 +168,5 @@ mod tests {
             let wanted = format!("violation: {kind}");
             assert!(mutations.iter().any(|it| it.notices == wanted), "no mutation for {kind}");
         }
-    }
-
-    #[test]
-    fn the_table_of_mutations_is_that_of_the_files() {
-        let workspace = Workspace::find().unwrap();
-        let page = std::fs::read_to_string(workspace.root().join("docs/scenarios.md")).unwrap();
-        let (_, rest) = page.split_once("| mutation | what is broken | who notices |").unwrap();
-        let rows = rest.lines().skip(2).take_while(|line| line.starts_with('|'));
-        let rows: Vec<_> = rows.map(str::to_owned).collect();
-        let expected: Vec<_> = load(&workspace)
-            .unwrap()
-            .into_iter()
-            .map(|it| {
-                format!("| `{}` | {} | {}: {} |", it.name, it.title, it.witness.shown(), it.notices)
-            })
-            .collect();
-        assert_eq!(rows, expected, "docs/scenarios.md must have these rows");
     }
 }
