@@ -140,10 +140,8 @@ fn new_process(parent: &Arc<Thread>, args: &CloneArgs) -> Result<Arc<Thread>> {
     let flags = args.flags;
     let mm = from.mm().ok_or(error!(ESRCH))?;
     let shares_memory = flags.contains(CloneFlags::VM);
-    let (exit_signal, parent_pid) = match flags.contains(CloneFlags::PARENT) {
-        true => (from.exit_signal(), from.parent_pid()),
-        false => (args.exit_signal, from.pid()),
-    };
+    let shares_parent = flags.contains(CloneFlags::PARENT);
+    let exit_signal = if shares_parent { from.exit_signal() } else { args.exit_signal };
     let process = Process::new(NewProcess {
         session: from.session(),
         pid_namespace: parent.namespaces().pid_for_children.clone(),
@@ -165,7 +163,7 @@ fn new_process(parent: &Arc<Thread>, args: &CloneArgs) -> Result<Arc<Thread>> {
     let thread = Thread::new(new);
     process.signals.lock().threads.push(thread.clone());
 
-    if let Err(why) = register(from, parent_pid, &thread) {
+    if let Err(why) = register(from, shares_parent, &thread) {
         process.signals.lock().threads.clear();
         return Err(why);
     }
@@ -174,12 +172,13 @@ fn new_process(parent: &Arc<Thread>, args: &CloneArgs) -> Result<Arc<Thread>> {
 
 /// Enters a new process in the table. A parent that was killed meanwhile gets no
 /// child any more: who kills all processes would miss it.
-fn register(from: &Process, parent_pid: Pid, thread: &Thread) -> Result<()> {
+fn register(from: &Process, shares_parent: bool, thread: &Thread) -> Result<()> {
     let process = thread.process();
     let mut table = process.pid_namespace().lock();
     if from.signals.lock().group_exit.is_some() {
         return err!(EINTR, "the process is ending");
     }
+    let parent_pid = if shares_parent { from.parent_pid() } else { from.pid() };
     let tid = table.allocate()?;
     let pid = tid.as_pid();
     process.set_pid(pid);

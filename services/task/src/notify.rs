@@ -16,7 +16,12 @@ pub(crate) enum ChildEvent {
 
 /// Tells the parent of a stop or continuation.
 pub(crate) fn parent(child: &Process, event: ChildEvent) {
-    let Some(parent) = child.pid_namespace().process(child.parent_pid()) else { return };
+    let mut table = child.pid_namespace().lock();
+    table.set_news(child.pid(), true);
+    let parent = table.get(child.pid()).map(|node| node.parent);
+    let parent = parent.and_then(|parent| table.get(parent)).map(|node| node.process.clone());
+    drop(table);
+    let Some(parent) = parent else { return };
     let (code, status) = match event {
         ChildEvent::Stopped(signal) => (CLD_STOPPED, signal.number()),
         ChildEvent::Continued => (CLD_CONTINUED, Signal::CONT.number()),

@@ -7,7 +7,7 @@
 //!
 //! Locks: the namespace's tree > a process's signals, one at a time.
 
-use alloc::{sync::Arc, vec::Vec};
+use alloc::sync::Arc;
 
 use abi::{Result, error};
 use framework::sync::Once;
@@ -16,6 +16,9 @@ use crate::{
     ids::{Pgid, Pid, Sid, Tid},
     process::{PidNamespace, Process, Thread},
 };
+
+/// Ancestors that are looked at with the table locked once.
+const STEPS: usize = 64;
 
 impl PidNamespace {
     /// That of the first process.
@@ -46,19 +49,72 @@ impl PidNamespace {
     /// The first process with a number of at least `from`, zombies included; for
     /// walking through all of them without holding the table.
     pub fn next_process(&self, from: Pid) -> Option<Arc<Process>> {
-        self.lock().iter_from(from).next().map(|(_, node)| node.process.clone())
+        self.lock().first_from(from).map(|(_, node)| node.process.clone())
     }
 
-    /// All processes, zombies included, by rising number.
-    pub fn processes(&self) -> Vec<Arc<Process>> {
-        self.lock().iter().map(|(_, node)| node.process.clone()).collect()
+    /// All processes, zombies included, by rising number. The table is locked for each
+    /// alone, so some may come and go meanwhile.
+    pub fn processes(&self) -> impl Iterator<Item = Arc<Process>> {
+        let mut from = Pid::INIT;
+        core::iter::from_fn(move || {
+            let process = self.next_process(from)?;
+            from = Pid::from_raw(process.pid().as_raw().saturating_add(1));
+            Some(process)
+        })
     }
 
-    /// The members of a process group.
-    pub(crate) fn members(&self, group: Pgid) -> Vec<Arc<Process>> {
-        let tree = self.lock();
-        let members = tree.group(group).iter().filter_map(|pid| tree.get(*pid));
-        members.map(|node| node.process.clone()).collect()
+    /// As [`PidNamespace::processes`], then those that came in meanwhile, again and again
+    /// until there are none, or `passes` times.
+    pub(crate) fn processes_and_newer(
+        &self,
+        mut passes: usize,
+    ) -> impl Iterator<Item = Arc<Process>> {
+        let (mut from, mut known) = (Pid::INIT, 0);
+        let (mut newest, mut found) = (self.lock().last_place(), false);
+        core::iter::from_fn(move || {
+            loop {
+                let tree = self.lock();
+                match tree.first_from(from) {
+                    Some((pid, node)) => {
+                        from = Pid::from_raw(pid.as_raw().saturating_add(1));
+                        if node.born_at > known {
+                            found = true;
+                            return Some(node.process.clone());
+                        }
+                    }
+                    None if found && passes > 0 => {
+                        passes -= 1;
+                        (from, found) = (Pid::INIT, false);
+                        (known, newest) = (newest, tree.last_place());
+                    }
+                    None => return None,
+                }
+            }
+        })
+    }
+
+    /// The members of a process group in the order they came, also who comes
+    /// meanwhile. The table is locked for each alone.
+    pub(crate) fn members(&self, group: Pgid) -> impl Iterator<Item = Arc<Process>> {
+        let mut last = 0;
+        core::iter::from_fn(move || {
+            let tree = self.lock();
+            let (place, node) = tree.next_member(group, last)?;
+            last = place;
+            Some(node.process.clone())
+        })
+    }
+
+    /// Who adopts the children of `pid`: its nearest ancestor that is a subreaper and
+    /// lives, else the first process.
+    pub(crate) fn reaper_of(&self, pid: Pid) -> Pid {
+        let mut at = pid;
+        loop {
+            match self.lock().reaper_above(at, STEPS) {
+                Ok(reaper) => return reaper,
+                Err(higher) => at = higher,
+            }
+        }
     }
 
     /// getpgid(2) and getsid(2) of another process: its group and session.
@@ -73,18 +129,16 @@ impl PidNamespace {
     /// Whether no process of `group` has a parent that could continue it: such a
     /// group is not stopped by the terminal.
     pub fn is_orphaned_group(&self, group: Pgid) -> bool {
-        self.lock().is_orphaned(group, None)
+        self.lock().is_orphaned(group)
     }
 
     /// Whether process group `group` exists in session `session`.
     pub fn group_in_session(&self, group: Pgid, session: Sid) -> bool {
-        let tree = self.lock();
-        let mut members = tree.group(group).iter().filter_map(|pid| tree.get(*pid));
-        members.any(|node| node.session == session)
+        self.lock().session_of(group) == Some(session)
     }
 
     /// Whether any process is in `group`.
     pub fn group_exists(&self, group: Pgid) -> bool {
-        !self.lock().group(group).is_empty()
+        self.lock().session_of(group).is_some()
     }
 }

@@ -169,7 +169,7 @@ fn all(thread: &Arc<Thread>, _: &mut UserContext) {
     limits(thread);
     futexes(thread);
     executes(thread);
-    assert_eq!(numbers().processes().len(), 1);
+    assert_eq!(numbers().processes().count(), 1);
     let done = DONE.lock().unwrap().take();
     done.unwrap().send(()).unwrap();
 }

@@ -4,19 +4,31 @@
 //! [`Tree`] holds the relations by number only, generic over what it keeps for
 //! each process, so its rules (reparenting, setpgid, setsid, orphaned groups,
 //! freeing of numbers) are tested without any process. Each pid namespace has one,
-//! behind its lock.
+//! behind its lock, which spins: so each step takes a time that does not grow with
+//! the number of processes, but for setsid(2), which looks at each group that the
+//! caller has children in. Children and members have places, numbers that rise in the order
+//! they came, so that who walks through them can let the lock go and go on behind a place.
+//!
+//! More than 400 lines: each change of one relation is here beside what it owes the others.
+//!
+//! Spec: setpgid(2), setsid(2), credentials(7).
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::collections::BTreeMap;
 
 use abi::{Result, err, error};
 
 use crate::ids::{Pgid, Pid, PidAllocator, Sid, Tid};
 
+mod links;
+#[cfg(test)]
+mod tests;
+
+use links::Links;
+
 /// One process in the tree.
 pub(crate) struct Node<P> {
     pub(crate) process: P,
     pub(crate) parent: Pid,
-    pub(crate) children: Vec<Pid>,
     pub(crate) group: Pgid,
     pub(crate) session: Sid,
     /// It has called execve since its fork: setpgid by the parent is refused.
@@ -25,6 +37,16 @@ pub(crate) struct Node<P> {
     pub(crate) is_subreaper: bool,
     /// All its threads have ended; only its status remains.
     pub(crate) is_zombie: bool,
+    /// Its place among all processes.
+    pub(crate) born_at: u64,
+    /// Its place among the children of its parent.
+    child_at: u64,
+    /// Its place among the members of its group.
+    member_at: u64,
+    /// It is in `Tree::news`.
+    has_news: bool,
+    /// It counts in `Tree::links`: it has not begun to end.
+    is_linked: bool,
 }
 
 /// All processes and their relations.
@@ -33,9 +55,22 @@ pub(crate) struct Tree<P> {
     nodes: BTreeMap<Pid, Node<P>>,
     /// Threads that do not lead their process: thread number to process number.
     threads: BTreeMap<Tid, Pid>,
-    groups: BTreeMap<Pgid, Vec<Pid>>,
+    children: BTreeMap<(Pid, u64), Pid>,
+    /// Of the children, those that have stopped or ended: all that wait can find.
+    news: BTreeMap<(Pid, u64), Pid>,
+    members: BTreeMap<(Pgid, u64), Pid>,
+    /// What connects groups to the rest of their sessions.
+    links: Links,
     /// Sessions: number to count of member processes.
     sessions: BTreeMap<Sid, usize>,
+    last_place: u64,
+}
+
+/// A child that has got another parent.
+pub(crate) struct Orphan {
+    pub(crate) child: Pid,
+    /// Its group is orphaned by that.
+    pub(crate) orphaned: Option<Pgid>,
 }
 
 impl<P> Tree<P> {
@@ -44,19 +79,23 @@ impl<P> Tree<P> {
             pids: PidAllocator::new(),
             nodes: BTreeMap::new(),
             threads: BTreeMap::new(),
-            groups: BTreeMap::new(),
+            children: BTreeMap::new(),
+            news: BTreeMap::new(),
+            members: BTreeMap::new(),
+            links: Links::new(),
             sessions: BTreeMap::new(),
+            last_place: 0,
         }
     }
 
     /// Takes a number that nothing uses. It is used only once something is
     /// inserted under it, so the caller keeps the lock until then.
     pub(crate) fn allocate(&mut self) -> Result<Tid> {
-        let Self { pids, nodes, threads, groups, sessions } = self;
+        let Self { pids, nodes, threads, members, sessions, .. } = self;
         pids.allocate(|number| {
             nodes.contains_key(&Pid::from_raw(number))
                 || threads.contains_key(&Tid::from_raw(number))
-                || groups.contains_key(&Pgid::from_raw(number))
+                || next_in(members, Pgid::from_raw(number), 0).is_some()
                 || sessions.contains_key(&Sid::from_raw(number))
         })
     }
@@ -73,19 +112,46 @@ impl<P> Tree<P> {
         self.nodes.get_mut(&pid)
     }
 
-    /// All processes, by rising number.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Pid, &Node<P>)> {
-        self.nodes.iter().map(|(pid, node)| (*pid, node))
+    /// The place of the process that came last.
+    pub(crate) fn last_place(&self) -> u64 {
+        self.last_place
     }
 
-    /// Processes with a number of at least `from`.
-    pub(crate) fn iter_from(&self, from: Pid) -> impl Iterator<Item = (Pid, &Node<P>)> {
-        self.nodes.range(from..).map(|(pid, node)| (*pid, node))
+    /// The first process with a number of at least `from`.
+    pub(crate) fn first_from(&self, from: Pid) -> Option<(Pid, &Node<P>)> {
+        self.nodes.range(from..).next().map(|(pid, node)| (*pid, node))
     }
 
-    /// The members of a process group.
-    pub(crate) fn group(&self, group: Pgid) -> &[Pid] {
-        self.groups.get(&group).map_or(&[], Vec::as_slice)
+    /// The first member of `group` behind a place (0: of all), and its place.
+    pub(crate) fn next_member(&self, group: Pgid, behind: u64) -> Option<(u64, &Node<P>)> {
+        let (place, pid) = next_in(&self.members, group, behind)?;
+        Some((place, self.nodes.get(&pid)?))
+    }
+
+    /// The first child of `parent` behind a place (0: of all), and its place.
+    pub(crate) fn next_child(&self, parent: Pid, behind: u64) -> Option<(u64, &Node<P>)> {
+        let (place, pid) = next_in(&self.children, parent, behind)?;
+        Some((place, self.nodes.get(&pid)?))
+    }
+
+    /// The same of the children that have stopped or ended.
+    pub(crate) fn next_news(&self, parent: Pid, behind: u64) -> Option<(u64, &Node<P>)> {
+        let (place, pid) = next_in(&self.news, parent, behind)?;
+        Some((place, self.nodes.get(&pid)?))
+    }
+
+    /// Notes whether process `pid` has something that its parent can wait for.
+    pub(crate) fn set_news(&mut self, pid: Pid, has_news: bool) {
+        let Some(node) = self.nodes.get_mut(&pid) else { return };
+        if node.has_news != has_news {
+            node.has_news = has_news;
+            let key = (node.parent, node.child_at);
+            if has_news {
+                self.news.insert(key, pid);
+            } else {
+                self.news.remove(&key);
+            }
+        }
     }
 
     /// The process that thread `tid` belongs to.
@@ -104,9 +170,13 @@ impl<P> Tree<P> {
         self.threads.remove(&tid);
     }
 
+    fn new_place(&mut self) -> u64 {
+        self.last_place += 1;
+        self.last_place
+    }
+
     /// Inserts process `pid` as a child of `parent`, in the group and session
-    /// of `like`. Without `like` it starts its own of both. Returns the two. ENOMEM
-    /// if a list cannot grow; nothing has changed then.
+    /// of `like`. Without `like` it starts its own of both. Returns the two.
     pub(crate) fn insert(
         &mut self,
         pid: Pid,
@@ -121,48 +191,39 @@ impl<P> Tree<P> {
             }
             None => (pid.own_group(), pid.own_session()),
         };
-        let no_memory = |_| error!(ENOMEM, "process lists cannot grow");
-        let members = self.groups.entry(group).or_default();
-        members.try_reserve(1).map_err(no_memory)?;
-        if let Some(parent) = self.nodes.get_mut(&parent) {
-            parent.children.try_reserve(1).map_err(no_memory)?;
-            parent.children.push(pid);
-        }
-        members.push(pid);
+        let place = self.new_place();
+        self.members.insert((group, place), pid);
+        self.children.insert((parent, place), pid);
         *self.sessions.entry(session).or_insert(0) += 1;
         let node = Node {
             process,
             parent,
-            children: Vec::new(),
             group,
             session,
             has_execed: false,
             is_subreaper: false,
             is_zombie: false,
+            born_at: place,
+            child_at: place,
+            member_at: place,
+            has_news: false,
+            is_linked: false,
         };
         self.nodes.insert(pid, node);
+        self.link(pid);
         Ok((group, session))
     }
 
     /// Removes process `pid`; its number becomes free unless it still names a
     /// group or session.
     pub(crate) fn remove(&mut self, pid: Pid) -> Option<Node<P>> {
+        self.unlink(pid);
+        self.set_news(pid, false);
         let node = self.nodes.remove(&pid)?;
-        if let Some(parent) = self.nodes.get_mut(&node.parent) {
-            parent.children.retain(|child| *child != pid);
-        }
-        self.leave_group(pid, node.group);
+        self.children.remove(&(node.parent, node.child_at));
+        self.members.remove(&(node.group, node.member_at));
         self.leave_session(node.session);
         Some(node)
-    }
-
-    fn leave_group(&mut self, pid: Pid, group: Pgid) {
-        if let Some(members) = self.groups.get_mut(&group) {
-            members.retain(|member| *member != pid);
-            if members.is_empty() {
-                self.groups.remove(&group);
-            }
-        }
     }
 
     fn leave_session(&mut self, session: Sid) {
@@ -174,33 +235,55 @@ impl<P> Tree<P> {
         }
     }
 
-    /// Who adopts the children of `pid`: its nearest ancestor that is a
-    /// subreaper and lives, else the first process.
-    pub(crate) fn reaper_of(&self, pid: Pid) -> Pid {
-        let mut at = pid;
-        while let Some(node) = self.nodes.get(&at) {
-            if at != pid && node.is_subreaper && !node.is_zombie {
-                return at;
+    /// Looks, at most `steps` up from the process at `from`, for who adopts the children
+    /// of one below: its nearest ancestor that is a subreaper and lives, else the first
+    /// process.
+    ///
+    /// # Errors
+    /// Where to go on, if that was not enough.
+    pub(crate) fn reaper_above(&self, from: Pid, steps: usize) -> Result<Pid, Pid> {
+        let mut at = from;
+        for _ in 0..steps {
+            let Some(parent) = self.nodes.get(&at).map(|node| node.parent) else {
+                return Ok(Pid::INIT);
+            };
+            if self.is_reaper(parent) {
+                return Ok(parent);
             }
-            at = node.parent;
+            at = parent;
         }
-        Pid::INIT
+        Err(at)
     }
 
-    /// Gives the children of `pid` to `reaper`; returns them.
-    pub(crate) fn reparent_children(&mut self, pid: Pid, reaper: Pid) -> Vec<Pid> {
-        let Some(node) = self.nodes.get_mut(&pid) else { return Vec::new() };
-        let orphans = core::mem::take(&mut node.children);
-        for child in &orphans {
-            if let Some(child) = self.nodes.get_mut(child) {
-                child.parent = reaper;
-            }
+    fn is_reaper(&self, pid: Pid) -> bool {
+        self.nodes.get(&pid).is_some_and(|node| node.is_subreaper && !node.is_zombie)
+    }
+
+    /// Gives the first child of `pid` to `reaper`, or to the first process if that has
+    /// ended meanwhile.
+    pub(crate) fn reparent_child(&mut self, pid: Pid, reaper: Pid) -> Option<Orphan> {
+        let (place, child) = next_in(&self.children, pid, 0)?;
+        let reaper = if self.is_reaper(reaper) { reaper } else { Pid::INIT };
+        if reaper == pid {
+            return None;
         }
-        match self.nodes.get_mut(&reaper) {
-            Some(reaper) if pid != Pid::INIT => reaper.children.extend_from_slice(&orphans),
-            _ => {}
+        let was_linked = self.nodes.get(&child).is_some_and(|node| node.is_linked);
+        let orphaned = self.unlink(child);
+        let has_news = self.nodes.get(&child).is_some_and(|node| node.has_news);
+        self.set_news(child, false);
+        self.children.remove(&(pid, place));
+        let place = self.new_place();
+        self.children.insert((reaper, place), child);
+        if let Some(node) = self.nodes.get_mut(&child) {
+            node.parent = reaper;
+            node.child_at = place;
         }
-        orphans
+        self.set_news(child, has_news);
+        if was_linked {
+            self.link(child);
+        }
+        let orphaned = orphaned.filter(|group| self.is_orphaned(*group));
+        Some(Orphan { child, orphaned })
     }
 
     /// setpgid(2) by process `caller`.
@@ -223,167 +306,107 @@ impl<P> Tree<P> {
         if node.session == pid.own_session() {
             return err!(EPERM, "a session leader stays in its group");
         }
-        if group != pid.own_group() {
-            let mut members = self.group(group).iter();
-            let in_session = |m: &Pid| self.nodes.get(m).is_some_and(|n| n.session == session);
-            if !members.any(in_session) {
-                return err!(EPERM, "no such group in this session");
-            }
+        // All members of a group are in one session.
+        let is_here = || self.session_of(group).is_some_and(|of_group| of_group == session);
+        if group != pid.own_group() && !is_here() {
+            return err!(EPERM, "no such group in this session");
         }
-        self.move_to_group(pid, group)
+        self.move_to_group(pid, group);
+        Ok(())
     }
 
-    fn move_to_group(&mut self, pid: Pid, group: Pgid) -> Result<()> {
-        let Some(node) = self.nodes.get_mut(&pid) else { return err!(ESRCH) };
-        let old = node.group;
-        if old == group {
-            return Ok(());
+    /// The session of a group's members.
+    pub(crate) fn session_of(&self, group: Pgid) -> Option<Sid> {
+        self.next_member(group, 0).map(|(_, node)| node.session)
+    }
+
+    fn move_to_group(&mut self, pid: Pid, group: Pgid) {
+        let place = self.new_place();
+        let Some(node) = self.nodes.get(&pid) else { return };
+        if node.group == group {
+            return;
         }
-        let members = self.groups.entry(group).or_default();
-        if members.try_reserve(1).is_err() {
-            return err!(ENOMEM);
+        let (old, session) = (node.group, node.session);
+        let was_linked = node.is_linked;
+        self.unlink(pid);
+        if let Some(node) = self.nodes.get_mut(&pid) {
+            self.members.remove(&(old, node.member_at));
+            self.members.insert((group, place), pid);
+            node.group = group;
+            node.member_at = place;
         }
-        members.push(pid);
-        node.group = group;
-        self.leave_group(pid, old);
-        Ok(())
+        if was_linked {
+            self.link(pid);
+        }
+        // Its children in the old group connect that now, those in the new one no more.
+        if self.session_of(old) == Some(session) {
+            self.links.connect(pid, old);
+        }
+        self.links.disconnect(pid, group);
     }
 
     /// setsid(2): a new session and group of which `pid` is the only member.
     pub(crate) fn set_session(&mut self, pid: Pid) -> Result<()> {
-        if self.groups.contains_key(&pid.own_group()) {
+        if self.session_of(pid.own_group()).is_some() {
             return err!(EPERM, "already leads a process group");
         }
-        self.move_to_group(pid, pid.own_group())?;
+        self.move_to_group(pid, pid.own_group());
+        self.unlink(pid);
+        self.links.disconnect_all(pid);
         let Some(node) = self.nodes.get_mut(&pid) else { return err!(ESRCH) };
         let old = core::mem::replace(&mut node.session, pid.own_session());
         *self.sessions.entry(pid.own_session()).or_insert(0) += 1;
         self.leave_session(old);
+        self.link(pid);
         Ok(())
     }
 
     /// Whether no member of `group` has a living parent in the same session
-    /// but another group. `ignoring` is a process about to end.
-    pub(crate) fn is_orphaned(&self, group: Pgid, ignoring: Option<Pid>) -> bool {
-        !self.group(group).iter().any(|pid| {
-            let Some(node) = self.nodes.get(pid) else { return false };
-            if Some(*pid) == ignoring || node.is_zombie || node.parent == Pid::INIT {
-                return false;
-            }
-            let parent = self.nodes.get(&node.parent);
-            parent.is_some_and(|p| p.group != group && p.session == node.session)
-        })
+    /// but another group.
+    pub(crate) fn is_orphaned(&self, group: Pgid) -> bool {
+        !self.links.are_in(group)
+    }
+
+    /// Process `pid` begins to end: it connects its group no more. Returns that group if
+    /// its parent was in the same session but another group, and nothing else connects it.
+    pub(crate) fn begin_end(&mut self, pid: Pid) -> Option<Pgid> {
+        self.unlink(pid);
+        let node = self.nodes.get(&pid)?;
+        let parent = self.nodes.get(&node.parent)?;
+        let was_connected = parent.group != node.group && parent.session == node.session;
+        (was_connected && self.is_orphaned(node.group)).then_some(node.group)
+    }
+
+    /// Counts the link from process `pid` to its parent.
+    fn link(&mut self, pid: Pid) {
+        let Some(node) = self.nodes.get(&pid) else { return };
+        let (parent, group, session) = (node.parent, node.group, node.session);
+        if node.is_zombie || parent == Pid::INIT {
+            return;
+        }
+        let Some(above) = self.nodes.get(&parent) else { return };
+        let connects = above.group != group && above.session == session;
+        self.links.add(parent, group, connects);
+        if let Some(node) = self.nodes.get_mut(&pid) {
+            node.is_linked = true;
+        }
+    }
+
+    /// Takes back what [`Tree::link`] did; the group, if that was its last connection.
+    fn unlink(&mut self, pid: Pid) -> Option<Pgid> {
+        let node = self.nodes.get_mut(&pid).filter(|node| node.is_linked)?;
+        node.is_linked = false;
+        let (parent, group) = (node.parent, node.group);
+        self.links.remove(parent, group).then_some(group)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn p(number: i32) -> Pid {
-        Pid::from_raw(number)
-    }
-
-    fn g(number: i32) -> Pgid {
-        Pgid::from_raw(number)
-    }
-
-    fn t(number: i32) -> Tid {
-        Tid::from_raw(number)
-    }
-
-    /// 1 is init; 2 a shell leading a session; 3 and 4 its children.
-    fn family() -> Tree<()> {
-        let mut tree = Tree::new();
-        tree.insert(p(1), p(0), None, ()).unwrap();
-        tree.insert(p(2), p(1), Some(p(1)), ()).unwrap();
-        tree.set_session(p(2)).unwrap();
-        tree.insert(p(3), p(2), Some(p(2)), ()).unwrap();
-        tree.insert(p(4), p(2), Some(p(2)), ()).unwrap();
-        tree
-    }
-
-    #[test]
-    fn groups_are_made_and_left() {
-        let mut tree = family();
-        tree.set_group(p(2), p(3), g(3)).unwrap();
-        tree.set_group(p(4), p(4), g(3)).unwrap();
-        assert_eq!(tree.group(g(3)), [p(3), p(4)]);
-        assert_eq!(tree.group(g(2)), [p(2)]);
-        // No such group; another session's group; the leader; not a child.
-        assert_eq!(tree.set_group(p(2), p(3), g(99)), err!(EPERM, "no such group in this session"));
-        assert_eq!(tree.set_group(p(2), p(3), g(1)).unwrap_err().errno(), abi::Errno::EPERM);
-        assert_eq!(tree.set_group(p(2), p(2), g(3)).unwrap_err().errno(), abi::Errno::EPERM);
-        assert_eq!(tree.set_group(p(3), p(4), g(4)).unwrap_err().errno(), abi::Errno::ESRCH);
-        tree.get_mut(p(3)).unwrap().has_execed = true;
-        assert_eq!(tree.set_group(p(2), p(3), g(2)).unwrap_err().errno(), abi::Errno::EACCES);
-        tree.set_group(p(3), p(3), g(2)).unwrap();
-    }
-
-    #[test]
-    fn sessions() {
-        let mut tree = family();
-        assert!(tree.set_session(p(2)).is_err());
-        tree.set_session(p(3)).unwrap();
-        assert_eq!(tree.get(p(3)).unwrap().session, p(3).own_session());
-        assert_eq!(tree.get(p(3)).unwrap().group, g(3));
-        assert_eq!(tree.set_group(p(2), p(3), g(2)).unwrap_err().errno(), abi::Errno::EPERM);
-    }
-
-    #[test]
-    fn numbers_stay_used_while_they_name_a_group() {
-        let mut tree = family();
-        tree.set_group(p(2), p(3), g(3)).unwrap();
-        tree.set_group(p(2), p(4), g(3)).unwrap();
-        tree.remove(p(3));
-        tree.pids = PidAllocator::new();
-        for expected in [5, 6] {
-            assert_eq!(tree.allocate(), Ok(t(expected)));
-        }
-        tree.remove(p(4));
-        tree.pids = PidAllocator::new();
-        assert_eq!(tree.allocate(), Ok(t(3)));
-        assert_eq!(tree.get(p(2)).unwrap().children, []);
-    }
-
-    #[test]
-    fn orphans_go_to_the_subreaper_or_init() {
-        let mut tree = family();
-        tree.insert(p(5), p(3), Some(p(3)), ()).unwrap();
-        tree.insert(p(6), p(5), Some(p(5)), ()).unwrap();
-        assert_eq!(tree.reaper_of(p(5)), Pid::INIT);
-        tree.get_mut(p(3)).unwrap().is_subreaper = true;
-        assert_eq!(tree.reaper_of(p(5)), p(3));
-        assert_eq!(tree.reparent_children(p(5), p(3)), [p(6)]);
-        assert_eq!(tree.get(p(6)).unwrap().parent, p(3));
-        assert_eq!(tree.get(p(3)).unwrap().children, [p(5), p(6)]);
-        tree.get_mut(p(3)).unwrap().is_zombie = true;
-        assert_eq!(tree.reaper_of(p(6)), Pid::INIT);
-    }
-
-    #[test]
-    fn orphaned_groups() {
-        let mut tree = family();
-        tree.set_group(p(2), p(3), g(3)).unwrap();
-        assert!(!tree.is_orphaned(g(3), None));
-        assert!(tree.is_orphaned(g(2), None));
-        assert!(tree.is_orphaned(g(3), Some(p(3))));
-        tree.reparent_children(p(2), Pid::INIT);
-        assert!(tree.is_orphaned(g(3), None));
-    }
-
-    #[test]
-    fn threads_use_numbers() {
-        let mut tree = family();
-        tree.insert_thread(t(5), p(4));
-        assert_eq!(tree.process_of_thread(t(5)), Some(p(4)));
-        assert_eq!(tree.process_of_thread(t(4)), Some(p(4)));
-        tree.pids = PidAllocator::new();
-        assert_eq!(tree.allocate(), Ok(t(6)));
-        tree.remove_thread(t(5));
-        assert_eq!(tree.process_of_thread(t(5)), None);
-        assert_eq!(tree.iter().count(), 4);
-        assert_eq!(tree.iter_from(p(3)).count(), 2);
-        assert_eq!(tree.last_number(), 6);
-    }
+/// The first entry of `key` behind a place, and its place.
+fn next_in<K: Ord + Copy>(
+    map: &BTreeMap<(K, u64), Pid>,
+    key: K,
+    behind: u64,
+) -> Option<(u64, Pid)> {
+    let rest = (key, behind.saturating_add(1))..=(key, u64::MAX);
+    map.range(rest).next().map(|((_, place), pid)| (*place, *pid))
 }

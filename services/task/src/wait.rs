@@ -137,6 +137,9 @@ pub fn wait(thread: &Thread, which: Which, options: WaitOptions) -> Result<Optio
     }
 }
 
+/// Children that are looked at with the table locked once.
+const LOOKS: usize = 64;
+
 enum Step {
     Found(alloc::boxed::Box<Raw>),
     NotYet,
@@ -170,28 +173,88 @@ fn finish(parent: &Process, found: Option<Raw>) -> Result<Option<Waited>> {
     Ok(Some(Waited { pid: found.pid, status: found.wait_status, info, rusage }))
 }
 
-/// One look at all children.
+/// One look at all children, a few with the table locked at a time. Who stops or ends
+/// behind this look wakes who waits.
 fn look(parent: &Process, which: Which, options: WaitOptions) -> Step {
+    if let Which::Process(pid) = which {
+        return look_at(parent, pid, options);
+    }
+    let mut last = 0;
+    while let Some(found) = look_at_news(parent, &mut last, which, options) {
+        if let Some(raw) = found {
+            return Step::Found(alloc::boxed::Box::new(raw));
+        }
+    }
+    let mut last = 0;
+    while let Some(found) = look_for_any(parent, &mut last, which, options) {
+        if found {
+            return Step::NotYet;
+        }
+    }
+    Step::Nobody
+}
+
+/// A look at one child.
+fn look_at(parent: &Process, pid: Pid, options: WaitOptions) -> Step {
     let mut table = parent.pid_namespace().lock();
-    let Some(node) = table.get(parent.pid()) else { return Step::Nobody };
-    let mut outcome = Step::Nobody;
-    let mut found = None;
-    for pid in &node.children {
-        let Some(child) = table.get(*pid) else { continue };
-        if !which.matches(*pid, child.group) || !matches_kind(options, child.process.exit_signal())
+    let node = table.get(pid).filter(|node| node.parent == parent.pid());
+    let Some(node) = node.filter(|node| matches_kind(options, node.process.exit_signal())) else {
+        return Step::Nobody;
+    };
+    match report(node, options) {
+        Some(raw) => Step::Found(alloc::boxed::Box::new(reap(&mut table, raw, options))),
+        None => Step::NotYet,
+    }
+}
+
+/// Looks at some of the children that have stopped or ended, those behind place `last`.
+/// None: there are no more.
+fn look_at_news(
+    parent: &Process,
+    last: &mut u64,
+    which: Which,
+    options: WaitOptions,
+) -> Option<Option<Raw>> {
+    let mut table = parent.pid_namespace().lock();
+    for _ in 0..LOOKS {
+        let (place, child) = table.next_news(parent.pid(), *last)?;
+        *last = place;
+        let process = &child.process;
+        if !which.matches(process.pid(), child.group)
+            || !matches_kind(options, process.exit_signal())
         {
             continue;
         }
-        outcome = Step::NotYet;
-        found = report(child, options);
-        if found.is_some() {
-            break;
+        if let Some(raw) = report(child, options) {
+            return Some(Some(reap(&mut table, raw, options)));
+        }
+        if !child.is_zombie && process.signals.lock().has_told_all() {
+            let pid = process.pid();
+            table.set_news(pid, false);
         }
     }
-    match found {
-        Some(raw) => Step::Found(alloc::boxed::Box::new(reap(&mut table, raw, options))),
-        None => outcome,
+    Some(None)
+}
+
+/// Whether some of the children behind place `last` could be waited for. None: there are
+/// no more.
+fn look_for_any(
+    parent: &Process,
+    last: &mut u64,
+    which: Which,
+    options: WaitOptions,
+) -> Option<bool> {
+    let table = parent.pid_namespace().lock();
+    for _ in 0..LOOKS {
+        let (place, child) = table.next_child(parent.pid(), *last)?;
+        *last = place;
+        let process = &child.process;
+        if which.matches(process.pid(), child.group) && matches_kind(options, process.exit_signal())
+        {
+            return Some(true);
+        }
     }
+    Some(false)
 }
 
 /// What there is to report of a child; takes stop and continue reports.

@@ -8,6 +8,7 @@ use abi::resource::Resource;
 use abi::sched::{PRIO_PGRP, PRIO_PROCESS, PRIO_USER};
 use abi::time::Timespec;
 use abi::{Result, err, error};
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use cred::Cred;
@@ -165,24 +166,29 @@ pub(crate) fn sys_sched_getaffinity(
 /// The processes that a priority call means.
 fn priority_targets(cx: &Context, which: u32, who: u32) -> Result<Vec<Arc<Process>>> {
     let caller = cx.thread.process();
-    let mut processes = match which {
+    let is_meant: Box<dyn Fn(&Process) -> bool> = match which {
         PRIO_PROCESS if who == 0 => return Ok([caller.clone()].into()),
         PRIO_PROCESS => {
             let tid = i32::try_from(who).ok().map(Tid::from_raw);
             let thread = tid.and_then(|tid| cx.pid_namespace().thread(tid));
             return Ok([thread.ok_or(error!(ESRCH))?.process().clone()].into());
         }
-        PRIO_PGRP | PRIO_USER => cx.pid_namespace().processes(),
+        PRIO_PGRP => {
+            let group = if who == 0 { caller.group_id() } else { Pgid::from_raw(who as i32) };
+            Box::new(move |process| process.group_id() == group)
+        }
+        PRIO_USER => {
+            let uid = if who == 0 { cx.cred().uid } else { who };
+            Box::new(move |process| process.leader().is_some_and(|l| l.cred().uid == uid))
+        }
         _ => return err!(EINVAL, "which"),
     };
-    if which == PRIO_PGRP {
-        let group = if who == 0 { caller.group_id() } else { Pgid::from_raw(who as i32) };
-        processes.retain(|process| process.group_id() == group);
-    } else {
-        let uid = if who == 0 { cx.cred().uid } else { who };
-        processes.retain(|process| process.leader().is_some_and(|leader| leader.cred().uid == uid));
+    let mut meant = Vec::new();
+    for process in cx.pid_namespace().processes().filter(|process| is_meant(process)) {
+        meant.try_reserve(1).map_err(|_| error!(ENOMEM))?;
+        meant.push(process);
     }
-    if processes.is_empty() { err!(ESRCH) } else { Ok(processes) }
+    if meant.is_empty() { err!(ESRCH) } else { Ok(meant) }
 }
 
 /// getpriority(2): 20 less the lowest nice value, so that no result is negative.

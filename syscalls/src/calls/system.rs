@@ -62,7 +62,7 @@ fn read_name(cx: &Context, name: UserPath, len: i32) -> Result<Vec<u8>> {
 pub(crate) fn sys_sysinfo(cx: &mut Context, out: UserPtr<Sysinfo>) -> Result<()> {
     let memory = framework::mm::stats();
     let page = PAGE_SIZE as u64;
-    let threads: usize = PidNamespace::initial().processes().iter().map(|p| p.thread_count()).sum();
+    let threads: usize = PidNamespace::initial().processes().map(|p| p.thread_count()).sum();
     let info = Sysinfo {
         uptime: (framework::time::monotonic_ns() / 1_000_000_000) as i64,
         loads: sched::load_average().map(|load| load.fixed_point(16)),

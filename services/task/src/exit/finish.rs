@@ -4,7 +4,7 @@
 //! The last thread of a process leaves a zombie, or nothing if the parent ignores
 //! SIGCHLD.
 
-use alloc::{sync::Arc, vec::Vec};
+use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 
 use framework::{sync::Once, task::Task};
@@ -108,12 +108,13 @@ fn finish_process(thread: &Arc<Thread>) {
     if process.leads_session() {
         process.session().disassociate(process.pid_namespace());
     }
-    let mut table = process.pid_namespace().lock();
-    orphan_children(&mut table, process);
-    stop_orphans(&mut table, process);
-    let is_reaped = become_zombie(&mut table, process);
-    drop(table);
-    drop(is_reaped);
+    orphan_children(process);
+    let orphaned = process.pid_namespace().lock().begin_end(process.pid());
+    continue_orphaned(process, orphaned);
+    while !become_zombie(process) {
+        // A child has got a sibling meanwhile (CLONE_PARENT).
+        orphan_children(process);
+    }
     if process.pid() == Pid::INIT
         && let Some(hook) = INIT_EXIT.get()
     {
@@ -121,73 +122,66 @@ fn finish_process(thread: &Arc<Thread>) {
     }
 }
 
-/// Gives the children to whoever adopts them.
-fn orphan_children(table: &mut ProcessTree, process: &Arc<Process>) {
-    let pid = process.pid();
-    if table.get(pid).is_none_or(|node| node.children.is_empty()) {
+/// Gives the children to whoever adopts them, one at a time: there may be many, and
+/// the table is locked for each only.
+fn orphan_children(process: &Arc<Process>) {
+    let numbers = process.pid_namespace();
+    if numbers.lock().next_child(process.pid(), 0).is_none() {
         return;
     }
-    let reaper = table.reaper_of(pid);
-    let orphans = table.reparent_children(pid, reaper);
-    let adopter = table.get(reaper).map(|node| node.process.clone());
-    for child in orphans {
-        let Some(node) = table.get(child) else { continue };
+    let reaper = numbers.reaper_of(process.pid());
+    loop {
+        let mut table = numbers.lock();
+        let Some(orphan) = table.reparent_child(process.pid(), reaper) else { return };
+        let Some(node) = table.get(orphan.child) else { continue };
         let (child, is_zombie) = (node.process.clone(), node.is_zombie);
-        child.note_relations(reaper, node.group, node.session);
+        child.note_relations(node.parent, node.group, node.session);
         child.exit_signal.store(Signal::CHLD.number(), Relaxed);
+        let adopter = table.get(child.parent_pid()).map(|node| node.process.clone());
+        let mut removed = None;
+        if is_zombie && let Some(adopter) = adopter {
+            removed = tell_of_end(&mut table, &child, &adopter);
+        }
+        drop(table);
+        drop(removed);
         if let Some(signal) = child.death_signal() {
-            let info = SigInfo::user(signal, pid.as_raw(), process.owner_uid());
+            let info = SigInfo::user(signal, process.pid().as_raw(), process.owner_uid());
             let _ = send::to_process(&child, signal, info);
         }
-        if is_zombie && let Some(adopter) = &adopter {
-            drop(tell_of_end(table, &child, adopter));
-        }
-        let was_connected =
-            child.group_id() != process.group_id() && child.session_id() == process.session_id();
-        if was_connected {
-            continue_if_orphaned(table, child.group_id(), process);
-        }
-    }
-}
-
-/// The end of `process` may orphan its own group, if its parent was what
-/// connected the group to the rest of the session.
-fn stop_orphans(table: &mut ProcessTree, process: &Arc<Process>) {
-    let group = process.group_id();
-    let parent = table.get(process.parent_pid());
-    if parent.is_some_and(|p| p.group != group && p.session == process.session_id()) {
-        continue_if_orphaned(table, group, process);
+        continue_orphaned(process, orphan.orphaned);
     }
 }
 
 /// A group that has just become orphaned and has stopped members gets SIGHUP
 /// and SIGCONT: nobody else could continue it (POSIX).
-fn continue_if_orphaned(table: &ProcessTree, group: Pgid, leaving: &Process) {
-    if !table.is_orphaned(group, Some(leaving.pid())) {
-        return;
-    }
-    let members: Vec<Arc<Process>> = table
-        .group(group)
-        .iter()
-        .filter(|pid| **pid != leaving.pid())
-        .filter_map(|pid| table.get(*pid))
-        .map(|node| node.process.clone())
-        .collect();
-    if members.iter().any(|p| p.stopped_by().is_some()) {
-        send::kernel_to_each(&members, Signal::HUP);
-        send::kernel_to_each(&members, Signal::CONT);
+fn continue_orphaned(leaving: &Process, group: Option<Pgid>) {
+    let Some(group) = group else { return };
+    let numbers = leaving.pid_namespace();
+    let is_stopped = |member: &Arc<Process>| member.stopped_by().is_some();
+    if numbers.members(group).any(|member| member.pid() != leaving.pid() && is_stopped(&member)) {
+        for signal in [Signal::HUP, Signal::CONT] {
+            numbers.signal_members(group, signal, |member| member.pid() != leaving.pid());
+        }
     }
 }
 
 /// Makes the process a zombie and tells the parent, or removes it at once if
-/// the parent wants no zombies. Returns what is to be dropped without the lock.
-fn become_zombie(table: &mut ProcessTree, process: &Arc<Process>) -> Option<Arc<Process>> {
+/// the parent wants no zombies. False if it has children (again).
+fn become_zombie(process: &Arc<Process>) -> bool {
     let pid = process.pid();
-    let node = table.get_mut(pid)?;
+    let mut table = process.pid_namespace().lock();
+    if pid != Pid::INIT && table.next_child(pid, 0).is_some() {
+        return false;
+    }
+    table.set_news(pid, true);
+    let Some(node) = table.get_mut(pid) else { return true };
     node.is_zombie = true;
     let parent = node.parent;
-    let parent = table.get(parent).map(|node| node.process.clone())?;
-    tell_of_end(table, process, &parent)
+    let parent = table.get(parent).map(|node| node.process.clone());
+    let removed = parent.and_then(|parent| tell_of_end(&mut table, process, &parent));
+    drop(table);
+    drop(removed);
+    true
 }
 
 /// SIGCHLD (or the exit signal) and a wake-up for the parent of a zombie;

@@ -179,6 +179,13 @@ pub(crate) struct NewThread {
     pub(crate) signals: ThreadSignals,
 }
 
+impl GroupSignals {
+    /// Whether wait has nothing to report, nor will without another stop.
+    pub(crate) fn has_told_all(&self) -> bool {
+        self.stop == StopState::Running && self.stop_report.is_none() && !self.continue_report
+    }
+}
+
 impl Process {
     pub(crate) fn new(new: NewProcess) -> Arc<Self> {
         Arc::new(Self {

@@ -3,7 +3,7 @@
 //!
 //! Spec: kill(2), tkill(2), rt_sigqueueinfo(2).
 
-use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
+use alloc::sync::Arc;
 
 use abi::capability::Caps;
 use abi::signal::{SI_TKILL, SigInfo, Signal};
@@ -16,7 +16,7 @@ use crate::{
     process::{Process, Thread},
 };
 
-/// How often a signal to many looks for processes that came in meanwhile.
+/// How often a signal to all looks for processes that came in meanwhile.
 const MAX_PASSES: usize = 1000;
 
 /// Whether `sender` may send `signal` to `target`.
@@ -69,12 +69,13 @@ pub fn kill(sender: &Thread, pid: Pid, signal: Option<Signal>) -> Result<()> {
 pub fn kill_group(sender: &Thread, group: Pgid, signal: Option<Signal>) -> Result<()> {
     let mut outcome = err!(ESRCH, "no such process group");
     let mut any = false;
-    let members = || sender.pid_namespace().members(group);
-    for_each_once(members, |target| {
-        let sent = send_checked(sender, target, signal);
+    let members = sender.pid_namespace().members(group);
+    // Members may come faster than they are reached: a killed sender need not go on.
+    for target in members.take_while(|_| !sender.is_dying()) {
+        let sent = send_checked(sender, &target, signal);
         any |= sent.is_ok();
         outcome = sent;
-    });
+    }
     if any { Ok(()) } else { outcome }
 }
 
@@ -86,37 +87,19 @@ pub fn kill_group(sender: &Thread, group: Pgid, signal: Option<Signal>) -> Resul
 pub fn kill_all(sender: &Thread, signal: Option<Signal>) -> Result<()> {
     let mut outcome = Ok(());
     let mut any = false;
-    let all = || sender.pid_namespace().processes();
-    for_each_once(all, |target| {
+    let all = sender.pid_namespace().processes_and_newer(MAX_PASSES);
+    for target in all.take_while(|_| !sender.is_dying()) {
         if target.pid() == Pid::INIT || target.pid() == sender.pid() {
-            return;
+            continue;
         }
         any = true;
-        match send_checked(sender, target, signal) {
+        match send_checked(sender, &target, signal) {
             // Not being allowed is no error here, as on Linux.
             Err(e) if e.errno() == Errno::EPERM => {}
             other => outcome = other,
         }
-    });
-    if any { outcome } else { err!(ESRCH, "nobody to signal") }
-}
-
-/// Calls `each` for every process that `list` gives, and for those that come in
-/// meanwhile: a signal to many leaves no child of theirs out.
-fn for_each_once(list: impl Fn() -> Vec<Arc<Process>>, mut each: impl FnMut(&Arc<Process>)) {
-    let mut seen = BTreeSet::new();
-    for _ in 0..MAX_PASSES {
-        let mut found_new = false;
-        for process in list() {
-            if seen.insert(process.pid()) {
-                found_new = true;
-                each(&process);
-            }
-        }
-        if !found_new {
-            return;
-        }
     }
+    if any { outcome } else { err!(ESRCH, "nobody to signal") }
 }
 
 fn find_process(sender: &Thread, pid: Pid) -> Result<Arc<Process>> {

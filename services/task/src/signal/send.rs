@@ -162,9 +162,22 @@ impl PidNamespace {
     /// Sends `signal` from the kernel to every member of `group`, as a terminal
     /// does for its keys. Returns whether the group has members.
     pub fn signal_group(&self, group: Pgid, signal: Signal) -> bool {
-        let members = self.members(group);
-        kernel_to_each(&members, signal);
-        !members.is_empty()
+        self.signal_members(group, signal, |_| true)
+    }
+
+    /// The same for those that `chosen` says; whether there are any.
+    pub(crate) fn signal_members(
+        &self,
+        group: Pgid,
+        signal: Signal,
+        chosen: impl Fn(&Process) -> bool,
+    ) -> bool {
+        let mut any = false;
+        for process in self.members(group).filter(|process| chosen(process)) {
+            any = true;
+            let _ = to_process(&process, signal, SigInfo::kernel(signal));
+        }
+        any
     }
 }
 
@@ -220,12 +233,5 @@ pub(crate) fn child_policy(parent: &Process) -> ChildPolicy {
         wants_stops: !ignores && !action.flags.contains(SaFlags::NOCLDSTOP),
         auto_reaps: ignores || action.flags.contains(SaFlags::NOCLDWAIT),
         ignores,
-    }
-}
-
-/// Sends `signal` to each of `targets` from the kernel.
-pub(crate) fn kernel_to_each(targets: &[Arc<Process>], signal: Signal) {
-    for process in targets {
-        let _ = to_process(process, signal, SigInfo::kernel(signal));
     }
 }
