@@ -91,6 +91,13 @@ impl Cred {
         gid == self.fsgid || (!self.groups.is_empty() && self.groups.binary_search(&gid).is_ok())
     }
 
+    /// Whether these act as somebody else than `old`, or may do more: what the memory of a
+    /// process holds may then be more than they should see.
+    pub fn is_other_than(&self, old: &Cred) -> bool {
+        let acting = |cred: &Cred| (cred.euid, cred.egid, cred.fsuid, cred.fsgid);
+        acting(self) != acting(old) || !old.caps.permitted.contains(self.caps.permitted)
+    }
+
     /// The credentials access(2) checks with: real ids, and capabilities as a
     /// program of the real user would have them.
     pub fn with_real_ids(&self) -> Self {

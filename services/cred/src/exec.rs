@@ -19,6 +19,9 @@ pub struct ExecFile {
     pub mode: u32,
     /// The mount is `nosuid`: the set-id bits do not count.
     pub is_nosuid: bool,
+    /// The caller may read the file, and all scripts that led to it: its memory tells
+    /// nothing that it could not read anyway.
+    pub is_readable: bool,
 }
 
 /// The credentials after exec and what else follows from them.
@@ -28,8 +31,10 @@ pub struct ExecOutcome {
     pub cred: Cred,
     /// The value of `AT_SECURE`.
     pub is_secure: bool,
-    /// Ids or capabilities grew: the process becomes undumpable.
+    /// Ids or capabilities grew.
     pub gained_privilege: bool,
+    /// Whether other processes of its user may look into the process.
+    pub is_dumpable: bool,
 }
 
 impl Cred {
@@ -65,6 +70,8 @@ impl Cred {
         let gained_caps = !self.caps.permitted.contains(new.caps.permitted);
         let is_secure = is_setid || (new.uid != 0 && gained_caps);
         let gained_privilege = new.euid != self.euid || new.egid != self.egid || gained_caps;
-        ExecOutcome { cred: new, is_secure, gained_privilege }
+        let acts_as_itself = self.euid == self.uid && self.egid == self.gid;
+        let is_dumpable = file.is_readable && acts_as_itself && !new.is_other_than(self);
+        ExecOutcome { cred: new, is_secure, gained_privilege, is_dumpable }
     }
 }

@@ -10,7 +10,8 @@ use abi::fs::UNCHANGED;
 
 use crate::{CapSets, Cred, ExecFile};
 
-const FILE: ExecFile = ExecFile { uid: 0, gid: 0, mode: 0o755, is_nosuid: false };
+const FILE: ExecFile =
+    ExecFile { uid: 0, gid: 0, mode: 0o755, is_nosuid: false, is_readable: true };
 
 #[test]
 fn root_setuid_changes_all_ids_and_drops_caps() {

@@ -11,7 +11,7 @@
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::ops::{Deref, DerefMut, Range};
-use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering::{Acquire, Relaxed, Release}};
 
 use framework::mm::{FaultHandler, PAGE_SIZE, VmSpace};
 use framework::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -123,6 +123,8 @@ pub struct AddressSpace {
     pub(crate) last_fault: AtomicUsize,
     /// The highest number of resident pages seen before a decrease.
     pub(crate) peak_rss: AtomicUsize,
+    /// Whether others may look into it; see [`AddressSpace::dumpable`].
+    dumpable: AtomicU8,
 }
 
 impl AddressSpace {
@@ -161,6 +163,7 @@ impl AddressSpace {
             inner: RwLock::new(inner),
             last_fault: AtomicUsize::new(0),
             peak_rss: AtomicUsize::new(0),
+            dumpable: AtomicU8::new(1),
         });
         let handler: Arc<dyn FaultHandler> = space.clone();
         let handler: Weak<dyn FaultHandler> = Arc::downgrade(&handler);
@@ -171,6 +174,17 @@ impl AddressSpace {
     /// The page table, for the task that runs in it and for user copies.
     pub fn vm(&self) -> &Arc<VmSpace> {
         &self.vm
+    }
+
+    /// Whether its user may look into it and its core may be dumped: 1 if so, 0 or 2
+    /// (`fs.suid_dumpable`) where it may know more than its user does (PR_GET_DUMPABLE).
+    pub fn dumpable(&self) -> u32 {
+        self.dumpable.load(Acquire).into()
+    }
+
+    /// Sets what [`AddressSpace::dumpable`] says: 0 to 2.
+    pub fn set_dumpable(&self, value: u8) {
+        self.dumpable.store(value, Release);
     }
 
     /// The starts that were chosen at exec.

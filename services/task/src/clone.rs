@@ -149,7 +149,6 @@ fn new_process(parent: &Arc<Thread>, args: &CloneArgs) -> Result<Arc<Thread>> {
         sighand: child_sighand(from, flags),
         rlimits: from.rlimits(),
         exit_signal,
-        dumpable: from.dumpable(),
         personality: from.personality(),
         oom_score_adj: from.oom_score_adj(),
         nice: from.nice().into(),

@@ -89,7 +89,6 @@ pub fn start(
         sighand: Sighand::new(SigActions::new()),
         rlimits: Rlimits::initial(rlimit::max_threads()),
         exit_signal: Some(Signal::CHLD),
-        dumpable: 1,
         personality: 0,
         oom_score_adj: 0,
         nice: 0,

@@ -21,6 +21,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod access;
 mod clone;
 mod clone_args;
 pub mod exec;
@@ -45,6 +46,7 @@ mod user_count;
 pub mod uts;
 mod vfork;
 mod wait;
+mod yama;
 
 #[cfg(test)]
 mod tests;

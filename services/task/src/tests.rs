@@ -115,7 +115,6 @@ fn first_thread() -> Arc<Thread> {
         sighand: Sighand::new(SigActions::new()),
         rlimits: Rlimits::initial(1000),
         exit_signal: Some(Signal::CHLD),
-        dumpable: 1,
         personality: 0,
         oom_score_adj: 0,
         nice: 0,

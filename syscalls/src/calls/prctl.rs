@@ -71,7 +71,7 @@ fn of_process(cx: &Context, option: i32, arg: u64) -> Option<Result<usize>> {
         PR_GET_DUMPABLE => return Some(Ok(process.dumpable() as usize)),
         PR_SET_DUMPABLE => match arg {
             0 | 1 => {
-                process.set_dumpable(arg as u32);
+                process.set_dumpable(arg as u8);
                 Ok(())
             }
             _ => err!(EINVAL),

@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use abi::fcntl::OpenFlags;
+use abi::poll::PollEvents;
 use abi::stat::{S_IRUGO, S_IWUGO};
 use abi::{Result, err, error};
 use cred::Cred;
@@ -41,12 +42,27 @@ pub trait TextFile: Send + Sync {
         err!(EINVAL, "cannot be written")
     }
 
+    /// What poll(2) says of an open file.
+    fn ready(&self) -> PollEvents {
+        PollEvents::ALWAYS
+    }
+
     /// Refuses an open(2) that the permission bits `perm` allow, to root at least.
     ///
     /// # Errors
     /// What the file says.
     fn check_open(&self, _perm: u32, _opening: &Opening<'_>) -> Result<()> {
         Ok(())
+    }
+
+    /// What an open file shows, if that is not this: what there was when it was opened,
+    /// though the name stands for something else later. Asked after
+    /// [`TextFile::check_open`].
+    ///
+    /// # Errors
+    /// What the file says.
+    fn bind(&self, _opening: &Opening<'_>) -> Result<Option<Arc<dyn TextFile>>> {
+        Ok(None)
     }
 }
 

@@ -6,9 +6,10 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use abi::poll::PollEvents;
 use abi::{Result, err, error};
 use framework::mm::{Reader, Writer};
-use framework::sync::SpinLock;
+use framework::sync::{SpinLock, Waiter};
 use vfs::{File, FileOps, SeekFrom};
 
 use crate::content::{BinaryFile, TextFile};
@@ -140,6 +141,10 @@ impl FileOps for TextOps {
             drop(old);
         }
         Ok((bytes.len(), offset + bytes.len() as u64))
+    }
+
+    fn poll(&self, _file: &File, _waiter: Option<&Arc<Waiter>>) -> PollEvents {
+        self.content.ready()
     }
 
     fn seek(&self, file: &File, to: SeekFrom) -> Result<u64> {

@@ -141,7 +141,8 @@ impl Inode for PseudoInode {
         match &self.content {
             Content::Text(text) => {
                 text.check_open(perm, opening)?;
-                Ok(Arc::new(TextOps::new(text.clone(), self.rules)))
+                let bound = text.bind(opening)?.unwrap_or_else(|| text.clone());
+                Ok(Arc::new(TextOps::new(bound, self.rules)))
             }
             Content::File(file) => file.clone().open(perm, opening),
             _ => err!(ENXIO, "cannot be opened"),

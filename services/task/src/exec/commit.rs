@@ -12,7 +12,7 @@ use mm::AddressSpace;
 
 use super::image::Image;
 use crate::{
-    exit, futex,
+    access, exit, futex,
     process::{Process, Thread},
     signal::Sighand,
     vfork,
@@ -103,8 +103,8 @@ fn leave_old_memory(thread: &Arc<Thread>, process: &Process, old: &Arc<AddressSp
 fn change_over(thread: &Arc<Thread>, user: &mut UserContext, image: Image) -> Arc<AddressSpace> {
     let process = thread.process();
     let Image { mm, program, outcome, comm, entry, sp } = image;
-    process.replace_mm(Some(mm.clone()));
     process.set_program(Some(Arc::new(program)));
+    change_identity(thread, process, &mm, outcome);
     let actions = process.with_actions(|actions| actions.after_exec());
     *process.sighand.lock() = Sighand::new(actions);
     {
@@ -117,7 +117,6 @@ fn change_over(thread: &Arc<Thread>, user: &mut UserContext, image: Image) -> Ar
         companion.on_exec();
     }
     thread.set_comm(&comm);
-    change_identity(thread, process, outcome);
     process.exit_signal.store(Signal::CHLD.number(), Relaxed);
     if let Some(node) = process.pid_namespace().lock().get_mut(process.pid()) {
         node.has_execed = true;
@@ -128,17 +127,26 @@ fn change_over(thread: &Arc<Thread>, user: &mut UserContext, image: Image) -> Ar
     mm
 }
 
-fn change_identity(thread: &Thread, process: &Process, outcome: cred::ExecOutcome) {
+/// Memory and credentials change in one step: who checks the one never gets the other's.
+fn change_identity(
+    thread: &Thread,
+    process: &Process,
+    mm: &Arc<AddressSpace>,
+    outcome: cred::ExecOutcome,
+) {
+    let cred = Arc::new(outcome.cred);
     let old = thread.cred();
-    let changes_user = outcome.cred.euid != old.euid || outcome.cred.egid != old.egid;
+    mm.set_dumpable(if outcome.is_dumpable { 1 } else { access::suid_dumpable() });
     if outcome.is_secure || outcome.gained_privilege {
         process.set_death_signal(None);
         process.set_personality(process.personality() & !personality::CLEAR_ON_SETID);
     }
-    let is_dumpable = !(changes_user || outcome.gained_privilege);
-    process.set_dumpable(is_dumpable.into());
     process.set_secure(outcome.is_secure);
-    if *old != outcome.cred {
-        thread.set_cred(Arc::new(outcome.cred));
+    let update = process.exec_update.lock();
+    let before = process.replace_mm(Some(mm.clone()));
+    if old != cred {
+        thread.set_cred(cred);
     }
+    drop(update);
+    drop(before);
 }

@@ -79,11 +79,13 @@ fn prepare(thread: &Thread, request: Request) -> Result<Image, LoadError> {
     }
     let mut script_name = name.clone();
     let mut head = [0; BINPRM_BUF_SIZE];
+    let mut is_readable = true;
     for _ in 0..=MAX_SCRIPTS {
+        is_readable &= may_read(thread, &program);
         let len = program.file().read_kernel(0, &mut head)?;
         let head = head.get(..len).unwrap_or(&head);
         let Some(line) = script::parse(head)? else {
-            let outcome = outcome(thread, &program);
+            let outcome = outcome(thread, &program, is_readable);
             let elf = Elf::read(program.file().clone(), head)?;
             return image::build(thread, &elf, program, outcome, comm, &name, &argv, &envp);
         };
@@ -104,10 +106,15 @@ fn base_name(path: &[u8]) -> &[u8] {
     path.rsplit(|b| *b == b'/').next().unwrap_or(path)
 }
 
+/// Whether the caller could read the program file too.
+fn may_read(thread: &Thread, program: &Program) -> bool {
+    vfs::perm::check(program.file().inode(), &thread.cred(), vfs::May::READ).is_ok()
+}
+
 /// What the program file does to the credentials.
-fn outcome(thread: &Thread, program: &Program) -> ExecOutcome {
+fn outcome(thread: &Thread, program: &Program, is_readable: bool) -> ExecOutcome {
     let meta = program.file().metadata();
     let is_nosuid = program.file().path().mount().flags().contains(MountFlags::NOSUID);
-    let file = ExecFile { uid: meta.uid, gid: meta.gid, mode: meta.mode, is_nosuid };
+    let file = ExecFile { uid: meta.uid, gid: meta.gid, mode: meta.mode, is_nosuid, is_readable };
     thread.cred().exec(&file)
 }

@@ -30,6 +30,9 @@ fn instance(namespace: &Arc<PidNamespace>) -> &Instance {
     namespace.proc_or(|| Instance::new(Processes(Arc::downgrade(namespace))))
 }
 
+/// Permission bits of a directory that everybody may list.
+const OPEN_DIRECTORY: u32 = 0o555;
+
 /// A directory goes with its target.
 struct DirectoryOf {
     target: Target,
@@ -38,7 +41,11 @@ struct DirectoryOf {
 
 impl Subject for DirectoryOf {
     fn owner(&self) -> Option<Owner> {
-        self.target.owner(self.perm)
+        if self.perm == OPEN_DIRECTORY {
+            self.target.open_directory_owner(self.perm)
+        } else {
+            self.target.owner(self.perm)
+        }
     }
 }
 
@@ -54,7 +61,7 @@ fn directory(
 }
 
 fn process(target: Target) -> Result<Arc<PseudoInode>> {
-    directory(&target, process_ino(&target), 0o555, OfProcess(target.clone()))
+    directory(&target, process_ino(&target), OPEN_DIRECTORY, OfProcess(target.clone()))
 }
 
 fn process_ino(target: &Target) -> u64 {
@@ -139,7 +146,7 @@ impl Other {
         match self {
             Self::Place(place) => place::inode(target, place, ino),
             Self::Fds(shown) => directory(target, ino, shown.perm(), Fds(target.clone(), shown)),
-            Self::Tasks => directory(target, ino, 0o555, Tasks(target.clone())),
+            Self::Tasks => directory(target, ino, OPEN_DIRECTORY, Tasks(target.clone())),
         }
     }
 
@@ -238,7 +245,11 @@ impl DirectoryOps for Fds {
         self.inode(parse_id(name).ok_or(error!(ENOENT, "not a number"))?)
     }
 
+    /// Nothing for who may not look any more though the directory is open.
     fn list(&self, cookie: u64, sink: &mut DirSink<'_>) -> Result<()> {
+        if !self.0.may_inspect() {
+            return Ok(());
+        }
         self.each(cookie, |number| {
             let next = u64::from(number.unsigned_abs()) + 1;
             entry(sink, &format!("{number}"), self.ino(number), self.1.kind(), next)

@@ -9,9 +9,11 @@ use abi::fcntl::OpenFlags;
 use abi::{Result, error};
 use cred::Cred;
 use pseudofs::{Content, Link, PseudoInode, Subject, Text, TextFile, put};
-use vfs::{CloseOnExec, File, FileKind, LinkTarget, Opening, Owner};
+use vfs::{CloseOnExec, File, FileKind, LinkTarget, Opening, Owner, Path};
 
 use super::target::Target;
+use crate::Thread;
+use crate::access::Look;
 
 /// Entries taken from the descriptor table at once.
 const BATCH: usize = 64;
@@ -118,16 +120,25 @@ impl Subject for FdLink {
     }
 }
 
+impl FdLink {
+    /// The place of the file, for who may look.
+    fn path(&self, caller: &Cred) -> Result<Path> {
+        let closed = error!(ENOENT, "not an open descriptor");
+        self.target.thread().map_err(|_| closed)?;
+        let file = |thread: &Arc<Thread>| thread.files().get(self.number);
+        let file = self.target.inspect(caller, Look::Read, file)?;
+        Ok(file.map_err(|_| closed)?.path().clone())
+    }
+}
+
 impl Link for FdLink {
     fn text(&self) -> Result<Vec<u8>> {
         let reader = crate::current().ok_or(error!(ENOENT))?;
-        self.target.check_inspect(&reader.cred())?;
-        vfs::d_path(get(&self.target, self.number)?.path(), &reader.fs().root())
+        vfs::d_path(&self.path(&reader.cred())?, &reader.fs().root())
     }
 
     fn follow(&self, cred: &Cred) -> Result<LinkTarget> {
-        self.target.check_inspect(cred)?;
-        Ok(LinkTarget::Jump(get(&self.target, self.number)?.path().clone()))
+        Ok(LinkTarget::Jump(self.path(cred)?))
     }
 
     fn size(&self) -> u64 {
@@ -150,6 +161,7 @@ impl Subject for FdInfo {
 
 impl TextFile for FdInfo {
     fn show(&self, out: &mut Text) -> Result<()> {
+        self.target.check_reader(Look::Read)?;
         let file = get(&self.target, self.number)?;
         let files = self.target.thread()?.files();
         let mut flags = file.flags().bits();

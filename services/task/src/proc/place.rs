@@ -10,6 +10,8 @@ use pseudofs::{Content, Link, PseudoInode, Subject};
 use vfs::{LinkTarget, Owner, Path};
 
 use super::target::Target;
+use crate::Thread;
+use crate::access::Look;
 
 /// Which place a link leads to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,18 +26,22 @@ pub(crate) enum PlaceLink {
 
 impl PlaceLink {
     /// The place; `ENOENT` where a process has none (any more).
-    fn path(self, target: &Target) -> Result<Path> {
-        let none = error!(ENOENT, "the process has none");
-        let thread = target.thread().map_err(|_| none)?;
+    fn of(self, thread: &Thread) -> Result<Path> {
         match self {
             Self::Exe => {
-                let mm = target.process()?.mm().ok_or(none)?;
-                let program = mm.program();
+                let none = error!(ENOENT, "the process has none");
+                let program = thread.process().mm().ok_or(none)?.program();
                 Ok(program.exe.as_ref().ok_or(none)?.path().clone())
             }
             Self::Cwd => Ok(thread.fs().cwd()),
             Self::Root => Ok(thread.fs().root()),
         }
+    }
+
+    /// The place, for who may look; `ENOENT` once the process has ended.
+    fn path(self, target: &Target, caller: &Cred) -> Result<Path> {
+        target.thread().map_err(|_| error!(ENOENT, "the process has none"))?;
+        target.inspect(caller, Look::Read, |thread| self.of(thread))?
     }
 }
 
@@ -61,12 +67,11 @@ impl Link for OfTarget {
     /// As the reader sees the place.
     fn text(&self) -> Result<Vec<u8>> {
         let reader = crate::current().ok_or(error!(ENOENT))?;
-        self.target.check_inspect(&reader.cred())?;
-        vfs::d_path(&self.place.path(&self.target)?, &reader.fs().root())
+        let path = self.place.path(&self.target, &reader.cred())?;
+        vfs::d_path(&path, &reader.fs().root())
     }
 
     fn follow(&self, cred: &Cred) -> Result<LinkTarget> {
-        self.target.check_inspect(cred)?;
-        Ok(LinkTarget::Jump(self.place.path(&self.target)?))
+        Ok(LinkTarget::Jump(self.place.path(&self.target, cred)?))
     }
 }

@@ -6,7 +6,6 @@ use abi::oom::*;
 use abi::{Result, err, error};
 use cred::{IdRange, UserNamespace};
 use pseudofs::{Text, parse_i64, put};
-use vfs::Path;
 
 use super::limits;
 use super::target::Target;
@@ -99,27 +98,6 @@ pub(crate) fn limits(target: &Target, out: &mut Text) -> Result<()> {
     });
     limits::limits(out, rows);
     Ok(())
-}
-
-/// Where the paths of a process begin.
-fn root(target: &Target) -> Result<Path> {
-    let thread = target.thread().map_err(|_| error!(EINVAL, "the process has ended"))?;
-    Ok(thread.fs().root())
-}
-
-/// /proc/PID/mounts.
-pub(crate) fn mounts(target: &Target, out: &mut Text) -> Result<()> {
-    procfs::mounts::table(&root(target)?, out)
-}
-
-/// /proc/PID/mountinfo.
-pub(crate) fn mountinfo(target: &Target, out: &mut Text) -> Result<()> {
-    procfs::mounts::mountinfo(&root(target)?, out)
-}
-
-/// /proc/PID/mountstats.
-pub(crate) fn mountstats(target: &Target, out: &mut Text) -> Result<()> {
-    procfs::mounts::mountstats(&root(target)?, out)
 }
 
 /// /proc/PID/oom_score: 0 to 2000, by memory in use and adjustment.

@@ -3,12 +3,12 @@
 
 use alloc::sync::{Arc, Weak};
 
-use abi::capability::Caps;
 use abi::{Result, err, error};
 use cred::Cred;
 use pseudofs::PseudoFs;
 use vfs::Owner;
 
+use crate::access::{self, Look};
 use crate::{Process, Thread, Tid};
 
 /// A process, or one thread of it.
@@ -76,8 +76,8 @@ impl Target {
         number << 32 | kind << 24 | index
     }
 
-    /// Who owns its files, with these permission bits: the effective user, or root if it may
-    /// not be dumped. None once a look-up by name finds it no more.
+    /// Who owns a file of its, with these permission bits. None once a look-up by name finds
+    /// it no more.
     pub(crate) fn owner(&self, perm: u32) -> Option<Owner> {
         let process = self.process().ok()?;
         if self.is_thread() {
@@ -87,27 +87,54 @@ impl Target {
         Some(Owner { perm, uid, gid })
     }
 
-    /// Linux's rule for looking into a process (PTRACE_MODE_READ): `EACCES` if
-    /// `caller` may not.
-    pub(crate) fn check_inspect(&self, caller: &Cred) -> Result<()> {
+    /// Who owns a directory that everybody may list: the effective user, whatever the
+    /// process may know.
+    pub(crate) fn open_directory_owner(&self, perm: u32) -> Option<Owner> {
+        let (uid, gid) = self.process().ok()?.owner();
+        self.owner(perm).map(|owner| Owner { uid, gid, ..owner })
+    }
+
+    /// Calls `get` with the thread if `caller` may look at it, with no execve between the
+    /// check and `get`.
+    ///
+    /// # Errors
+    /// `ESRCH` if it has ended, `EACCES` if the caller may not look.
+    pub(crate) fn inspect<R>(
+        &self,
+        caller: &Cred,
+        look: Look,
+        get: impl FnOnce(&Arc<Thread>) -> R,
+    ) -> Result<R> {
         let process = self.process()?;
-        let is_own = crate::current().is_some_and(|me| Arc::ptr_eq(me.process(), &process));
-        if is_own || caller.capable(Caps::SYS_PTRACE) {
-            return Ok(());
+        let mut is_found = false;
+        let find = || self.thread().inspect(|_| is_found = true);
+        match access::with_access(&process, caller, look, find, get) {
+            Err(_) if is_found => err!(EACCES, "may not look into the process"),
+            other => other,
         }
-        let thread = self.thread()?;
-        let cred = thread.cred();
-        let is_same_user = [cred.uid, cred.euid, cred.suid].iter().all(|id| *id == caller.fsuid)
-            && [cred.gid, cred.egid, cred.sgid].iter().all(|id| *id == caller.fsgid);
-        let has_no_more = caller.caps.effective.contains(cred.caps.permitted);
-        if is_same_user && has_no_more && process.dumpable() == 1 {
-            return Ok(());
+    }
+
+    /// Linux's rule for looking into a process (PTRACE_MODE_READ).
+    ///
+    /// # Errors
+    /// As [`Target::inspect`].
+    pub(crate) fn check_inspect(&self, caller: &Cred) -> Result<()> {
+        self.inspect(caller, Look::Read, |_| ())
+    }
+
+    /// As [`Target::check_inspect`], for who reads a file that is open.
+    ///
+    /// # Errors
+    /// As [`Target::inspect`].
+    pub(crate) fn check_reader(&self, look: Look) -> Result<()> {
+        match crate::current() {
+            Some(me) => self.inspect(&me.cred(), look, |_| ()),
+            None => Ok(()),
         }
-        err!(EACCES, "another user's process")
     }
 
     /// Whether the reader may look into it.
     pub(crate) fn may_inspect(&self) -> bool {
-        crate::current().is_none_or(|me| self.check_inspect(&me.cred()).is_ok())
+        self.check_reader(Look::Read).is_ok()
     }
 }

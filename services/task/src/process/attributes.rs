@@ -170,14 +170,16 @@ impl Process {
         self.start_ns
     }
 
-    /// PR_GET_DUMPABLE.
+    /// PR_GET_DUMPABLE; 0 once the process has ended.
     pub fn dumpable(&self) -> u32 {
-        self.dumpable.load(Relaxed)
+        self.mm().map_or(0, |mm| mm.dumpable())
     }
 
     /// PR_SET_DUMPABLE, with a value checked by the caller.
-    pub fn set_dumpable(&self, value: u32) {
-        self.dumpable.store(value, Relaxed);
+    pub fn set_dumpable(&self, value: u8) {
+        if let Some(mm) = self.mm() {
+            mm.set_dumpable(value);
+        }
     }
 
     /// The execution domain (personality).

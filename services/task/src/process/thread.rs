@@ -83,8 +83,15 @@ impl Thread {
         self.identity.lock().cred.clone()
     }
 
-    /// Replaces its credentials; only the thread itself may.
+    /// Replaces its credentials; only the thread itself may. Where it acts as somebody else
+    /// from now on, the memory may know what that one must not see: it becomes undumpable,
+    /// and the death signal goes.
     pub fn set_cred(&self, cred: Arc<Cred>) {
+        if cred.is_other_than(&self.cred()) {
+            // Before the new ids: who sees those sees this too.
+            self.process.set_dumpable(crate::access::suid_dumpable());
+            self.process.set_death_signal(None);
+        }
         let mut identity = self.identity.lock();
         if identity.cred.uid != cred.uid {
             let user = UserCount::of(cred.uid);

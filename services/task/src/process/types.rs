@@ -4,7 +4,7 @@
 //! A [`Process`] holds its threads and a [`Thread`] its process, so both are here. What
 //! is done with them is in the files beside this one and above.
 //!
-//! Locks: pid namespace > signal state > signal actions > a thread's signals. All other
+//! Locks: `exec_update` (sleeping) > pid namespace > signal state > signal actions > a thread's signals. All other
 //! locks of a process and a thread are leaves.
 
 use alloc::{
@@ -18,7 +18,7 @@ use abi::process::WaitStatus;
 use abi::signal::Signal;
 use cred::Cred;
 use framework::{
-    sync::{Once, SpinLock, WaitQueue},
+    sync::{Mutex, Once, SpinLock, WaitQueue},
     task::Task,
     user::x86::Exception,
 };
@@ -64,6 +64,9 @@ pub struct Process {
     pub(super) session: SpinLock<Arc<Session>>,
     pub(super) pid_namespace: Arc<PidNamespace>,
     pub(super) mm: SpinLock<Option<Arc<AddressSpace>>>,
+    /// Held by execve while memory and credentials change over, and by who checks the
+    /// one to get the other.
+    pub(crate) exec_update: Mutex<()>,
     pub(crate) sighand: SpinLock<Arc<Sighand>>,
     pub(crate) signals: SpinLock<GroupSignals>,
     pub(super) rlimits: SpinLock<Rlimits>,
@@ -76,7 +79,6 @@ pub struct Process {
     /// Keeps writers off the program file, as long as it runs.
     pub(super) program: SpinLock<Option<Arc<Program>>>,
     pub(super) start_ns: u64,
-    pub(super) dumpable: AtomicU32,
     pub(super) remains: SpinLock<Remains>,
     pub(super) personality: AtomicU32,
     pub(crate) death_signal: AtomicI32,
@@ -100,7 +102,6 @@ pub(crate) struct NewProcess {
     pub(crate) sighand: Arc<Sighand>,
     pub(crate) rlimits: Rlimits,
     pub(crate) exit_signal: Option<Signal>,
-    pub(crate) dumpable: u32,
     pub(crate) personality: u32,
     pub(crate) oom_score_adj: i16,
     pub(crate) nice: i16,
@@ -196,6 +197,7 @@ impl Process {
             session: SpinLock::new(new.session),
             pid_namespace: new.pid_namespace,
             mm: SpinLock::new(new.mm),
+            exec_update: Mutex::new(()),
             sighand: SpinLock::new(new.sighand),
             signals: SpinLock::new(GroupSignals::default()),
             rlimits: SpinLock::new(new.rlimits),
@@ -206,7 +208,6 @@ impl Process {
             companion: SpinLock::new(None),
             program: SpinLock::new(new.program),
             start_ns: framework::time::monotonic_ns(),
-            dumpable: AtomicU32::new(new.dumpable),
             remains: SpinLock::new(Remains::default()),
             personality: AtomicU32::new(new.personality),
             death_signal: AtomicI32::new(0),

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Who may look into a process: the one rule for whatever shows one process to another.
+//!
+//! It is Linux's ptrace_may_access: the same ids, no capability that the looker lacks, and
+//! memory that is dumpable; CAP_SYS_PTRACE stands for all three. Yama may ask for more of
+//! who wants to [`Look::Attach`]. Signals have a rule of their own
+//! ([`cred::Cred::may_signal`]).
+//!
+//! Locks: `exec_update` of the process looked into, so that what is got is what was checked.
+//!
+//! Spec: ptrace(2), "Ptrace access mode checking".
+
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
+
+use abi::capability::Caps;
+use abi::{Result, err};
+use cred::Cred;
+
+use crate::process::{Process, Thread};
+use crate::yama;
+
+/// How closely somebody looks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Look {
+    /// At figures and places (PTRACE_MODE_READ_FSCREDS).
+    Read,
+    /// At what could be used to take it over (PTRACE_MODE_ATTACH_FSCREDS).
+    Attach,
+}
+
+/// Finds a thread of `process` by `find`, and calls `get` with it if `caller` may look.
+/// An execve meanwhile comes before or after all of that.
+///
+/// # Errors
+/// `EPERM` if he may not; what `find` says.
+pub(crate) fn with_access<R>(
+    process: &Process,
+    caller: &Cred,
+    look: Look,
+    find: impl FnOnce() -> Result<Arc<Thread>>,
+    get: impl FnOnce(&Arc<Thread>) -> R,
+) -> Result<R> {
+    let _update = process.exec_update.lock();
+    let thread = find()?;
+    check(&thread, caller, look)?;
+    Ok(get(&thread))
+}
+
+/// The rule.
+fn check(target: &Thread, caller: &Cred, look: Look) -> Result<()> {
+    let process = target.process();
+    let is_own = crate::current().is_some_and(|me| Arc::ptr_eq(me.process(), process));
+    if is_own || caller.capable(Caps::SYS_PTRACE) {
+        return if is_own || look == Look::Read { Ok(()) } else { yama::check(process, caller) };
+    }
+    let cred = target.cred();
+    let is_same_user = [cred.uid, cred.euid, cred.suid].iter().all(|id| *id == caller.fsuid)
+        && [cred.gid, cred.egid, cred.sgid].iter().all(|id| *id == caller.fsgid);
+    if !is_same_user {
+        return err!(EPERM, "another user's process");
+    }
+    // After the ids: a process that changes them becomes undumpable first.
+    if process.mm().is_some_and(|mm| mm.dumpable() != 1) {
+        return err!(EPERM, "the process is not dumpable");
+    }
+    if !caller.caps.effective.contains(cred.caps.permitted) {
+        return err!(EPERM, "the process may do more");
+    }
+    if look == Look::Attach { yama::check(process, caller) } else { Ok(()) }
+}
+
+/// `fs.suid_dumpable`: what a process becomes when it changes its user.
+static SUID_DUMPABLE: AtomicU8 = AtomicU8::new(0);
+
+/// What [`mm::AddressSpace::set_dumpable`] gets when a process changes its user.
+pub(crate) fn suid_dumpable() -> u8 {
+    SUID_DUMPABLE.load(Relaxed)
+}
+
+/// Sets `fs.suid_dumpable`: 0 to 2.
+pub(crate) fn set_suid_dumpable(value: u8) {
+    SUID_DUMPABLE.store(value, Relaxed);
+}
