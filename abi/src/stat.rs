@@ -32,6 +32,10 @@ pub const S_ISGID: u32 = 0o2000;
 pub const S_ISVTX: u32 = 0o1000;
 /// The group may execute.
 pub const S_IXGRP: u32 = 0o0010;
+/// Group may write.
+pub const S_IWGRP: u32 = 0o0020;
+/// Others may write.
+pub const S_IWOTH: u32 = 0o0002;
 /// Anybody may read.
 pub const S_IRUGO: u32 = 0o0444;
 /// Anybody may write.

@@ -181,6 +181,11 @@ pub fn set_console_level(level: u8) {
     CONSOLE_LEVEL.store(level, Ordering::Relaxed);
 }
 
+/// What [`set_console_level`] set.
+pub fn console_level() -> u8 {
+    CONSOLE_LEVEL.load(Ordering::Relaxed)
+}
+
 /// A line on the stack: formatting must not allocate.
 struct Line {
     bytes: [u8; RECORD_BYTES + 64],

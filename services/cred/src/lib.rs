@@ -14,6 +14,7 @@ mod caps;
 mod change;
 mod cred;
 mod exec;
+mod syslog;
 #[cfg(test)]
 mod tests;
 mod user_namespace;
@@ -21,4 +22,5 @@ mod user_namespace;
 pub use caps::CapSets;
 pub use cred::{Cred, Gid, Uid};
 pub use exec::{ExecFile, ExecOutcome};
+pub use syslog::{LogUse, dmesg_restrict, set_dmesg_restrict};
 pub use user_namespace::{IdRange, UserNamespace};

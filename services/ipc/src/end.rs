@@ -3,6 +3,8 @@
 
 use alloc::sync::Arc;
 
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
 use abi::capability::Caps;
 use abi::fcntl::OpenFlags;
 use abi::ioctl::file::FIONREAD;
@@ -15,8 +17,28 @@ use vfs::{File, FileOps, IoctlContext};
 
 use crate::pipe::{Block, Mode, Pipe, Side};
 
-/// What an unprivileged process can grow a pipe to (fs.pipe-max-size).
-const MAX_SIZE: usize = 1 << 20;
+/// See [`max_size`].
+static MAX_SIZE: AtomicUsize = AtomicUsize::new(1 << 20);
+
+/// `fs.pipe-max-size`: what an unprivileged process can grow a pipe to, in bytes.
+pub(crate) fn max_size() -> usize {
+    MAX_SIZE.load(Relaxed)
+}
+
+/// Sets `fs.pipe-max-size`, rounded up to a size that a pipe can have. As on Linux, only the
+/// low half of the number counts.
+///
+/// # Errors
+/// `EINVAL` for more than 2 GiB.
+pub(crate) fn set_max_size(size: i128) -> Result<()> {
+    let size = (size as u32 as usize).max(PAGE_SIZE).next_power_of_two();
+    if size > MAX_SIZE_PRIVILEGED {
+        return err!(EINVAL, "no pipe is that large");
+    }
+    MAX_SIZE.store(size, Relaxed);
+    Ok(())
+}
+
 /// The largest pipe at all.
 const MAX_SIZE_PRIVILEGED: usize = 1 << 31;
 
@@ -99,7 +121,7 @@ pub fn set_pipe_size(file: &File, size: usize, cred: &Cred) -> Result<usize> {
         return err!(EINVAL, "no pipe is that large");
     }
     let size = size.max(PAGE_SIZE).next_power_of_two();
-    if size > MAX_SIZE && size > end.pipe.capacity() && !cred.capable(Caps::SYS_RESOURCE) {
+    if size > max_size() && size > end.pipe.capacity() && !cred.capable(Caps::SYS_RESOURCE) {
         return err!(EPERM, "a pipe that large needs CAP_SYS_RESOURCE");
     }
     end.pipe.resize(size / PAGE_SIZE)?;

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The parameters of pipes in /proc/sys.
 
-use procfs::{Entry, constant};
+use procfs::{Entry, live};
 
-static FILES: &[Entry] = &[constant!("sys/fs/pipe-max-size", "1048576")];
+use crate::end::{max_size, set_max_size};
+
+static FILES: &[Entry] =
+    &[live!("sys/fs/pipe-max-size", || max_size() as i128, set_max_size, 0..=u64::MAX)];
 
 /// Registers the files.
 pub(crate) fn init() {

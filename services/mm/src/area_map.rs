@@ -12,7 +12,7 @@ use abi::mman::Prot;
 
 use crate::area::Area;
 use crate::flags::AreaFlags;
-use crate::{MAX_AREAS, Result};
+use crate::{Result, max_areas};
 
 /// Bytes by kind, as `/proc/pid/status` and the limits count them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -194,12 +194,12 @@ impl AreaMap {
     /// True when cutting at the ends of `range` would exceed the number of areas allowed.
     fn cuts_too_many(&self, range: &Range<usize>) -> bool {
         let cuts = self.cuts(range);
-        cuts > 0 && self.tree.len() + cuts > MAX_AREAS
+        cuts > 0 && self.tree.len() + cuts > max_areas()
     }
 
     /// Cuts so that areas begin or end at both ends of `range`. Changes nothing on error.
     fn cut(&mut self, range: &Range<usize>) -> Result<()> {
-        if self.tree.len() + 2 > MAX_AREAS && self.cuts_too_many(range) {
+        if self.tree.len() + 2 > max_areas() && self.cuts_too_many(range) {
             return err!(ENOMEM, "too many areas");
         }
         match admit() {

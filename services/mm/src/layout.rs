@@ -5,6 +5,8 @@
 //! from under the stack, position-independent programs at two thirds, the heap
 //! after the program. Each start is moved by its own random offset.
 
+use core::sync::atomic::{AtomicI32, Ordering::Relaxed};
+
 use framework::mm::PAGE_SIZE;
 
 use crate::STACK_GUARD_PAGES;
@@ -39,7 +41,24 @@ pub enum Aslr {
     Off,
 }
 
+static RANDOMIZATION: AtomicI32 = AtomicI32::new(2);
+
+/// `kernel.randomize_va_space`: 0 for fixed addresses; 2 moves the heap too.
+pub(crate) fn randomization() -> i32 {
+    RANDOMIZATION.load(Relaxed)
+}
+
+/// Sets `kernel.randomize_va_space`.
+pub(crate) fn set_randomization(value: i32) {
+    RANDOMIZATION.store(value, Relaxed);
+}
+
 impl Aslr {
+    /// As root has it for the machine, where the program does not ask for fixed addresses.
+    pub fn of_machine() -> Self {
+        if randomization() == 0 { Self::Off } else { Self::On }
+    }
+
     fn pages(self, pages: u64) -> usize {
         match self {
             Self::On => (framework::random::u64() % pages) as usize * PAGE_SIZE,
@@ -77,7 +96,10 @@ impl Layout {
             mmap_base: base - aslr.pages(1 << MMAP_RANDOM_BITS),
             stack_top: TASK_SIZE - aslr.pages(STACK_RANDOM_PAGES),
             pie_base: page_down(TASK_SIZE / 3 * 2) + aslr.pages(1 << MMAP_RANDOM_BITS),
-            brk_offset: aslr.pages(BRK_RANDOM / PAGE_SIZE as u64),
+            brk_offset: match randomization() {
+                1 => 0,
+                _ => aslr.pages(BRK_RANDOM / PAGE_SIZE as u64),
+            },
         }
     }
 }

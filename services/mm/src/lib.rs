@@ -21,8 +21,10 @@ extern crate std;
 
 mod advise;
 mod area;
+mod area_limit;
 mod area_map;
 mod brk;
+mod commit;
 mod evict;
 mod fault;
 mod fault_error;
@@ -44,6 +46,8 @@ mod tests;
 
 pub use advise::Advice;
 pub use area::{Area, Backing};
+pub use area_limit::max_areas;
+pub(crate) use area_limit::set_max_areas;
 pub use fault::{OomVerdict, set_oom_hook};
 pub use fault_error::FaultError;
 pub use flags::AreaFlags;
@@ -57,9 +61,6 @@ pub use space::{AddressSpace, Limits, ProgramInfo};
 
 /// The result of a call: errors carry Linux's number.
 pub use abi::Result;
-
-/// Linux's `vm.max_map_count`.
-pub const MAX_AREAS: usize = 65_530;
 
 /// Pages kept free below a growing stack, Linux's `stack_guard_gap`.
 pub const STACK_GUARD_PAGES: usize = 256;

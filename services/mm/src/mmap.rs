@@ -16,7 +16,7 @@ use crate::flags::AreaFlags;
 use crate::layout::{LOW_32BIT_END, MMAP_MIN_ADDR, TASK_SIZE, is_aligned, page_down, page_up};
 use crate::shared::SharedPages;
 use crate::space::{AddressSpace, Inner};
-use crate::{MAX_AREAS, Result};
+use crate::{Result, max_areas};
 
 /// The lowest page that can be mapped at all; page zero never is.
 pub(crate) const LOWEST: usize = PAGE_SIZE;
@@ -103,7 +103,7 @@ impl AddressSpace {
         let Some(len) = page_up(request.len) else { return err!(ENOMEM, "length") };
         let (range, flags) = {
             let mut inner = self.write();
-            if inner.areas.len() > MAX_AREAS {
+            if inner.areas.len() > max_areas() {
                 return err!(ENOMEM, "too many areas");
             }
             let start = inner.place(request, len)?;

@@ -12,7 +12,7 @@ use crate::area_map;
 use crate::flags::AreaFlags;
 use crate::layout::{MMAP_MIN_ADDR, TASK_SIZE, is_aligned, page_up};
 use crate::space::{AddressSpace, Inner};
-use crate::{MAX_AREAS, Result};
+use crate::{Result, max_areas};
 
 /// A decoded and page-rounded mremap call.
 struct Remap {
@@ -129,7 +129,7 @@ impl AddressSpace {
                 return err!(EPERM, "new address too low");
             }
         }
-        if inner.areas.len() + 2 >= MAX_AREAS - 3 {
+        if inner.areas.len() + 2 >= max_areas().saturating_sub(3) {
             return err!(ENOMEM, "too many areas");
         }
         if is_fixed {
@@ -151,7 +151,7 @@ impl AddressSpace {
     /// Moves (or with an old length of 0 doubles) the mapping to the free range at `new`.
     fn move_area(&self, inner: &mut Inner, call: &Remap, new: usize) -> Result<usize> {
         // Room for both cuts and the new area, so nothing fails once pages have moved.
-        if inner.areas.len() >= MAX_AREAS - 3 {
+        if inner.areas.len() >= max_areas().saturating_sub(3) {
             return err!(ENOMEM, "too many areas");
         }
         area_map::admit()?;

@@ -11,7 +11,10 @@
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::ops::{Deref, DerefMut, Range};
-use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering::{Acquire, Relaxed, Release}};
+use core::sync::atomic::{
+    AtomicU8, AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 use framework::mm::{FaultHandler, PAGE_SIZE, VmSpace};
 use framework::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -21,7 +24,7 @@ use crate::area::Backing;
 use crate::area_map::{AreaMap, is_data};
 use crate::flags::AreaFlags;
 use crate::layout::{Aslr, Layout};
-use crate::{MAX_AREAS, Result};
+use crate::{Result, commit, max_areas};
 use abi::err;
 use abi::mman::Prot;
 
@@ -266,7 +269,7 @@ impl Inner {
 
     /// Refuses when there may be no further area.
     pub(crate) fn may_add_area(&self) -> Result<()> {
-        if self.areas.len() >= MAX_AREAS {
+        if self.areas.len() >= max_areas() {
             return err!(ENOMEM, "too many areas");
         }
         Ok(())
@@ -289,12 +292,10 @@ impl Inner {
 
     /// Refuses a request for private writable memory that is larger than the machine's.
     pub(crate) fn may_commit(bytes: usize, prot: Prot, flags: AreaFlags) -> Result<()> {
-        let counted = prot.contains(Prot::WRITE)
-            && !flags.intersects(AreaFlags::SHARED | AreaFlags::NORESERVE);
-        if counted && bytes / PAGE_SIZE > framework::mm::stats().total_pages {
-            return err!(ENOMEM, "larger than the memory");
+        if commit::may_promise(bytes, prot, flags) {
+            return Ok(());
         }
-        Ok(())
+        err!(ENOMEM, "larger than the memory")
     }
 
     /// Notes the largest size for `VmPeak`.

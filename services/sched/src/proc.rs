@@ -2,10 +2,11 @@
 //! The files of /proc about scheduling.
 
 use framework::task::Task;
-use procfs::{Entry, constant};
+use procfs::{Entry, numbers};
 use pseudofs::{Text, put};
 
-static FILES: &[Entry] = &[constant!("sys/kernel/sched_rr_timeslice_ms", "100")];
+static FILES: &[Entry] =
+    &[numbers!("sys/kernel/sched_rr_timeslice_ms", [100], -0x8000_0000..=i32::MAX)];
 
 /// Registers the files.
 pub(crate) fn init() {

@@ -24,9 +24,9 @@ use crate::{
     clone_args::{CloneArgs, validate},
     ids::{Pid, Tid},
     process::{NewProcess, NewThread, Process, Thread},
-    run,
+    rlimit, run,
     signal::Sighand,
-    vfork,
+    user_count, vfork,
 };
 
 /// clone(2): makes a child of `parent` that continues with a copy of `user`.
@@ -74,8 +74,12 @@ pub fn clone(parent: &Arc<Thread>, user: &UserContext, args: &CloneArgs) -> Resu
     Ok(tid)
 }
 
-/// RLIMIT_NPROC, from which root and CAP_SYS_RESOURCE are exempt.
+/// kernel.threads-max for all, and RLIMIT_NPROC, from which root and CAP_SYS_RESOURCE are
+/// exempt.
 fn check_thread_limit(parent: &Thread) -> Result<()> {
+    if user_count::all_threads() >= rlimit::max_threads() {
+        return err!(EAGAIN, "kernel.threads-max");
+    }
     let limit = parent.process().rlimit(Resource::Nproc).cur;
     let user = parent.user();
     if user.threads() < limit || user.uid() == 0 {
@@ -114,6 +118,7 @@ fn child_state(
         fs: if flags.contains(CloneFlags::FS) { fs } else { Arc::new(fs.as_ref().clone()) },
         files: if flags.contains(CloneFlags::FILES) { files } else { Arc::new(files.fork()?) },
         comm: parent.comm(),
+        timer_slack_ns: parent.timer_slack_ns(),
         signals: parent.signals.lock().for_child(),
     })
 }

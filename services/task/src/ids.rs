@@ -9,6 +9,7 @@
 //! Spec: credentials(7).
 
 use core::fmt;
+use core::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
 use abi::{Result, err};
 
@@ -105,8 +106,23 @@ impl Sid {
     }
 }
 
-/// The default of kernel.pid_max: numbers stay below.
+/// The default of `kernel.pid_max`.
 pub const PID_MAX: i32 = 32768;
+/// The most that `kernel.pid_max` can be.
+pub(crate) const PID_MAX_LIMIT: i32 = 4_194_304;
+
+static MAX: AtomicI32 = AtomicI32::new(PID_MAX);
+
+/// `kernel.pid_max`: numbers stay below.
+pub(crate) fn pid_max() -> i32 {
+    MAX.load(Relaxed)
+}
+
+/// Sets `kernel.pid_max`, above the reserved numbers and up to [`PID_MAX_LIMIT`].
+pub(crate) fn set_pid_max(max: i32) {
+    MAX.store(max, Relaxed);
+}
+
 /// Numbers below are not used again after the first round.
 const RESERVED: i32 = 300;
 
@@ -127,9 +143,10 @@ impl PidAllocator {
 
     /// The next number for which `in_use` says no; EAGAIN if there is none.
     pub(crate) fn allocate(&mut self, in_use: impl Fn(i32) -> bool) -> Result<Tid> {
-        let next = if self.last + 1 >= PID_MAX { RESERVED } else { self.last + 1 };
+        let max = pid_max();
+        let next = if self.last + 1 >= max { RESERVED } else { self.last + 1 };
         let low = if self.last >= RESERVED { RESERVED } else { 1 };
-        let candidates = (next..PID_MAX).chain(low..next);
+        let candidates = (next..max).chain(low..next);
         match candidates.into_iter().find(|number| !in_use(*number)) {
             Some(number) => {
                 self.last = number;

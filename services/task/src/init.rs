@@ -104,6 +104,7 @@ pub fn start(
         fs: Arc::new(fs),
         files: Arc::new(files),
         comm: [0; 16],
+        timer_slack_ns: 50_000,
         signals: ThreadSignals::default(),
     });
     let mut user = UserContext::new()?;

@@ -3,14 +3,13 @@
 //!
 //! Spec: getrlimit(2).
 
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 use abi::resource::{RLIM_INFINITY, Resource, Rlimit};
 use abi::{Result, err};
 use framework::mm::{PAGE_SIZE, stats};
 
 use crate::ids::PID_MAX;
-
-/// The largest number of open files any limit may allow (fs.nr_open).
-pub const NR_OPEN: u64 = vfs::NR_OPEN as u64;
 
 /// Bytes of memory that one thread may cost: what bounds how many there can be.
 const BYTES_PER_THREAD: usize = 128 * 1024;
@@ -50,12 +49,12 @@ impl Rlimits {
     ///
     /// # Errors
     /// `EINVAL` if the soft limit exceeds the hard one; `EPERM` for a hard limit above the
-    /// old one without privilege, or more open files than [`NR_OPEN`].
+    /// old one without privilege, or more open files than `fs.nr_open`.
     pub fn set(&mut self, resource: Resource, new: Rlimit, privileged: Privilege) -> Result<()> {
         if new.cur > new.max {
             return err!(EINVAL, "the soft limit exceeds the hard one");
         }
-        if resource == Resource::Nofile && new.max > NR_OPEN {
+        if resource == Resource::Nofile && new.max > vfs::nr_open() as u64 {
             return err!(EPERM, "beyond fs.nr_open");
         }
         let Some(slot) = self.0.get_mut(resource as usize) else {
@@ -84,10 +83,23 @@ impl From<bool> for Privilege {
     }
 }
 
-/// How many threads the machine's memory allows for.
+/// See [`max_threads`]; 0 as long as nobody has set it.
+static MAX_THREADS: AtomicU64 = AtomicU64::new(0);
+
+/// `kernel.threads-max`: as many threads as the machine's memory allows for, or as root says.
 pub fn max_threads() -> u64 {
-    let bytes = stats().total_pages * PAGE_SIZE;
-    (bytes / BYTES_PER_THREAD).clamp(20, PID_MAX as usize) as u64
+    match MAX_THREADS.load(Relaxed) {
+        0 => {
+            let bytes = stats().total_pages * PAGE_SIZE;
+            (bytes / BYTES_PER_THREAD).clamp(20, PID_MAX as usize) as u64
+        }
+        most => most,
+    }
+}
+
+/// Sets `kernel.threads-max`, from 1 on.
+pub(crate) fn set_max_threads(most: u64) {
+    MAX_THREADS.store(most, Relaxed);
 }
 
 #[cfg(test)]
@@ -101,7 +113,7 @@ mod tests {
         assert_eq!(limits.get(r), Rlimit { cur: 1024, max: 4096 });
         assert!(limits.set(r, Rlimit { cur: 9, max: 8 }, Privilege::Yes).is_err());
         assert!(limits.set(r, Rlimit { cur: 1, max: 5000 }, Privilege::No).is_err());
-        assert!(limits.set(r, Rlimit { cur: 1, max: NR_OPEN + 1 }, Privilege::Yes).is_err());
+        assert!(limits.set(r, Rlimit { cur: 1, max: (1 << 20) + 1 }, Privilege::Yes).is_err());
         assert!(limits.set(r, Rlimit { cur: 1, max: 5000 }, Privilege::Yes).is_ok());
         assert!(limits.set(r, Rlimit { cur: 1, max: 10 }, Privilege::No).is_ok());
         assert!(limits.set(r, Rlimit { cur: 1, max: 11 }, Privilege::No).is_err());

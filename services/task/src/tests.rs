@@ -129,6 +129,7 @@ fn first_thread() -> Arc<Thread> {
         fs: Arc::new(FsContext::new(mounts.root())),
         files: Arc::new(FdTable::new()),
         comm: [0; 16],
+        timer_slack_ns: 50_000,
         signals: ThreadSignals::default(),
     });
     let mut table = process.pid_namespace().lock();

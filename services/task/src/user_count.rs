@@ -19,6 +19,14 @@ pub struct UserCount {
 
 static USERS: SpinLock<BTreeMap<u32, Arc<UserCount>>> = SpinLock::new(BTreeMap::new());
 
+/// The threads of all users.
+static ALL_THREADS: AtomicU64 = AtomicU64::new(0);
+
+/// How many threads all users have.
+pub(crate) fn all_threads() -> u64 {
+    ALL_THREADS.load(Relaxed)
+}
+
 impl UserCount {
     /// Counts that start at zero.
     pub(crate) fn new(uid: u32) -> Self {
@@ -50,10 +58,12 @@ impl UserCount {
     }
 
     pub(crate) fn add_thread(&self) -> u64 {
+        ALL_THREADS.fetch_add(1, Relaxed);
         self.threads.fetch_add(1, Relaxed) + 1
     }
 
     pub(crate) fn remove_thread(&self) {
+        ALL_THREADS.fetch_sub(1, Relaxed);
         self.threads.fetch_sub(1, Relaxed);
     }
 

@@ -11,7 +11,7 @@ use abi::stat::{S_IALLUGO, S_IFMT, S_IRWXUGO, S_ISVTX};
 use abi::{Result, err};
 
 use crate::lookup::{Last, Parent, child_locked};
-use crate::{DeviceId, FileKind, Inode, NewKind, Path, Resolver, perm};
+use crate::{DeviceId, FileKind, Inode, NewKind, Path, Resolver, perm, protection};
 
 /// mkdir(2).
 ///
@@ -116,6 +116,7 @@ pub fn link(old: &Path, resolver: &Resolver<'_>, path: &[u8]) -> Result<()> {
         if target.base().is_dir() {
             return err!(EPERM, "link to a directory");
         }
+        protection::check_hard_link(target, resolver.cred)?;
         if target.base().attr().nlink == 0 && !target.base().is_linkable() {
             return err!(ENOENT, "the file has no name any more");
         }

@@ -8,7 +8,7 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use abi::{Result, err, error};
 use framework::sync::SpinLock;
@@ -32,8 +32,22 @@ impl CloseOnExec {
     }
 }
 
-/// The hard limit on descriptors: no RLIMIT_NOFILE goes beyond (fs.nr_open).
-pub const NR_OPEN: usize = 1_048_576;
+/// See [`nr_open`].
+static NR_OPEN: AtomicUsize = AtomicUsize::new(1_048_576);
+
+/// `fs.nr_open`: the hard limit on descriptors; no RLIMIT_NOFILE is set beyond.
+pub fn nr_open() -> usize {
+    NR_OPEN.load(Ordering::Relaxed)
+}
+
+/// Sets `fs.nr_open`.
+///
+/// # Errors
+/// None: the caller has checked the bounds.
+pub fn set_nr_open(most: usize) -> Result<()> {
+    NR_OPEN.store(most, Ordering::Relaxed);
+    Ok(())
+}
 
 #[derive(Clone)]
 struct Slot {
@@ -118,7 +132,7 @@ impl FdTable {
         on_exec: CloseOnExec,
         limit: usize,
     ) -> Result<i32> {
-        let limit = limit.min(NR_OPEN);
+        let limit = limit.min(nr_open());
         if min > 0 && min >= limit {
             return err!(EINVAL, "beyond the descriptor limit");
         }
@@ -158,7 +172,7 @@ impl FdTable {
     /// `EBADF` if `old` is not open or `new` not below `limit`, `ENOMEM` if the table
     /// cannot grow. What closing the file at `new` says is dropped, as on Linux.
     pub fn replace(&self, old: i32, new: i32, on_exec: CloseOnExec, limit: usize) -> Result<i32> {
-        let index = usize::try_from(new).ok().filter(|&index| index < limit.min(NR_OPEN));
+        let index = usize::try_from(new).ok().filter(|&index| index < limit.min(nr_open()));
         let Some(index) = index else {
             return err!(EBADF, "beyond the descriptor limit");
         };

@@ -38,6 +38,7 @@ mod open;
 mod page_map;
 mod path;
 pub mod perm;
+pub mod protection;
 mod remove;
 mod rename;
 mod seek;
@@ -51,7 +52,7 @@ pub use dentry::Dentry;
 pub use device::{
     CharDevice, DeviceNode, register_blkdev, register_block_node, register_chrdev, register_node,
 };
-pub use fd_table::{CloseOnExec, FdTable, NR_OPEN};
+pub use fd_table::{CloseOnExec, FdTable, nr_open, set_nr_open};
 pub use file::{File, OffsetGuard};
 pub use file_ops::{FileOps, IoctlContext, MapSource, Pager};
 pub use flags::SeekFrom;

@@ -18,7 +18,7 @@ use abi::limits::{NAME_MAX, PATH_MAX};
 use abi::{Result, err, error};
 use cred::Cred;
 
-use crate::{Dentry, FileKind, FsContext, Inode, LinkTarget, May, Mount, Path, perm};
+use crate::{Dentry, FileKind, FsContext, Inode, LinkTarget, May, Mount, Path, perm, protection};
 
 /// How many symbolic links one walk follows.
 const MAX_LINKS: u32 = 40;
@@ -232,6 +232,7 @@ impl<'r, 'a> Walk<'r, 'a> {
             let kind = inode.base().kind();
             let follows = follow == Follow::Yes || parent.has_slash;
             if kind == FileKind::Symlink && follows {
+                self.check_last_link(&parent.dir, &found)?;
                 match self.follow(&found)? {
                     LinkTarget::Jump(path) => {
                         require_dir(&path, parent.has_slash)?;
@@ -248,6 +249,12 @@ impl<'r, 'a> Walk<'r, 'a> {
             require_dir(&found, parent.has_slash)?;
             return Ok(found);
         }
+    }
+
+    /// Refuses a link that ends a path, where others may have put it.
+    pub(crate) fn check_last_link(&self, dir: &Path, link: &Path) -> Result<()> {
+        let (dir, link) = (dir.inode()?.base().owner(), link.inode()?.base().owner());
+        protection::check_symbolic_link(&dir, &link, self.resolver.cred)
     }
 
     /// Where a symbolic link leads; counts it.

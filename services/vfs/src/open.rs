@@ -20,7 +20,7 @@ use crate::file::Access;
 use crate::lookup::{Last, Parent, Walk, child_locked};
 use crate::{
     File, FileKind, FileOps, Inode, LinkTarget, May, NewKind, Opening, Path, Resolver, device,
-    hooks, perm,
+    hooks, perm, protection,
 };
 
 /// Opens what a path names, creating it if the flags say so.
@@ -159,8 +159,14 @@ fn find(
             return err!(EEXIST, "the file exists");
         }
         if inode.base().kind() != FileKind::Symlink || flags.contains(OpenFlags::NOFOLLOW) {
+            if inode.base().is_dir() {
+                return err!(EISDIR, "O_CREAT of a directory");
+            }
+            let dir = parent.dir.inode()?.base().owner();
+            protection::check_open_creating(&dir, inode, resolver.cred)?;
             return Ok((found, origin));
         }
+        walk.check_last_link(&parent.dir, &found)?;
         match walk.follow(&found)? {
             LinkTarget::Jump(path) => return Ok((path, Origin::Found)),
             LinkTarget::Text(text) => parent = walk.walk_link(parent.dir, text)?,

@@ -11,8 +11,6 @@ use abi::{Result, err, error};
 use alloc::sync::Arc;
 use cred::Cred;
 
-/// What a timer may be late if nobody says otherwise.
-const DEFAULT_SLACK_NS: u64 = 50_000;
 /// prctl(2).
 pub(crate) fn sys_prctl(
     cx: &mut Context,
@@ -32,8 +30,7 @@ pub(crate) fn sys_prctl(
         PR_GET_SECCOMP => {}
         PR_GET_TSC => put_int(cx, arg2, PR_TSC_ENABLE)?,
         PR_SET_TIMERSLACK => {
-            let slack = if arg2 as i64 <= 0 { DEFAULT_SLACK_NS } else { arg2 };
-            cx.thread.set_timer_slack_ns(slack);
+            cx.thread.set_timer_slack_ns(Some(arg2).filter(|slack| *slack as i64 > 0));
         }
         PR_GET_TIMERSLACK => return Ok(cx.thread.timer_slack_ns() as usize),
         PR_GET_TID_ADDRESS => {

@@ -7,6 +7,7 @@ use abi::capability::Caps;
 use abi::system::{HOST_NAME_MAX, RandomFlags, Sysinfo, Utsname};
 use abi::{Result, err, error};
 use alloc::vec::Vec;
+use cred::LogUse;
 use framework::mm::PAGE_SIZE;
 use task::{PidNamespace, uts};
 
@@ -82,9 +83,8 @@ pub(crate) fn sys_syslog(cx: &mut Context, action: i32, out: UserOut) -> Result<
     if !(0..=SIZE_BUFFER).contains(&action) {
         return err!(EINVAL, "action");
     }
-    if ![READ_ALL, SIZE_BUFFER].contains(&action) {
-        cx.require(Caps::SYSLOG)?;
-    }
+    let looks = [READ_ALL, SIZE_BUFFER].contains(&action);
+    cx.cred().check_log(if looks { LogUse::Look } else { LogUse::Change })?;
     match action {
         READ | READ_ALL | READ_CLEAR => {
             if (out.len() as i32) < 0 || out.addr() == 0 {

@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 use abi::device::{MEM_MAJOR, mem};
 use abi::ioctl::file::RNDGETENTCNT;
 use abi::{Result, err, error};
+use cred::LogUse;
 use framework::mm::{Reader, Writer};
 use framework::sync::Once;
 use framework::task::Task;
@@ -51,13 +52,18 @@ pub(crate) fn init() {
     procfs::devices::name_char(MEM_MAJOR, "mem");
 }
 
-fn open(dev: DeviceId, _opening: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
+fn open(dev: DeviceId, opening: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
     match dev.minor {
         mem::NULL => Ok(shared().null.clone()),
         mem::ZERO => Ok(shared().zero.clone()),
         mem::FULL => Ok(shared().full.clone()),
         mem::RANDOM | mem::URANDOM => Ok(shared().random.clone()),
-        mem::KMSG => Ok(Arc::new(Kmsg)),
+        mem::KMSG => {
+            if opening.flags.can_read() {
+                opening.cred.check_log(LogUse::Look)?;
+            }
+            Ok(Arc::new(Kmsg))
+        }
         _ => err!(ENXIO, "no such memory device"),
     }
 }

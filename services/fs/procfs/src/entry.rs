@@ -6,11 +6,13 @@
 //! `init`. Paths are below /proc, as `sys/vm/swappiness`.
 
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicI64, Ordering};
 
+use abi::capability::Caps;
 use abi::{Result, err};
-use pseudofs::{Content, Text, TextFile, check_bits, parse_i64, put};
+use pseudofs::{Content, Text, TextFile, check_bits};
 use vfs::Opening;
+
+use crate::Parameter;
 
 /// Makes a file's text.
 pub type Show = fn(&mut Text) -> Result<()>;
@@ -24,19 +26,27 @@ pub struct Entry {
     perm: u32,
     show: Option<Show>,
     store: Option<Store>,
+    parameter: Option<&'static dyn Parameter>,
+    /// Who writes needs this capability too.
+    needs: Caps,
     /// Permission bits bind root too, as in /proc/sys.
     is_strict: bool,
 }
 
 impl Entry {
+    const fn nothing(path: &'static str) -> Self {
+        let (parameter, needs) = (None, Caps::empty());
+        Self { path, perm: 0, show: None, store: None, parameter, needs, is_strict: false }
+    }
+
     /// A file for everybody to read.
     pub const fn file(path: &'static str, show: Show) -> Self {
-        Self { path, perm: 0o444, show: Some(show), store: None, is_strict: false }
+        Self { perm: 0o444, show: Some(show), ..Self::nothing(path) }
     }
 
     /// A file that root writes, to have something done.
     pub const fn trigger(path: &'static str, store: Store) -> Self {
-        Self { path, perm: 0o200, show: None, store: Some(store), is_strict: false }
+        Self { perm: 0o200, store: Some(store), ..Self::nothing(path) }
     }
 
     /// A parameter below `sys/` that nobody sets.
@@ -46,7 +56,24 @@ impl Entry {
 
     /// A parameter below `sys/` that root sets.
     pub const fn setting(path: &'static str, show: Show, store: Store) -> Self {
-        Self { path, perm: 0o644, show: Some(show), store: Some(store), is_strict: true }
+        let (show, store) = (Some(show), Some(store));
+        Self { perm: 0o644, show, store, is_strict: true, ..Self::nothing(path) }
+    }
+
+    /// A parameter below `sys/` that root sets, in Linux's forms.
+    pub const fn parameter(path: &'static str, parameter: &'static dyn Parameter) -> Self {
+        let parameter = Some(parameter);
+        Self { perm: 0o644, parameter, is_strict: true, ..Self::nothing(path) }
+    }
+
+    /// The same, only for who has `caps` too.
+    pub const fn needing(self, caps: Caps) -> Self {
+        Self { needs: caps, ..self }
+    }
+
+    /// The same, not for everybody to read.
+    pub const fn secret(self) -> Self {
+        Self { perm: self.perm & 0o700, ..self }
     }
 
     /// A parameter below `sys/` that root writes, to have something done.
@@ -72,9 +99,10 @@ struct Registered(&'static Entry);
 
 impl TextFile for Registered {
     fn show(&self, out: &mut Text) -> Result<()> {
-        match self.0.show {
-            Some(show) => show(out),
-            None => err!(EINVAL, "cannot be read"),
+        match (self.0.parameter, self.0.show) {
+            (Some(parameter), _) => parameter.show(out),
+            (None, Some(show)) => show(out),
+            (None, None) => err!(EINVAL, "cannot be read"),
         }
     }
 
@@ -85,54 +113,55 @@ impl TextFile for Registered {
         }
     }
 
-    fn check_open(&self, perm: u32, opening: &Opening<'_>) -> Result<()> {
-        if self.0.is_strict { check_bits(perm, opening.flags) } else { Ok(()) }
-    }
-}
-
-/// A number that is kept and its bounds: programs read back what they set, though nothing
-/// else looks at it yet.
-pub struct Tunable {
-    value: AtomicI64,
-    least: i64,
-    most: i64,
-}
-
-impl Tunable {
-    /// A number of `least` to `most`.
-    pub const fn new(value: i64, least: i64, most: i64) -> Self {
-        Self { value: AtomicI64::new(value), least, most }
-    }
-
-    /// Makes its text.
-    ///
-    /// # Errors
-    /// None today.
-    pub fn show(&self, out: &mut Text) -> Result<()> {
-        put!(out, "{}\n", self.value.load(Ordering::Relaxed));
-        Ok(())
-    }
-
-    /// Sets it to what was written.
-    ///
-    /// # Errors
-    /// `EINVAL` if that is no number, or out of bounds.
-    pub fn store(&self, data: &[u8]) -> Result<()> {
-        let value = parse_i64(data)?;
-        if !(self.least..=self.most).contains(&value) {
-            return err!(EINVAL, "out of range");
+    fn store_at(&self, offset: u64, data: &[u8]) -> Result<usize> {
+        match self.0.parameter {
+            Some(parameter) => parameter.store(offset, data),
+            None => self.store(data).map(|()| data.len()),
         }
-        self.value.store(value, Ordering::Relaxed);
+    }
+
+    fn check_open(&self, perm: u32, opening: &Opening<'_>) -> Result<()> {
+        if !self.0.is_strict {
+            return Ok(());
+        }
+        check_bits(perm, opening.flags)?;
+        if opening.flags.can_write() && !opening.cred.capable(self.0.needs) {
+            return err!(EPERM, "setting it needs a capability");
+        }
         Ok(())
     }
 }
 
-/// `tunable!("sys/…", value, least..=most)`: a parameter with a [`Tunable`] of its own.
+/// `numbers!("sys/…", [values], least..=most)`: a parameter with [`Numbers`] of its own.
+///
+/// [`Numbers`]: crate::Numbers
 #[macro_export]
-macro_rules! tunable {
-    ($path:literal, $value:literal, $least:literal..=$most:expr) => {{
-        static VALUE: $crate::Tunable = $crate::Tunable::new($value, $least, $most);
-        $crate::Entry::setting($path, |out| VALUE.show(out), |data| VALUE.store(data))
+macro_rules! numbers {
+    ($path:literal, [$($value:expr),+], $least:literal..=$most:expr) => {{
+        static VALUES: $crate::Numbers<{ [$($value as i128),+].len() }> =
+            $crate::Numbers::new([$($value as i128),+], $least, $most as i128);
+        $crate::Entry::parameter($path, &VALUES)
+    }};
+}
+
+/// `word!("sys/…", length, b"text")`: a parameter with a [`Word`] of its own.
+///
+/// [`Word`]: crate::Word
+#[macro_export]
+macro_rules! word {
+    ($path:literal, $most:literal, $text:literal) => {{
+        static WORD: $crate::Word<$most> = $crate::Word::new($text);
+        $crate::Entry::parameter($path, &WORD)
+    }};
+}
+
+/// `live!("sys/…", get, set, least..=most)`: a number that its owner has.
+#[macro_export]
+macro_rules! live {
+    ($path:literal, $get:expr, $set:expr, $least:literal..=$most:expr) => {{
+        static LIVE: $crate::Live =
+            $crate::Live { get: $get, set: $set, least: $least, most: $most as i128 };
+        $crate::Entry::parameter($path, &LIVE)
     }};
 }
 
@@ -145,20 +174,4 @@ macro_rules! constant {
             Ok(())
         })
     };
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tunables_keep_what_is_in_range() {
-        let tunable = Tunable::new(60, 0, 200);
-        tunable.store(b"100\n").unwrap();
-        assert!(tunable.store(b"201").is_err());
-        assert!(tunable.store(b"x").is_err());
-        let mut out = Text::default();
-        tunable.show(&mut out).unwrap();
-        assert_eq!(out.as_str(), "100\n");
-    }
 }

@@ -3,11 +3,12 @@
 
 use framework::sync::Once;
 use framework::{cpu, power, random, time};
-use pseudofs::{Text, put};
+use pseudofs::{Text, parse_prefix, put};
 
 use abi::Result;
+use abi::capability::Caps;
 
-use crate::{Entry, constant, cpuinfo, devices, tunable};
+use crate::{Entry, Numbers, Parameter, constant, cpuinfo, devices, kept, live};
 
 static FILES: &[Entry] = &[
     Entry::file("cmdline", cmdline),
@@ -18,33 +19,89 @@ static FILES: &[Entry] = &[
     Entry::file("locks", |_| Ok(())),
     Entry::file("modules", |_| Ok(())),
     Entry::trigger("sysrq-trigger", sysrq),
-    constant!("sys/fs/file-max", "9223372036854775807"),
     constant!("sys/fs/file-nr", "0\t0\t9223372036854775807"),
-    constant!("sys/fs/nr_open", "1048576"),
-    constant!("sys/fs/overflowgid", "65534"),
-    constant!("sys/fs/overflowuid", "65534"),
-    constant!("sys/fs/protected_hardlinks", "0"),
-    constant!("sys/fs/protected_symlinks", "0"),
+    live!(
+        "sys/fs/nr_open",
+        || vfs::nr_open() as i128,
+        |value| vfs::set_nr_open(value as usize),
+        64..=LARGEST_TABLE
+    ),
+    live!(
+        "sys/fs/protected_fifos",
+        || i128::from(vfs::protection::FIFOS.level()),
+        |level| vfs::protection::FIFOS.set_level(level as u8),
+        0..=2
+    ),
+    live!(
+        "sys/fs/protected_hardlinks",
+        || i128::from(vfs::protection::HARD_LINKS.level()),
+        |level| vfs::protection::HARD_LINKS.set_level(level as u8),
+        0..=1
+    ),
+    live!(
+        "sys/fs/protected_regular",
+        || i128::from(vfs::protection::REGULAR.level()),
+        |level| vfs::protection::REGULAR.set_level(level as u8),
+        0..=2
+    ),
+    live!(
+        "sys/fs/protected_symlinks",
+        || i128::from(vfs::protection::SYMBOLIC_LINKS.level()),
+        |level| vfs::protection::SYMBOLIC_LINKS.set_level(level as u8),
+        0..=1
+    ),
     constant!("sys/kernel/arch", "x86_64"),
-    tunable!("sys/kernel/kptr_restrict", 0, 0..=2),
-    tunable!("sys/kernel/panic", 0, -1..=i32::MAX as i64),
-    tunable!("sys/kernel/panic_on_oops", 0, 0..=1),
-    constant!("sys/kernel/printk", "4\t4\t1\t7"),
+    live!(
+        "sys/kernel/dmesg_restrict",
+        || i128::from(cred::dmesg_restrict()),
+        |value| {
+            cred::set_dmesg_restrict(value != 0);
+            Ok(())
+        },
+        0..=1
+    )
+    .needing(Caps::SYS_ADMIN),
+    Entry::parameter("sys/kernel/printk", &Printk),
     Entry::fact("sys/kernel/random/boot_id", boot_id),
     constant!("sys/kernel/random/entropy_avail", "256"),
     constant!("sys/kernel/random/poolsize", "256"),
-    tunable!("sys/kernel/random/urandom_min_reseed_secs", 60, 0..=i32::MAX as i64),
     Entry::fact("sys/kernel/random/uuid", |out| {
         uuid(out, random_id());
         Ok(())
     }),
-    tunable!("sys/kernel/random/write_wakeup_threshold", 256, 0..=256),
     constant!("sys/kernel/tainted", "0"),
 ];
+
+/// The largest table of descriptors that can be asked for: whole words of its bit map.
+const LARGEST_TABLE: i32 = i32::MAX & -64;
+
+/// Levels of the log; the first is the console's, the others are kept.
+struct Printk;
+
+static LEVELS: Numbers<4> = Numbers::new([0, 4, 1, 7], i32::MIN as i128, i32::MAX as i128);
+
+impl Parameter for Printk {
+    fn show(&self, out: &mut Text) -> Result<()> {
+        let mut kept = Text::default();
+        LEVELS.show(&mut kept)?;
+        let others = kept.as_str().split_once('\t').map_or("\n", |(_, others)| others);
+        put!(out, "{}\t{others}", framework::log::console_level());
+        Ok(())
+    }
+
+    fn store(&self, offset: u64, data: &[u8]) -> Result<usize> {
+        let count = LEVELS.store(offset, data)?;
+        if let Some((level, _)) = parse_prefix(data.trim_ascii_start()).filter(|_| offset == 0) {
+            framework::log::set_console_level(level.clamp(1, 15) as u8);
+        }
+        Ok(count)
+    }
+}
 
 /// Registers the files.
 pub(crate) fn init() {
     crate::register(FILES);
+    crate::register(kept::FILES);
     crate::fixed_link("mounts", "self/mounts");
 }
 

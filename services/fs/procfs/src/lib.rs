@@ -20,13 +20,16 @@ mod cpu_flags;
 mod cpuinfo;
 pub mod devices;
 mod entry;
+mod kept;
 mod kernel;
 pub mod mounts;
+mod parameter;
 #[cfg(test)]
 mod tests;
 mod tree;
 
-pub use entry::{Entry, Show, Store, Tunable};
+pub use entry::{Entry, Show, Store};
+pub use parameter::{Live, Numbers, Parameter, Word};
 pub use pseudofs::{Text, put};
 pub use tree::{Instance, fixed_link, link, register};
 

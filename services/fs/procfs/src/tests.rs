@@ -23,7 +23,7 @@ static FILES: &[Entry] = &[
         put!(out, "a text\n");
         Ok(())
     }),
-    crate::tunable!("sys/test/tunable", 60, 0..=200),
+    crate::numbers!("sys/test/tunable", [60], 0..=200),
     Entry::command("sys/test/command", |_| Ok(())),
 ];
 

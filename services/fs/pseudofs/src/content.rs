@@ -42,6 +42,15 @@ pub trait TextFile: Send + Sync {
         err!(EINVAL, "cannot be written")
     }
 
+    /// As [`TextFile::store`], for files to which the place of a write matters; returns how
+    /// many bytes count as written.
+    ///
+    /// # Errors
+    /// As [`TextFile::store`].
+    fn store_at(&self, _offset: u64, data: &[u8]) -> Result<usize> {
+        self.store(data).map(|()| data.len())
+    }
+
     /// What poll(2) says of an open file.
     fn ready(&self) -> PollEvents {
         PollEvents::ALWAYS

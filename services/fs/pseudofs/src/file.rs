@@ -132,7 +132,7 @@ impl FileOps for TextOps {
     fn write_at(&self, file: &File, offset: u64, src: &mut Reader<'_>) -> Result<(usize, u64)> {
         let bytes = take_write(src, CHUNK)?;
         check_present(file)?;
-        self.content.store(&bytes)?;
+        let count = self.content.store_at(offset, &bytes)?.min(bytes.len());
         if self.rules.remake == Remake::AfterWrite {
             let mut made = self.made.lock();
             made.writes += 1;
@@ -140,7 +140,7 @@ impl FileOps for TextOps {
             drop(made);
             drop(old);
         }
-        Ok((bytes.len(), offset + bytes.len() as u64))
+        Ok((count, offset.saturating_add(count as u64)))
     }
 
     fn poll(&self, _file: &File, _waiter: Option<&Arc<Waiter>>) -> PollEvents {

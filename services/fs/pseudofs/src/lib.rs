@@ -34,7 +34,7 @@ pub use content::{Binary, BinaryFile, FixedLink, Link, OpenFile, Subject, TextFi
 pub use directory::{Directory, DirectoryOps, LinkCount};
 pub use file::{copy_out, take_write};
 pub use inode::{Content, PseudoInode, check_present};
-pub use number::{parse_i64, parse_id};
+pub use number::{parse_i64, parse_id, parse_prefix};
 pub use rules::{PseudoFs, Refusal, Remake, Rules};
 pub use text::Text;
 pub use tree::Tree;

@@ -45,7 +45,7 @@ pub fn open(thread: &Thread, path: &[u8]) -> Result<Program> {
 }
 
 fn aslr(process: &Process) -> Aslr {
-    if process.personality() & ADDR_NO_RANDOMIZE != 0 { Aslr::Off } else { Aslr::On }
+    if process.personality() & ADDR_NO_RANDOMIZE != 0 { Aslr::Off } else { Aslr::of_machine() }
 }
 
 /// Builds the new address space: segments, interpreter, stack.

@@ -4,23 +4,34 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use abi::capability::Caps;
 use abi::{Result, error};
 use framework::{cpu, time};
-use procfs::{Entry, constant};
+use procfs::{Entry, constant, live};
 use pseudofs::{Text, put};
 
-use crate::{NS_PER_TICK, Namespaces, Pid, PidNamespace, Process, uts};
+use crate::{NS_PER_TICK, Namespaces, Pid, PidNamespace, Process, access, ids, rlimit, uts, yama};
 
 /// The compiler, for /proc/version.
 const BUILT_BY: &str = "(nacre) (rustc 1.95.0)";
+
+/// As many as futexes can name.
+const MOST_THREADS: i32 = 0x3fff_ffff;
 
 pub(super) static FILES: &[Entry] = &[
     Entry::file("loadavg", show_loadavg),
     Entry::file("stat", show_stat),
     Entry::file("version", show_version),
-    constant!("sys/fs/suid_dumpable", "0"),
+    live!(
+        "sys/fs/suid_dumpable",
+        || i128::from(access::suid_dumpable()),
+        |value| {
+            access::set_suid_dumpable(value as u8);
+            Ok(())
+        },
+        0..=2
+    ),
     constant!("sys/kernel/cap_last_cap", "40"),
-    constant!("sys/kernel/core_pattern", "core"),
     Entry::setting(
         "sys/kernel/domainname",
         |out| name(out, &namespaces()?.uts.domainname()),
@@ -34,17 +45,32 @@ pub(super) static FILES: &[Entry] = &[
     constant!("sys/kernel/ngroups_max", "65536"),
     Entry::fact("sys/kernel/osrelease", |out| name(out, uts::RELEASE.as_bytes())),
     Entry::fact("sys/kernel/ostype", |out| name(out, uts::SYSNAME.as_bytes())),
-    constant!("sys/kernel/overflowgid", "65534"),
-    constant!("sys/kernel/overflowuid", "65534"),
-    Entry::fact("sys/kernel/pid_max", |out| {
-        put!(out, "{}\n", crate::PID_MAX);
-        Ok(())
-    }),
-    Entry::fact("sys/kernel/threads-max", |out| {
-        put!(out, "{}\n", crate::rlimit::max_threads());
-        Ok(())
-    }),
+    live!(
+        "sys/kernel/pid_max",
+        || i128::from(ids::pid_max()),
+        |value| {
+            ids::set_pid_max(value as i32);
+            Ok(())
+        },
+        301..=ids::PID_MAX_LIMIT
+    ),
+    live!(
+        "sys/kernel/threads-max",
+        || i128::from(rlimit::max_threads()),
+        |value| {
+            rlimit::set_max_threads(value as u64);
+            Ok(())
+        },
+        1..=MOST_THREADS
+    ),
     Entry::fact("sys/kernel/version", |out| name(out, uts::VERSION.as_bytes())),
+    live!(
+        "sys/kernel/yama/ptrace_scope",
+        || i128::from(yama::scope()),
+        |value| yama::set_scope(value as u8),
+        0..=yama::SCOPE_NO_ATTACH
+    )
+    .needing(Caps::SYS_PTRACE),
 ];
 
 /// The namespaces of who reads or writes.

@@ -211,8 +211,8 @@ impl Thread {
         self.timer_slack_ns.load(Relaxed)
     }
 
-    /// PR_SET_TIMERSLACK.
-    pub fn set_timer_slack_ns(&self, ns: u64) {
-        self.timer_slack_ns.store(ns, Relaxed);
+    /// PR_SET_TIMERSLACK; None for what its parent had.
+    pub fn set_timer_slack_ns(&self, ns: Option<u64>) {
+        self.timer_slack_ns.store(ns.unwrap_or(self.default_timer_slack_ns), Relaxed);
     }
 }

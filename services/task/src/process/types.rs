@@ -165,6 +165,8 @@ pub struct Thread {
     pub(super) major_faults: AtomicU64,
     pub(super) start_ns: u64,
     pub(super) timer_slack_ns: AtomicU64,
+    /// What its parent had: what PR_SET_TIMERSLACK goes back to.
+    pub(super) default_timer_slack_ns: u64,
     pub(super) last_fault: SpinLock<Exception>,
 }
 
@@ -177,6 +179,7 @@ pub(crate) struct NewThread {
     pub(crate) fs: Arc<FsContext>,
     pub(crate) files: Arc<FdTable>,
     pub(crate) comm: [u8; TASK_COMM_LEN],
+    pub(crate) timer_slack_ns: u64,
     pub(crate) signals: ThreadSignals,
 }
 
@@ -243,7 +246,8 @@ impl Thread {
             minor_faults: AtomicU64::new(0),
             major_faults: AtomicU64::new(0),
             start_ns: framework::time::monotonic_ns(),
-            timer_slack_ns: AtomicU64::new(50_000),
+            timer_slack_ns: AtomicU64::new(new.timer_slack_ns),
+            default_timer_slack_ns: new.timer_slack_ns,
             last_fault: SpinLock::new(Exception::default()),
         })
     }
