@@ -4,7 +4,7 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 OSDK := cargo osdk
 
-.PHONY: help setup run test check ci miri oracle tdx tdx-linux fuzz fuzz-syscalls hostile disk hostile-linux mutants stalls reproducible census doc clean
+.PHONY: help setup run test check ci miri oracle tdx tdx-linux fuzz fuzz-syscalls differential hostile disk hostile-linux mutants stalls reproducible census doc clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ fuzz: setup ## fuzz the parsers of host input for SECONDS (3600) each; what is n
 
 fuzz-syscalls: setup ## two million random system calls, three seeds
 	@$(OSDK) ci fuzz-syscalls
+
+differential: setup ## two million random system calls on Nacre and on Debian's Linux: what differs, shrunk
+	@tools/setup.sh oracle
+	@cargo run --quiet --package regression -- differential --seed $(or $(SEED),1) --calls $(or $(CALLS),2000000) --shrink
 
 hostile: setup ## attacks by a simulated hostile host on a TDX guest; writes the matrix
 	@$(OSDK) ci hostile-all disk-all

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Runs the regression programs on Nacre and on Linux and compares.
 //!
-//! `test` runs the suites, `fuzz` the system-call fuzzer, `bench` the microbenchmarks and `list` names the tests. Verdicts
+//! `test` runs the suites, `fuzz` the system-call fuzzer, `differential` compares the kernels call by call, `bench` the microbenchmarks and `list` names the tests. Verdicts
 //! come over a channel of their own (see [`protocol`]); the last line of `test` is `N passed, N failed`.
 
 #![forbid(unsafe_code)]
 
 mod bench;
 mod boot;
+mod differential;
 mod disk;
 mod kernel;
 mod programs;
@@ -44,6 +45,8 @@ enum Task {
     Test(TestArgs),
     /// Make random system calls and see that the machine lives.
     Fuzz(FuzzArgs),
+    /// Make the same random system calls on Nacre and on Linux and compare what they give.
+    Differential(differential::DifferentialArgs),
     /// Count instructions of common operations on Nacre and on Linux.
     Bench(BenchArgs),
     /// Print the names of all tests.
@@ -135,6 +138,7 @@ fn main() -> ExitCode {
     let result = Workspace::find().and_then(|workspace| match cli.command {
         Task::Test(args) => test(&workspace, &args),
         Task::Fuzz(args) => fuzz(&workspace, &args),
+        Task::Differential(args) => differential::run(&workspace, &args, logs(&workspace)?),
         Task::Bench(args) => bench(&workspace, &args),
         Task::List => list(&workspace),
     });

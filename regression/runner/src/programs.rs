@@ -115,7 +115,12 @@ impl Programs {
             programs.items.push(Item { guest_path, host_path: program });
         }
         programs.add_script(&root.join("regression/apps/applets.sh"))?;
-        for (name, folder) in [("fuzz", sources.join("fuzz")), ("micro", root.join("benchmark"))] {
+        let others = [
+            ("fuzz", sources.join("fuzz")),
+            ("differ", sources.join("differential")),
+            ("micro", root.join("benchmark")),
+        ];
+        for (name, folder) in others {
             let program = output.join(name);
             compile(&c_files(&folder)?, &include, &program)?;
             programs.items.push(Item { guest_path: format!("/tests/{name}"), host_path: program });
@@ -133,9 +138,29 @@ impl Programs {
         Ok(())
     }
 
+    /// The bytes of a program that is no suite.
+    pub(crate) fn content(&self, name: &str) -> Result<Vec<u8>> {
+        let path = format!("/tests/{name}");
+        let item = self.items.iter().find(|item| item.guest_path == path);
+        read(&item.with_context(|| format!("no program {name}"))?.host_path)
+    }
+
     /// Packs an initramfs that runs `plan`, one line per program, words parted by tabs.
     pub(crate) fn initramfs(&self, plan: &str, kind: Kind) -> Result<Vec<u8>> {
+        self.initramfs_with(plan, kind, &[])
+    }
+
+    /// The same with more files: path and content.
+    pub(crate) fn initramfs_with(
+        &self,
+        plan: &str,
+        kind: Kind,
+        files: &[(&str, &[u8])],
+    ) -> Result<Vec<u8>> {
         let mut archive = initramfs::base()?;
+        for (path, content) in files {
+            archive.file(path, 0o644, content)?;
+        }
         archive.file("etc/plan", 0o644, plan.as_bytes())?;
         archive.file("tests/init", 0o755, &read(&self.init)?)?;
         for item in &self.items {
@@ -177,11 +202,15 @@ fn list(command: &mut Command) -> Result<Vec<String>> {
 }
 
 fn c_files(dir: &Path) -> Result<Vec<PathBuf>> {
+    files_of(dir, "c")
+}
+
+fn files_of(dir: &Path, extension: &str) -> Result<Vec<PathBuf>> {
     let Ok(entries) = std::fs::read_dir(dir) else { return Ok(vec![]) };
     let mut files: Vec<PathBuf> = entries
         .filter_map(Result::ok)
         .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|e| e == "c"))
+        .filter(|path| path.extension().is_some_and(|e| e == extension))
         .collect();
     files.sort();
     Ok(files)
@@ -196,7 +225,8 @@ fn compile(files: &[PathBuf], include: &Path, program: &Path) -> Result<()> {
     let mut sources = vec![include.join("test.h")];
     for file in files {
         sources.push(file.clone());
-        sources.extend(file.parent().map(|dir| dir.join("signatures.h")));
+        sources
+            .extend(file.parent().map(|dir| files_of(dir, "h")).transpose()?.unwrap_or_default());
     }
     let newest = sources.iter().map(|f| modified(f)).max();
     if program.is_file() && newest < Some(built) {

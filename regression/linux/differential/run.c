@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * Runs one program: draws each call, makes it, logs result and outputs.
+ */
+#include "differ.h"
+
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define MAX_FAMILIES 16
+#define MAX_SPECS 64
+
+static struct argument specs[MAX_FAMILIES][MAX_SPECS][6];
+static unsigned char spec_lengths[MAX_FAMILIES][MAX_SPECS];
+static int weights[MAX_FAMILIES];
+
+/* Looks up the kinds of all arguments once. */
+void prepare_specs(void) {
+    for (int f = 0; f < family_count; f++) {
+        for (int c = 0; c < families[f].count; c++) {
+            const char *word = families[f].calls[c].spec;
+            int n = 0;
+            weights[f] += families[f].calls[c].weight;
+            while (*word) {
+                size_t len = strcspn(word, " ");
+                struct argument argument = find_kind(word, len);
+                if (!argument.draw || n == 6 || c >= MAX_SPECS) {
+                    dprintf(2, "differ: what is '%.*s' of %s?\n", (int)len, word, families[f].calls[c].name);
+                    _exit(2);
+                }
+                specs[f][c][n++] = argument;
+                word += len + (word[len] == ' ');
+            }
+            spec_lengths[f][c] = (unsigned char)n;
+        }
+    }
+}
+
+int family_of(uint64_t number, uint64_t chosen) {
+    int total = 0;
+    if (chosen < (uint64_t)family_count) {
+        return (int)chosen;
+    }
+    for (int f = 0; f < family_count; f++) {
+        total += families[f].weight;
+    }
+    int left = (int)((number * 7919) % (uint64_t)total);
+    for (int f = 0;; f++) {
+        left -= families[f].weight;
+        if (left < 0) {
+            return f;
+        }
+    }
+}
+
+static int draw_call(int f) {
+    int left = (int)below((uint64_t)weights[f]);
+    for (int c = 0;; c++) {
+        left -= families[f].calls[c].weight;
+        if (left < 0) {
+            return c;
+        }
+    }
+}
+
+static long raw_call(long number, const uint64_t *a) {
+    register uint64_t r10 __asm__("r10") = a[3], r8 __asm__("r8") = a[4], r9 __asm__("r9") = a[5];
+    long result;
+    __asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
+    return result;
+}
+
+/* A child that has ended, waits or is stopped when this returns. */
+static long fork_child(long what, uint64_t status) {
+    siginfo_t info;
+    pid_t pid = (pid_t)syscall(SYS_fork);
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (what == FORK_EXIT) {
+            _exit((int)status);
+        }
+        for (;;) {
+            if (what == FORK_STOP) {
+                kill(getpid(), SIGSTOP);
+            }
+            pause();
+        }
+    }
+    if (pid < 0) {
+        return -errno;
+    }
+    if (child_count < 8) {
+        children[child_count++] = pid;
+    }
+    if (what != FORK_PAUSE) {
+        while (syscall(SYS_waitid, P_PID, pid, &info, (what == FORK_EXIT ? WEXITED : WSTOPPED) | WNOWAIT, NULL) < 0 && errno == EINTR) {
+        }
+    }
+    return pid;
+}
+
+static int64_t normal_result(char kind, int64_t result) {
+    if (result < 0 && result >= -4095) {
+        return result;
+    }
+    switch (kind) {
+    case 'p': return normal_pid(result);
+    case 'b': return result - (int64_t)break_at_start;
+    case 't': return result > 10 ? (result + 599) / 600 * 600 : result;
+    case 'd': return 0;
+    case 'm':
+        if ((uint64_t)result < 0x100000000) {
+            return result;
+        }
+        if (mapping_count < 16) {
+            mappings[mapping_count++] = (uint64_t)result;
+        }
+        return 0x7000000 + mapping_count;
+    default: return result;
+    }
+}
+
+static void describe_rest(const uint64_t *a, int argc) {
+    for (int i = 0; i < argc; i++) {
+        if (!argument_text[i][0]) {
+            snprintf(argument_text[i], sizeof argument_text[i], (int64_t)a[i] > -5000 && (int64_t)a[i] < 100000 ? "%ld" : "0x%lx", (int64_t)a[i]);
+        }
+    }
+}
+
+/* What a signal handler saw; told after the call in which it ran. */
+static struct {
+    int number, code;
+    int64_t pid, value;
+} handled[16];
+static volatile int handled_count;
+
+void handle_plainly(int);
+void handle_signal(int, siginfo_t *, void *);
+
+void handle_signal(int number, siginfo_t *info, void *context) {
+    (void)context;
+    int at = handled_count < 15 ? handled_count++ : 15;
+    handled[at].number = number;
+    handled[at].code = info ? info->si_code : 0;
+    handled[at].pid = info && number != SIGSEGV ? info->si_pid : 0;
+    handled[at].value = 0;
+}
+
+void handle_plainly(int number) {
+    handle_signal(number, NULL, NULL);
+}
+
+__asm__(".globl return_from_signal\nreturn_from_signal:\n mov $15, %eax\n syscall\n");
+
+static void log_signals(void) {
+    for (int i = 0; i < handled_count; i++) {
+        log_value("signal", handled[i].number);
+        log_value("code", handled[i].code);
+        log_value("from", normal_pid(handled[i].pid));
+    }
+    handled_count = 0;
+}
+
+static void one_call(int index, int f, int c) {
+    const struct call *call = &families[f].calls[c];
+    uint64_t a[6] = {0};
+    int argc = spec_lengths[f][c];
+    begin_arguments();
+    for (int i = 0; i < argc; i++) {
+        begin_argument(i);
+        a[i] = specs[f][c][i].draw(specs[f][c][i].detail);
+    }
+    if (LOG->is_detailed) {
+        describe_rest(a, argc);
+    }
+    log_call(index, call->name, argc);
+    LOG->steps++;
+    long result = call->number < 0 ? fork_child(call->number, a[0]) : raw_call(call->number, a);
+    LOG->steps++;
+    if (call->number == SYS_timer_settime || call->number == SYS_setitimer) {
+        nanosleep(&(struct timespec){0, 3000000}, NULL);
+    }
+    log_value("result", normal_result(call->result, result));
+    for (int i = 0; i < output_count; i++) {
+        if (outputs[i].normal) {
+            outputs[i].normal((void *)outputs[i].at, outputs[i].len);
+        }
+        log_bytes("out", (void *)outputs[i].at, outputs[i].len);
+    }
+    log_signals();
+    log_end();
+    LOG->calls++;
+}
+
+void run_program(uint64_t seed, uint64_t number, int family, uint64_t mask) {
+    for (int i = 0; i < MAX_CALLS; i++) {
+        seed_random(seed, number, (uint64_t)i + 1);
+        int f = one_in(8) ? (int)below((uint64_t)family_count) : family;
+        int c = draw_call(f);
+        if (mask >> i & 1) {
+            one_call(i, f, c);
+        }
+    }
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+//! Runs programs in guests of both kernels.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use osdk::control;
+use osdk::machine::Clock;
+
+use super::class::{Difference, Record};
+use crate::kernel::Kernel;
+use crate::programs::Programs;
+use crate::qemu::{Guest, Launch, Said};
+
+/// Where the guest finds which programs to show in words.
+const LIST: &str = "etc/programs";
+/// Longest silence of a guest.
+const PATIENCE: Duration = Duration::from_secs(100);
+
+/// What all guests of a run share.
+pub(super) struct Guests<'a> {
+    /// The programs of the guest.
+    pub(super) programs: &'a Programs,
+    /// Linux, Nacre.
+    pub(super) kernels: [&'a Kernel; 2],
+    /// See [`super::DifferentialArgs`].
+    pub(super) seed: u64,
+    /// The same.
+    pub(super) family: &'a str,
+    /// CPUs per guest.
+    pub(super) smp: u32,
+    /// Memory per guest in MiB.
+    pub(super) mem_mib: u32,
+    /// Where consoles are kept.
+    pub(super) logs: PathBuf,
+    /// Where Linux's hashes are kept, which change only with the programs.
+    pub(super) cache: PathBuf,
+}
+
+/// A hash per program.
+#[derive(Default)]
+pub(super) struct Hashes {
+    /// Calls that were made.
+    pub(super) calls: u64,
+    /// By program.
+    pub(super) hashes: Vec<u64>,
+}
+
+/// A program with some of its calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Variant {
+    /// Which program.
+    pub(super) number: u64,
+    /// Its calls to make, a bit each.
+    pub(super) mask: u64,
+}
+
+impl Variant {
+    /// Asks for the state at the end, too.
+    pub(super) const STATE: u64 = 1 << 63;
+
+    /// All calls of a program.
+    pub(super) fn calls(number: u64) -> Self {
+        Self { number, mask: !Self::STATE }
+    }
+
+    /// All calls, and the state at the end.
+    pub(super) fn whole(number: u64) -> Self {
+        Self { number, mask: u64::MAX }
+    }
+}
+
+impl Guests<'_> {
+    /// Hashes of `count` programs from `first` on, of both kernels.
+    pub(super) fn hashes(&self, first: u64, count: u64) -> Result<[Hashes; 2]> {
+        let [linux, nacre] = self.kernels;
+        Ok([self.cached(linux, first, count)?, self.hashes_of(nacre, first, count)?])
+    }
+
+    fn cached(&self, kernel: &Kernel, first: u64, count: u64) -> Result<Hashes> {
+        let mut key = DefaultHasher::new();
+        self.programs.content("differ")?.hash(&mut key);
+        (self.seed, self.family, first, count, self.smp).hash(&mut key);
+        let file = self.cache.join(format!("{:016x}", key.finish()));
+        if let Ok(text) = std::fs::read_to_string(&file) {
+            return text.lines().try_fold(Hashes::default(), read_hashes);
+        }
+        let hashes = self.hashes_of(kernel, first, count)?;
+        let words: String = hashes.hashes.iter().map(|hash| format!(" {hash:x}")).collect();
+        std::fs::write(file, format!("hashes {first} {}{words}\n", hashes.calls))?;
+        Ok(hashes)
+    }
+
+    fn hashes_of(&self, kernel: &Kernel, first: u64, count: u64) -> Result<Hashes> {
+        let words =
+            ["hash", &self.seed.to_string(), &first.to_string(), &count.to_string(), self.family];
+        let lines = self.run(kernel, &words, "")?;
+        let hashes = lines.iter().map(String::as_str).try_fold(Hashes::default(), read_hashes)?;
+        if hashes.hashes.len() as u64 != count {
+            bail!("{} ran {} of {count} programs", kernel.kind.name(), hashes.hashes.len());
+        }
+        Ok(hashes)
+    }
+
+    /// The first difference of each variant, in their order.
+    pub(super) fn differences(&self, variants: &[Variant]) -> Result<Vec<Option<Difference>>> {
+        if variants.is_empty() {
+            return Ok(vec![]);
+        }
+        let list: String =
+            variants.iter().map(|v| format!("{} {:x}\n", v.number, v.mask)).collect();
+        let words = ["text", &self.seed.to_string(), self.family, &format!("/{LIST}")];
+        let [linux, nacre] = self.kernels.map(|kernel| self.run(kernel, &words, &list));
+        let (mut linux, mut nacre) = (read_texts(&linux?), read_texts(&nacre?));
+        let find = |variant: &Variant| {
+            let linux = linux.remove(variant).unwrap_or_default();
+            let nacre = nacre.remove(variant).unwrap_or_default();
+            Difference::find(variant.number, variant.mask, linux, nacre)
+        };
+        Ok(variants.iter().map(find).collect())
+    }
+
+    /// All lines that a guest says.
+    fn run(&self, kernel: &Kernel, words: &[&str], list: &str) -> Result<Vec<String>> {
+        let name = kernel.kind.name();
+        let log = self.logs.join(format!("differential-{name}-{}", std::process::id()));
+        let initramfs = log.with_extension("cpio");
+        let plan = format!("/tests/differ\t{}\n", words.join("\t"));
+        let files = [(LIST, list.as_bytes())];
+        std::fs::write(&initramfs, self.programs.initramfs_with(&plan, kernel.kind, &files)?)?;
+        let launch = Launch {
+            kernel,
+            initramfs: &initramfs,
+            append: "",
+            smp: self.smp,
+            mem_mib: self.mem_mib,
+            clock: Clock::Host,
+            log: &log,
+        };
+        let mut guest = Guest::start(&launch)?;
+        let result = listen(&mut guest);
+        drop(guest);
+        std::fs::remove_file(initramfs)?;
+        result.with_context(|| format!("{name}, seed {}, {words:?}", self.seed))
+    }
+}
+
+/// What the guest says until it is done.
+fn listen(guest: &mut Guest) -> Result<Vec<String>> {
+    let mut lines = Vec::new();
+    loop {
+        match guest.next(PATIENCE) {
+            Said::Result(line) if line.starts_with("trouble") => bail!("{line}"),
+            Said::Result(line) if line.trim_end() == "done" => {
+                guest.finish(Duration::from_secs(10));
+                return Ok(lines);
+            }
+            Said::Result(line) => lines.push(line),
+            Said::Control(line) => {
+                if let control::Event::Stop(message) = control::parse(&line) {
+                    bail!("kernel stop: {message}; it had said {}", last(&lines));
+                }
+            }
+            Said::Closed => bail!("the guest ended early; it had said {}", last(&lines)),
+            Said::Nothing => bail!("the guest was silent; it had said {}", last(&lines)),
+        }
+    }
+}
+
+fn last(lines: &[String]) -> String {
+    let line = lines.last().map_or("nothing", String::as_str);
+    format!("\"{}\"", line.get(..60).unwrap_or(line))
+}
+
+/// Adds a line `hashes FIRST CALLS HASH...`; others are passed over.
+fn read_hashes(mut hashes: Hashes, line: &str) -> Result<Hashes> {
+    let Some(rest) = line.trim_end().strip_prefix("hashes ") else { return Ok(hashes) };
+    let mut words = rest.split(' ').skip(1);
+    hashes.calls += words.next().context("a number of calls")?.parse::<u64>()?;
+    for word in words {
+        hashes.hashes.push(u64::from_str_radix(word, 16)?);
+    }
+    Ok(hashes)
+}
+
+/// The records of each program, between `program NUMBER MASK` and `ended HASH`.
+fn read_texts(lines: &[String]) -> BTreeMap<Variant, Vec<Record>> {
+    let mut texts: BTreeMap<Variant, Vec<Record>> = BTreeMap::new();
+    let mut at = None;
+    for line in lines {
+        if let Some(rest) = line.trim_end().strip_prefix("program ") {
+            at = rest.split_once(' ').and_then(|(number, mask)| {
+                let mask = u64::from_str_radix(mask, 16).ok()?;
+                Some(Variant { number: number.parse().ok()?, mask })
+            });
+        } else if let (Some(variant), Some(record)) = (at, Record::parse(line)) {
+            texts.entry(variant).or_default().push(record);
+        }
+    }
+    texts
+}
