@@ -14,7 +14,7 @@ pub(crate) struct Stop<'a> {
     /// For whoever reads the console.
     pub(crate) reason: Arguments<'a>,
     /// For the host of a CVM: a static string, of which 64 bytes count.
-    pub(crate) text: &'a str,
+    pub(crate) text: &'static str,
     /// A number of its own, or [`STOPPED`].
     pub(crate) code: u64,
     /// The line that asked for it.
@@ -37,21 +37,21 @@ pub(crate) fn on_stop(how: fn(&Stop<'_>) -> !) {
 /// Tells whoever started the machine, with a backtrace.
 #[track_caller]
 #[cold]
-pub fn fatal(reason: &str) -> ! {
+pub fn fatal(reason: &'static str) -> ! {
     stop(format_args!("{reason}"), reason)
 }
 
 /// Stops with a `reason` for the console and a static `text` for a CVM's host.
 #[track_caller]
 #[cold]
-pub(crate) fn stop(reason: Arguments<'_>, text: &str) -> ! {
+pub(crate) fn stop(reason: Arguments<'_>, text: &'static str) -> ! {
     stop_for(&Stop { reason, text, code: STOPPED, place: Location::caller() })
 }
 
 /// Stops for a reason that has a number of its own.
 #[track_caller]
 #[cold]
-pub(crate) fn stop_with(code: u64, text: &str) -> ! {
+pub(crate) fn stop_with(code: u64, text: &'static str) -> ! {
     stop_for(&Stop { reason: format_args!("{text}"), text, code, place: Location::caller() })
 }
 

@@ -75,8 +75,9 @@ pub(crate) trait Backend: Sized {
     fn idle(&self);
     /// Turns this CPU off for good; interrupts are off.
     fn halt(&self) -> !;
-    /// Tells the host that this was the end, for as long as it takes.
-    fn fatal(&self, code: u64, text: &str) -> !;
+    /// Tells the host that this was the end, for as long as it takes. No text but one that
+    /// stands in the image leaves a CVM so.
+    fn fatal(&self, code: u64, text: &'static str) -> !;
 
     /// Flags of /proc/cpuinfo for this kind of machine, in Linux's names.
     fn cpu_flags(&self) -> &'static [&'static str] {

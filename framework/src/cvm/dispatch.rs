@@ -119,7 +119,7 @@ dispatch! {
     fn tsc_khz() -> Option<u64>;
     fn idle();
     fn halt() -> !;
-    fn fatal(code: u64, text: &str) -> !;
+    fn fatal(code: u64, text: &'static str) -> !;
     fn cpu_flags() -> &'static [&'static str];
     fn provider() -> Option<Provider>;
     fn boot_register() -> Option<BootRegister>;

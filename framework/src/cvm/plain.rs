@@ -92,7 +92,7 @@ impl Backend for Plain {
         arch::halt()
     }
 
-    fn fatal(&self, _: u64, _: &str) -> ! {
+    fn fatal(&self, _: u64, _: &'static str) -> ! {
         arch::halt()
     }
 }

@@ -185,7 +185,7 @@ impl Backend for Tdx {
         }
     }
 
-    fn fatal(&self, code: u64, text: &str) -> ! {
+    fn fatal(&self, code: u64, text: &'static str) -> ! {
         loop {
             let _ = call::ask_raw(&Cpu, fatal_regs(code, text));
         }

@@ -44,7 +44,7 @@ pub(crate) fn restart() -> ! {
 }
 
 /// Ends the machine, by whatever its host understands.
-fn end(code: u64, text: &str) -> ! {
+fn end(code: u64, text: &'static str) -> ! {
     serial::drain();
     // Ends the virtual machine, where the device is present; else ACPI's S5.
     cvm::port_write(DEBUG_EXIT, 4, code.min(STOPPED) as u32);
@@ -82,7 +82,7 @@ pub(crate) fn stop(what: &Stop<'_>) -> ! {
 /// Stops with the backtrace of an exception's frame.
 pub(crate) fn stop_at(
     reason: fmt::Arguments<'_>,
-    (code, text): (u64, &str),
+    (code, text): (u64, &'static str),
     place: Option<&Location<'_>>,
     frame: u64,
     ip: Option<u64>,
