@@ -17,6 +17,7 @@ pub(crate) mod x86 {
     }
     #[cfg(test)]
     mod time {
+        mod calibrate;
         mod cmos;
     }
     #[cfg(test)]

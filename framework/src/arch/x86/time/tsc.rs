@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The time-stamp counter as clock, and the processor's random numbers.
 //!
-//! The frequency comes from CPUID 0x15 where the CPU gives it; a plain VM may
-//! measure it against the PIT.
+//! The frequency comes from CPUID 0x15 where the CPU gives it; a plain VM takes its
+//! hypervisor's word, or measures it against the PIT.
 
 use core::arch::asm;
 use core::arch::x86_64::{_mm_lfence, _rdtsc};
 use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use super::pit;
+use crate::arch::x86::cpu::cpuid::cpuid;
 use crate::arch::x86::cpu::features;
-use crate::arch::x86::io::port;
 use crate::cvm;
 
 /// The counter at the begin of time; before that, it is always 0.
@@ -62,69 +63,42 @@ fn apic_khz(khz: u64, start: impl Fn(), apic: impl Fn() -> u64) -> u64 {
     apic().clamp(10_000, 10_000_000)
 }
 
-const PIT_HZ: u64 = 1_193_182;
-
-/// What TSC, PIT and APIC timer showed at (nearly) one moment.
-#[derive(Clone, Copy)]
-struct Moment {
-    tsc: u64,
-    pit: u16,
-    apic: u64,
-    /// How far apart the readings may be, in TSC ticks.
-    blur: u64,
-}
-
-fn pit_count() -> u16 {
-    port::port_out(0x43, 1, 0x80);
-    let low = port::port_in(0x42);
-    u16::from_le_bytes([low, port::port_in(0x42)])
-}
-
-/// The sharpest of a few readings: one that the host did not interrupt.
-fn moment(apic: &impl Fn() -> u64) -> Moment {
-    let read = |_| {
-        let before = ticks();
-        let (pit, apic) = (pit_count(), apic());
-        let after = ticks();
-        Moment { tsc: before / 2 + after / 2, pit, apic, blur: after.saturating_sub(before) }
-    };
-    let first = read(0);
-    (0..7).map(read).fold(first, |best, next| if next.blur < best.blur { next } else { best })
-}
-
-/// TSC ticks and APIC timer ticks per millisecond, measured against the PIT.
-fn against_pit(start: &impl Fn(), apic: &impl Fn() -> u64) -> Option<(u64, u64)> {
-    const INTERVAL: u16 = (PIT_HZ * 5 / 1000) as u16;
-    // Channel 2, gated by port 0x61, mode 0, from its highest count.
-    let gate = port::port_in(0x61);
-    for (to, value) in [(0x61, gate & !2 | 1), (0x43, 0xb0), (0x42, 0xff), (0x42, 0xff)] {
-        port::port_out(to, 1, value.into());
-    }
-    start();
-    let first = moment(apic);
-    let mut last = first;
-    for _ in 0..1_000_000u32 {
-        if first.pit.wrapping_sub(pit_count()) >= INTERVAL {
-            last = moment(apic);
-            break;
-        }
-    }
-    port::port_out(0x61, 1, gate.into());
-    let pit = u64::from(first.pit.wrapping_sub(last.pit));
-    if pit < u64::from(INTERVAL) {
+/// Frequency of the TSC in kHz as the hypervisor of a plain machine tells it.
+fn told_khz() -> Option<u64> {
+    const HYPERVISOR: u32 = 0x4000_0000;
+    const FREQUENCIES: u32 = 0x4000_0010;
+    let has_hypervisor = cpuid(1, 0)[2] >> 31 != 0;
+    let has_leaf = || (FREQUENCIES..HYPERVISOR + 0x100).contains(&cpuid(HYPERVISOR, 0)[0]);
+    if cvm::is_confidential() || !has_hypervisor || !has_leaf() {
         return None;
     }
-    let per_ms =
-        |ticks: u64| (u128::from(ticks) * u128::from(PIT_HZ) / u128::from(pit) / 1000) as u64;
-    Some((per_ms(last.tsc.saturating_sub(first.tsc)), per_ms(last.apic.saturating_sub(first.apic))))
+    Some(cpuid(FREQUENCIES, 0)[0].into()).filter(|khz| *khz != 0)
+}
+
+/// The base frequency by leaf 0x16, which is nearly that of the TSC.
+fn base_khz() -> Option<u64> {
+    let is_there = !cvm::is_confidential() && cpuid(0, 0)[0] >= 0x16;
+    is_there.then(|| u64::from(cpuid(0x16, 0)[0] & 0xffff) * 1000).filter(|khz| *khz != 0)
+}
+
+/// The frequency: as the hardware says, as the hypervisor of a plain machine says, as
+/// measured, or nearly.
+fn choose(measured: Option<u64>) -> Option<u64> {
+    let told = cvm::tsc_khz().or_else(told_khz);
+    if let (Some(told), Some(measured)) = (told, measured)
+        && told.abs_diff(measured) > told / 100
+    {
+        log::warn!("TSC: {told} kHz by CPUID, {measured} kHz by the PIT");
+    }
+    told.or(measured).or_else(base_khz)
 }
 
 /// Starts the clock. `start` and `apic` run and read the APIC timer, whose ticks
 /// per millisecond are returned.
 pub(crate) fn init(start: impl Fn(), apic: impl Fn() -> u64) -> u64 {
     BASE.store(ticks(), Ordering::Relaxed);
-    let measured = if cvm::is_confidential() { None } else { against_pit(&start, &apic) };
-    let khz = cvm::tsc_khz().or(measured.map(|(tsc, _)| tsc));
+    let measured = if cvm::is_confidential() { None } else { pit::calibrate(&start, &apic) };
+    let khz = choose(measured.map(|measured| measured.tsc_khz));
     let Some(khz) = khz.filter(|khz| (1_000..100_000_000).contains(khz)) else {
         crate::fatal(
             "no TSC frequency: neither CPUID 0x15 nor, in a plain machine, the PIT gives one",
@@ -132,7 +106,7 @@ pub(crate) fn init(start: impl Fn(), apic: impl Fn() -> u64) -> u64 {
     };
     KHZ.store(khz, Ordering::Relaxed);
     MULT.store((1_000_000 << 32) / khz, Ordering::Relaxed);
-    measured.map_or_else(|| apic_khz(khz, start, apic), |(_, apic)| apic)
+    measured.map_or_else(|| apic_khz(khz, start, apic), |measured| measured.apic_khz)
 }
 
 /// 32 bytes from RDSEED or RDRAND; without either, from timing jitter alone.
@@ -156,18 +130,46 @@ fn jitter() -> u64 {
     mix.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
+/// A word of RDSEED, or of RDRAND if that has none for a while: all programs on all CPUs
+/// draw from RDSEED's one source, and may exhaust it.
 fn hardware_word() -> Option<u64> {
-    (0..64).find_map(|_| {
-        let (value, ok): (u64, u8);
-        if features::has_rdseed() {
-            // SAFETY: the CPU has RDSEED; it writes a register and flags.
-            unsafe { asm!("rdseed {}", "setc {}", out(reg) value, out(reg_byte) ok, options(nomem, nostack)) };
-        } else if features::has_rdrand() {
-            // SAFETY: the CPU has RDRAND; it writes a register and flags.
-            unsafe { asm!("rdrand {}", "setc {}", out(reg) value, out(reg_byte) ok, options(nomem, nostack)) };
-        } else {
-            return None;
-        }
-        (ok != 0).then_some(value)
+    /// Draws with a pause between; as many as the manual gives for a source in use.
+    const SEED_TRIES: u32 = 100;
+    const RANDOM_TRIES: u32 = 10;
+    let seed = || tries(SEED_TRIES, rdseed);
+    let random = || tries(RANDOM_TRIES, rdrand);
+    features::has_rdseed()
+        .then(seed)
+        .flatten()
+        .or_else(|| features::has_rdrand().then(random).flatten())
+}
+
+/// What one of so many draws gives.
+fn tries(most: u32, draw: fn() -> Option<u64>) -> Option<u64> {
+    (0..most).find_map(|_| {
+        draw().or_else(|| {
+            core::hint::spin_loop();
+            None
+        })
     })
+}
+
+/// Draws from RDSEED, which the CPU has.
+fn rdseed() -> Option<u64> {
+    let (value, ok): (u64, u8);
+    // SAFETY: it writes a register and flags.
+    unsafe {
+        asm!("rdseed {}", "setc {}", out(reg) value, out(reg_byte) ok, options(nomem, nostack))
+    };
+    (ok != 0).then_some(value)
+}
+
+/// Draws from RDRAND, which the CPU has.
+fn rdrand() -> Option<u64> {
+    let (value, ok): (u64, u8);
+    // SAFETY: it writes a register and flags.
+    unsafe {
+        asm!("rdrand {}", "setc {}", out(reg) value, out(reg_byte) ok, options(nomem, nostack))
+    };
+    (ok != 0).then_some(value)
 }

@@ -295,10 +295,11 @@ impl Engine {
         }
     }
 
-    /// What RDRAND or RDSEED gives; `Some` replaces it: the value, or failure.
-    pub fn on_random(&self, cpu: &Cpu) -> Option<Option<u64>> {
+    /// What RDRAND (6) or RDSEED (7) gives; `Some` replaces it: the value, or failure.
+    pub fn on_random(&self, cpu: &Cpu, extension: u8) -> Option<Option<u64>> {
         let mut state = self.state();
-        let facts = Facts::new(Event::Rdrand, 0, ring_of(cpu));
+        let mut facts = Facts::new(Event::Rdrand, 0, ring_of(cpu));
+        facts.index = Some(extension.into());
         let rule = *state.fire(cpu, &facts).first()?;
         let answer = state.random_answer(rule);
         state.report(rule, &format!("random number {answer:x?}"));

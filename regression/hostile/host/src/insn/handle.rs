@@ -14,8 +14,8 @@ pub enum After {
     Ve { pc: u64, saved: [u64; 4], info: ve::Info },
     /// RDTSC has run.
     Rdtsc,
-    /// RDRAND or RDSEED has run, into this register.
-    Random { reg: Reg, next: u64 },
+    /// RDRAND or RDSEED, as the opcode's extension says, has run, into this register.
+    Random { reg: Reg, extension: u8, next: u64 },
 }
 
 const SAVED: [Reg; 4] = [Reg::Rax, Reg::Rbx, Reg::Rcx, Reg::Rdx];
@@ -60,7 +60,8 @@ pub fn executed(cpu: &Cpu, site: &'static Site) -> Flow {
         Kind::Rdtsc => run_first(cpu, site, After::Rdtsc),
         Kind::Random => {
             let next = true_pc(cpu, site).wrapping_add(site.len.into());
-            run_first(cpu, site, After::Random { reg: random_target(site), next })
+            let (reg, extension) = random_target(site);
+            run_first(cpu, site, After::Random { reg, extension, next })
         }
         Kind::Cpuid | Kind::Rdmsr | Kind::Wrmsr | Kind::Port | Kind::Hlt => {
             // Linux looks for TDX by CPUID before it makes its first TDCALL.
@@ -126,12 +127,13 @@ fn in_td(cpu: &Cpu, site: &'static Site) -> Flow {
     }
 }
 
-/// The register that RDRAND or RDSEED writes.
-fn random_target(site: &Site) -> Reg {
+/// The register that RDRAND or RDSEED writes, and which of them it is.
+fn random_target(site: &Site) -> (Reg, u8) {
     let bytes = site.bytes.get(..site.len.into()).unwrap_or(&[]);
     let modrm = bytes.last().copied().unwrap_or(0);
     let extends = bytes.iter().any(|byte| (0x40..=0x4f).contains(byte) && byte & 1 != 0);
-    tdx::tdcall::BY_NUMBER[usize::from(modrm & 7) + if extends { 8 } else { 0 }]
+    let number = usize::from(modrm & 7) + if extends { 8 } else { 0 };
+    (tdx::tdcall::BY_NUMBER[number], modrm >> 3 & 7)
 }
 
 /// Lets the instruction run without effect, so that flags are stored; #VE comes behind it.
@@ -176,7 +178,7 @@ fn after(cpu: &Cpu, pc: u64) -> Flow {
             cpu.set(Reg::Rdx, value >> 32);
             Flow::Continue
         }
-        After::Random { reg, next } => match host().engine.on_random(cpu) {
+        After::Random { reg, extension, next } => match host().engine.on_random(cpu, extension) {
             None => Flow::Continue,
             Some(Some(value)) => {
                 cpu.set(reg, value);
