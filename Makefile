@@ -4,7 +4,7 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 OSDK := cargo osdk
 
-.PHONY: help setup run test check ci miri oracle tdx tdx-linux fuzz fuzz-syscalls differential hostile disk hostile-linux mutants stalls reproducible census doc clean
+.PHONY: help setup run test check ci miri loom oracle tdx tdx-linux fuzz fuzz-syscalls differential hostile disk hostile-linux mutants stalls reproducible census doc clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ ci: setup ## all that has to pass before a change lands
 
 miri: setup ## the framework's unsafe code under Miri (wants a nightly with miri)
 	@$(OSDK) ci miri
+
+loom: setup ## models of the framework's lock-free parts, tried in all interleavings
+	@$(OSDK) ci loom
 
 oracle: setup ## the regression programs on Debian's stock Linux
 	@tools/setup.sh oracle

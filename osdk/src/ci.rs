@@ -30,6 +30,8 @@ pub enum Job {
     Host,
     /// The framework's unsafe code under Miri
     Miri,
+    /// Models of the framework's lock-free parts: all interleavings, by loom
+    Loom,
     /// Unit tests in the guest
     Guest,
     /// The regression programs
@@ -216,6 +218,12 @@ fn commands(workspace: &Workspace, job: Job) -> Result<Vec<Command>> {
             vec![cargo(&[&test[..], &["--", "--ignored"]].concat())]
         }
         Job::Miri => vec![miri(workspace)],
+        Job::Loom => {
+            let mut models = cargo(&["test", "--quiet", "--package", "nacre-framework", "--lib"]);
+            models.arg("loom").env("RUSTFLAGS", "--cfg loom");
+            models.env("CARGO_TARGET_DIR", workspace.target_dir().join("loom"));
+            vec![models]
+        }
     })
 }
 

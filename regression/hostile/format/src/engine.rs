@@ -323,7 +323,7 @@ mod tests {
         assert!(engine.fire(&call, &|_| None).is_empty());
         call.cpu = 1;
         assert_eq!(engine.fire(&call, &|_| None), [0]);
-        let stall = engine.action(0).and_then(|action| action.stall).unwrap();
+        let stall = engine.action(0).and_then(|action| action.stall.clone()).unwrap();
         assert_eq!((stall.ms, stall.guest_ms, stall.calls, stall.behind), (5, 6000, None, 0));
     }
 

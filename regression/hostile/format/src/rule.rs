@@ -165,7 +165,7 @@ fn zero() -> Value {
 }
 
 /// The host does not run the vCPU at hand for a while. It runs again when one of the limits is reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stall {
     /// Milliseconds of the build machine's time, at most.
@@ -176,6 +176,9 @@ pub struct Stall {
     /// When the other vCPUs have made so many host calls.
     #[serde(default)]
     pub calls: Option<u64>,
+    /// When the workload has reached this mark.
+    #[serde(default)]
+    pub until: Option<String>,
     /// Only when so many other stalls that began later are over, as far as `ms` allows.
     #[serde(default)]
     pub behind: u64,

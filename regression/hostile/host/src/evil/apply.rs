@@ -31,6 +31,11 @@ impl State {
         rules.iter().find_map(|rule| self.action(*rule).stall)
     }
 
+    /// Whether a rule is about a stall.
+    pub fn is_stall(&self, rule: usize) -> bool {
+        self.action(rule).stall.is_some()
+    }
+
     /// Lies of the hand-over.
     pub fn lies(&self, rule: usize) -> Vec<String> {
         self.action(rule).boot

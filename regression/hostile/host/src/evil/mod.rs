@@ -200,8 +200,13 @@ impl Engine {
         }
         let facts = vmcall_facts(cpu, call, state.device_gpa(call));
         let mut honest = Honest::Run;
-        let fired = state.fire(cpu, &facts);
-        let stall = state.stall_of(&fired);
+        let fired = state.fire(cpu, &facts).into_iter();
+        let (stalls, fired): (Vec<_>, Vec<_>) = fired.partition(|rule| state.is_stall(*rule));
+        let stall = state.stall_of(&stalls);
+        for rule in stalls {
+            // Now: the call may be one that does not return.
+            state.report(rule, &format!("CPU {} stalled at {:?}", cpu.index(), facts.event));
+        }
         for rule in &fired {
             if state.skips(*rule) {
                 honest = Honest::Skip;
@@ -212,7 +217,7 @@ impl Engine {
         drop(state);
         self.stalls.count_call(cpu);
         if let Some(stall) = stall {
-            self.stalls.stall(cpu, stall);
+            self.stalls.stall(cpu, &stall);
         }
         honest
     }
@@ -245,7 +250,7 @@ impl Engine {
         if let Some(stall) = state.stall_of(&[rule]) {
             state.report(rule, &format!("CPU {} stalled at {pc:#x}", cpu.index()));
             drop(state);
-            self.stalls.stall(cpu, stall);
+            self.stalls.stall(cpu, &stall);
             return None;
         }
         let injection = state.injection(cpu, rule);
@@ -325,6 +330,7 @@ impl Engine {
     }
 
     fn on_mark(&self, cpu: &Cpu, name: &str) {
+        self.stalls.on_mark(name);
         let mut event = json!({"event": "mark", "name": name, "counts": host().events.so_far()});
         if host().config.instructions {
             event["instructions"] = json!(crate::ffi::instructions());

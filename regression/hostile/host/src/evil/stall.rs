@@ -5,7 +5,9 @@
 //! that every time-out of the guest passes in a few milliseconds of ours, the guest's clock is set forward when the
 //! stall begins: to the guest that is the same as a long stall.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hostile_format::Stall;
@@ -25,6 +27,8 @@ pub struct Stalls {
     over: AtomicU64,
     /// Host calls by vCPU.
     calls: Vec<AtomicU64>,
+    /// Marks that the workload has reached.
+    marks: Mutex<HashSet<String>>,
 }
 
 impl Stalls {
@@ -40,13 +44,22 @@ impl Stalls {
         }
     }
 
+    /// The workload has reached a mark.
+    pub fn on_mark(&self, mark: &str) {
+        self.marks().insert(mark.to_owned());
+    }
+
+    fn marks(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// TSC ticks by which the guest's clock is ahead.
     pub fn ahead(&self) -> u64 {
         self.ahead.load(Ordering::Relaxed)
     }
 
     /// Does not run `cpu` as long as `stall` says.
-    pub fn stall(&self, cpu: &Cpu, stall: Stall) {
+    pub fn stall(&self, cpu: &Cpu, stall: &Stall) {
         let ticks = host().module.tsc_hz / 1000 * stall.guest_ms;
         self.ahead.fetch_add(ticks, Ordering::Relaxed);
         let mine = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
@@ -60,7 +73,8 @@ impl Stalls {
             let is_behind = stall.behind > 0
                 && later >= stall.behind
                 && self.over.load(Ordering::Relaxed) - over >= stall.behind;
-            if has_called || is_behind {
+            let is_reached = stall.until.as_ref().is_some_and(|mark| self.marks().contains(mark));
+            if has_called || is_behind || is_reached {
                 break;
             }
             std::thread::sleep(LOOK);

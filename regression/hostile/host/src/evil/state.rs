@@ -143,7 +143,7 @@ impl State {
     }
 
     fn sets_clock_forward(&self) -> bool {
-        let mut stalls = self.rules.rules().filter_map(|rule| rule.then.stall);
+        let mut stalls = self.rules.rules().filter_map(|rule| rule.then.stall.as_ref());
         stalls.any(|stall| stall.guest_ms > 0)
     }
 

@@ -2,8 +2,8 @@
 //! Which stalls a sweep makes: parts of the kernel, each in boots with some thousand points.
 //!
 //! A boot costs seconds, a stall a millisecond. So a boot stalls a CPU at *each* instruction of a part, once: at the
-//! first time that it comes there, or the second, or the twentieth. Only before a CPU has taken the start
-//! that it was offered, a boot has one stall: behind that the CPU is given up.
+//! first time that it comes there, or the second, or the twentieth; or anywhere by chance, for longer. Only before a CPU
+//! has taken the start that it was offered, a boot has one stall: behind that the CPU is given up.
 
 use anyhow::{Context, Result, ensure};
 
@@ -41,7 +41,7 @@ struct Part {
     cpus: &'static [u32],
 }
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     Part {
         name: "start",
         functions: &[
@@ -129,7 +129,23 @@ const PARTS: [Part; 6] = [
         after: "end",
         cpus: &[0, 1],
     },
+    Part {
+        name: STOP,
+        functions: &[
+            "framework::arch::x86::boot::stop",
+            "framework::arch::x86::irq",
+            "framework::panic",
+            "framework::cvm",
+            "tdx_call",
+        ],
+        nth: &[1, 50],
+        after: "boot",
+        cpus: &[0, 1],
+    },
 ];
+
+/// The part whose kernel stops by itself.
+const STOP: &str = "stop";
 
 /// All boots of a sweep of the kernel in `image`, from one seed.
 pub(crate) fn boots(image: &[u8]) -> Result<Vec<Boot>> {
@@ -137,21 +153,25 @@ pub(crate) fn boots(image: &[u8]) -> Result<Vec<Boot>> {
     let mut boots = Vec::new();
     for part in &PARTS {
         let places = places(&symbols, part)?;
-        for (cpu, nth) in
-            part.cpus.iter().flat_map(|cpu| part.nth.iter().map(move |nth| (cpu, nth)))
-        {
-            let when = format!(
-                "on = \"insn\", pc = \"{places}\", cpu = {cpu}, after = \"{}\", nth = \"{nth}\"",
+        for cpu in part.cpus {
+            let at = format!(
+                "on = \"insn\", pc = \"{places}\", cpu = {cpu}, after = \"{}\"",
                 part.after
             );
-            let name = format!("{}-cpu{cpu}-{nth}", part.name);
-            boots.push(boot(name, 0, &when, &format!("ms = 1, guest_ms = {GUEST_MS}"))?);
+            let name = |which: &str| format!("{}-cpu{cpu}-{which}", part.name);
+            for nth in part.nth {
+                let when = format!("{at}, nth = \"{nth}\"");
+                boots.push(boot(name(&nth.to_string()), 0, &when, &short())?);
+            }
+            let when = format!("{at}, chance = 4, times = 300");
+            let long = format!("ms = 5, guest_ms = {GUEST_MS}");
+            boots.push(boot(name("any"), 0, &when, &long)?);
         }
     }
     for (cpu, after) in [(0, "boot"), (1, "boot"), (0, "victim"), (1, "victim")] {
         let when = format!("on = \"vmcall\", cpu = {cpu}, after = \"{after}\", times = 2000");
         let name = format!("calls-cpu{cpu}-{after}");
-        boots.push(boot(name, 0, &when, &format!("ms = 1, guest_ms = {GUEST_MS}"))?);
+        boots.push(boot(name, 0, &when, &short())?);
     }
     let ap_main = places_of(&symbols, "framework::arch::x86::boot::smp::ap_main");
     ensure!(!ap_main.is_empty(), "the kernel has no ap_main");
@@ -161,10 +181,15 @@ pub(crate) fn boots(image: &[u8]) -> Result<Vec<Boot>> {
             "on = \"insn\", pc = \"{START_PAGE}, {}\", cpu = 1, nth = \"1\", pick = 1",
             ap_main.join(", ")
         );
-        let how = format!("ms = 2000, guest_ms = {GUEST_MS}, calls = 1500");
+        let how = format!("ms = 60000, guest_ms = {GUEST_MS}, until = \"victim\"");
         boots.push(boot("late".to_owned(), number, &when, &how)?);
     }
     Ok(boots)
+}
+
+/// How long a CPU is stalled where many points are.
+fn short() -> String {
+    format!("ms = 1, guest_ms = {GUEST_MS}")
 }
 
 fn places(symbols: &Symbols, part: &Part) -> Result<String> {
@@ -179,6 +204,10 @@ fn places_of(symbols: &Symbols, path: &str) -> Vec<String> {
 }
 
 fn boot(name: String, number: u32, when: &str, how: &str) -> Result<Boot> {
+    let (append, expect) = match name.split('-').next() {
+        Some(STOP) => ("nacre.test_stop=panic", "any = [\"stop\"]\nreasons = [\"asked for\"]"),
+        _ => ("", "any = [\"correct\"]"),
+    };
     let text = format!(
         r#"# SPDX-License-Identifier: Apache-2.0 OR MIT
 title = "A sweep of stalls: {name}"
@@ -191,9 +220,11 @@ guests = ["nacre"]
 not_linux = "a sweep over this kernel's functions"
 workload = "/bin/witness victim threads 24; /bin/witness mark end"
 output = "whole\n"
+append = "{append}"
 
 [expect]
-any = ["correct"]
+{expect}
+fired = 0
 
 [[rule]]
 when = {{ {when} }}
