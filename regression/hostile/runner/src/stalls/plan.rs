@@ -17,7 +17,7 @@ const GUEST_MS: u64 = 7000;
 const START_PAGE: &str = "0x8000..0x9000";
 
 /// Instructions of the page and of `ap_main` that a CPU meets before it has taken its start, and some more.
-const LATE_POINTS: u32 = 48;
+const LATE_POINTS: u32 = 32;
 
 /// A boot of a sweep.
 pub(crate) struct Boot {
@@ -38,6 +38,7 @@ struct Part {
     nth: &'static [u64],
     /// From which mark on.
     after: &'static str,
+    /// Which CPUs, a boot each; none for whichever comes there.
     cpus: &'static [u32],
 }
 
@@ -57,7 +58,7 @@ const PARTS: [Part; 7] = [
             "framework::task::builder",
             "tdx_call",
         ],
-        nth: &[1, 2, 4],
+        nth: &[1, 2, 4, 16],
         after: "boot",
         cpus: &[1],
     },
@@ -82,7 +83,7 @@ const PARTS: [Part; 7] = [
             "task_start",
             "sched",
         ],
-        nth: &[1, 9, 60],
+        nth: &[1, 3, 9, 60, 250],
         after: "victim",
         cpus: &[0, 1],
     },
@@ -97,7 +98,7 @@ const PARTS: [Part; 7] = [
             "framework::mm::tlb",
             "framework::mm::stack",
         ],
-        nth: &[1, 7, 40],
+        nth: &[1, 3, 7, 40, 150],
         after: "victim",
         cpus: &[0, 1],
     },
@@ -110,7 +111,7 @@ const PARTS: [Part; 7] = [
             "framework::cvm",
             "tdx_call",
         ],
-        nth: &[1, 12, 80],
+        nth: &[1, 4, 12, 80, 300],
         after: "victim",
         cpus: &[0, 1],
     },
@@ -125,9 +126,9 @@ const PARTS: [Part; 7] = [
             "framework::arch::x86::task::sched",
             "tdx_call",
         ],
-        nth: &[1, 3],
+        nth: &[1, 2, 5],
         after: "end",
-        cpus: &[0, 1],
+        cpus: &[],
     },
     Part {
         name: STOP,
@@ -140,7 +141,7 @@ const PARTS: [Part; 7] = [
         ],
         nth: &[1, 50],
         after: "boot",
-        cpus: &[0, 1],
+        cpus: &[],
     },
 ];
 
@@ -153,12 +154,14 @@ pub(crate) fn boots(image: &[u8]) -> Result<Vec<Boot>> {
     let mut boots = Vec::new();
     for part in &PARTS {
         let places = places(&symbols, part)?;
-        for cpu in part.cpus {
-            let at = format!(
-                "on = \"insn\", pc = \"{places}\", cpu = {cpu}, after = \"{}\"",
-                part.after
-            );
-            let name = |which: &str| format!("{}-cpu{cpu}-{which}", part.name);
+        let named = |cpu: &u32| (format!("cpu{cpu}"), format!(", cpu = {cpu}"));
+        let mut cpus: Vec<_> = part.cpus.iter().map(named).collect();
+        if cpus.is_empty() {
+            cpus.push(("cpus".to_owned(), String::new()));
+        }
+        for (cpu, only) in cpus {
+            let at = format!("on = \"insn\", pc = \"{places}\", after = \"{}\"{only}", part.after);
+            let name = |which: &str| format!("{}-{cpu}-{which}", part.name);
             for nth in part.nth {
                 let when = format!("{at}, nth = \"{nth}\"");
                 boots.push(boot(name(&nth.to_string()), 0, &when, &short())?);
@@ -181,7 +184,7 @@ pub(crate) fn boots(image: &[u8]) -> Result<Vec<Boot>> {
             "on = \"insn\", pc = \"{START_PAGE}, {}\", cpu = 1, nth = \"1\", pick = 1",
             ap_main.join(", ")
         );
-        let how = format!("ms = 60000, guest_ms = {GUEST_MS}, until = \"victim\"");
+        let how = format!("ms = 5000, guest_ms = {GUEST_MS}, until = \"victim\"");
         boots.push(boot("late".to_owned(), number, &when, &how)?);
     }
     Ok(boots)
