@@ -4,7 +4,6 @@
 //! Trust: a plain machine's host, which sees all of its memory anyway.
 
 use super::calibrate::{Measured, Moment, PIT_HZ, measure};
-use super::tsc::ticks;
 use crate::arch::x86::io::port;
 
 /// Moments in a chain, and PIT ticks between two of them: a millisecond.
@@ -18,12 +17,17 @@ const BEARABLE: u64 = 20;
 /// Looks at the counter, for one that stands still.
 const LOOKS: u32 = 1_000_000;
 
-/// Frequencies of the TSC and of the APIC timer, which `start` starts and `apic` reads.
-pub(super) fn calibrate(start: &impl Fn(), apic: &impl Fn() -> u64) -> Option<Measured> {
+/// Frequencies of the TSC, which `tsc` reads, and of the APIC timer, which `start` starts
+/// and `apic` reads.
+pub(super) fn calibrate(
+    tsc: fn() -> u64,
+    start: &impl Fn(),
+    apic: &impl Fn() -> u64,
+) -> Option<Measured> {
     let mut best: Option<Measured> = None;
     for _ in 0..CHAINS {
         start();
-        let Some(found) = chain(apic)?.and_then(|moments| measure(&moments)) else { continue };
+        let Some(found) = chain(tsc, apic)?.and_then(|moments| measure(&moments)) else { continue };
         if best.is_none_or(|best| found.error_khz < best.error_khz) {
             best = Some(found);
         }
@@ -36,17 +40,17 @@ pub(super) fn calibrate(start: &impl Fn(), apic: &impl Fn() -> u64) -> Option<Me
 
 /// Some moments, one after another; the outer `None` if there is no PIT, the inner one
 /// if the host stopped the machine for too long.
-fn chain(apic: &impl Fn() -> u64) -> Option<Option<[Moment; MOMENTS]>> {
+fn chain(tsc: fn() -> u64, apic: &impl Fn() -> u64) -> Option<Option<[Moment; MOMENTS]>> {
     // Channel 2, gated by port 0x61, mode 0, from its highest count.
     let gate = port::port_in(0x61);
     for (to, value) in [(0x61, gate & !2 | 1), (0x43, 0xb0), (0x42, 0xff), (0x42, 0xff)] {
         port::port_out(to, 1, value.into());
     }
-    let mut moments = [moment(apic); MOMENTS];
+    let mut moments = [moment(tsc, apic); MOMENTS];
     let mut begin = moments.first().map_or(0, |first| first.pit);
     for slot in moments.iter_mut().skip(1) {
         (0..LOOKS).find(|_| begin.wrapping_sub(count()) >= INTERVAL)?;
-        *slot = moment(apic);
+        *slot = moment(tsc, apic);
         begin = slot.pit;
     }
     port::port_out(0x61, 1, gate.into());
@@ -56,11 +60,11 @@ fn chain(apic: &impl Fn() -> u64) -> Option<Option<[Moment; MOMENTS]>> {
 }
 
 /// The sharpest of a few readings: one that the host did not interrupt.
-fn moment(apic: &impl Fn() -> u64) -> Moment {
+fn moment(tsc: fn() -> u64, apic: &impl Fn() -> u64) -> Moment {
     let read = |_| {
-        let before = ticks();
+        let before = tsc();
         let (pit, apic) = (count(), apic());
-        Moment { before, after: ticks(), pit, apic }
+        Moment { before, after: tsc(), pit, apic }
     };
     let first = read(0);
     (0..7).map(read).fold(first, |best, next| if next.blur() < best.blur() { next } else { best })

@@ -97,7 +97,7 @@ fn choose(measured: Option<u64>) -> Option<u64> {
 /// per millisecond are returned.
 pub(crate) fn init(start: impl Fn(), apic: impl Fn() -> u64) -> u64 {
     BASE.store(ticks(), Ordering::Relaxed);
-    let measured = if cvm::is_confidential() { None } else { pit::calibrate(&start, &apic) };
+    let measured = if cvm::is_confidential() { None } else { pit::calibrate(ticks, &start, &apic) };
     let khz = choose(measured.map(|measured| measured.tsc_khz));
     let Some(khz) = khz.filter(|khz| (1_000..100_000_000).contains(khz)) else {
         crate::fatal(
