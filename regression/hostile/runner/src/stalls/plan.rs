@@ -32,7 +32,7 @@ pub(crate) struct Boot {
 /// A part of the kernel.
 struct Part {
     name: &'static str,
-    /// Paths of its functions.
+    /// Paths of its functions, and ranges of its assembly.
     functions: &'static [&'static str],
     /// Which occurrence of each instruction is stalled, a boot each.
     nth: &'static [u64],
@@ -79,8 +79,8 @@ const PARTS: [Part; 7] = [
             "framework::task",
             "framework::sync",
             "framework::mm::active",
-            "switch_stacks",
-            "task_start",
+            "switch_stacks..switch_stacks+0x40",
+            "enter_user..vector_stubs",
             "sched",
         ],
         nth: &[1, 3, 9, 60, 250],
@@ -202,6 +202,9 @@ fn places(symbols: &Symbols, part: &Part) -> Result<String> {
 }
 
 fn places_of(symbols: &Symbols, path: &str) -> Vec<String> {
+    if path.contains("..") {
+        return vec![path.to_owned()];
+    }
     let spans = symbols.below(path).into_iter();
     spans.map(|span| format!("{:#x}..{:#x}", span.start, span.end)).collect()
 }
