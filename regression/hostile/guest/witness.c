@@ -526,12 +526,17 @@ static int victim_memory(long mib) {
 
 /* Two threads that change one address space under each other, wait for each other, and fork: what they hold is checked
  * all the time. */
-enum { PAGE = 4096, PIECE = 16, HELD = 256 };
+enum { PAGE = 4096, PIECE = 16, HELD = 256, SWAPPED = 2 };
 
 static struct side {
     int number, from, to;
     long rounds;
     uint64_t *held;
+    /* Pages that are replaced by others while the other thread reads them, and how often; odd while that is under way. */
+    volatile uint64_t *swapped[SWAPPED];
+    uint64_t swaps[SWAPPED];
+    /* What this thread writes all the time. */
+    volatile uint64_t *live;
     const char *wrong;
 } sides[2];
 
@@ -571,10 +576,52 @@ static const char *map_and_unmap(uint64_t seed) {
     return 0;
 }
 
+/* Puts a new page in the place of each old one. */
+static const char *swap(struct side *side) {
+    for (int n = 0; n < SWAPPED; n++) {
+        uint64_t *seq = &side->swaps[n];
+        void *at = (void *)side->swapped[n];
+        __atomic_add_fetch(seq, 1, __ATOMIC_SEQ_CST);
+        if (mmap(at, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != at) {
+            return "no memory";
+        }
+        *side->swapped[n] = *seq + 1;
+        __atomic_add_fetch(seq, 1, __ATOMIC_SEQ_CST);
+    }
+    return 0;
+}
+
+/* Reads what the other thread swaps: never the page before. */
+static const char *watch(struct side *side, struct side *other) {
+    for (int i = 0; i < 400; i++) {
+        ++*side->live;
+        for (int n = 0; n < SWAPPED; n++) {
+            uint64_t before = __atomic_load_n(&other->swaps[n], __ATOMIC_SEQ_CST);
+            uint64_t found = *other->swapped[n];
+            if (before % 2 == 0 && before == __atomic_load_n(&other->swaps[n], __ATOMIC_SEQ_CST) && found != before) {
+                return "a page that was replaced is still there";
+            }
+        }
+    }
+    return 0;
+}
+
+/* A child has memory as it was at its birth, whatever the other thread writes meanwhile. */
+static int keeps_still(volatile uint64_t *live) {
+    uint64_t before = *live;
+    for (int i = 0; i < 20; i++) {
+        sched_yield();
+        if (*live != before) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 static const char *fork_and_check(struct side *side) {
     pid_t child = fork();
     if (child == 0) {
-        int good = is_whole(side->held, HELD, (uint64_t)side->number);
+        int good = keeps_still(sides[!side->number].live) && is_whole(side->held, HELD, (uint64_t)side->number);
         fill(side->held, HELD, 0x77);
         _exit(good && is_whole(side->held, HELD, 0x77) ? 0 : 1);
     }
@@ -599,7 +646,13 @@ static void *run_side(void *argument) {
             side->wrong = "the other thread sent something else";
             break;
         }
-        side->wrong = map_and_unmap((uint64_t)round << 8 | (uint64_t)side->number);
+        for (int n = 0; n < 4 && !side->wrong; n++) {
+            side->wrong = swap(side);
+            side->wrong = side->wrong ? side->wrong : watch(side, &sides[!side->number]);
+        }
+        if (!side->wrong) {
+            side->wrong = map_and_unmap((uint64_t)round << 8 | (uint64_t)side->number);
+        }
         if (!side->wrong && round % 8 == 0) {
             side->wrong = fork_and_check(side);
         }
@@ -623,12 +676,16 @@ static int victim_threads(long rounds) {
     }
     signal(SIGPIPE, SIG_IGN);
     for (int n = 0; n < 2; n++) {
-        sides[n] = (struct side){n, ends[n][0], ends[!n][1], rounds, 0, 0};
-        sides[n].held = mmap(0, HELD * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        sides[n] = (struct side){.number = n, .from = ends[n][0], .to = ends[!n][1], .rounds = rounds};
+        sides[n].held = mmap(0, (HELD + 8) * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (sides[n].held == MAP_FAILED) {
             return 1;
         }
         fill(sides[n].held, HELD, (uint64_t)n);
+        sides[n].live = sides[n].held + (HELD + 1) * PAGE / 8;
+        for (int i = 0; i < SWAPPED; i++) {
+            sides[n].swapped[i] = sides[n].live + (2 + 2 * i) * PAGE / 8;
+        }
     }
     mark("victim");
     if (pthread_create(&other, 0, run_side, &sides[1]) != 0) {

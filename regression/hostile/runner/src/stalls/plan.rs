@@ -176,6 +176,12 @@ pub(crate) fn boots(image: &[u8]) -> Result<Vec<Boot>> {
         let name = format!("calls-cpu{cpu}-{after}");
         boots.push(boot(name, 0, &when, &short())?);
     }
+    for cpu in 0..2 {
+        let when = format!(
+            "on = \"insn\", ring = \"user\", cpu = {cpu}, after = \"victim\", chance = 1, times = 500"
+        );
+        boots.push(boot(format!("user-cpu{cpu}-any"), 0, &when, &short())?);
+    }
     let ap_main = places_of(&symbols, "framework::arch::x86::boot::smp::ap_main");
     ensure!(!ap_main.is_empty(), "the kernel has no ap_main");
     for number in 0..LATE_POINTS {
