@@ -42,7 +42,7 @@ struct Part {
     cpus: &'static [u32],
 }
 
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     Part {
         name: "start",
         functions: &[
@@ -131,6 +131,13 @@ const PARTS: [Part; 7] = [
         cpus: &[],
     },
     Part {
+        name: DISK,
+        functions: &["virtio", "class", "pci", "block", "framework::host", "framework::irq"],
+        nth: &[1, 3, 20],
+        after: "boot",
+        cpus: &[0, 1],
+    },
+    Part {
         name: STOP,
         functions: &[
             "framework::arch::x86::boot::stop",
@@ -147,6 +154,9 @@ const PARTS: [Part; 7] = [
 
 /// The part whose kernel stops by itself.
 const STOP: &str = "stop";
+
+/// The part with a disk at work.
+const DISK: &str = "disk";
 
 /// All boots of a sweep of the kernel in `image`, from one seed.
 pub(crate) fn boots(image: &[u8]) -> Result<Vec<Boot>> {
@@ -216,10 +226,12 @@ fn places_of(symbols: &Symbols, path: &str) -> Vec<String> {
 }
 
 fn boot(name: String, number: u32, when: &str, how: &str) -> Result<Boot> {
-    let (append, expect) = match name.split('-').next() {
+    let part = name.split('-').next();
+    let (append, expect) = match part {
         Some(STOP) => ("nacre.test_stop=panic", "any = [\"stop\"]\nreasons = [\"asked for\"]"),
         _ => ("", "any = [\"correct\"]"),
     };
+    let (disk, victim) = if part == Some(DISK) { (4, "disk 1024") } else { (0, "threads 24") };
     let text = format!(
         r#"# SPDX-License-Identifier: Apache-2.0 OR MIT
 title = "A sweep of stalls: {name}"
@@ -230,7 +242,8 @@ memory = 128
 timeout = 120
 guests = ["nacre"]
 not_linux = "a sweep over this kernel's functions"
-workload = "/bin/witness victim threads 24; /bin/witness mark end"
+disk = {disk}
+workload = "/bin/witness victim {victim}; /bin/witness mark end"
 output = "whole\n"
 append = "{append}"
 
