@@ -35,7 +35,7 @@ pub fn init() {
 struct Mappings;
 
 fn every_mm() -> impl Iterator<Item = Arc<AddressSpace>> {
-    PidNamespace::initial().processes().into_iter().filter_map(|process| process.mm())
+    PidNamespace::initial().processes().filter_map(|process| process.mm())
 }
 
 impl vfs::hooks::Mappings for Mappings {

@@ -87,7 +87,7 @@ fn badness(rss_pages: usize, adjustment: i16, total_pages: usize) -> Option<i64>
 
 fn choose() -> Option<Arc<Process>> {
     let total = framework::mm::stats().total_pages;
-    let all = PidNamespace::initial().processes().into_iter();
+    let all = PidNamespace::initial().processes();
     let candidates = all.filter(|p| p.pid() != Pid::INIT && !p.is_zombie());
     let scored = candidates.filter_map(|p| {
         // Chosen before and still not gone: somebody else's turn.

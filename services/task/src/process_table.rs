@@ -58,7 +58,7 @@ impl PidNamespace {
         let mut from = Pid::INIT;
         core::iter::from_fn(move || {
             let process = self.next_process(from)?;
-            from = Pid::from_raw(process.pid().as_raw().saturating_add(1));
+            from = process.pid().next();
             Some(process)
         })
     }

@@ -30,7 +30,7 @@ pub(crate) fn look(now_ns: u64) {
     if next_look_ns().is_none_or(|at| at > now_ns) {
         return;
     }
-    let limited = PidNamespace::initial().processes().into_iter().filter(|p| enforce(p)).count();
+    let limited = PidNamespace::initial().processes().filter(|p| enforce(p)).count();
     NEXT_LOOK.store(if limited > 0 { now_ns + NS_PER_SEC } else { 0 }, Relaxed);
 }
 

@@ -173,7 +173,7 @@ fn report(
 ) -> Result<ExitCode> {
     let (explained, open): (Vec<_>, Vec<_>) =
         totals.classes.iter().partition(|(class, _)| known.explains(class));
-    let mut open: Vec<_> = open.into_iter().map(|(class, seen)| (class, seen)).collect();
+    let mut open: Vec<_> = open.into_iter().collect();
     open.sort_by_key(|(_, seen)| std::cmp::Reverse(seen.len()));
     let examples: Vec<&Difference> = open.iter().filter_map(|(_, seen)| seen.first()).collect();
     let shrunk = if args.shrink { shrink::shrink(guests, &examples)? } else { BTreeMap::new() };

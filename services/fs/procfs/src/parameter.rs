@@ -41,6 +41,7 @@ pub struct Numbers<const N: usize> {
 
 impl<const N: usize> Numbers<N> {
     /// Numbers of `least` to `most`, at most 64 bits wide.
+    #[expect(clippy::indexing_slicing, reason = "below both lengths; runs at compile time")]
     pub const fn new(first: [i128; N], least: i128, most: i128) -> Self {
         let mut values = [const { AtomicU64::new(0) }; N];
         let mut at = 0;
@@ -109,6 +110,7 @@ pub struct Word<const MOST: usize>(SpinLock<([u8; MOST], usize)>);
 
 impl<const MOST: usize> Word<MOST> {
     /// A parameter that begins as `text`; what is too long is cut off.
+    #[expect(clippy::indexing_slicing, reason = "below both lengths; runs at compile time")]
     pub const fn new(text: &[u8]) -> Self {
         let mut bytes = [0; MOST];
         let mut len = 0;

@@ -116,7 +116,7 @@ impl DirectoryOps for Processes {
     }
 
     fn subdirectories(&self) -> u32 {
-        self.namespace().map_or(0, |own| super::system::processes(&own).count() as u32)
+        self.namespace().map_or(0, |own| own.processes().count() as u32)
     }
 }
 

@@ -10,7 +10,7 @@ use framework::{cpu, time};
 use procfs::{Entry, constant, live};
 use pseudofs::{Text, put};
 
-use crate::{NS_PER_TICK, Namespaces, Pid, PidNamespace, Process, access, ids, rlimit, uts, yama};
+use crate::{NS_PER_TICK, Namespaces, PidNamespace, access, ids, rlimit, uts, yama};
 
 /// The compiler, for /proc/version.
 const BUILT_BY: &str = "(nacre) (rustc 1.95.0)";
@@ -89,19 +89,9 @@ fn first_line(data: &[u8]) -> &[u8] {
     data.split(|byte| matches!(byte, b'\n' | 0)).next().unwrap_or_default()
 }
 
-/// The processes of a namespace, zombies included, without a list of them.
-pub(super) fn processes(namespace: &PidNamespace) -> impl Iterator<Item = Arc<Process>> {
-    let mut from = Pid::NONE;
-    core::iter::from_fn(move || {
-        let process = namespace.next_process(from)?;
-        from = process.pid().next();
-        Some(process)
-    })
-}
-
 /// Bytes that all processes have in memory; what two share counts twice.
 pub(super) fn resident() -> usize {
-    let all = processes(PidNamespace::initial());
+    let all = PidNamespace::initial().processes();
     all.filter_map(|process| process.mm()).map(|mm| mm.usage().resident).sum()
 }
 
@@ -109,7 +99,7 @@ fn show_loadavg(out: &mut Text) -> Result<()> {
     for load in sched::load_average() {
         put!(out, "{load} ");
     }
-    let all = processes(PidNamespace::initial());
+    let all = PidNamespace::initial().processes();
     let threads: usize = all.map(|process| process.thread_count()).sum();
     let reader = crate::current().ok_or(error!(ESRCH, "not a process"))?;
     let last = reader.pid_namespace().last_number();
