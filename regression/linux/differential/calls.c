@@ -51,7 +51,7 @@ static const struct call file_calls[] = {
     CALL(readahead, "fd offset len"),
     CALL(fstat, "fd out:stat"),
     RARE(close_range, 0, "newfd newfd set:closerange"),
-    CALL(getdents64, "fd out:entries len"),
+    CALL(getdents64, "fd out:entries set:room"),
     CALL(getdents, "fd out:buffer n:0"),
 };
 
@@ -101,7 +101,7 @@ static const struct call name_calls[] = {
     CALL(utimensat, "fd n:0 in?:utimens set:at"),
     CALL(open, "path set:open mode"),
     CALL(creat, "path mode"),
-    CALL(getdents64, "fd out:entries len"),
+    CALL(getdents64, "fd out:entries set:room"),
     RARE(chroot, 0, "path"),
     CALL(setfsuid, "uid"),
     CALL(setfsgid, "uid"),

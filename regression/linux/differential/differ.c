@@ -16,11 +16,12 @@
 #include <sys/mount.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/statfs.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #define TRIES 8
-#define PROGRAMS_PER_MOUNT 200
+#define PROGRAMS_PER_MOUNT 100
 #define PROGRAMS_PER_LINE 16
 #define WITH_STATE (1ul << 63)
 
@@ -43,10 +44,16 @@ static void fresh_mount(void) {
         umount2("/tmp/differ", MNT_DETACH);
     }
     mkdir("/tmp/differ", 0755);
-    if (mount("none", "/tmp/differ", "tmpfs", 0, "size=8m,nr_inodes=20000,mode=755") != 0) {
+    if (mount("none", "/tmp/differ", "tmpfs", 0, "size=48m,nr_inodes=20000,mode=755") != 0) {
         dprintf(RESULTS_FD, "trouble cannot mount: %s\n", strerror(errno));
         _exit(1);
     }
+}
+
+/* Whether earlier programs have taken so much that this one would notice. */
+static int is_filled(void) {
+    struct statfs s;
+    return statfs("/tmp/differ", &s) != 0 || s.f_bavail < s.f_blocks * 3 / 4;
 }
 
 static void child(uint64_t number, int family, uint64_t mask, const char *folder) {
@@ -96,7 +103,7 @@ static int await(pid_t pid) {
 static void run(uint64_t number, uint64_t mask) {
     char folder[64];
     int family = family_of(number, chosen_family);
-    if (mounted % PROGRAMS_PER_MOUNT == 0) {
+    if (mounted % PROGRAMS_PER_MOUNT == 0 || is_filled()) {
         fresh_mount();
     }
     snprintf(folder, sizeof folder, "/tmp/differ/%u", mounted++);

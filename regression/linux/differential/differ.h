@@ -107,7 +107,6 @@ extern char argument_text[6][256];
 extern pid_t children[8];
 extern int child_count;
 extern pid_t self_pid, parent_pid;
-extern uint64_t mappings[16];
 extern int mapping_count;
 extern int is_root;
 

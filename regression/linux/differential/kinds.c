@@ -11,7 +11,6 @@ char argument_text[6][256];
 pid_t children[8];
 int child_count;
 pid_t self_pid, parent_pid;
-uint64_t mappings[16];
 int mapping_count;
 int is_root;
 
@@ -53,7 +52,7 @@ static uint64_t odd_pointer(void) {
 /* --- descriptors ------------------------------------------------------------------------------------------------------ */
 
 static uint64_t draw_fd(const void *detail) {
-    static const uint64_t special[] = {-1ul, 999, (uint64_t)AT_FDCWD, 0x7fffffff, 0x80000000, 1ul << 32, 90};
+    static const uint64_t special[] = {-1ul, 999, (uint64_t)AT_FDCWD, 0x7fffffff, 0x80000000, 1ul << 32};
     (void)detail;
     switch (below(20)) {
     case 0: return special[below(sizeof special / sizeof *special)];
@@ -234,12 +233,6 @@ static uint64_t draw_play(const void *detail) {
     if (one_in(20)) {
         return odd[below(sizeof odd / sizeof *odd)];
     }
-    if (mapping_count > 0 && one_in(4)) {
-        int which = (int)below((uint64_t)mapping_count);
-        uint64_t pages = below(3);
-        snprintf(argument_text[current], 40, "mapping%d+%lu pages", which, pages);
-        return mappings[which] + pages * PAGE;
-    }
     return PLAY + PAGE * below(PLAY_PAGES) + (one_in(20) ? below(PAGE) : 0);
 }
 
@@ -268,7 +261,7 @@ static uint64_t draw_pid(const void *detail) {
     case 0: return 4000000;
     case 1: return is_root ? 0 : (uint64_t)-1l;
     case 2: return 1ul << 31;
-    case 3: return is_root ? 4194305 : 1;
+    case 3: return 4194305;
     case 4: strcpy(text, "-self"); return (uint64_t)-self_pid;
     case 5:
     case 6:

@@ -166,19 +166,26 @@ static void normal_random(unsigned char *bytes, size_t len) {
     }
 }
 
-/* Entries of a folder: inodes by rank, positions only as zero or not. */
+/* Entries of a folder come in any order with any position: what is left is how many bytes they take, and a sum over names and kinds. */
 static void normal_entries(unsigned char *bytes, size_t len) {
-    for (size_t at = 0; at + 19 < len && !untouched(bytes + at, 8);) {
-        uint64_t words[2];
+    uint64_t sum = 0;
+    size_t at = 0;
+    while (at + 19 < len && !untouched(bytes + at, 8)) {
         uint16_t size;
-        memcpy(words, bytes + at, 16);
+        uint64_t one = bytes[at + 18];
         memcpy(&size, bytes + at + 16, 2);
-        words[0] = rank(0, words[0]), words[1] = words[1] != 0;
-        memcpy(bytes + at, words, 16);
+        for (const unsigned char *c = bytes + at + 19; *c; c++) {
+            one = one * 31 + *c;
+        }
         if (size < 20) {
             break;
         }
+        sum += one * one + size;
         at += size;
+    }
+    memset(bytes, 0, at);
+    if (at > 0) {
+        memcpy(bytes, &sum, sizeof sum);
     }
 }
 

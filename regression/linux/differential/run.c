@@ -113,10 +113,7 @@ static int64_t normal_result(char kind, int64_t result) {
         if ((uint64_t)result < 0x100000000) {
             return result;
         }
-        if (mapping_count < 16) {
-            mappings[mapping_count++] = (uint64_t)result;
-        }
-        return 0x7000000 + mapping_count;
+        return 0x7000000 + ++mapping_count;
     default: return result;
     }
 }

@@ -48,9 +48,22 @@ static const char *read_all(int fd) {
     return text;
 }
 
-/* The mappings of the playground and what follows it; those that the kernel placed lie elsewhere on each. */
+static void log_mapping(uint64_t from, uint64_t to, const char *access, uint64_t offset) {
+    if (to > from) {
+        begin("mapping");
+        log_value("from", (int64_t)from);
+        log_value("to", (int64_t)to);
+        log_text(access);
+        log_value("offset", (int64_t)offset);
+        log_end();
+    }
+}
+
+/* The mappings of the playground and what follows it; those that the kernel placed lie elsewhere on each. Neighbours that are
+ * alike count as one: when areas merge is the kernel's own business. */
 static void log_mappings(void) {
     const char *line = read_all(MAPS_FD);
+    struct { uint64_t from, to, end_offset; char access[8]; uint64_t offset; } last = {0, 0, 0, "", 0};
     while (*line) {
         uint64_t from, to, offset;
         char access[8], name[64] = "";
@@ -58,16 +71,18 @@ static void log_mappings(void) {
             break;
         }
         if (from >= PLAY && from < 0x100000000) {
-            begin("mapping");
-            log_value("from", (int64_t)from);
-            log_value("to", (int64_t)to);
-            log_text(access);
-            log_value("offset", (int64_t)offset);
-            log_end();
+            int goes_on = from == last.to && strcmp(access, last.access) == 0 && (offset == last.end_offset || (offset == 0 && last.offset == 0));
+            if (!goes_on) {
+                log_mapping(last.from, last.to, last.access, last.offset);
+                last.from = from, last.offset = offset;
+                strcpy(last.access, access);
+            }
+            last.to = to, last.end_offset = offset + (to - from);
         }
         line += strcspn(line, "\n");
         line += *line == '\n';
     }
+    log_mapping(last.from, last.to, last.access, last.offset);
 }
 
 static void log_status(void) {

@@ -96,6 +96,7 @@ static const struct set sets[] = {
     SET("groups", CHOICE, 0, 1, 2, 3, 65536, 65537, -1, 0x80000000),
     SET("sixtyfour", CHOICE, 8, 8, 8, 8, 8, 8, 8, 8, 0, 4, 16),
     SET("getrandom", FLAGS, 1, 2, 4, 8),
+    SET("room", CHOICE, 8192, 8192, 8000, 0, 23),
     SET("who", CHOICE, RUSAGE_SELF, RUSAGE_CHILDREN, RUSAGE_THREAD, 2, -2),
 };
 

@@ -11,7 +11,7 @@ use osdk::control;
 use osdk::machine::Clock;
 
 use super::class::{Difference, Record};
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Kind};
 use crate::programs::Programs;
 use crate::qemu::{Guest, Launch, Said};
 
@@ -134,7 +134,8 @@ impl Guests<'_> {
         let launch = Launch {
             kernel,
             initramfs: &initramfs,
-            append: "",
+            // Nacre has four levels of page tables, so addresses end where they do there.
+            append: if kernel.kind == Kind::Linux { "no5lvl" } else { "" },
             smp: self.smp,
             mem_mib: self.mem_mib,
             clock: Clock::Host,
