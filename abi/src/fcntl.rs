@@ -127,6 +127,13 @@ pub mod command {
     pub const F_GETLK: u32 = 5;
     pub const F_SETLK: u32 = 6;
     pub const F_SETLKW: u32 = 7;
+    pub const F_SETOWN: u32 = 8;
+    pub const F_GETOWN: u32 = 9;
+    pub const F_SETSIG: u32 = 10;
+    pub const F_GETSIG: u32 = 11;
+    pub const F_SETOWN_EX: u32 = 15;
+    pub const F_GETOWN_EX: u32 = 16;
+    pub const F_GETOWNER_UIDS: u32 = 17;
     pub const F_OFD_GETLK: u32 = 36;
     pub const F_OFD_SETLK: u32 = 37;
     pub const F_OFD_SETLKW: u32 = 38;
@@ -134,6 +141,13 @@ pub mod command {
     pub const F_SETPIPE_SZ: u32 = 1031;
     pub const F_GETPIPE_SZ: u32 = 1032;
 }
+
+/// Kind of owner in `F_SETOWN_EX`: a thread.
+pub const F_OWNER_TID: i32 = 0;
+/// Kind of owner in `F_SETOWN_EX`: a process.
+pub const F_OWNER_PID: i32 = 1;
+/// Kind of owner in `F_SETOWN_EX`: a process group.
+pub const F_OWNER_PGRP: i32 = 2;
 
 /// The flag of a descriptor: closed on exec.
 pub const FD_CLOEXEC: u64 = 1;
@@ -151,6 +165,8 @@ pub const LOCK_SH: u32 = 1;
 pub const LOCK_EX: u32 = 2;
 /// flock(2): do not wait.
 pub const LOCK_NB: u32 = 4;
+/// flock(2): a mandatory lock, which Linux has no more.
+pub const LOCK_MAND: u32 = 32;
 /// flock(2): give it back.
 pub const LOCK_UN: u32 = 8;
 

@@ -35,6 +35,9 @@ pub const P_PID: i32 = 1;
 /// `idtype` of waitid(2): any child in this group.
 pub const P_PGID: i32 = 2;
 
+/// `idtype` of waitid(2): the child behind this descriptor.
+pub const P_PIDFD: i32 = 3;
+
 /// The wait status (`man 2 wait`): what happened to a child, in one number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct WaitStatus(i32);

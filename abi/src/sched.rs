@@ -13,6 +13,10 @@ pub const SCHED_RR: i32 = 2;
 pub const SCHED_BATCH: i32 = 3;
 /// Fair, with hardly any weight.
 pub const SCHED_IDLE: i32 = 5;
+/// Earliest deadline first.
+pub const SCHED_DEADLINE: i32 = 6;
+/// By a program in BPF.
+pub const SCHED_EXT: i32 = 7;
 /// Beside the policy: children start as [`SCHED_OTHER`].
 pub const SCHED_RESET_ON_FORK: i32 = 0x4000_0000;
 

@@ -92,6 +92,17 @@ impl Context {
         self.files.get(fd.0)
     }
 
+    /// The open file behind a descriptor that is open for more than its place.
+    ///
+    /// # Errors
+    /// `EBADF` if the number is not open, or opened with O_PATH.
+    #[inline]
+    pub fn open_file(&self, fd: crate::arg::Fd) -> Result<Arc<File>> {
+        let file = self.file(fd)?;
+        file.not_path()?;
+        Ok(file)
+    }
+
     /// `RLIMIT_NOFILE`: no descriptor goes beyond.
     pub fn max_files(&self) -> usize {
         let limit = self.process().rlimit(Resource::Nofile).cur;

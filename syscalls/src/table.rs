@@ -40,7 +40,7 @@ syscall_table! {
       8 lseek                  rw::sys_lseek(Fd, i64, u32)                Full         None;
       9 mmap                   memory::sys_mmap(Addr, usize, Prot, MapFlags, Fd, u64)
         Partial("MAP_HUGETLB has no pool; MAP_SYNC is refused") None;
-     10 mprotect               memory::sys_mprotect(Addr, usize, Strict<Prot>) Full         None;
+     10 mprotect               memory::sys_mprotect(Addr, usize, Kept<Prot>) Full         None;
      11 munmap                 memory::sys_munmap(Addr, usize)           Full         None;
      12 brk                    memory::sys_brk(Addr)                     Full         None;
      13 rt_sigaction           signal::sys_rt_sigaction(SigNum, Opt<RawSigAction>, Opt<RawSigAction>, usize)
@@ -113,7 +113,7 @@ syscall_table! {
      70 msgrcv                 ()                                         Stub(ENOSYS) None;
      71 msgctl                 ()                                         Stub(ENOSYS) None;
      72 fcntl                  fcntl::sys_fcntl(Fd, u32, u64)
-        Partial("no leases, no notification, no write hints, no signals for readiness") Sys;
+        Partial("no leases, no notification, no write hints; owners are kept but get no signals") Sys;
      73 flock                  fcntl::sys_flock(Fd, u32)                     Full         Sys;
      74 fsync                  fd::sys_fsync(Fd)                          Full         None;
      75 fdatasync              fd::sys_fdatasync(Fd)                      Full         None;
@@ -259,8 +259,8 @@ syscall_table! {
     201 time                   time::sys_time(Opt<i64>)                   Full         None;
     202 futex                  futex::sys_futex(Ptr<u32>, u32, u32, usize, usize, u32)
         Partial("wait, wake, requeue and their bitset forms; no priority inheritance") Block;
-    203 sched_setaffinity      sched::sys_sched_setaffinity(RawPid, usize, Ptr<u8>) Full         None;
-    204 sched_getaffinity      sched::sys_sched_getaffinity(RawPid, usize, Ptr<u8>) Full         None;
+    203 sched_setaffinity      sched::sys_sched_setaffinity(RawPid, u32, Ptr<u8>) Full         None;
+    204 sched_getaffinity      sched::sys_sched_getaffinity(RawPid, u32, Ptr<u8>) Full         None;
     205 set_thread_area        ()                                         Stub(ENOSYS) None;
     206 io_setup               ()                                         Stub(ENOSYS) None;
     207 io_destroy             ()                                         Stub(ENOSYS) None;

@@ -7,6 +7,8 @@ use super::ior;
 
 /// Block size of a file.
 pub const FIGETBSZ: u32 = 2;
+/// Size in bytes of what is stored.
+pub const FIOQSIZE: u32 = 0x5460;
 /// Bytes that can be read.
 pub const FIONREAD: u32 = 0x541b;
 /// Set or clear `O_NONBLOCK`.

@@ -9,6 +9,8 @@ use super::Signal;
 pub const SI_USER: i32 = 0;
 /// Sent by the kernel.
 pub const SI_KERNEL: i32 = 0x80;
+/// `si_code`: an asynchronous name lookup of glibc ended.
+pub const SI_ASYNCNL: i32 = -60;
 /// Sent by sigqueue(3).
 pub const SI_QUEUE: i32 = -1;
 /// A POSIX timer expired.
@@ -74,6 +76,9 @@ const _: () = assert!(size_of::<SigInfo>() == 128);
 
 /// Bytes of a `siginfo_t` that waitid(2) fills in: up to and with `si_status`.
 pub const WAITID_INFO_LEN: usize = core::mem::offset_of!(SigInfo, words) + 12;
+
+/// Bytes before `si_pid` that no field takes; waitid(2) leaves them alone.
+pub const WAITID_GAP: core::ops::Range<usize> = 12..core::mem::offset_of!(SigInfo, words);
 
 const fn pair(low: i32, high: u32) -> u64 {
     low as u32 as u64 | (high as u64) << 32

@@ -233,3 +233,14 @@ TEST(two_busy_processes_share_the_cpu) {
     EXPECT_SIGNAL(b, SIGKILL);
     CHECK(test_shared[0] > 1000 && test_shared[1] > 1000);
 }
+
+/* Found by `make differential`. */
+TEST(clocks_without_sleep_and_timers_say_so_first) {
+    timer_t timer;
+    struct timespec bad = {0, 0x3fffffff};
+    struct sigevent event = {.sigev_notify = 99};
+    EXPECT_ERRNO(syscall(SYS_clock_nanosleep, CLOCK_REALTIME_COARSE, 0, &bad, NULL), EOPNOTSUPP);
+    EXPECT_ERRNO(syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC_RAW, 0, BAD_POINTER, NULL), EOPNOTSUPP);
+    EXPECT_ERRNO(syscall(SYS_timer_create, CLOCK_REALTIME_COARSE, &event, &timer), EOPNOTSUPP);
+    EXPECT_ERRNO(syscall(SYS_timer_create, CLOCK_REALTIME, &event, &timer), EINVAL);
+}

@@ -15,7 +15,7 @@ use crate::Result;
 use crate::area::{Area, Backing};
 use crate::fault_error::FaultError;
 use crate::flags::AreaFlags;
-use crate::layout::{TASK_SIZE, is_aligned, page_up};
+use crate::layout::{TASK_SIZE, is_aligned, page_up, page_up_wrapping};
 use crate::shared::SharedPages;
 use crate::space::{AddressSpace, Inner};
 
@@ -256,8 +256,9 @@ impl AddressSpace {
         {
             return err!(EINVAL);
         }
-        let end = page_up(len).and_then(|len| addr.checked_add(len));
-        let Some(end) = end else { return err!(ENOMEM, "range wraps") };
+        let Some(end) = addr.checked_add(page_up_wrapping(len)) else {
+            return err!(ENOMEM, "range wraps");
+        };
         let inner = self.read();
         let invalidates = flags.contains(SyncFlags::INVALIDATE);
         let mut areas = inner.areas.overlapping(addr..end);
@@ -295,14 +296,16 @@ impl AddressSpace {
             let pages = ((end - at) / PAGE_SIZE).min(buffer.len());
             let chunk = at..at + pages * PAGE_SIZE;
             let inner = self.read();
-            if !inner.areas.covers(chunk.clone()) {
-                return err!(ENOMEM, "gap in the range");
-            }
-            for (byte, page) in buffer.iter_mut().zip(chunk.clone().step_by(PAGE_SIZE)) {
+            // Linux tells of what lies before a gap.
+            let covered = inner.areas.covered_from(chunk.clone());
+            for (byte, page) in buffer.iter_mut().zip((at..covered).step_by(PAGE_SIZE)) {
                 *byte = u8::from(self.is_in_memory(&inner, page));
             }
             drop(inner);
-            out(buffer.get(..pages).unwrap_or_default())?;
+            out(buffer.get(..(covered - at) / PAGE_SIZE).unwrap_or_default())?;
+            if covered < chunk.end {
+                return err!(ENOMEM, "gap in the range");
+            }
             at = chunk.end;
         }
         Ok(())

@@ -136,6 +136,18 @@ impl AreaMap {
         at >= range.end
     }
 
+    /// How far areas cover `range` from its start without a gap.
+    pub(crate) fn covered_from(&self, range: Range<usize>) -> usize {
+        let mut at = range.start;
+        for area in self.overlapping(range.clone()) {
+            if area.start > at {
+                break;
+            }
+            at = area.end.min(range.end);
+        }
+        at
+    }
+
     /// Bytes of `range` that areas cover.
     pub(crate) fn covered_bytes(&self, range: Range<usize>) -> usize {
         self.overlapping(range.clone())

@@ -114,6 +114,11 @@ pub(crate) fn page_up(addr: usize) -> Option<usize> {
     addr.checked_add(PAGE_SIZE - 1).map(page_down)
 }
 
+/// As [`page_up`] where Linux lets it wrap: the last page's worth of lengths becomes zero.
+pub(crate) const fn page_up_wrapping(len: usize) -> usize {
+    page_down(len.wrapping_add(PAGE_SIZE - 1))
+}
+
 /// True when `addr` starts a page.
 pub(crate) const fn is_aligned(addr: usize) -> bool {
     addr & (PAGE_SIZE - 1) == 0

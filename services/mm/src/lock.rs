@@ -9,7 +9,7 @@ use abi::{Errno, err};
 use crate::Result;
 use crate::fault_error::FaultError;
 use crate::flags::AreaFlags;
-use crate::layout::{page_down, page_up};
+use crate::layout::{page_down, page_up_wrapping};
 use crate::space::{AddressSpace, Inner, exceeds};
 
 /// When the pages of a locked range are brought in.
@@ -132,10 +132,12 @@ impl Inner {
     }
 }
 
-/// The pages that `addr..addr + len` touches.
+/// The pages that `addr..addr + len` touches. As on Linux, a length that wraps to nothing when it
+/// is rounded up is nothing.
 fn page_range(addr: usize, len: usize) -> Result<Range<usize>> {
     let start = page_down(addr);
-    match addr.checked_add(len).and_then(page_up).filter(|&end| end >= start) {
+    let len = page_up_wrapping(len.wrapping_add(addr - start));
+    match start.checked_add(len) {
         Some(end) => Ok(start..end),
         None => err!(EINVAL, "range wraps"),
     }

@@ -8,7 +8,7 @@ use abi::err;
 use abi::mman::{MapFlags, Prot};
 use abi::mount::MountFlags;
 use framework::mm::PAGE_SIZE;
-use vfs::{File, MapSource};
+use vfs::{File, FileKind, MapSource};
 
 use crate::area::{Area, Backing};
 use crate::area_map;
@@ -238,7 +238,8 @@ fn plan_area(request: &MapRequest, len: u64) -> Result<Plan> {
     }
     let Some(file) = &request.file else { return err!(EBADF) };
     let end = request.offset.checked_add(len);
-    if end.is_none_or(|end| end > i64::MAX as u64) {
+    let is_stored = matches!(file.kind(), FileKind::Regular | FileKind::BlockDevice);
+    if end.is_none_or(|end| is_stored && end > i64::MAX as u64) {
         return err!(EOVERFLOW, "offset and length");
     }
     plan_file(request, file, len)

@@ -95,7 +95,7 @@ impl PidNamespace {
 
     /// The members of a process group in the order they came, also who comes
     /// meanwhile. The table is locked for each alone.
-    pub(crate) fn members(&self, group: Pgid) -> impl Iterator<Item = Arc<Process>> {
+    pub fn members(&self, group: Pgid) -> impl Iterator<Item = Arc<Process>> {
         let mut last = 0;
         core::iter::from_fn(move || {
             let tree = self.lock();

@@ -139,7 +139,11 @@ impl ClockId {
     }
 
     /// Refuses clocks that one cannot sleep on.
-    pub(crate) fn check_sleepable(self, thread: &Thread) -> Result<()> {
+    ///
+    /// # Errors
+    /// `EINVAL` for the clock of the caller's own CPU time and for one whose owner is gone,
+    /// `EOPNOTSUPP` for clocks that only tell the time.
+    pub fn check_sleepable(self, thread: &Thread) -> Result<()> {
         match self {
             Self::ThreadCpu => err!(EINVAL, "a thread that sleeps uses no CPU time"),
             Self::MonotonicRaw | Self::RealtimeCoarse | Self::MonotonicCoarse => {

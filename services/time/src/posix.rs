@@ -37,6 +37,14 @@ fn timer_clock(thread: &Thread, clock: ClockId) -> Result<TimerClock> {
     }
 }
 
+/// Refuses clocks that have no timers, which counts before the event is looked at.
+///
+/// # Errors
+/// `EOPNOTSUPP` for such a clock.
+pub fn check_timer_clock(thread: &Thread, clock: ClockId) -> Result<()> {
+    timer_clock(thread, clock).map(|_| ())
+}
+
 /// timer_create(2). Without an event: SIGALRM with the timer's number.
 ///
 /// # Errors

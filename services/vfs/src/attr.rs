@@ -93,6 +93,10 @@ pub fn set_times(path: &Path, cred: &Cred, atime: NewTime, mtime: NewTime) -> Re
     let pick = |time| match time {
         NewTime::Now => Some(now),
         NewTime::Omit => None,
+        // Beyond the ends there are no fractions.
+        NewTime::Set(time) if matches!(time.sec, i64::MIN | i64::MAX) => {
+            Some(Timestamp { nsec: 0, ..time })
+        }
         NewTime::Set(time) => Some(time),
     };
     let (atime, mtime) = (pick(atime), pick(mtime));

@@ -16,12 +16,12 @@ use abi::fs::FallocateMode;
 use abi::poll::PollEvents;
 use abi::{Result, err};
 use framework::mm::{Reader, Writer};
-use framework::sync::{Mutex, MutexGuard, Waiter};
+use framework::sync::{Mutex, MutexGuard, SpinLock, Waiter};
 
 use crate::lock::LockOwner;
 use crate::{
-    Dentry, DirSink, FileKind, FileOps, Inode, IoctlContext, MapSource, Metadata, Mount, Path,
-    SeekFrom,
+    Dentry, DirSink, FileKind, FileOps, FileOwner, Inode, IoctlContext, MapSource, Metadata, Mount,
+    Path, SeekFrom,
 };
 
 /// An open file description.
@@ -36,6 +36,7 @@ pub struct File {
     offset: AtomicU64,
     moving: Mutex<()>,
     id: u64,
+    owner: SpinLock<FileOwner>,
 }
 
 /// What the opener may do, fixed for the life of the file.
@@ -94,7 +95,8 @@ impl File {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         let flags = AtomicU32::new(flags.difference(OpenFlags::TRANSIENT).bits());
         let (offset, moving) = (AtomicU64::new(0), Mutex::new(()));
-        Arc::new(Self { ops, path, inode, access, flags, offset, moving, id })
+        let owner = SpinLock::new(FileOwner::default());
+        Arc::new(Self { ops, path, inode, access, flags, offset, moving, id, owner })
     }
 
     /// A file that was never looked up: a pipe end, an eventfd. `inode` is what
@@ -205,6 +207,16 @@ impl File {
         LockOwner::File(self.id)
     }
 
+    /// Who is to be told of readiness, as fcntl(2) set it.
+    pub fn owner(&self) -> FileOwner {
+        *self.owner.lock()
+    }
+
+    /// Changes the owner.
+    pub fn update_owner(&self, change: impl FnOnce(&mut FileOwner)) {
+        change(&mut self.owner.lock());
+    }
+
     /// The offset, locked; operations use it for reading and moving in one step.
     #[inline]
     pub fn lock_offset(&self) -> OffsetGuard<'_> {
@@ -225,13 +237,21 @@ impl File {
         if self.access.is_path { err!(EBADF, "opened with O_PATH") } else { Ok(()) }
     }
 
+    /// Whether it is open for reading.
+    ///
+    /// # Errors
+    /// `EBADF` if not.
     #[inline]
-    fn readable(&self) -> Result<()> {
+    pub fn readable(&self) -> Result<()> {
         if self.access.can_read { Ok(()) } else { err!(EBADF, "not open for reading") }
     }
 
+    /// Whether it is open for writing.
+    ///
+    /// # Errors
+    /// `EBADF` if not.
     #[inline]
-    fn writable(&self) -> Result<()> {
+    pub fn writable(&self) -> Result<()> {
         if self.access.can_write { Ok(()) } else { err!(EBADF, "not open for writing") }
     }
 
@@ -294,7 +314,11 @@ impl File {
         Ok(done)
     }
 
-    fn seekable(&self) -> Result<()> {
+    /// Whether reads and writes can be told where.
+    ///
+    /// # Errors
+    /// `EBADF` if it was opened with O_PATH, `ESPIPE` where there are no offsets.
+    pub fn seekable(&self) -> Result<()> {
         self.not_path()?;
         if self.ops.is_seekable() { Ok(()) } else { err!(ESPIPE, "not seekable") }
     }

@@ -98,6 +98,14 @@ pub fn open_exec_path(place: Path, cred: &Cred) -> Result<Arc<File>> {
     }
 }
 
+/// Refuses flags that contradict one another; open(2) does so before it looks at the path.
+///
+/// # Errors
+/// `EINVAL` if they do.
+pub fn check_open_flags(flags: OpenFlags) -> Result<()> {
+    effective_flags(flags).map(|_| ())
+}
+
 /// Refuses contradictory flags and drops those that do not count.
 fn effective_flags(flags: OpenFlags) -> Result<OpenFlags> {
     let mut flags = flags;
@@ -145,6 +153,9 @@ fn find(
     }
     loop {
         let Last::Name(name) = &parent.last else {
+            if flags.contains(OpenFlags::EXCL) {
+                return err!(EEXIST, "dots and the root always exist");
+            }
             return err!(EISDIR, "O_CREAT of a directory");
         };
         if parent.has_slash {

@@ -82,6 +82,23 @@ impl<F: bitflags::Flags<Bits = u32> + FromArg> FromArg for Strict<F> {
     }
 }
 
+/// A flag set in an `unsigned long` whose unknown bits the handler refuses, after other arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept<F>(pub F);
+
+impl<F: bitflags::Flags<Bits = u32> + FromArg> FromArg for Kept<F> {
+    #[inline(always)]
+    fn from_regs(regs: &mut Regs) -> Result<Self> {
+        /// Stands for all bits that do not fit.
+        const HIGH: u32 = 1 << 31;
+        Ok(Self(F::from_bits_retain(u32::try_from(regs.take()).unwrap_or(HIGH))))
+    }
+
+    fn show(&self, line: &mut Line<'_>) {
+        self.0.show(line);
+    }
+}
+
 /// Refuses flags that this call does not take.
 ///
 /// # Errors

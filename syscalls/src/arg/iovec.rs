@@ -107,7 +107,8 @@ impl FromArg for IovOut {
 impl Iov {
     #[inline(always)]
     fn from_regs(regs: &mut Regs) -> Result<Self> {
-        Ok(Self { addr: regs.take() as usize, count: regs.take() as usize })
+        // Linux counts them in an `unsigned int`.
+        Ok(Self { addr: regs.take() as usize, count: regs.take() as u32 as usize })
     }
 
     fn show(&self, line: &mut Line<'_>) {

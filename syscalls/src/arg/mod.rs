@@ -14,7 +14,7 @@ mod number;
 mod regs;
 
 pub(crate) use flags::flag_arg;
-pub use flags::{MembarrierCommand, Strict, only};
+pub use flags::{Kept, MembarrierCommand, Strict, only};
 pub use iovec::{IovIn, IovOut};
 pub use memory::{UserIn, UserOut, UserPath, UserPtr, UserStrings};
 pub use number::{Addr, DirFd, Fd, Mode, RawPid, SigNum};

@@ -105,7 +105,7 @@ pub(crate) fn sys_fallocate(
     offset: i64,
     len: i64,
 ) -> Result<()> {
-    let file = cx.file(fd)?;
+    let file = cx.open_file(fd)?;
     let mode = FallocateMode::from_bits(mode).ok_or(error!(EOPNOTSUPP, "mode"))?;
     file.fallocate(mode, offset, len)
 }
@@ -176,12 +176,14 @@ pub(crate) fn sys_utimensat(
             if (access.nsec, modification.nsec) == (UTIME_OMIT, UTIME_OMIT) {
                 return Ok(());
             }
-            (from_timespec(access)?, from_timespec(modification)?)
+            (from_timespec(access), from_timespec(modification))
         }
-        None => (NewTime::Now, NewTime::Now),
+        None => (Ok(NewTime::Now), Ok(NewTime::Now)),
     };
     only(flags, AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_EMPTY_PATH)?;
-    set_times(cx, dir, path, times, flags)
+    let path = place(cx, dir, path, flags)?;
+    // Only now are they looked at.
+    vfs::set_times(&path, &cx.cred(), times.0?, times.1?)
 }
 
 fn from_timespec(time: Timespec) -> Result<NewTime> {
@@ -206,7 +208,13 @@ fn set_times(
     (access, modification): (NewTime, NewTime),
     flags: AtFlags,
 ) -> Result<()> {
-    let path = match path {
+    let path = place(cx, dir, path, flags)?;
+    vfs::set_times(&path, &cx.cred(), access, modification)
+}
+
+/// The file whose times change.
+fn place(cx: &Context, dir: DirFd, path: Option<UserPath>, flags: AtFlags) -> Result<Path> {
+    Ok(match path {
         Some(path) => locate(cx, dir, path, flags)?,
         None if dir.is_cwd() => return err!(EFAULT, "neither path nor descriptor"),
         None if !flags.is_empty() => return err!(EINVAL, "flags without a path"),
@@ -215,8 +223,7 @@ fn set_times(
             file.not_path()?;
             file.path().clone()
         }
-    };
-    vfs::set_times(&path, &cx.cred(), access, modification)
+    })
 }
 
 #[cfg(test)]

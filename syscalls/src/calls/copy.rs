@@ -2,7 +2,7 @@
 //! Copies from file to file inside the kernel: sendfile, copy_file_range.
 
 use crate::arg::{Fd, UserPtr};
-use crate::calls::rw::raise_sigpipe;
+use crate::calls::rw::{raise_sigpipe, verify_area};
 use crate::cx::Context;
 use abi::fcntl::OpenFlags;
 use abi::fs::MAX_RW_COUNT;
@@ -24,13 +24,20 @@ pub(crate) fn sys_sendfile(
     count: usize,
 ) -> Result<usize> {
     let start = match offset {
-        Some(pointer) => Some(checked(pointer.read(cx.vm())?)?),
+        Some(pointer) => Some(pointer.read(cx.vm())?),
         None => None,
     };
     let input = cx.file(in_fd)?;
+    input.readable()?;
+    if start.is_some() {
+        input.seekable()?;
+    }
+    let start = start.map(checked).transpose()?;
+    verify_area(start.unwrap_or_else(|| input.offset()), count)?;
     let output = cx.file(out_fd)?;
-    if !input.can_read() || !output.can_write() {
-        return err!(EBADF, "access mode");
+    output.writable()?;
+    if count == 0 && ipc::is_pipe(&output) {
+        return Ok(0);
     }
     if input.kind() != FileKind::Regular {
         return err!(EINVAL, "not a regular file");
@@ -58,10 +65,10 @@ pub(crate) fn sys_copy_file_range(
     count: usize,
     flags: u32,
 ) -> Result<usize> {
-    let input = cx.file(in_fd)?;
-    let output = cx.file(out_fd)?;
+    let input = cx.open_file(in_fd)?;
+    let output = cx.open_file(out_fd)?;
     let read = |pointer: Option<UserPtr<i64>>| match pointer {
-        Some(pointer) => checked(pointer.read(cx.vm())?).map(Some),
+        Some(pointer) => pointer.read(cx.vm()).map(Some),
         None => Ok(None),
     };
     let (in_start, out_start) = (read(in_offset)?, read(out_offset)?);
@@ -77,6 +84,8 @@ pub(crate) fn sys_copy_file_range(
     if !input.can_read() || !output.can_write() || output.flags().contains(OpenFlags::APPEND) {
         return err!(EBADF, "access mode");
     }
+    let in_start = in_start.map(checked).transpose()?;
+    let out_start = out_start.map(checked).transpose()?;
     let mut from = Position::new(&input, in_start);
     let mut to = Position::new(&output, out_start);
     let count = count.min(MAX_RW_COUNT);

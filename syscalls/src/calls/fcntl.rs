@@ -2,15 +2,17 @@
 //! fcntl and flock.
 
 use crate::arg::{Fd, UserPtr};
+use crate::calls::fowner::owner_command;
 use crate::cx::Context;
 use abi::fcntl::command::*;
 use abi::fcntl::{
-    F_RDLCK, F_UNLCK, F_WRLCK, FD_CLOEXEC, Flock, LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, OpenFlags,
+    F_RDLCK, F_UNLCK, F_WRLCK, FD_CLOEXEC, Flock, LOCK_EX, LOCK_MAND, LOCK_NB, LOCK_SH, LOCK_UN,
+    OpenFlags,
 };
 use abi::fs::{SEEK_CUR, SEEK_END, SEEK_SET};
 use abi::{Result, err, error};
 use vfs::lock::{Block, LockKind, LockOwner, LockRange, RecordLock};
-use vfs::{CloseOnExec, File};
+use vfs::{CloseOnExec, File, FileKind};
 
 /// fcntl(2).
 pub(crate) fn sys_fcntl(cx: &mut Context, fd: Fd, command: u32, arg: u64) -> Result<usize> {
@@ -33,11 +35,14 @@ pub(crate) fn sys_fcntl(cx: &mut Context, fd: Fd, command: u32, arg: u64) -> Res
 
 /// The commands that a descriptor of `O_PATH` does not take.
 fn on_open_file(cx: &Context, file: &File, command: u32, arg: u64) -> Result<usize> {
+    if let Some(result) = owner_command(cx, file, command, arg) {
+        return result;
+    }
     let lock = UserPtr::new(arg as usize);
     let posix = (cx.files().lock_owner(), cx.thread.pid().as_raw());
     let ofd = (file.lock_owner(), -1);
     match command {
-        F_SETFL => file.set_flags(OpenFlags::from_bits_truncate(arg as u32))?,
+        F_SETFL => set_flags(cx, file, OpenFlags::from_bits_truncate(arg as u32))?,
         F_GETLK => get_lock(cx, file, lock, posix)?,
         F_SETLK => set_lock(cx, file, lock, posix, Block::No)?,
         F_SETLKW => set_lock(cx, file, lock, posix, Block::Yes)?,
@@ -49,6 +54,28 @@ fn on_open_file(cx: &Context, file: &File, command: u32, arg: u64) -> Result<usi
         _ => return err!(EINVAL, "unknown command"),
     }
     Ok(0)
+}
+
+/// `F_SETFL`: O_NOATIME is the owner's to set, O_ASYNC stays as it was where nothing can signal.
+fn set_flags(cx: &Context, file: &File, mut flags: OpenFlags) -> Result<()> {
+    let new = flags.difference(file.flags());
+    if new.contains(OpenFlags::NOATIME) && !vfs::perm::is_owner(file.inode(), &cx.cred()) {
+        return err!(EPERM, "O_NOATIME by someone else than the owner");
+    }
+    if !can_signal(file) {
+        flags.set(OpenFlags::ASYNC, file.flags().contains(OpenFlags::ASYNC));
+    }
+    file.set_flags(flags)
+}
+
+/// Whether it is a kind of file that can send signals when it is ready, on Linux.
+pub(super) fn can_signal(file: &File) -> bool {
+    const TERMINALS: [u32; 3] = [4, 5, 136];
+    match file.kind() {
+        FileKind::Fifo => true,
+        FileKind::CharDevice => TERMINALS.contains(&file.metadata().rdev.major),
+        _ => false,
+    }
 }
 
 /// `F_DUPFD`: the lowest free number not below `min`.
@@ -148,6 +175,10 @@ fn set_lock(
 
 /// flock(2).
 pub(crate) fn sys_flock(cx: &mut Context, fd: Fd, operation: u32) -> Result<()> {
+    if operation & LOCK_MAND != 0 {
+        // Mandatory locks of old: taken for granted, without a look at the descriptor.
+        return Ok(());
+    }
     let kind = match operation & !LOCK_NB {
         LOCK_SH => Some(LockKind::Read),
         LOCK_EX => Some(LockKind::Write),

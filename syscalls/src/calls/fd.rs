@@ -2,9 +2,10 @@
 //! Operations on descriptors: dup, pipe, ioctl, sync.
 
 use crate::arg::{Fd, Strict, UserPtr};
+use crate::calls::fcntl::can_signal;
 use crate::cx::Context;
 use abi::fcntl::OpenFlags;
-use abi::ioctl::file::{FIGETBSZ, FIOASYNC, FIOCLEX, FIONBIO, FIONCLEX, FIONREAD};
+use abi::ioctl::file::{FIGETBSZ, FIOASYNC, FIOCLEX, FIONBIO, FIONCLEX, FIONREAD, FIOQSIZE};
 use abi::{Result, err};
 use vfs::{CloseOnExec, File, FileKind, IoctlContext};
 
@@ -73,7 +74,17 @@ pub(crate) fn sys_ioctl(cx: &mut Context, fd: Fd, request: u32, arg: usize) -> R
         FIOCLEX => cx.files().set_on_exec(fd.0, CloseOnExec::Yes)?,
         FIONCLEX => cx.files().set_on_exec(fd.0, CloseOnExec::No)?,
         FIONBIO => switch(cx, &file, arg, OpenFlags::NONBLOCK)?,
-        FIOASYNC => switch(cx, &file, arg, OpenFlags::ASYNC)?,
+        FIOASYNC => {
+            let wanted = UserPtr::<i32>::new(arg).read(cx.vm())? != 0;
+            if wanted != file.flags().contains(OpenFlags::ASYNC) && !can_signal(&file) {
+                return err!(ENOTTY, "sends no signals");
+            }
+            switch(cx, &file, arg, OpenFlags::ASYNC)?;
+        }
+        FIOQSIZE if is_stored(&file) => {
+            let size = file.metadata().size as i64;
+            UserPtr::<i64>::new(arg).write(cx.vm(), &size)?;
+        }
         FIONREAD if file.kind() == FileKind::Regular => {
             let rest = file.metadata().size as i64 - file.offset() as i64;
             UserPtr::<i32>::new(arg).write(cx.vm(), &(rest as i32))?;
@@ -87,6 +98,10 @@ pub(crate) fn sys_ioctl(cx: &mut Context, fd: Fd, request: u32, arg: usize) -> R
         }
     }
     Ok(0)
+}
+
+fn is_stored(file: &File) -> bool {
+    matches!(file.kind(), FileKind::Regular | FileKind::Directory | FileKind::Symlink)
 }
 
 /// Sets or clears a status flag by the `int` at `arg`.

@@ -8,7 +8,7 @@ use task::Pgid;
 
 /// setpgid(2); zeros stand for the caller and for `pid`.
 pub(crate) fn sys_setpgid(cx: &mut Context, pid: RawPid, group: RawPid) -> Result<()> {
-    if group.0 < 0 {
+    if group.0 < 0 || (group.0 == 0 && pid.0 < 0) {
         return err!(EINVAL, "negative group");
     }
     let process = cx.process();

@@ -2,7 +2,7 @@
 //! Names: link, unlink, symlink, rename, mknod.
 
 use crate::arg::only;
-use crate::arg::{DirFd, Mode, UserPath};
+use crate::arg::{DirFd, Mode, UserPath, UserPtr};
 use crate::calls::at::{At, locate};
 use crate::cx::Context;
 use abi::capability::Caps;
@@ -27,16 +27,21 @@ pub(crate) fn sys_linkat(
     flags: AtFlags,
 ) -> Result<()> {
     only(flags, AtFlags::AT_SYMLINK_FOLLOW | AtFlags::AT_EMPTY_PATH)?;
-    if flags.contains(AtFlags::AT_EMPTY_PATH) && !cx.cred().capable(Caps::DAC_READ_SEARCH) {
-        return err!(ENOENT, "link by descriptor");
-    }
     let mut how = flags & AtFlags::AT_EMPTY_PATH;
     if !flags.contains(AtFlags::AT_SYMLINK_FOLLOW) {
         how |= AtFlags::AT_SYMLINK_NOFOLLOW;
     }
+    let is_by_fd = how.contains(AtFlags::AT_EMPTY_PATH) && is_empty(cx, old)?;
+    if is_by_fd && !cx.cred().capable(Caps::DAC_READ_SEARCH) {
+        return err!(ENOENT, "link by descriptor");
+    }
     let source = locate(cx, old_dir, old, how)?;
     let at = At::new(cx, new_dir, new)?;
     vfs::link(&source, &at.resolver(), at.path())
+}
+
+fn is_empty(cx: &Context, path: UserPath) -> Result<bool> {
+    Ok(path.0 == 0 || UserPtr::<u8>::new(path.0).read(cx.vm())? == 0)
 }
 
 /// unlink(2).
@@ -112,6 +117,9 @@ pub(crate) fn sys_renameat2(
     new: UserPath,
     flags: RenameFlags,
 ) -> Result<()> {
+    if flags.contains(RenameFlags::EXCHANGE | RenameFlags::NOREPLACE) {
+        return err!(EINVAL, "rename flags");
+    }
     let old = At::new(cx, old_dir, old)?;
     let new = At::new(cx, new_dir, new)?;
     vfs::rename(&old.resolver(), old.path(), &new.resolver(), new.path(), flags)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The address space: mmap and its family.
 
-use crate::arg::{Addr, Fd, Strict};
+use crate::arg::{Addr, Fd, Kept};
 use crate::cx::Context;
 use abi::capability::Caps;
 use abi::mman::{LockAll, MLOCK_ONFAULT, MapFlags, Prot, RemapFlags, SyncFlags};
@@ -22,7 +22,7 @@ pub(crate) fn sys_mmap(
     if !offset.is_multiple_of(PAGE_SIZE as u64) {
         return err!(EINVAL, "offset not page-aligned");
     }
-    let file = if flags.contains(MapFlags::ANONYMOUS) { None } else { Some(cx.file(fd)?) };
+    let file = if flags.contains(MapFlags::ANONYMOUS) { None } else { Some(cx.open_file(fd)?) };
     if flags.contains(MapFlags::LOCKED) {
         locking_mm(cx);
     }
@@ -40,7 +40,7 @@ pub(crate) fn sys_mprotect(
     cx: &mut Context,
     addr: Addr,
     len: usize,
-    prot: Strict<Prot>,
+    prot: Kept<Prot>,
 ) -> Result<()> {
     cx.mm().mprotect(addr.0, len, prot.0)
 }

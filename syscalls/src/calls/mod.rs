@@ -10,6 +10,7 @@ pub(crate) mod dir;
 pub(crate) mod exec;
 pub(crate) mod fcntl;
 pub(crate) mod fd;
+mod fowner;
 pub(crate) mod futex;
 pub(crate) mod group;
 pub(crate) mod ids;

@@ -33,6 +33,7 @@ pub(crate) fn sys_openat(
     flags: OpenFlags,
     mode: Mode,
 ) -> Result<usize> {
+    vfs::check_open_flags(flags)?;
     let at = At::new(cx, dir, path)?;
     let on_exec = CloseOnExec::from_flag(flags.contains(OpenFlags::CLOEXEC));
     let flags = flags | OpenFlags::LARGEFILE;

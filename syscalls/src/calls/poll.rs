@@ -19,10 +19,11 @@ const NS_PER_MS: u64 = 1_000_000;
 
 /// What makes a descriptor readable, writable or exceptional for select.
 const READ_EVENTS: PollEvents =
-    PollEvents::READABLE.union(PollEvents::RDBAND).union(PollEvents::HUP).union(PollEvents::ERR);
-const WRITE_EVENTS: PollEvents =
-    PollEvents::WRITABLE.union(PollEvents::WRBAND).union(PollEvents::ERR);
-const EXCEPT_EVENTS: PollEvents = PollEvents::PRI;
+    PollEvents::READABLE.union(PollEvents::RDBAND).union(PollEvents::HUP).union(BROKEN);
+const WRITE_EVENTS: PollEvents = PollEvents::WRITABLE.union(PollEvents::WRBAND).union(BROKEN);
+const EXCEPT_EVENTS: PollEvents = PollEvents::PRI.union(PollEvents::NVAL);
+/// Ready, as a read or write fails at once; O_PATH gives NVAL.
+const BROKEN: PollEvents = PollEvents::ERR.union(PollEvents::NVAL);
 
 /// How long to wait.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -140,14 +141,14 @@ fn poll(cx: &Context, fds: UserPtr<PollFd>, count: u32, until: Until) -> Result<
         entries.push(entry(cx, &record));
         records.push(record);
     }
-    wait_ready(&mut entries, until)?;
+    let waited = wait_ready(&mut entries, until);
     let mut ready = 0;
     for (index, (mut record, entry)) in records.into_iter().zip(&entries).enumerate() {
         record.revents = entry.found.bits() as i16;
         ready += usize::from(record.revents != 0);
         fds.at(index)?.write(cx.vm(), &record)?;
     }
-    Ok(ready)
+    waited.map(|_| ready)
 }
 
 fn entry(cx: &Context, record: &PollFd) -> Entry {

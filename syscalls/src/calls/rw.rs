@@ -15,47 +15,61 @@ const RWF_HARMLESS: u32 = rwf::HIPRI | rwf::DSYNC | rwf::SYNC;
 /// read(2).
 pub(crate) fn sys_read(cx: &mut Context, fd: Fd, buffer: UserOut) -> Result<usize> {
     let file = cx.file(fd)?;
-    file.read(&mut buffer.writer(cx.vm())?)
+    file.readable()?;
+    let mut writer = buffer.writer(cx.vm())?;
+    verify_area(file.offset(), buffer.len())?;
+    file.read(&mut writer)
 }
 
 /// write(2).
 pub(crate) fn sys_write(cx: &mut Context, fd: Fd, buffer: UserIn) -> Result<usize> {
     let file = cx.file(fd)?;
-    let result = file.write(&mut buffer.reader(cx.vm())?);
-    raise_sigpipe(cx, result)
+    file.writable()?;
+    let mut reader = buffer.reader(cx.vm())?;
+    verify_area(file.offset(), buffer.len())?;
+    raise_sigpipe(cx, file.write(&mut reader))
 }
 
 /// pread64(2).
 pub(crate) fn sys_pread64(cx: &mut Context, fd: Fd, buffer: UserOut, offset: i64) -> Result<usize> {
     let offset = to_offset(offset)?;
-    cx.file(fd)?.read_at(offset, &mut buffer.writer(cx.vm())?)
+    let file = cx.file(fd)?;
+    file.seekable()?;
+    file.readable()?;
+    let mut writer = buffer.writer(cx.vm())?;
+    verify_area(offset, buffer.len())?;
+    file.read_at(offset, &mut writer)
 }
 
 /// pwrite64(2).
 pub(crate) fn sys_pwrite64(cx: &mut Context, fd: Fd, buffer: UserIn, offset: i64) -> Result<usize> {
     let offset = to_offset(offset)?;
-    let result = cx.file(fd)?.write_at(offset, &mut buffer.reader(cx.vm())?);
-    raise_sigpipe(cx, result)
+    let file = cx.file(fd)?;
+    file.seekable()?;
+    file.writable()?;
+    let mut reader = buffer.reader(cx.vm())?;
+    verify_area(offset, buffer.len())?;
+    raise_sigpipe(cx, file.write_at(offset, &mut reader))
 }
 
 /// readv(2).
 pub(crate) fn sys_readv(cx: &mut Context, fd: Fd, buffers: IovOut) -> Result<usize> {
-    read_vectored(cx, fd, buffers, None)
+    read_vectored(cx, fd, buffers, None, 0)
 }
 
 /// writev(2).
 pub(crate) fn sys_writev(cx: &mut Context, fd: Fd, buffers: IovIn) -> Result<usize> {
-    write_vectored(cx, fd, buffers, None)
+    write_vectored(cx, fd, buffers, None, 0)
 }
 
 /// preadv(2).
 pub(crate) fn sys_preadv(cx: &mut Context, fd: Fd, buffers: IovOut, offset: i64) -> Result<usize> {
-    read_vectored(cx, fd, buffers, Some(to_offset(offset)?))
+    read_vectored(cx, fd, buffers, Some(to_offset(offset)?), 0)
 }
 
 /// pwritev(2).
 pub(crate) fn sys_pwritev(cx: &mut Context, fd: Fd, buffers: IovIn, offset: i64) -> Result<usize> {
-    write_vectored(cx, fd, buffers, Some(to_offset(offset)?))
+    write_vectored(cx, fd, buffers, Some(to_offset(offset)?), 0)
 }
 
 /// preadv2(2): the offset -1 means the file's own.
@@ -67,8 +81,7 @@ pub(crate) fn sys_preadv2(
     _high: u64,
     flags: u32,
 ) -> Result<usize> {
-    let offset = checked_offset(offset, flags)?;
-    read_vectored(cx, fd, buffers, offset)
+    read_vectored(cx, fd, buffers, own_or(offset)?, flags)
 }
 
 /// pwritev2(2): the offset -1 means the file's own.
@@ -80,14 +93,10 @@ pub(crate) fn sys_pwritev2(
     _high: u64,
     flags: u32,
 ) -> Result<usize> {
-    let offset = checked_offset(offset, flags)?;
-    write_vectored(cx, fd, buffers, offset)
+    write_vectored(cx, fd, buffers, own_or(offset)?, flags)
 }
 
-fn checked_offset(offset: i64, flags: u32) -> Result<Option<u64>> {
-    if flags & !RWF_HARMLESS != 0 {
-        return err!(EOPNOTSUPP, "RWF flag");
-    }
+fn own_or(offset: i64) -> Result<Option<u64>> {
     if offset == -1 { Ok(None) } else { to_offset(offset).map(Some) }
 }
 
@@ -95,12 +104,44 @@ fn to_offset(offset: i64) -> Result<u64> {
     u64::try_from(offset).map_err(|_| error!(EINVAL, "negative offset"))
 }
 
-fn read_vectored(cx: &Context, fd: Fd, buffers: IovOut, offset: Option<u64>) -> Result<usize> {
-    let file = cx.file(fd)?;
-    if !file.can_read() {
-        return err!(EBADF, "not open for reading");
+/// Refuses a range that ends beyond the largest offset, as Linux does before it looks at the
+/// file's length.
+#[inline]
+pub(super) fn verify_area(offset: u64, len: usize) -> Result<()> {
+    if offset.checked_add(len as u64).is_none_or(|end| end > i64::MAX as u64) {
+        return err!(EINVAL, "beyond the largest offset");
     }
+    Ok(())
+}
+
+fn check_flags(flags: u32) -> Result<()> {
+    if flags & !RWF_HARMLESS != 0 { err!(EOPNOTSUPP, "RWF flag") } else { Ok(()) }
+}
+
+/// Nothing to move ends the call before flags and file are asked.
+fn total(buffers: &[(usize, usize)]) -> usize {
+    buffers.iter().map(|buffer| buffer.1).sum()
+}
+
+fn read_vectored(
+    cx: &Context,
+    fd: Fd,
+    buffers: IovOut,
+    offset: Option<u64>,
+    flags: u32,
+) -> Result<usize> {
+    let file = cx.open_file(fd)?;
+    if offset.is_some() {
+        file.seekable()?;
+    }
+    file.readable()?;
     let buffers = buffers.load(cx.vm())?;
+    let len = total(&buffers);
+    if len == 0 {
+        return Ok(0);
+    }
+    verify_area(offset.unwrap_or_else(|| file.offset()), len)?;
+    check_flags(flags)?;
     let mut writer = Writer::user_vec(cx.vm(), &buffers)?;
     match offset {
         Some(offset) => file.read_at(offset, &mut writer),
@@ -108,12 +149,25 @@ fn read_vectored(cx: &Context, fd: Fd, buffers: IovOut, offset: Option<u64>) -> 
     }
 }
 
-fn write_vectored(cx: &Context, fd: Fd, buffers: IovIn, offset: Option<u64>) -> Result<usize> {
-    let file = cx.file(fd)?;
-    if !file.can_write() {
-        return err!(EBADF, "not open for writing");
+fn write_vectored(
+    cx: &Context,
+    fd: Fd,
+    buffers: IovIn,
+    offset: Option<u64>,
+    flags: u32,
+) -> Result<usize> {
+    let file = cx.open_file(fd)?;
+    if offset.is_some() {
+        file.seekable()?;
     }
+    file.writable()?;
     let buffers = buffers.load(cx.vm())?;
+    let len = total(&buffers);
+    if len == 0 {
+        return Ok(0);
+    }
+    verify_area(offset.unwrap_or_else(|| file.offset()), len)?;
+    check_flags(flags)?;
     let mut reader = Reader::user_vec(cx.vm(), &buffers)?;
     let result = match offset {
         Some(offset) => file.write_at(offset, &mut reader),
@@ -149,8 +203,7 @@ pub(crate) fn sys_fadvise64(
     len: i64,
     advice: i32,
 ) -> Result<()> {
-    let file = cx.file(fd)?;
-    file.not_path()?;
+    let file = cx.open_file(fd)?;
     if file.kind() == FileKind::Fifo {
         return err!(ESPIPE);
     }
@@ -161,12 +214,10 @@ pub(crate) fn sys_fadvise64(
 }
 
 /// readahead(2): files are in memory already.
-pub(crate) fn sys_readahead(cx: &mut Context, fd: Fd, _offset: i64, _len: usize) -> Result<()> {
+pub(crate) fn sys_readahead(cx: &mut Context, fd: Fd, _offset: i64, len: usize) -> Result<()> {
     let file = cx.file(fd)?;
-    if !file.can_read() {
-        return err!(EBADF);
-    }
-    if file.kind() != FileKind::Regular {
+    file.readable()?;
+    if file.kind() != FileKind::Regular || len > i64::MAX as usize {
         return err!(EINVAL);
     }
     Ok(())

@@ -5,7 +5,7 @@ use crate::arg::{RawPid, UserPtr};
 use crate::cx::Context;
 use abi::capability::Caps;
 use abi::resource::Resource;
-use abi::sched::{PRIO_PGRP, PRIO_PROCESS, PRIO_USER};
+use abi::sched::{PRIO_PGRP, PRIO_PROCESS, PRIO_USER, SCHED_DEADLINE, SCHED_EXT};
 use abi::time::Timespec;
 use abi::{Result, err, error};
 use alloc::boxed::Box;
@@ -35,6 +35,11 @@ fn target(cx: &Context, tid: RawPid) -> Result<(Arc<Thread>, Arc<Task>)> {
     };
     let task = thread.task().ok_or(error!(ESRCH))?;
     Ok((thread, task))
+}
+
+/// As [`target`], for the calls that do not tell a negative number from one that nobody has.
+fn affine(cx: &Context, tid: RawPid) -> Result<(Arc<Thread>, Arc<Task>)> {
+    if tid.0 < 0 { err!(ESRCH, "negative thread") } else { target(cx, tid) }
 }
 
 fn is_owner(caller: &Cred, target: &Cred) -> bool {
@@ -101,18 +106,23 @@ pub(crate) fn sys_sched_getparam(cx: &mut Context, tid: RawPid, param: UserPtr<i
     param.write(cx.vm(), &i32::from(sched::params(&task).priority))
 }
 
-fn policy(raw: i32) -> Result<Policy> {
-    Policy::from_raw(raw).ok_or(error!(EINVAL, "unknown policy"))
+/// Of the policies that nobody can have here, deadline and BPF's, only the priorities are known.
+fn priorities(raw: i32) -> Result<core::ops::RangeInclusive<i32>> {
+    match (raw, Policy::from_raw(raw)) {
+        (_, Some(policy)) => Ok(sched::priority_range(policy)),
+        (SCHED_DEADLINE | SCHED_EXT, None) => Ok(0..=0),
+        _ => err!(EINVAL, "unknown policy"),
+    }
 }
 
 /// sched_get_priority_max(2).
 pub(crate) fn sys_sched_get_priority_max(_cx: &mut Context, raw: i32) -> Result<usize> {
-    Ok(*sched::priority_range(policy(raw)?).end() as usize)
+    Ok(*priorities(raw)?.end() as usize)
 }
 
 /// sched_get_priority_min(2).
 pub(crate) fn sys_sched_get_priority_min(_cx: &mut Context, raw: i32) -> Result<usize> {
-    Ok(*sched::priority_range(policy(raw)?).start() as usize)
+    Ok(*priorities(raw)?.start() as usize)
 }
 
 /// sched_rr_get_interval(2).
@@ -129,13 +139,13 @@ pub(crate) fn sys_sched_rr_get_interval(
 pub(crate) fn sys_sched_setaffinity(
     cx: &mut Context,
     tid: RawPid,
-    len: usize,
+    len: u32,
     mask: UserPtr<u8>,
 ) -> Result<()> {
     let mut bytes = [0_u8; MASK_BYTES];
-    let wanted = bytes.get_mut(..len.min(MASK_BYTES)).unwrap_or_default();
+    let wanted = bytes.get_mut(..MASK_BYTES.min(len as usize)).unwrap_or_default();
     cx.vm().read(mask.addr(), wanted)?;
-    let (thread, task) = target(cx, tid)?;
+    let (thread, task) = affine(cx, tid)?;
     let cred = cx.cred();
     if !is_owner(&cred, &thread.cred()) && !cred.capable(Caps::SYS_NICE) {
         return err!(EPERM, "somebody else's thread");
@@ -147,13 +157,14 @@ pub(crate) fn sys_sched_setaffinity(
 pub(crate) fn sys_sched_getaffinity(
     cx: &mut Context,
     tid: RawPid,
-    len: usize,
+    len: u32,
     mask: UserPtr<u8>,
 ) -> Result<usize> {
+    let len = len as usize;
     if len.saturating_mul(8) < cpu::count() || !len.is_multiple_of(size_of::<u64>()) {
         return err!(EINVAL, "size of the mask");
     }
-    let (_, task) = target(cx, tid)?;
+    let (_, task) = affine(cx, tid)?;
     let online = cpu::all().fold(CpuSet::EMPTY, |mut set, cpu| {
         set.insert(cpu);
         set

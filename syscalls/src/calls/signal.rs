@@ -5,9 +5,12 @@ use crate::arg::{RawPid, SigNum, UserPtr};
 use crate::calls::deadline;
 use crate::cx::Context;
 use crate::row::Outcome;
-use abi::signal::{RawAltStack, RawSigAction, SIGSET_SIZE, SigInfo, SigSet, Signal};
+use abi::signal::{
+    RawAltStack, RawSigAction, SI_ASYNCNL, SI_KERNEL, SIGSET_SIZE, SigInfo, SigSet, Signal,
+};
 use abi::time::Timespec;
 use abi::{Errno, Result, err, error};
+use framework::mm::Pod;
 use task::signal::{self, MaskChange, SigAction};
 use task::{Pgid, Tid};
 
@@ -159,6 +162,27 @@ pub(crate) fn sys_tgkill(cx: &mut Context, pid: RawPid, tid: RawPid, number: Sig
     with_signal(number, |signal| signal::tgkill(&cx.thread, pid, tid, signal))
 }
 
+/// What Linux copies of a `siginfo_t`; what lies behind it must be zero unless the code says that
+/// there is nothing.
+const INFO_USED: usize = 48;
+
+fn read_info(cx: &Context, from: UserPtr<SigInfo>) -> Result<SigInfo> {
+    let mut bytes = [0_u8; size_of::<SigInfo>()];
+    let (used, tail) = bytes.split_at_mut(INFO_USED);
+    cx.vm().read(from.addr(), used)?;
+    let mut code = [0_u8; 4];
+    code.copy_from_slice(used.get(8..12).unwrap_or_default());
+    let code = i32::from_le_bytes(code);
+    if !matches!(code, SI_ASYNCNL | -7..=6 | SI_KERNEL) {
+        let at = from.addr().checked_add(INFO_USED).ok_or(error!(EFAULT))?;
+        cx.vm().read(at, tail)?;
+        if tail.iter().any(|byte| *byte != 0) {
+            return err!(E2BIG, "a longer siginfo than is known");
+        }
+    }
+    Ok(SigInfo::from_bytes(&bytes))
+}
+
 /// rt_sigqueueinfo(2).
 pub(crate) fn sys_rt_sigqueueinfo(
     cx: &mut Context,
@@ -166,8 +190,9 @@ pub(crate) fn sys_rt_sigqueueinfo(
     number: SigNum,
     info: UserPtr<SigInfo>,
 ) -> Result<()> {
-    let info = info.read(cx.vm())?;
+    let info = read_info(cx, info)?;
     let pid = task::Pid::from_raw(pid.0);
+    signal::check_claim(cx.thread.pid().as_raw(), pid.as_raw(), &info)?;
     with_signal(number, |signal| signal::queue_to_process(&cx.thread, pid, signal, info))
 }
 
@@ -179,7 +204,11 @@ pub(crate) fn sys_rt_tgsigqueueinfo(
     number: SigNum,
     info: UserPtr<SigInfo>,
 ) -> Result<()> {
-    let info = info.read(cx.vm())?;
+    let info = read_info(cx, info)?;
+    if pid.0 <= 0 || tid.0 <= 0 {
+        return err!(EINVAL, "numbers are positive");
+    }
+    signal::check_claim(cx.thread.tid().as_raw(), tid.0, &info)?;
     let (pid, tid) = (task::Pid::from_raw(pid.0), Tid::from_raw(tid.0));
     with_signal(number, |signal| signal::queue_to_thread(&cx.thread, pid, tid, signal, info))
 }

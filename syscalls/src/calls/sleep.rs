@@ -28,6 +28,7 @@ pub(crate) fn sys_clock_nanosleep(
     wanted: UserPtr<Timespec>,
     left: Option<UserPtr<Timespec>>,
 ) -> Result<Outcome> {
+    clock.check_sleepable(&cx.thread)?;
     let wanted = wanted.read(cx.vm())?.to_ns()?;
     if flags & TIMER_ABSTIME == 0 {
         sleep_relative(cx, clock, wanted, left, nr::CLOCK_NANOSLEEP)?;

@@ -63,6 +63,10 @@ pub(crate) fn sys_statx(
     let path = locate(cx, dir, path, flags)?;
     let metadata = path.metadata()?;
     let mut statx = to_statx(&metadata);
+    if !mask.contains(StatxMask::STATX_BTIME) {
+        statx.mask &= !StatxMask::STATX_BTIME.bits();
+        statx.btime = StatxTime::default();
+    }
     statx.mnt_id = path.mount().id();
     statx.mask |= StatxMask::STATX_MNT_ID.bits();
     out.write(cx.vm(), &statx)
@@ -206,7 +210,9 @@ fn statfs(path: &Path) -> Statfs {
         (MountFlags::NODIRATIME, st::NODIRATIME),
         (MountFlags::RELATIME, st::RELATIME),
     ];
-    let set = words.iter().filter(|(flag, _)| mount.flags().contains(*flag));
+    // The mounts of pipes and the like, which have no place, show none.
+    let shown = if mount.is_internal() { MountFlags::empty() } else { mount.flags() };
+    let set = words.iter().filter(|(flag, _)| shown.contains(*flag));
     Statfs {
         kind: figures.magic as i64,
         bsize: figures.block_size as i64,

@@ -67,6 +67,7 @@ pub(crate) fn sys_timer_create(
     let event = match event {
         Some(event) => {
             let raw = event.read(cx.vm())?;
+            time::check_timer_clock(&cx.thread, clock)?;
             Some(SigEvent::from_fields(
                 raw.notify,
                 raw.signo,

@@ -157,9 +157,12 @@ pub fn tgkill(sender: &Thread, pid: Pid, tid: Tid, signal: Option<Signal>) -> Re
 }
 
 /// Refuses what a program may not claim: to be the kernel or tkill(2), unless
-/// it only fools itself.
-fn check_claim(sender: &Thread, target: Pid, info: &SigInfo) -> Result<()> {
-    if (info.code >= 0 || info.code == SI_TKILL) && sender.pid() != target {
+/// it only fools itself. Linux does so before it looks for the target or at the signal.
+///
+/// # Errors
+/// `EPERM` if `target` is another number than its `own`.
+pub fn check_claim(own: i32, target: i32, info: &SigInfo) -> Result<()> {
+    if (info.code >= 0 || info.code == SI_TKILL) && own != target {
         return err!(EPERM, "may not pretend to be the kernel");
     }
     Ok(())
@@ -176,7 +179,7 @@ pub fn queue_to_process(
     signal: Option<Signal>,
     mut info: SigInfo,
 ) -> Result<()> {
-    check_claim(sender, pid, &info)?;
+    check_claim(sender.pid().as_raw(), pid.as_raw(), &info)?;
     let target = find_process(sender, pid)?;
     check_permission(sender, &target, signal)?;
     let Some(signal) = signal else { return Ok(()) };
@@ -199,7 +202,7 @@ pub fn queue_to_thread(
     if pid.as_raw() <= 0 || tid.as_raw() <= 0 {
         return err!(EINVAL, "numbers are positive");
     }
-    check_claim(sender, pid, &info)?;
+    check_claim(sender.tid().as_raw(), tid.as_raw(), &info)?;
     let target = sender.pid_namespace().thread(tid).filter(|t| t.pid() == pid);
     let target = target.ok_or(error!(ESRCH, "no such thread"))?;
     check_permission(sender, target.process(), signal)?;

@@ -25,7 +25,9 @@ pub use action::{Disposition, SigAction, SigActions};
 pub use altstack::AltStack;
 pub use deliver::{Flow, Interrupted, deliver};
 pub use frame::min_stack_size;
-pub use kill::{kill, kill_all, kill_group, queue_to_process, queue_to_thread, tgkill, tkill};
+pub use kill::{
+    check_claim, kill, kill_all, kill_group, queue_to_process, queue_to_thread, tgkill, tkill,
+};
 pub use look::SignalSets;
 pub use mask::MaskChange;
 pub use send::{bump_timer_signal, send_to_process, send_to_thread};

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * Which error comes first when several arguments are wrong, and what counts at the ends of all offsets.
+ *
+ * Each case was found by `make differential`.
+ */
+#include "test.h"
+
+#include <limits.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/sendfile.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#define TOP INT64_MAX
+
+static char buffer[64];
+
+TEST(ranges_beyond_the_largest_offset) {
+    PUT("f", "abc");
+    int fd = OK(open("f", O_RDWR));
+    EXPECT_ERRNO(pread(fd, buffer, 10, TOP), EINVAL);
+    EXPECT_ERRNO(pread(fd, buffer, 10, TOP - 9), EINVAL);
+    EXPECT_EQ(pread(fd, buffer, 10, TOP - 10), 0);
+    EXPECT_ERRNO(pwrite(fd, buffer, 10, TOP - 5), EINVAL);
+    struct iovec two[2] = {{buffer, 5}, {buffer, 5}};
+    EXPECT_ERRNO(preadv(fd, two, 2, TOP - 9), EINVAL);
+    EXPECT_EQ(lseek(fd, TOP - 3, SEEK_SET), TOP - 3);
+    EXPECT_ERRNO(read(fd, buffer, 10), EINVAL);
+    off_t at = TOP - 1;
+    int out = OK(open("g", O_RDWR | O_CREAT, 0600));
+    EXPECT_ERRNO(sendfile(out, fd, &at, 100), EINVAL);
+    EXPECT_ERRNO(readahead(fd, 0, (size_t)-4096), EINVAL);
+}
+
+TEST(descriptors_come_before_buffers) {
+    PUT("f", "abc");
+    int path = OK(open("f", O_PATH)), out = OK(open("f", O_WRONLY)), ends[2];
+    OK(pipe(ends));
+    EXPECT_ERRNO(syscall(SYS_write, path, WILD_POINTER, 1ul << 40), EBADF);
+    EXPECT_ERRNO(syscall(SYS_read, out, WILD_POINTER, 1ul << 40), EBADF);
+    EXPECT_ERRNO(syscall(SYS_pread64, ends[0], WILD_POINTER, 1ul << 40, 0), ESPIPE);
+    EXPECT_ERRNO(syscall(SYS_pread64, ends[1], buffer, 1, 0), ESPIPE);
+    EXPECT_ERRNO(syscall(SYS_preadv, ends[1], WILD_POINTER, 1, 0, 0), ESPIPE);
+    EXPECT_ERRNO(syscall(SYS_fallocate, 999, 0x40, 0, 1), EBADF);
+    EXPECT_ERRNO(syscall(SYS_mmap, 0, 4096, 0, 0, path, 0), EBADF);
+    EXPECT_ERRNO(syscall(SYS_copy_file_range, path, NULL, out, NULL, 1, 7), EBADF);
+}
+
+TEST(nothing_to_move_ends_vectored_calls) {
+    int dir = OK(open(".", O_RDONLY)), fd = OK(open("f", O_RDWR | O_CREAT, 0600));
+    struct iovec none[2] = {{buffer, 0}, {buffer, 0}};
+    EXPECT_EQ(readv(dir, none, 2), 0);
+    EXPECT_EQ(syscall(SYS_preadv2, fd, none, 2, 0, 0, 0x4000), 0);
+    EXPECT_EQ(syscall(SYS_writev, fd, none, 1ul << 33), 0);
+    struct iovec one = {buffer, 1};
+    EXPECT_ERRNO(syscall(SYS_preadv2, fd, &one, 1, 0, 0, 0x4000), EOPNOTSUPP);
+    EXPECT_ERRNO(syscall(SYS_preadv2, 999, &one, 1, 0, 0, 0x4000), EBADF);
+    EXPECT_ERRNO(syscall(SYS_preadv2, fd, &one, 1, -2l, 0, 0x4000), EINVAL);
+}
+
+TEST(flags_of_open_come_before_its_path) {
+    EXPECT_ERRNO(open("", O_CREAT | O_DIRECTORY, 0600), EINVAL);
+    EXPECT_ERRNO(open(BAD_POINTER, O_CREAT | O_DIRECTORY, 0600), EINVAL);
+    EXPECT_ERRNO(open(".", O_CREAT | O_EXCL, 0600), EEXIST);
+    EXPECT_ERRNO(open("/", O_CREAT | O_EXCL, 0600), EEXIST);
+    EXPECT_ERRNO(open(".", O_CREAT, 0600), EISDIR);
+    EXPECT_ERRNO(syscall(SYS_renameat2, 999, "a", 999, "b", 3), EINVAL);
+}
+
+TEST(times_are_looked_at_after_the_file) {
+    struct timespec bad[2] = {{0, -1}, {0, 0}};
+    PUT("f", "");
+    EXPECT_ERRNO(utimensat(AT_FDCWD, "none", bad, 0), ENOENT);
+    EXPECT_ERRNO(syscall(SYS_utimensat, 999, NULL, bad, 0), EBADF);
+    EXPECT_ERRNO(utimensat(AT_FDCWD, "f", bad, 0), EINVAL);
+    struct timespec ends[2] = {{INT64_MIN, 5}, {INT64_MAX, 5}};
+    struct stat s;
+    OK(utimensat(AT_FDCWD, "f", ends, 0));
+    OK(stat("f", &s));
+    EXPECT_EQ(s.st_atim.tv_nsec, 0);
+    EXPECT_EQ(s.st_mtim.tv_nsec, 0);
+}
+
+TEST(empty_path_of_linkat_counts_only_when_empty) {
+    PUT("f", "");
+    IN_CHILD({
+        OK(chmod(".", 0777));
+        OK(setresuid(1000, 1000, 1000));
+        EXPECT_ERRNO(linkat(999, "f", AT_FDCWD, "g", AT_EMPTY_PATH), EBADF);
+        EXPECT_ERRNO(linkat(AT_FDCWD, "none", AT_FDCWD, "g", AT_EMPTY_PATH), ENOENT);
+    });
+}
+
+TEST(statx_tells_of_birth_only_when_asked) {
+    struct statx s;
+    PUT("f", "");
+    OK(statx(AT_FDCWD, "f", 0, STATX_BASIC_STATS, &s));
+    EXPECT_EQ(s.stx_mask & STATX_BTIME, 0u);
+    EXPECT_EQ(s.stx_btime.tv_sec, 0);
+    OK(statx(AT_FDCWD, "f", 0, STATX_BASIC_STATS | STATX_BTIME, &s));
+    EXPECT_EQ(s.stx_mask & STATX_BTIME, STATX_BTIME);
+    EXPECT_NE(s.stx_btime.tv_sec, 0);
+}
+
+TEST(mandatory_flock_is_taken_for_granted) {
+    EXPECT_EQ(syscall(SYS_flock, 999, 32), 0);
+    EXPECT_EQ(syscall(SYS_flock, 999, 32 | LOCK_UN | LOCK_NB), 0);
+    EXPECT_ERRNO(syscall(SYS_flock, 999, 0x10), EINVAL);
+}
+
+TEST(owners_of_files_are_kept) {
+    struct f_owner_ex owner = {7, 7};
+    uid_t uids[2] = {9, 9};
+    PUT("f", "");
+    int fd = OK(open("f", O_RDWR)), other = OK(dup(fd));
+    EXPECT_EQ(fcntl(fd, F_GETOWN), 0);
+    OK(fcntl(fd, F_GETOWN_EX, &owner));
+    EXPECT_EQ(owner.type, 0);
+    EXPECT_EQ(owner.pid, 0);
+    OK(fcntl(fd, F_SETOWN, getpid()));
+    EXPECT_EQ(fcntl(other, F_GETOWN), getpid());
+    OK(fcntl(fd, F_SETOWN, -getpgrp()));
+    EXPECT_EQ(syscall(SYS_fcntl, fd, F_GETOWN) == -getpgrp() || errno == getpgrp(), 1);
+    OK(fcntl(fd, F_GETOWN_EX, &owner));
+    EXPECT_EQ(owner.type, F_OWNER_PGRP);
+    EXPECT_EQ(owner.pid, getpgrp());
+    EXPECT_ERRNO(fcntl(fd, F_SETOWN, 4000000), ESRCH);
+    EXPECT_ERRNO(fcntl(fd, F_SETOWN, INT_MIN), EINVAL);
+    owner = (struct f_owner_ex){5, 0};
+    EXPECT_ERRNO(fcntl(fd, F_SETOWN_EX, &owner), EINVAL);
+    OK(fcntl(fd, F_SETSIG, SIGUSR1));
+    EXPECT_EQ(fcntl(fd, F_GETSIG), SIGUSR1);
+    EXPECT_ERRNO(fcntl(fd, F_SETSIG, 65), EINVAL);
+    OK(fcntl(fd, 17, uids));
+    EXPECT_EQ(uids[0], 0u);
+    EXPECT_EQ(uids[1], 0u);
+}
+
+TEST(status_flags_that_do_not_change) {
+    int ends[2], on = 1;
+    PUT("f", "");
+    OK(chmod(".", 0755));
+    OK(chmod("f", 0666));
+    int fd = OK(open("f", O_RDWR));
+    OK(pipe(ends));
+    OK(fcntl(fd, F_SETFL, O_ASYNC | O_APPEND));
+    EXPECT_EQ(fcntl(fd, F_GETFL) & (O_ASYNC | O_APPEND), O_APPEND);
+    EXPECT_ERRNO(ioctl(fd, FIOASYNC, &on), ENOTTY);
+    OK(ioctl(ends[0], FIOASYNC, &on));
+    EXPECT_EQ(fcntl(ends[0], F_GETFL) & O_ASYNC, O_ASYNC);
+    IN_CHILD({
+        OK(setresuid(1000, 1000, 1000));
+        EXPECT_ERRNO(fcntl(fd, F_SETFL, O_NOATIME), EPERM);
+    });
+    OK(fcntl(fd, F_SETFL, O_NOATIME));
+}
