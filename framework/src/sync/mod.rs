@@ -12,6 +12,7 @@
 //! lock, so a lock is called a leaf that has nothing but these below it.
 
 mod claims;
+mod flag;
 #[cfg(debug_assertions)]
 mod held;
 mod lazy;

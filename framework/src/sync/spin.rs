@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Spinning locks: fair tickets, typed by what they switch off.
+//! Spinning locks, typed by what they switch off.
 //!
 //! [`SpinLock`] keeps the holder on its CPU (preemption off); [`IrqLock`] also
 //! keeps interrupts off, for data that an interrupt handler touches.
@@ -7,60 +7,22 @@
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::ops::{Deref, DerefMut};
-use core::sync::atomic::{AtomicU32, Ordering};
 
+use super::flag::Flag;
 use super::order::{self, LockClass};
 use super::threads::{Exclusive, exclusive};
 use crate::arch;
 
-/// A ticket lock: first come, first served.
-struct Tickets {
-    next: AtomicU32,
-    serving: AtomicU32,
-}
-
-impl Tickets {
-    const fn new() -> Self {
-        Self { next: AtomicU32::new(0), serving: AtomicU32::new(0) }
-    }
-
-    #[inline]
-    fn acquire(&self) {
-        let ticket = self.next.fetch_add(1, Ordering::Relaxed);
-        while self.serving.load(Ordering::Acquire) != ticket {
-            arch::spin_hint();
-        }
-    }
-
-    fn try_acquire(&self) -> bool {
-        let ticket = self.serving.load(Ordering::Acquire);
-        self.next
-            .compare_exchange(ticket, ticket.wrapping_add(1), Ordering::Acquire, Ordering::Relaxed)
-            .is_ok()
-    }
-
-    #[inline]
-    fn release(&self) {
-        // Only the holder writes `serving`.
-        let ticket = self.serving.load(Ordering::Relaxed);
-        self.serving.store(ticket.wrapping_add(1), Ordering::Release);
-    }
-
-    fn is_held(&self) -> bool {
-        self.next.load(Ordering::Relaxed) != self.serving.load(Ordering::Relaxed)
-    }
-}
-
 macro_rules! spinning_lock {
-    ($(#[$doc:meta])* $lock:ident, $guard:ident, $enter:expr, $leave:expr, $state:ty) => {
+    ($(#[$doc:meta])* $lock:ident, $guard:ident, $enter:expr, $leave:expr, $nap:expr, $state:ty) => {
         $(#[$doc])*
         pub struct $lock<T: ?Sized> {
-            tickets: Tickets,
+            held: Flag,
             class: LockClass,
             data: UnsafeCell<T>,
         }
 
-        // SAFETY: the tickets let one holder at a time reach the data, so sharing
+        // SAFETY: the flag lets one holder at a time reach the data, so sharing
         // the lock shares no `&T` between CPUs; moving `T` needs `T: Send`.
         unsafe impl<T: ?Sized + Send> Sync for $lock<T> {}
         // SAFETY: owning the lock owns the data.
@@ -71,7 +33,7 @@ macro_rules! spinning_lock {
             #[track_caller]
             pub const fn new(value: T) -> Self {
                 Self {
-                    tickets: Tickets::new(),
+                    held: Flag::new(),
                     class: LockClass::here(),
                     data: UnsafeCell::new(value),
                 }
@@ -89,14 +51,17 @@ macro_rules! spinning_lock {
             pub fn lock(&self) -> $guard<'_, T> {
                 let state = $enter;
                 order::acquire(&self.class, order::Kind::Spin);
-                self.tickets.acquire();
+                if !self.held.try_take() {
+                    let nap: fn($state) = $nap;
+                    self.held.take_slowly(|| nap(state));
+                }
                 $guard { lock: self, state, rights: exclusive() }
             }
 
             /// Takes the lock if it is free now.
             pub fn try_lock(&self) -> Option<$guard<'_, T>> {
                 let state = $enter;
-                if self.tickets.try_acquire() {
+                if self.held.try_take() {
                     order::acquire_tried(&self.class, order::Kind::Spin);
                     Some($guard { lock: self, state, rights: exclusive() })
                 } else {
@@ -121,7 +86,7 @@ macro_rules! spinning_lock {
 
         impl<T: ?Sized> fmt::Debug for $lock<T> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct(stringify!($lock)).field("held", &self.tickets.is_held()).finish()
+                f.debug_struct(stringify!($lock)).field("held", &self.held.is_held()).finish()
             }
         }
 
@@ -155,7 +120,7 @@ macro_rules! spinning_lock {
             #[inline]
             fn drop(&mut self) {
                 order::release(&self.lock.class);
-                self.lock.tickets.release();
+                self.lock.held.free();
                 let leave: fn($state) = $leave;
                 leave(self.state);
             }
@@ -167,12 +132,13 @@ spinning_lock! {
     /// A spinning lock that keeps its holder on its CPU.
     ///
     /// Must not be taken by interrupt handlers; the holder must not sleep.
-    SpinLock, SpinLockGuard, arch::preempt_disable(), |()| arch::preempt_enable(), ()
+    SpinLock, SpinLockGuard, arch::preempt_disable(), |()| arch::preempt_enable(), |()| arch::nap(), ()
 }
 
 spinning_lock! {
     /// A spinning lock that also keeps interrupts off while it is held.
-    IrqLock, IrqLockGuard, enter_irq_off(), leave_irq_off, arch::IrqState
+    IrqLock, IrqLockGuard, enter_irq_off(), leave_irq_off, nap_irq_off,
+    arch::IrqState
 }
 
 #[inline]
@@ -187,6 +153,13 @@ fn enter_irq_off() -> arch::IrqState {
 fn leave_irq_off(state: arch::IrqState) {
     arch::irq_restore(state);
     arch::preempt_enable();
+}
+
+/// Naps with interrupts as they were before the lock: nobody can halt with them off.
+fn nap_irq_off(state: arch::IrqState) {
+    arch::irq_restore(state);
+    arch::nap();
+    let _ = arch::irq_save();
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ pub(crate) use cpu::features::cpu_info;
 pub(crate) use cpu::local::with_held;
 pub(crate) use cpu::local::{cpu_id, is_active_space};
 pub(crate) use cpu::msr::{x2apic_read, x2apic_write};
+pub(crate) use cpu::nap::nap;
 pub(crate) use cpu::preempt::{is_preemptible, preempt_disable, preempt_enable};
 #[cfg(feature = "ktest")]
 pub(crate) use guest_tests::{

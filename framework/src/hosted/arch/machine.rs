@@ -25,6 +25,10 @@ pub(crate) fn spin_hint() {
     std::thread::yield_now();
 }
 
+pub(crate) fn nap() {
+    std::thread::yield_now();
+}
+
 pub(crate) fn cpu_id() -> u32 {
     0
 }

@@ -5,5 +5,6 @@ pub(super) mod cpuid;
 pub(super) mod features;
 pub(super) mod local;
 pub(super) mod msr;
+pub(super) mod nap;
 pub(super) mod preempt;
 pub(super) mod setup;

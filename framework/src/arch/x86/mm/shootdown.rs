@@ -4,16 +4,19 @@
 //! One request at a time: the lock's waiters serve requests while they spin, so
 //! two CPUs that want each other to flush cannot block each other.
 //!
-//! Locks: `ONE_AT_A_TIME` (preemption off), inside of the locks of whoever changed the
-//! tables; innermost of all.
+//! Locks: `ONE_AT_A_TIME` (preemption off); innermost of all. Whoever changed the tables
+//! holds no spinning lock, but for the copy of one page (`mm/space.rs`).
 
 use core::ops::Range;
 
 use super::request;
-use crate::arch::x86::cpu::preempt;
+use crate::arch::x86::cpu::{nap, preempt};
 use crate::arch::x86::irq::apic;
 use crate::cpu::{self, CpuSet};
 use crate::sync::SpinLock;
+
+/// Looks for the answers before the core is given back: a CPU that runs needs less.
+const LOOKS: u32 = 1000;
 
 static ONE_AT_A_TIME: SpinLock<()> = SpinLock::new(());
 
@@ -28,8 +31,12 @@ pub(crate) fn flush_tlb_others(cpus: CpuSet, range: Range<usize>) {
         for cpu in others.iter() {
             apic::send_ipi(cpu, apic::TLB_FLUSH);
         }
-        while !request::is_served() {
+        while !(0..LOOKS).any(|_| {
             core::hint::spin_loop();
+            request::is_served()
+        }) {
+            // Who has not answered may not run, for want of this core.
+            nap::nap();
         }
     }
     preempt::preempt_enable();

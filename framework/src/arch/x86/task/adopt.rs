@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering;
 
 use super::context::TaskState;
 use super::{percpu, sched};
-use crate::arch::x86::cpu::preempt;
+use crate::arch::x86::cpu::{nap, preempt};
 use crate::arch::x86::time::tsc;
 use crate::cpu::CpuSet;
 use crate::task::TaskBuilder;
@@ -20,4 +20,5 @@ pub(crate) fn boot_code() {
     cpu.switched_ns.store(tsc::monotonic_ns(), Ordering::Relaxed);
     cpu.set_current(task);
     preempt::on_switch(sched::preempt);
+    nap::on_nap(sched::nap);
 }

@@ -189,9 +189,35 @@ fn leaves_soon(task: &Task) -> bool {
 /// so that CPU does not wait for this one.
 #[inline]
 fn wait_until_left(task: &Task) {
+    let mut looks = 0_u32;
     while task.machine.is_on_cpu.load(Ordering::Acquire) {
         request::spin_hint();
+        looks = looks.wrapping_add(1);
+        if looks.is_multiple_of(LEAVE_SPINS) {
+            // Nothing else can be chosen here meanwhile.
+            preempt::preempt_disable();
+            halt_shortly();
+            preempt::preempt_enable();
+        }
     }
+}
+
+/// How long a CPU halts that waits for one that does not run.
+const NAP_NS: u64 = 50_000;
+
+/// See [`crate::arch::nap`].
+pub(crate) fn nap() {
+    if flags::irqs_are_on() {
+        let irq = irq_save();
+        halt_shortly();
+        irq_restore(irq);
+    }
+}
+
+/// Halts until an interrupt, at the latest that of the timer. Interrupts are off.
+fn halt_shortly() {
+    deadline::wake_in(NAP_NS);
+    crate::cvm::idle();
 }
 
 /// Runs a task that is on no CPU.

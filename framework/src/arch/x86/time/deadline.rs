@@ -76,6 +76,11 @@ pub(crate) fn start_tick() {
     }
 }
 
+/// Interrupts this CPU in `ns` nanoseconds, if nothing does before. Interrupts are off.
+pub(crate) fn wake_in(ns: u64) {
+    arm(timer(local::cpu_id() as usize), tsc::monotonic_ns().saturating_add(ns));
+}
+
 /// Makes the timer fire at `at_ns` if nothing comes earlier.
 fn arm(timer: &Timer, at_ns: u64) {
     if at_ns < timer.armed_ns.load(Ordering::Relaxed) {
