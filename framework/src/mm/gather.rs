@@ -2,7 +2,8 @@
 //! Pages on their way out of an address space.
 //!
 //! A frame may be freed only when no CPU can reach it any more. [`Gather`]
-//! collects frames, shoots the TLBs down, and only then drops them.
+//! collects frames with the space's lock held; with the lock free again it shoots the TLBs
+//! down, and only then drops them.
 
 use core::mem::MaybeUninit;
 
@@ -10,8 +11,8 @@ use super::batch::Batch;
 use super::tlb::ActiveCpus;
 use super::{Frame, PAGE_SIZE, tlb};
 
-/// Frames per shootdown.
-const BATCH: usize = 128;
+/// Frames per shootdown: as many as a leaf table has entries.
+pub(super) const ROOM: usize = 512;
 
 /// Frames that left the page tables, but perhaps not the TLBs.
 ///
@@ -19,7 +20,7 @@ const BATCH: usize = 128;
 /// The first `len` slots of `frames` are initialised.
 pub(super) struct Gather<'a> {
     cpus: &'a ActiveCpus,
-    frames: [MaybeUninit<Frame>; BATCH],
+    frames: [MaybeUninit<Frame>; ROOM],
     len: usize,
     /// Addresses to flush; empty if `end` is 0.
     start: usize,
@@ -27,22 +28,23 @@ pub(super) struct Gather<'a> {
 }
 
 impl<'a> Gather<'a> {
-    /// Nothing yet. The space's lock must be held until this is dropped.
+    /// Nothing yet.
     #[inline]
     pub(super) fn new(cpus: &'a ActiveCpus) -> Self {
         Self {
             cpus,
-            frames: [const { MaybeUninit::uninit() }; BATCH],
+            frames: [const { MaybeUninit::uninit() }; ROOM],
             len: 0,
             start: usize::MAX,
             end: 0,
         }
     }
 
-    /// Takes the frame that was mapped at `page`.
+    /// Takes the frame that was mapped at `page`. Who holds the space's lock pushes at
+    /// most [`ROOM`] between two flushes, so that none is waited for with it held.
     #[inline]
     pub(super) fn push(&mut self, page: usize, frame: Frame) {
-        if self.len == BATCH {
+        if self.len == ROOM {
             self.flush();
         }
         self.touch(page);
@@ -60,7 +62,7 @@ impl<'a> Gather<'a> {
     }
 
     /// Makes the pages unreachable, then drops the frames.
-    fn flush(&mut self) {
+    pub(super) fn flush(&mut self) {
         if self.end == 0 {
             return;
         }

@@ -12,14 +12,15 @@
 //! owes.
 //!
 //! Locks: a space's table lock; of two spaces, the one at the lower address first.
-//! Nothing sleeps under it. TLB shootdowns are acknowledged with it held.
+//! Nothing sleeps under it. It is held for the entries of one leaf table at most, and free
+//! while other CPUs are waited for, but for the copy of one page.
 
 use alloc::sync::{Arc, Weak};
 use core::ops::{Deref, Range};
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::frames;
-use super::gather::Gather;
+use super::gather::{Gather, ROOM};
 use super::meta;
 use super::table::Tables;
 use super::tlb::{self, ActiveCpus};
@@ -251,54 +252,87 @@ impl VmSpace {
         Ok(WriteOutcome::Copied)
     }
 
+    /// Calls `change` for pieces of a range with the tables locked, of at most `most`
+    /// pages each. After each piece the lock is free, other tasks may run, and what the
+    /// piece gathered is flushed.
+    fn in_pieces<E>(
+        &self,
+        range: Range<usize>,
+        most: usize,
+        mut change: impl FnMut(&Locked<'_>, Range<usize>, &mut Gather<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut gather = Gather::new(&self.cpus);
+        let mut at = range.start;
+        while at < range.end {
+            let tables = self.lock();
+            let (piece, next) = tables.piece(at..range.end, most);
+            if let Some(piece) = piece {
+                change(&tables, piece, &mut gather)?;
+            }
+            drop(tables);
+            gather.flush();
+            at = next;
+        }
+        Ok(())
+    }
+
+    /// As [`VmSpace::in_pieces`], for a change that cannot fail.
+    fn each_piece(
+        &self,
+        range: Range<usize>,
+        most: usize,
+        mut change: impl FnMut(&Locked<'_>, Range<usize>, &mut Gather<'_>),
+    ) {
+        let _ = self.in_pieces::<NoMemory>(range, most, |tables, piece, gather| {
+            change(tables, piece, gather);
+            Ok(())
+        });
+    }
+
     /// Removes all pages of a range (widened to whole pages); how many it held.
     pub fn unmap(&self, range: Range<usize>) -> usize {
-        let range = user_pages(range);
-        let tables = self.lock();
-        let mut gather = Gather::new(&self.cpus);
-        let mut removed = 0;
-        tables.visit(range.clone(), |start, run| {
-            for (i, entry) in run.iter().enumerate() {
-                if !Pte(entry.load(Ordering::Relaxed)).is_page() {
-                    continue;
+        let mut all = 0;
+        self.each_piece(user_pages(range), ROOM, |tables, piece, gather| {
+            let mut removed = 0;
+            tables.visit(piece.clone(), |start, run| {
+                for (i, entry) in run.iter().enumerate() {
+                    if !Pte(entry.load(Ordering::Relaxed)).is_page() {
+                        continue;
+                    }
+                    // The CPU may set the dirty bit until the swap.
+                    let pte = Pte(entry.swap(Pte::EMPTY.0, Ordering::AcqRel));
+                    if let Some(pfn) = pte.pfn() {
+                        // SAFETY: the entry owned this reference and is empty now.
+                        gather.push(start + i * PAGE_SIZE, unsafe { Frame::from_pfn(pfn) });
+                        removed += 1;
+                    }
                 }
-                // The CPU may set the dirty bit until the swap.
-                let pte = Pte(entry.swap(Pte::EMPTY.0, Ordering::AcqRel));
-                if let Some(pfn) = pte.pfn() {
-                    // SAFETY: the entry owned this reference and is empty now.
-                    gather.push(start + i * PAGE_SIZE, unsafe { Frame::from_pfn(pfn) });
-                    removed += 1;
-                }
+            });
+            if removed > 0 {
+                tables.forget(piece);
+                self.count(tables, -removed);
             }
+            all += removed.unsigned_abs();
         });
-        drop(gather);
-        if removed > 0 {
-            tables.forget(range);
-            self.count(&tables, -removed);
-        }
-        removed.unsigned_abs()
+        all
     }
 
     /// Changes the permissions of the pages that are mapped in a range.
     pub fn protect(&self, range: Range<usize>, perms: Perms) {
-        let range = user_pages(range);
-        let tables = self.lock();
-        let mut changed = None;
-        tables.visit(range, |start, run| {
-            for (i, entry) in run.iter().enumerate() {
-                let change = |bits| {
-                    let pte = Pte(bits);
-                    let new = pte.with_perms(perms);
-                    (pte.is_page() && new != pte).then_some(new.0)
-                };
-                if entry.fetch_update(Ordering::AcqRel, Ordering::Relaxed, change).is_ok() {
-                    widen(&mut changed, start + i * PAGE_SIZE);
+        self.each_piece(user_pages(range), ROOM, |tables, piece, gather| {
+            tables.visit(piece, |start, run| {
+                for (i, entry) in run.iter().enumerate() {
+                    let change = |bits| {
+                        let pte = Pte(bits);
+                        let new = pte.with_perms(perms);
+                        (pte.is_page() && new != pte).then_some(new.0)
+                    };
+                    if entry.fetch_update(Ordering::AcqRel, Ordering::Relaxed, change).is_ok() {
+                        gather.touch(start + i * PAGE_SIZE);
+                    }
                 }
-            }
+            });
         });
-        if let Some(range) = changed {
-            tlb::flush(&self.cpus, range);
-        }
     }
 
     /// Moves the pages of `len` bytes from `old` to `new`, replacing what is
@@ -318,39 +352,30 @@ impl VmSpace {
         {
             return Ok(());
         }
-        let tables = self.lock();
-        let mut result = Ok(());
-        tables.visit(from.clone(), |start, run| {
-            // Only where there is something to move.
-            for (i, entry) in run.iter().enumerate() {
-                if Pte(entry.load(Ordering::Relaxed)).is_page() && result.is_ok() {
-                    let target = start + i * PAGE_SIZE - old + new;
-                    result = tables.make_leaf(target).map(drop);
+        self.in_pieces(from.clone(), ROOM, |tables, piece, _| {
+            let mut result = Ok(());
+            tables.visit(piece, |start, run| {
+                // Only where there is something to move.
+                for (i, entry) in run.iter().enumerate() {
+                    if Pte(entry.load(Ordering::Relaxed)).is_page() && result.is_ok() {
+                        let target = start + i * PAGE_SIZE - old + new;
+                        result = tables.make_leaf(target).map(drop);
+                    }
                 }
-            }
+            });
+            result
+        })?;
+        // Each page may push two frames.
+        self.each_piece(from, ROOM / 2, |tables, piece, gather| {
+            let mut replaced = 0;
+            tables.visit(piece, |start, run| {
+                for (i, entry) in run.iter().enumerate() {
+                    let source = start + i * PAGE_SIZE;
+                    replaced += move_page(tables, entry, source, source - old + new, gather);
+                }
+            });
+            self.count(tables, -replaced);
         });
-        result?;
-        let mut gather = Gather::new(&self.cpus);
-        let mut replaced = 0;
-        tables.visit(from, |start, run| {
-            for (i, entry) in run.iter().enumerate() {
-                let source = start + i * PAGE_SIZE;
-                let Some(target) = tables.leaf(source - old + new) else { continue };
-                if !Pte(entry.load(Ordering::Relaxed)).is_page() {
-                    continue;
-                }
-                let pte = entry.swap(Pte::EMPTY.0, Ordering::AcqRel);
-                gather.touch(source);
-                let before = Pte(target.swap(pte, Ordering::AcqRel));
-                if let (true, Some(pfn)) = (before.is_page(), before.pfn()) {
-                    // SAFETY: the target entry owned it and was overwritten.
-                    gather.push(source - old + new, unsafe { Frame::from_pfn(pfn) });
-                    replaced += 1;
-                }
-            }
-        });
-        drop(gather);
-        self.count(&tables, -replaced);
         Ok(())
     }
 
@@ -394,11 +419,35 @@ impl VmSpace {
         if core::ptr::eq(self, child) {
             return Ok(());
         }
-        let (own, theirs) = lock_both(self, child);
-        let mut protected = None;
+        let range = user_pages(range);
+        let mut gather = Gather::new(&self.cpus);
+        let mut at = range.start;
+        while at < range.end {
+            let (own, theirs) = lock_both(self, child);
+            let (piece, next) = own.piece(at..range.end, ROOM);
+            if let Some(piece) = piece {
+                child.copy_piece((&own, &theirs), piece, sharing, &mut gather)?;
+            }
+            drop((own, theirs));
+            // Until then another thread may write a page through a stale entry, so the
+            // caller lets nobody copy one before this returns.
+            gather.flush();
+            at = next;
+        }
+        Ok(())
+    }
+
+    /// Takes over the pages of a piece of the space that is forked.
+    fn copy_piece(
+        &self,
+        (parent, own): (&Locked<'_>, &Locked<'_>),
+        piece: Range<usize>,
+        sharing: Sharing,
+        gather: &mut Gather<'_>,
+    ) -> Result<(), NoMemory> {
         let mut copied = 0;
         let mut result = Ok(());
-        own.visit(user_pages(range), |start, run| {
+        parent.visit(piece, |start, run| {
             if result.is_err() {
                 return;
             }
@@ -407,7 +456,7 @@ impl VmSpace {
                 let mut pte = Pte(entry.load(Ordering::Relaxed));
                 let Some(pfn) = pte.pfn().filter(|_| pte.is_page()) else { continue };
                 if slots.is_empty() {
-                    match theirs.make_run(start, run.len()) {
+                    match own.make_run(start, run.len()) {
                         Ok(run) => slots = run,
                         Err(error) => {
                             result = Err(error);
@@ -421,7 +470,7 @@ impl VmSpace {
                 }
                 if sharing == Sharing::Private && !pte.is_cow() {
                     if pte.is_writable() {
-                        widen(&mut protected, start + i * PAGE_SIZE);
+                        gather.touch(start + i * PAGE_SIZE);
                     }
                     pte = make_cow(entry, pte);
                 }
@@ -430,12 +479,7 @@ impl VmSpace {
                 copied += 1;
             }
         });
-        child.count(&theirs, copied);
-        // Flushed before the lock is free: no thread may copy a page while
-        // another still writes it through a stale entry.
-        if let Some(range) = protected {
-            tlb::flush(&self.cpus, range);
-        }
+        self.count(own, copied);
         result
     }
 
@@ -445,6 +489,35 @@ impl VmSpace {
         let pages = self.pages.load(Ordering::Relaxed).saturating_add_signed(change);
         self.pages.store(pages, Ordering::Relaxed);
     }
+}
+
+/// Moves what `entry`, that of the page at `source`, holds to the entry of `target`; how
+/// many pages it replaced there.
+///
+/// The frame gets a reference of the gather's too: until `source` is flushed, a CPU may
+/// reach it there, even if somebody unmaps `target` meanwhile.
+fn move_page(
+    tables: &Locked<'_>,
+    entry: &AtomicU64,
+    source: usize,
+    target: usize,
+    gather: &mut Gather<'_>,
+) -> isize {
+    let Some(slot) = tables.leaf(target) else { return 0 };
+    if !Pte(entry.load(Ordering::Relaxed)).is_page() {
+        return 0;
+    }
+    let pte = Pte(entry.swap(Pte::EMPTY.0, Ordering::AcqRel));
+    if let Some(pfn) = pte.pfn() {
+        meta::of(pfn).acquire();
+        // SAFETY: `acquire` made this reference, beside that of the entry.
+        gather.push(source, unsafe { Frame::from_pfn(pfn) });
+    }
+    let before = Pte(slot.swap(pte.0, Ordering::AcqRel));
+    let Some(pfn) = before.pfn().filter(|_| before.is_page()) else { return 0 };
+    // SAFETY: the target entry owned it and was overwritten.
+    gather.push(target, unsafe { Frame::from_pfn(pfn) });
+    1
 }
 
 /// Marks a leaf entry copy-on-write; what it is now.
@@ -476,13 +549,6 @@ fn user_pages(range: Range<usize>) -> Range<usize> {
     let start = page_down(range.start.max(USER_MIN));
     let end = range.end.min(USER_MAX).next_multiple_of(PAGE_SIZE);
     start..end.max(start)
-}
-
-/// Widens a page range so that it holds the page at `page`.
-#[inline]
-fn widen(range: &mut Option<Range<usize>>, page: usize) {
-    let start = range.as_ref().map_or(page, |range| range.start);
-    *range = Some(start..page + PAGE_SIZE);
 }
 
 /// The first address of the page of `addr`.

@@ -7,7 +7,8 @@
 //! may be an interrupt, or hold a spin lock: there, a stack is only kept, and who
 //! may wait for other CPUs next unmaps what is too much.
 //!
-//! Locks: `POOL` (interrupts off), then the frame pool and the TLB shootdown.
+//! Locks: `POOL` (interrupts off), then the frame pool. It is free while other CPUs are
+//! waited for.
 
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -37,8 +38,8 @@ static POOL: IrqLock<StackPool> =
 static SLOTS: AtomicU32 = AtomicU32::new(0);
 
 /// # Invariants
-/// Slots below [`SLOTS`] that no [`KernelStack`] has are in `kept`, mapped, or in
-/// `unmapped`. Each of both has room for all slots.
+/// Slots below [`SLOTS`] that no [`KernelStack`] has are in `kept`, mapped, in `unmapped`,
+/// or on their way from one to the other. Each of both has room for all slots.
 struct StackPool {
     kept: Vec<u32>,
     unmapped: Vec<u32>,
@@ -72,16 +73,13 @@ impl KernelStack {
             Some(slot) => slot,
             None => pool.new_slot()?,
         };
-        match map(slot) {
-            Ok(()) => Ok(Self(slot)),
-            Err(error) => {
-                unmap(slot);
-                tlb::flush_kernel(addresses(slot));
-                free(slot);
-                pool.unmapped.push(slot);
-                Err(error)
-            }
-        }
+        let error = match map(slot) {
+            Ok(()) => return Ok(Self(slot)),
+            Err(error) => error,
+        };
+        drop(pool);
+        release(&[slot]);
+        Err(error)
     }
 
     /// The end of the stack, where it begins to grow down; a multiple of 16.
@@ -99,15 +97,36 @@ impl Drop for KernelStack {
     }
 }
 
-/// Unmaps a batch of kept stacks if there are too many and the caller may wait for
-/// other CPUs.
+/// Unmaps a batch of kept stacks, the ones that were kept last, if there are too many and
+/// the caller may wait for other CPUs.
 fn trim() {
-    if arch::is_preemptible() {
-        let mut pool = POOL.lock();
-        if pool.kept.len() > KEPT {
-            pool.unmap_batch();
-        }
+    if !arch::is_preemptible() {
+        return;
     }
+    let mut slots = [0; BATCH];
+    let mut pool = POOL.lock();
+    if pool.kept.len() <= KEPT {
+        return;
+    }
+    for slot in &mut slots {
+        let Some(kept) = pool.kept.pop() else { return };
+        *slot = kept;
+    }
+    drop(pool);
+    release(&slots);
+}
+
+/// Unmaps stacks that are nobody's, with one shootdown. No lock is held while other CPUs
+/// are waited for.
+fn release(slots: &[u32]) {
+    let all = || slots.iter().copied();
+    all().for_each(unmap);
+    let start = all().map(|slot| addresses(slot).start).min().unwrap_or_default();
+    let end = all().map(|slot| addresses(slot).end).max().unwrap_or_default();
+    tlb::flush_kernel(start..end);
+    all().for_each(free);
+    // There is room: `new_slot` reserved it.
+    POOL.lock().unmapped.extend_from_slice(slots);
 }
 
 impl StackPool {
@@ -122,21 +141,6 @@ impl StackPool {
         }
         SLOTS.store(slot + 1, Ordering::Relaxed);
         Ok(slot)
-    }
-
-    /// Unmaps stacks, the ones that were kept last, with one shootdown.
-    fn unmap_batch(&mut self) {
-        let rest = self.kept.len().saturating_sub(BATCH);
-        let batch = self.kept.get(rest..).unwrap_or_default();
-        let all = || batch.iter().copied();
-        all().for_each(unmap);
-        let start = all().map(|slot| addresses(slot).start).min().unwrap_or_default();
-        let end = all().map(|slot| addresses(slot).end).max().unwrap_or_default();
-        tlb::flush_kernel(start..end);
-        all().for_each(free);
-        // There is room: `new_slot` reserved it.
-        self.unmapped.extend_from_slice(batch);
-        self.kept.truncate(rest);
     }
 }
 

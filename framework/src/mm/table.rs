@@ -86,6 +86,9 @@ impl<'a> Table<'a> {
     }
 }
 
+/// Missing tables that are skipped with the lock held.
+const SKIPS: usize = 64;
+
 /// Entries that one bit of [`Table::groups`] stands for.
 const GROUP: usize = ENTRIES / u32::BITS as usize;
 
@@ -248,6 +251,25 @@ impl Tables {
             }
             addr = next;
         }
+    }
+
+    /// A piece at the beginning of a range of user addresses that lies in one leaf table
+    /// and has at most `most` pages, if there is one soon; and where to go on.
+    pub(super) fn piece(&self, range: Range<usize>, most: usize) -> (Option<Range<usize>>, usize) {
+        let mut at = range.start;
+        for _ in 0..SKIPS {
+            if at >= range.end {
+                break;
+            }
+            match self.leaf_table(at) {
+                Ok(_) => {
+                    let end = next_boundary(at, 2).min(range.end).min(at + most * PAGE_SIZE);
+                    return (Some(at..end), end);
+                }
+                Err(level) => at = next_boundary(at, level),
+            }
+        }
+        (None, at)
     }
 
     /// Forgets which entries of a range were used: there is none any more.

@@ -29,9 +29,11 @@ impl ActiveCpus {
 
 /// Returns when no CPU can use an old translation of the pages in `range`.
 ///
-/// The entries were changed before, under the space's lock, which is still
-/// held (so this code stays on its CPU).
+/// The entries were changed before. The space's lock should be free: another CPU may
+/// take its time to answer.
 pub(super) fn flush(active: &ActiveCpus, range: Range<usize>) {
+    // Which CPUs are the others holds for this one.
+    arch::preempt_disable();
     // The new entries are visible before the set is read; a CPU that joins
     // later joins first and walks the tables then.
     fence(Ordering::SeqCst);
@@ -43,14 +45,17 @@ pub(super) fn flush(active: &ActiveCpus, range: Range<usize>) {
     if cpus & !me != 0 {
         arch::flush_tlb_others(CpuSet::from_bits(cpus & !me), range);
     }
+    arch::preempt_enable();
 }
 
 /// Makes every CPU forget kernel addresses.
 pub(super) fn flush_kernel(range: Range<usize>) {
+    arch::preempt_disable();
     let all = cpu::all().fold(0, |set, cpu| set | CpuSet::of(cpu).bits());
     let me = CpuSet::of(cpu::current()).bits();
     arch::flush_local(range.clone());
     if all & !me != 0 {
         arch::flush_tlb_others(CpuSet::from_bits(all & !me), range);
     }
+    arch::preempt_enable();
 }
