@@ -3,19 +3,20 @@
 //!
 //! A futex is known by its key: the address space and address if it is private,
 //! or the frame behind it if other processes may share it. Waiters are in hash
-//! buckets, in the order they came; who is woken is taken out of its bucket by
-//! the waker.
+//! buckets, by key and in the order they came; who is woken is taken out of its bucket by
+//! the waker. Whoever wakes or moves many does so in turns, each of a few with the bucket
+//! locked, and leaves out who comes meanwhile.
 //!
 //! Locks: a bucket (preemption off), or two in the order of the table, then the key of a
 //! waiter in it. Waiters are woken outside of all.
 //!
 //! Spec: futex(2), get_robust_list(2).
 
-use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
+use alloc::{collections::BTreeMap, sync::Arc};
 use core::{
     cmp, ptr,
     sync::atomic::{
-        AtomicBool,
+        AtomicBool, AtomicU64,
         Ordering::{Acquire, Relaxed, Release},
     },
 };
@@ -43,7 +44,7 @@ pub enum Scope {
 }
 
 /// What names a futex.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct Key {
     /// An address space's or a frame's number, told apart by `is_frame`.
     owner: u64,
@@ -52,17 +53,26 @@ struct Key {
     offset: usize,
 }
 
+/// Where a waiter is: its key, then a number that rises in each bucket.
+type Place = (Key, u64);
+
 struct Waiter {
-    key: SpinLock<Key>,
+    place: SpinLock<Place>,
     bits: u32,
     is_woken: AtomicBool,
     queue: WaitQueue,
 }
 
-type Bucket = SpinLock<VecDeque<Arc<Waiter>>>;
+type Waiters = BTreeMap<Place, Arc<Waiter>>;
+type Bucket = SpinLock<Waiters>;
 
 const BUCKETS: usize = 64;
-static TABLE: [Bucket; BUCKETS] = [const { SpinLock::new(VecDeque::new()) }; BUCKETS];
+static TABLE: [Bucket; BUCKETS] = [const { SpinLock::new(BTreeMap::new()) }; BUCKETS];
+
+/// The last number of a place; drawn with the bucket locked.
+static LAST: AtomicU64 = AtomicU64::new(0);
+/// Waiters that are looked at with their bucket locked once.
+const TURN: usize = 32;
 
 /// Two buckets, both locked; they may be the same one.
 struct Pair {
@@ -71,7 +81,7 @@ struct Pair {
     to: Option<BucketGuard>,
 }
 
-type BucketGuard = SpinLockGuard<'static, VecDeque<Arc<Waiter>>>;
+type BucketGuard = SpinLockGuard<'static, Waiters>;
 
 impl Pair {
     /// Locks both, the one that is first in the table first.
@@ -89,7 +99,7 @@ impl Pair {
         }
     }
 
-    fn to(&mut self) -> &mut VecDeque<Arc<Waiter>> {
+    fn to(&mut self) -> &mut Waiters {
         self.to.as_mut().unwrap_or(&mut self.from)
     }
 }
@@ -153,15 +163,9 @@ pub fn wait(
     }
     let mm = thread.process().mm().ok_or(error!(EFAULT))?;
     let key = Key::of(&mm, addr, scope)?;
-    let waiter = Arc::new(Waiter {
-        key: SpinLock::new(key),
-        bits,
-        is_woken: AtomicBool::new(false),
-        queue: WaitQueue::new(),
-    });
     // Queued first, then the word is looked at: a waker changes the word first
     // and then looks for waiters, so one of both sees the other.
-    key.bucket().lock().push_back(waiter.clone());
+    let waiter = Waiter::queued(key, bits);
     let mut how = Wait::interruptible();
     if let Some(deadline) = deadline_ns {
         how = how.deadline_ns(deadline);
@@ -187,13 +191,12 @@ pub fn wait(
 /// Takes a waiter out of its bucket; false if a waker has done so.
 fn remove(waiter: &Arc<Waiter>) -> bool {
     loop {
-        let key = *waiter.key.lock();
-        let mut bucket = key.bucket().lock();
-        if *waiter.key.lock() != key {
+        let place = *waiter.place.lock();
+        let mut bucket = place.0.bucket().lock();
+        if *waiter.place.lock() != place {
             continue; // Moved by a requeue in between.
         }
-        let place = bucket.iter().position(|w| Arc::ptr_eq(w, waiter));
-        return place.and_then(|at| bucket.remove(at)).is_some();
+        return bucket.remove(&place).is_some();
     }
 }
 
@@ -212,25 +215,61 @@ pub fn wake(thread: &Thread, addr: usize, scope: Scope, count: usize, bits: u32)
 }
 
 fn wake_key(key: &Key, count: usize, bits: u32) -> usize {
-    let mut woken = Vec::new();
-    {
-        let mut bucket = key.bucket().lock();
-        let mut at = 0;
-        while woken.len() < count
-            && let Some(waiter) = bucket.get(at)
-        {
-            if *waiter.key.lock() == *key && waiter.bits & bits != 0 {
-                woken.extend(bucket.remove(at));
-            } else {
-                at += 1;
-            }
+    let (mut behind, mut last) = (0, None);
+    let mut woken = 0;
+    while woken < count {
+        let mut turn = [const { None::<Arc<Waiter>> }; TURN];
+        let is_end =
+            !take_turn(key, (&mut behind, &mut last), bits, turn.iter_mut().take(count - woken));
+        for waiter in turn.into_iter().flatten() {
+            waiter.is_woken.store(true, Release);
+            waiter.queue.wake_all();
+            woken += 1;
+        }
+        if is_end {
+            break;
         }
     }
-    for waiter in &woken {
-        waiter.is_woken.store(true, Release);
-        waiter.queue.wake_all();
+    woken
+}
+
+/// Takes waiters with one of `bits` out of their bucket into `slots`, from the place
+/// number `behind` on; false if it has looked at all up to `last`, the last one of the
+/// first turn.
+fn take_turn<'a>(
+    key: &Key,
+    (behind, last): (&mut u64, &mut Option<u64>),
+    bits: u32,
+    mut slots: impl Iterator<Item = &'a mut Option<Arc<Waiter>>>,
+) -> bool {
+    let mut bucket = key.bucket().lock();
+    let last = *last.get_or_insert_with(|| LAST.load(Relaxed));
+    for _ in 0..TURN {
+        let Some((place, waiter)) = first_behind(&bucket, key, *behind, last) else {
+            return false;
+        };
+        let (place, is_meant) = (*place, waiter.bits & bits != 0);
+        if is_meant {
+            let Some(slot) = slots.next() else { return true };
+            *slot = bucket.remove(&place);
+        }
+        *behind = place.1;
     }
-    woken.len()
+    true
+}
+
+/// The first waiter of `key` with a number above `behind`, up to `last`.
+fn first_behind<'a>(
+    waiters: &'a Waiters,
+    key: &Key,
+    behind: u64,
+    last: u64,
+) -> Option<(&'a Place, &'a Arc<Waiter>)> {
+    let from = behind.saturating_add(1);
+    if from > last {
+        return None;
+    }
+    waiters.range((*key, from)..=(*key, last)).next()
 }
 
 /// FUTEX_REQUEUE and FUTEX_CMP_REQUEUE: wakes up to `wake`, moves up to `limit`
@@ -263,24 +302,59 @@ fn move_waiters(key: &Key, target: &Key, limit: usize) -> usize {
     if key == target {
         return 0;
     }
+    let mut last = None;
+    let mut moved = 0;
+    while moved < limit {
+        let turn = (limit - moved).min(TURN);
+        let count = move_turn(key, target, turn, &mut last);
+        moved += count;
+        if count < turn {
+            break;
+        }
+    }
+    moved
+}
+
+/// Moves up to `most` waiters with numbers up to `last`, the last one of the first turn;
+/// how many there were.
+fn move_turn(key: &Key, target: &Key, most: usize, last: &mut Option<u64>) -> usize {
     // A waiter is always in the bucket of its key: whoever looks for it, to wake it or to
     // take it out, waits for the move or comes before it.
     let mut buckets = Pair::lock(key.bucket(), target.bucket());
+    let last = *last.get_or_insert_with(|| LAST.load(Relaxed));
     let mut count = 0;
-    let mut at = 0;
-    while count < limit
-        && let Some(waiter) = buckets.from.get(at)
+    while count < most
+        && let Some((place, _)) = first_behind(&buckets.from, key, 0, last)
     {
-        if *waiter.key.lock() != *key {
-            at += 1;
-            continue;
-        }
-        *waiter.key.lock() = *target;
-        let moved = buckets.from.remove(at);
-        buckets.to().extend(moved);
+        let place = *place;
+        let Some(waiter) = buckets.from.remove(&place) else { break };
+        let place = (*target, next_number());
+        *waiter.place.lock() = place;
+        buckets.to().insert(place, waiter);
         count += 1;
     }
     count
+}
+
+/// A new place number; the bucket is locked.
+fn next_number() -> u64 {
+    LAST.fetch_add(1, Relaxed) + 1
+}
+
+impl Waiter {
+    /// One at the end of the queue of `key`.
+    fn queued(key: Key, bits: u32) -> Arc<Self> {
+        let mut bucket = key.bucket().lock();
+        let place = (key, next_number());
+        let waiter = Arc::new(Self {
+            place: SpinLock::new(place),
+            bits,
+            is_woken: AtomicBool::new(false),
+            queue: WaitQueue::new(),
+        });
+        bucket.insert(place, waiter.clone());
+        waiter
+    }
 }
 
 /// Wakes waiters at `addr` of `mm`, private or shared: for a thread that ends.
@@ -339,27 +413,18 @@ fn release_robust(mm: &Arc<AddressSpace>, addr: usize, tid: u32) {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
     fn key(owner: u64, offset: usize) -> Key {
         Key { owner, is_frame: false, offset }
     }
 
-    fn waiter(key: Key, bits: u32) -> Arc<Waiter> {
-        let waiter = Arc::new(Waiter {
-            key: SpinLock::new(key),
-            bits,
-            is_woken: AtomicBool::new(false),
-            queue: WaitQueue::new(),
-        });
-        key.bucket().lock().push_back(waiter.clone());
-        waiter
-    }
-
     #[test]
     fn wakes_in_order_by_bits() {
         let k = key(1 << 20, 0x1000);
-        let (a, b, c) = (waiter(k, 1), waiter(k, 2), waiter(k, 3));
+        let (a, b, c) = (Waiter::queued(k, 1), Waiter::queued(k, 2), Waiter::queued(k, 3));
         assert_eq!(wake_key(&k, 1, 2), 1);
         assert!(b.is_woken.load(Relaxed) && !a.is_woken.load(Relaxed));
         assert_eq!(wake_key(&k, 9, FUTEX_BITSET_MATCH_ANY), 2);
@@ -368,9 +433,21 @@ mod tests {
     }
 
     #[test]
+    fn many_are_woken_in_turns_and_newcomers_left() {
+        let (k, t) = (key(3 << 20, 0x1000), key(3 << 20, 0x2000));
+        let many: Vec<_> = (0..100).map(|n| Waiter::queued(k, 1 + n % 2)).collect();
+        assert_eq!(wake_key(&k, 40, 2), 40);
+        assert!(many.iter().filter(|w| w.is_woken.load(Relaxed)).all(|w| w.bits == 2));
+        assert_eq!(move_waiters(&k, &t, 45), 45);
+        assert_eq!(wake_key(&k, 99, FUTEX_BITSET_MATCH_ANY), 15);
+        assert_eq!(wake_key(&t, 99, FUTEX_BITSET_MATCH_ANY), 45);
+        assert!(many.iter().all(|w| w.is_woken.load(Relaxed) && !remove(w)));
+    }
+
+    #[test]
     fn requeue_moves_and_removal_finds() {
         let (k, t) = (key(2 << 20, 0x1000), key(2 << 20, 0x2000));
-        let (a, b) = (waiter(k, 1), waiter(k, 1));
+        let (a, b) = (Waiter::queued(k, 1), Waiter::queued(k, 1));
         assert_eq!(move_waiters(&k, &t, 1), 1);
         assert_eq!(wake_key(&t, 9, FUTEX_BITSET_MATCH_ANY), 1);
         assert!(a.is_woken.load(Relaxed));
