@@ -48,6 +48,9 @@ impl core::fmt::Debug for WaitQueue {
     }
 }
 
+/// Tasks that are woken with the lock held once.
+const TURN: usize = 32;
+
 impl WaitQueue {
     /// An empty queue.
     #[track_caller]
@@ -175,21 +178,43 @@ impl WaitQueue {
         self.is_used.store(is_used, Ordering::Relaxed);
     }
 
+    /// Wakes up to `most`, a few with the lock held at a time: there may be many. Who comes
+    /// behind the last one of the first turn is left.
     fn wake(&self, most: usize) -> usize {
-        let mut woken = 0;
-        let mut sleepers = self.sleepers.lock();
-        while woken < most {
-            let Some(task) = sleepers.tasks.pop_front() else { break };
-            task.unpark();
-            woken += 1;
+        let (mut woken, mut last) = (0, None);
+        loop {
+            let mut sleepers = self.sleepers.lock();
+            let mut is_end = false;
+            for _ in 0..TURN {
+                let task = if woken < most { sleepers.tasks.pop_front() } else { None };
+                let Some(task) = task else {
+                    is_end = true;
+                    break;
+                };
+                task.unpark();
+                woken += 1;
+                is_end = last.is_some_and(|last| core::ptr::eq(last, Arc::as_ptr(&task)));
+                if is_end {
+                    break;
+                }
+            }
+            if is_end {
+                sleepers.tell_pollers();
+                self.update(&sleepers);
+                return woken;
+            }
+            last = last.or_else(|| sleepers.tasks.back().get().map(core::ptr::from_ref));
         }
-        for poller in &sleepers.pollers {
+    }
+}
+
+impl Sleepers {
+    fn tell_pollers(&self) {
+        for poller in &self.pollers {
             if let Some(poller) = poller.upgrade() {
                 poller.notify();
             }
         }
-        self.update(&sleepers);
-        woken
     }
 }
 
