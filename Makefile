@@ -4,7 +4,11 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 OSDK := cargo osdk
 
+<<<<<<< HEAD
 .PHONY: help setup run test check ci miri loom oracle tdx tdx-linux fuzz fuzz-syscalls differential hostile disk hostile-linux mutants stalls reproducible census doc clean
+=======
+.PHONY: help setup run test check ci miri oracle tdx tdx-linux fuzz fuzz-syscalls hostile disk hostile-linux mutants fail-alloc reproducible census doc clean
+>>>>>>> de1ea49 (WIP account 2)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,7 +22,7 @@ run: setup ## boot the kernel into a busybox shell (leave it with exit)
 test: setup ## host unit tests, in-guest tests and the regression programs
 	@$(OSDK) ci host guest regression
 
-check: setup ## formatting, lints, links of the documentation; rules of the tree: crate arrows, circles of files, unsafe code, assembly, vendors, ABI layouts, locks, errors, forms of tests, host inputs, pages
+check: setup ## formatting, lints, links of the documentation; rules of the tree: crate arrows, circles of files, unsafe code, assembly, vendors, ABI layouts, locks, errors, forms of tests, allocations that cannot fail, host inputs, pages
 	@$(OSDK) check
 
 ci: setup ## all that has to pass before a change lands
@@ -47,9 +51,14 @@ fuzz: setup ## fuzz the parsers of host input for SECONDS (3600) each; what is n
 fuzz-syscalls: setup ## two million random system calls, three seeds
 	@$(OSDK) ci fuzz-syscalls
 
+<<<<<<< HEAD
 differential: setup ## two million random system calls on Nacre and on Debian's Linux: what differs, shrunk
 	@tools/setup.sh oracle
 	@cargo run --quiet --package regression -- differential --seed $(or $(SEED),1) --calls $(or $(CALLS),2000000) --shrink
+=======
+fail-alloc: setup ## the regression programs while allocations fail, at three rates with three seeds: the kernel never stops
+	@$(OSDK) ci fail-alloc
+>>>>>>> de1ea49 (WIP account 2)
 
 hostile: setup ## attacks by a simulated hostile host on a TDX guest; writes the matrix
 	@$(OSDK) ci hostile-all disk-all

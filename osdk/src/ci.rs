@@ -66,6 +66,8 @@ pub enum Job {
     Fuzz,
     /// Random system calls
     FuzzSyscalls,
+    /// The regression programs while allocations fail: the kernel never stops
+    FailAlloc,
 }
 
 /// The jobs that have to pass, in order.
@@ -82,6 +84,10 @@ const REQUIRED: [Job; 11] = [
     Job::Reproducible,
     Job::Miri,
 ];
+
+/// Seeds and rates of failing allocations.
+const FAIL_ALLOC: [&str; 9] =
+    ["1,50", "2,50", "3,50", "1,500", "2,500", "3,500", "1,5000", "2,5000", "3,5000"];
 
 /// Seconds that one command of a job may take.
 const JOB_LIMIT_SECONDS: &str = "1200";
@@ -194,6 +200,10 @@ fn commands(workspace: &Workspace, job: Job) -> Result<Vec<Command>> {
                 "test", "--smp", "2", "--only", "process/", "--only", "signal/", "--only", "pipe/",
             ];
             vec![regression(&["test"]), regression(&on_two_cpus)]
+        }
+        Job::FailAlloc => {
+            let runs = FAIL_ALLOC.map(|at| ["test", "--smp", "2", "--fail-alloc", at]);
+            runs.iter().map(|run| regression(run)).collect()
         }
         Job::Tdx => {
             let some = ["--only", "attest/", "--only", "process/", "--only", "signal/"];

@@ -111,6 +111,9 @@ parameters! {
     /// Stops the kernel instead of starting a program, as `panic`, `overflow` (of the
     /// kernel stack) or `fatal`: for the tests of stops.
     "nacre.test_stop" => test_stop: Option<&'a str>, Kind::Word, "", "services/init";
+    /// `SEED,RATE`, in a kernel that is built with `fail-alloc`: of the allocations that may
+    /// fail, one in RATE does.
+    "nacre.fail_alloc" => fail_alloc: Option<&'a str>, Kind::Word, "none", "framework::mm";
     /// Which in-guest tests run, in a kernel that is built with them: those whose name
     /// contains this.
     "nacre.test" => test: Option<&'a str>, Kind::Word, "all", "framework::test";

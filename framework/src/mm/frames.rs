@@ -17,6 +17,7 @@
 
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
+use super::failing;
 use super::local::{CpuCell, Initial};
 use super::meta::{self, Kind, Meta};
 use super::phys::{self, Pfn};
@@ -123,6 +124,11 @@ pub fn stats() -> MemStats {
     }
 }
 
+/// Is so little free that programs get no more pages?
+pub fn is_short() -> bool {
+    FREE.load(Ordering::Relaxed) <= RESERVE.load(Ordering::Relaxed) + BATCH && pending() == 0
+}
+
 /// May work begin that allocates small kernel objects?
 ///
 /// # Errors
@@ -131,16 +137,16 @@ pub fn stats() -> MemStats {
 #[inline]
 pub fn admit() -> Result<(), NoMemory> {
     let reserve = RESERVE.load(Ordering::Relaxed);
-    if FREE.load(Ordering::Relaxed) * 2 < reserve && !accept_more() {
-        Err(NoMemory)
-    } else {
-        Ok(())
-    }
+    let is_short = FREE.load(Ordering::Relaxed) * 2 < reserve && !accept_more();
+    if is_short || failing::strikes() { Err(NoMemory) } else { Ok(()) }
 }
 
 /// Takes a free frame; it becomes `kind`. Its content is whatever it was.
 #[inline]
 pub(super) fn take(class: Class, kind: Kind) -> Option<Pfn> {
+    if class != Class::Heap && failing::strikes() {
+        return None;
+    }
     let frame = match CACHE.with(Frames::pop) {
         Some(frame) => frame,
         None => refill(class)?,
@@ -228,6 +234,9 @@ fn give_to_pool<const N: usize>(batch: &mut Frames<N>) {
 
 /// Takes `2^order` frames in a row, aligned to their size.
 pub(super) fn take_block(class: Class, kind: Kind, order: u32) -> Option<Pfn> {
+    if failing::strikes() {
+        return None;
+    }
     ready();
     let block = loop {
         let block = with_pool(|pool| {

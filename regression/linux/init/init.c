@@ -64,12 +64,23 @@ static void run(int number, char *line) {
     if (argc == 0) {
         return;
     }
+    /* With failing allocations it takes several attempts. */
     pid_t pid = fork();
+    for (int tries = 0; pid < 0 && tries < 1000; tries++) {
+        usleep(1000);
+        pid = fork();
+    }
     if (pid == 0) {
         char *env[] = {"PATH=/bin:/sbin:/usr/bin:/usr/sbin", "HOME=/root", "TERM=vt100", "LANG=C", NULL};
         setsid();
         ioctl(0, TIOCSCTTY, 1);
-        execve(argv[0], argv, env);
+        for (int tries = 0; tries < 1000; tries++) {
+            execve(argv[0], argv, env);
+            if (errno != ENOMEM && errno != EAGAIN) {
+                break;
+            }
+            usleep(1000);
+        }
         dprintf(RESULTS_FD, "fail exec init.c:0 %s: %s\n", argv[0], strerror(errno));
         _exit(127);
     }

@@ -42,11 +42,21 @@ pub(crate) struct Kernel {
 impl Kernel {
     /// Finds or makes the kernel; `file` overrides where it is.
     pub(crate) fn get(kind: Kind, file: Option<PathBuf>, workspace: &Workspace) -> Result<Self> {
+        Self::with_features(kind, file, vec![], workspace)
+    }
+
+    /// As [`Kernel::get`], built with these features.
+    pub(crate) fn with_features(
+        kind: Kind,
+        file: Option<PathBuf>,
+        features: Vec<String>,
+        workspace: &Workspace,
+    ) -> Result<Self> {
         let image = match (file, kind) {
             (Some(file), _) => file,
             (None, Kind::Nacre) => {
                 let verbosity = Verbosity::Quiet;
-                Build { profile: Profile::Release, features: vec![], verbosity }.run(workspace)?
+                Build { profile: Profile::Release, features, verbosity }.run(workspace)?
             }
             (None, Kind::Linux) => oracle(workspace)?,
         };

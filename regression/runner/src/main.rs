@@ -91,6 +91,9 @@ struct TestArgs {
     /// Seconds of silence after which a guest counts as hung.
     #[arg(long, default_value_t = 100)]
     patience: u64,
+    /// Let allocations fail, one in RATE; a test may fail then, but the kernel must not stop.
+    #[arg(long, value_name = "SEED,RATE")]
+    fail_alloc: Option<String>,
     /// Print tests that passed, too.
     #[arg(long, short)]
     verbose: bool,
@@ -171,8 +174,12 @@ fn list(workspace: &Workspace) -> Result<ExitCode> {
 
 fn test(workspace: &Workspace, args: &TestArgs) -> Result<ExitCode> {
     let programs = Programs::build(workspace)?;
-    let kernel = Kernel::get(args.guest.kernel, args.guest.kernel_file.clone(), workspace)?
+    let features = args.fail_alloc.iter().map(|_| "fail-alloc".to_owned()).collect();
+    let file = args.guest.kernel_file.clone();
+    let kernel = Kernel::with_features(args.guest.kernel, file, features, workspace)?
         .under(args.guest.cvm, workspace)?;
+    let append = args.fail_alloc.iter().map(|at| format!("nacre.fail_alloc={at}")).collect();
+    let append: String = append;
     let context = Context {
         kernel: &kernel,
         programs: &programs,
@@ -180,7 +187,7 @@ fn test(workspace: &Workspace, args: &TestArgs) -> Result<ExitCode> {
         mem_mib: args.guest.mem,
         logs: logs(workspace)?,
         patience: Duration::from_secs(args.patience),
-        append: "",
+        append: &append,
     };
     let shards = share_out(select(&programs, args), args.jobs.max(1));
     let mut outcomes: Vec<Outcome> = std::thread::scope(|scope| {
@@ -192,7 +199,11 @@ fn test(workspace: &Workspace, args: &TestArgs) -> Result<ExitCode> {
             .collect();
         running.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
     });
-    outcomes.extend(boot::run(&kernel, &programs, &context.logs, &boots(args)));
+    if args.fail_alloc.is_some() {
+        outcomes.iter_mut().for_each(Outcome::excuse_failure);
+    } else {
+        outcomes.extend(boot::run(&kernel, &programs, &context.logs, &boots(args)));
+    }
     report::print_plain(kernel.kind, &outcomes, args.verbose);
     if let Some(file) = &args.junit {
         let xml = report::junit(kernel.kind, &outcomes);

@@ -68,6 +68,7 @@ pub fn clone(parent: &Arc<Thread>, user: &UserContext, args: &CloneArgs) -> Resu
         *child.vfork_parent.lock() = Some(parent.clone());
     }
     task.start();
+    framework::mm::start_failing();
     if is_vfork {
         vfork::wait(parent, &child);
     }
