@@ -124,13 +124,17 @@ impl WaitQueue {
         }
     }
 
-    /// Lets `waiter` hear every wake-up, until it is dropped.
+    /// Lets `waiter` hear every wake-up, until it is dropped. Without memory for that it
+    /// is told so: [`Waiter::is_deaf`].
     pub fn enlist(&self, waiter: &Arc<Waiter>) {
         let mut sleepers = self.sleepers.lock();
         let known = sleepers.pollers.iter().any(|known| Weak::as_ptr(known) == Arc::as_ptr(waiter));
         if !known {
             sleepers.pollers.retain(|known| known.strong_count() > 0);
-            sleepers.pollers.push(Arc::downgrade(waiter));
+            match sleepers.pollers.try_reserve(1) {
+                Ok(()) => sleepers.pollers.push(Arc::downgrade(waiter)),
+                Err(_) => waiter.set_deaf(),
+            }
         }
         self.is_used.store(true, Ordering::Relaxed);
         drop(sleepers);

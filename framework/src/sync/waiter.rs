@@ -15,6 +15,7 @@ use crate::task::{self, Task};
 pub struct Waiter {
     task: Arc<Task>,
     is_woken: AtomicBool,
+    is_deaf: AtomicBool,
 }
 
 impl Waiter {
@@ -25,7 +26,8 @@ impl Waiter {
 
     /// A waiter for the current task, as a part of something that is shared.
     pub fn of_current() -> Self {
-        Self { task: Task::current(), is_woken: AtomicBool::new(false) }
+        let (is_woken, is_deaf) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { task: Task::current(), is_woken, is_deaf }
     }
 
     /// Sleeps until a queue wakes; returns at once if one did since the last wait.
@@ -40,6 +42,15 @@ impl Waiter {
             how.over(&self.task)?;
             task::park(how.deadline());
         }
+    }
+
+    pub(super) fn set_deaf(&self) {
+        self.is_deaf.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a queue had no memory to enlist it: it must not be waited on.
+    pub fn is_deaf(&self) -> bool {
+        self.is_deaf.load(Ordering::Relaxed)
     }
 
     /// Ends the current or the next wait; in any context.

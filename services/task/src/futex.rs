@@ -147,7 +147,7 @@ fn is_shared_at(mm: &AddressSpace, addr: usize) -> bool {
 /// FUTEX_WAIT and FUTEX_WAIT_BITSET: sleeps if the word at `addr` is `expected`.
 ///
 /// # Errors
-/// `EAGAIN` if it is not, `ETIMEDOUT` at the deadline, `EINTR` if a signal comes first;
+/// `EAGAIN` if it is not, `ETIMEDOUT` at the deadline, `EINTR` if a signal comes first, `ENOMEM`;
 /// `EINVAL` for an address that is not aligned or no bits, `EFAULT` if the word cannot be
 /// read.
 pub fn wait(
@@ -163,6 +163,7 @@ pub fn wait(
     }
     let mm = thread.process().mm().ok_or(error!(EFAULT))?;
     let key = Key::of(&mm, addr, scope)?;
+    framework::mm::admit()?;
     // Queued first, then the word is looked at: a waker changes the word first
     // and then looks for waiters, so one of both sees the other.
     let waiter = Waiter::queued(key, bits);

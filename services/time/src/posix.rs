@@ -49,8 +49,7 @@ pub fn check_timer_clock(thread: &Thread, clock: ClockId) -> Result<()> {
 ///
 /// # Errors
 /// `EOPNOTSUPP` for a clock without timers, `EINVAL` for a thread to notify that is not of
-/// the caller's process, `EAGAIN` at RLIMIT_SIGPENDING timers, `ENOMEM` if the process
-/// cannot have timers.
+/// the caller's process, `EAGAIN` at RLIMIT_SIGPENDING timers, `ENOMEM`.
 pub fn timer_create(thread: &Thread, clock: ClockId, event: Option<SigEvent>) -> Result<i32> {
     let clock = timer_clock(thread, clock)?;
     if let Some(SigEvent { notify: Notify::Thread(_, tid), .. }) = event {
@@ -60,6 +59,7 @@ pub fn timer_create(thread: &Thread, clock: ClockId, event: Option<SigEvent>) ->
     let timers = ProcessTimers::of(thread.process()).ok_or(error!(ENOMEM))?;
     // A timer holds a queued signal, so the same limit bounds both.
     let limit = thread.process().rlimit(Resource::Sigpending).cur;
+    framework::mm::admit()?;
     let mut state = timers.state.lock();
     if state.posix.len() as u64 >= limit {
         return err!(EAGAIN, "too many timers");
@@ -98,7 +98,7 @@ fn find(thread: &Thread, id: i32) -> Result<(alloc::sync::Arc<ProcessTimers>, Ti
 /// timer_settime(2): value 0 stops it. Returns what it was.
 ///
 /// # Errors
-/// `EINVAL` if there is no such timer.
+/// `EINVAL` if there is no such timer, `ENOMEM` to start it.
 pub fn timer_settime(thread: &Thread, id: i32, mode: TimerMode, new: Itimer) -> Result<Itimer> {
     let (timers, clock) = find(thread, id)?;
     let now = read_clock(clock, thread.process());
@@ -106,6 +106,9 @@ pub fn timer_settime(thread: &Thread, id: i32, mode: TimerMode, new: Itimer) -> 
         TimerMode::Absolute => new.value_ns,
         TimerMode::Relative => now.saturating_add(new.value_ns),
     };
+    if new.value_ns != 0 {
+        framework::mm::admit()?;
+    }
     let expiry = (new.value_ns != 0).then_some(Expiry { next_ns, interval_ns: new.interval_ns });
     let mut state = timers.state.lock();
     let timer = state.posix.get_mut(&id).ok_or(no_such_timer())?;

@@ -7,7 +7,6 @@
 use alloc::{
     collections::BTreeMap,
     sync::{Arc, Weak},
-    vec::Vec,
 };
 use core::any::Any;
 
@@ -154,20 +153,16 @@ impl ProcessTimers {
 
     /// Stops and forgets all POSIX timers, and with `all` the others too.
     fn clear(&self, what: Clear) {
-        let mut places = Vec::new();
-        let gone = {
+        let (posix, intervals) = {
             let mut state = self.state.lock();
-            places.extend(state.posix.values().filter_map(|t| t.timer.place));
-            if what == Clear::All {
-                places.extend(state.intervals.iter().filter_map(|t| t.place));
-                state.intervals = [Timer::default(); 3];
-            }
-            core::mem::take(&mut state.posix)
+            let intervals = match what {
+                Clear::All => core::mem::take(&mut state.intervals),
+                Clear::Posix => Default::default(),
+            };
+            (core::mem::take(&mut state.posix), intervals)
         };
-        drop(gone);
-        for place in places {
-            queue::remove(place);
-        }
+        let timers = posix.values().map(|posix| &posix.timer).chain(&intervals);
+        timers.filter_map(|timer| timer.place).for_each(queue::remove);
     }
 }
 

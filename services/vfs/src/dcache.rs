@@ -42,7 +42,8 @@ impl<T: Cached> Cache<T> {
     pub(crate) fn insert(&self, item: &Arc<T>) {
         let evicted = {
             let mut clock = self.0.lock();
-            let (slot, evicted) = clock.find_slot();
+            // Without memory for a place it is not kept.
+            let Some((slot, evicted)) = clock.find_slot() else { return };
             if let Some(place) = clock.slots.get_mut(slot) {
                 *place = Some(item.clone());
                 item.slot().store(slot as u32 + 1, Ordering::Relaxed);
@@ -58,26 +59,30 @@ impl<T: Cached> Cache<T> {
         drop(removed);
     }
 
-    /// All that is kept.
-    pub(crate) fn kept(&self) -> Vec<Arc<T>> {
-        self.0.lock().slots.iter().flatten().cloned().collect()
+    /// All that is kept, one at a time and without a lock in between.
+    pub(crate) fn kept(&self) -> impl Iterator<Item = Arc<T>> {
+        (0..CAPACITY).filter_map(|slot| self.0.lock().slots.get(slot).cloned().flatten())
     }
 }
 
 impl<T: Cached> Clock<T> {
-    /// A slot to fill, and who had to leave it.
-    fn find_slot(&mut self) -> (usize, Option<Arc<T>>) {
+    /// A slot to fill, and who had to leave it; `None` if there is no memory for one.
+    fn find_slot(&mut self) -> Option<(usize, Option<Arc<T>>)> {
         if let Some(slot) = self.free.pop() {
-            return (slot as usize, None);
+            return Some((slot as usize, None));
         }
         if self.slots.len() < CAPACITY {
+            self.slots.try_reserve(1).ok()?;
+            // Giving a slot back must not fail.
+            let free = self.slots.capacity().saturating_sub(self.free.len());
+            self.free.try_reserve(free).ok()?;
             self.slots.push(None);
-            return (self.slots.len() - 1, None);
+            return Some((self.slots.len() - 1, None));
         }
         loop {
             let slot = self.hand;
             self.hand = (self.hand + 1) % CAPACITY;
-            let Some(place) = self.slots.get_mut(slot) else { return (slot, None) };
+            let place = self.slots.get_mut(slot)?;
             let was_used =
                 place.as_ref().is_some_and(|old| old.referenced().swap(false, Ordering::Relaxed));
             if !was_used {
@@ -85,7 +90,7 @@ impl<T: Cached> Clock<T> {
                 if let Some(old) = &evicted {
                     old.slot().store(0, Ordering::Relaxed);
                 }
-                return (slot, evicted);
+                return Some((slot, evicted));
             }
         }
     }

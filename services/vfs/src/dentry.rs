@@ -9,7 +9,6 @@
 //! Locks: `children` and `link` are leaves, never held together or nested.
 
 use alloc::sync::{Arc, Weak};
-use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use abi::{Result, error};
@@ -188,8 +187,8 @@ impl Dentry {
         child.is_unlinked.store(true, Ordering::Release);
         self.forget(child);
         CACHE.remove(child);
-        let below: Vec<_> = child.children.lock().values().filter_map(Weak::upgrade).collect();
-        below.iter().for_each(|below| CACHE.remove(below));
+        let below = core::mem::take(&mut *child.children.lock());
+        below.values().filter_map(Weak::upgrade).for_each(|below| CACHE.remove(&below));
     }
 
     /// Removes `child` from the map, if the map still means this one.
@@ -257,5 +256,5 @@ pub(crate) fn purge(sb: &Arc<dyn SuperBlock>) {
             at = parent;
         }
     };
-    CACHE.kept().iter().filter(|dentry| is_of(dentry)).for_each(|dentry| CACHE.remove(dentry));
+    CACHE.kept().filter(is_of).for_each(|dentry| CACHE.remove(&dentry));
 }

@@ -118,8 +118,8 @@ impl LockTable {
     /// flock(2) with LOCK_SH or LOCK_EX. Changing the kind is not atomic, as on Linux.
     ///
     /// # Errors
-    /// `EAGAIN` on a conflict if it is not waited out, `EINTR` if a signal ends the wait;
-    /// the owner's old lock is gone in both cases.
+    /// `EAGAIN` on a conflict if it is not waited out, `EINTR` if a signal ends the wait,
+    /// `ENOLCK` without memory; the owner's old lock is gone in all cases.
     pub fn flock(&self, owner: LockOwner, kind: LockKind, block: Block) -> Result<()> {
         if self.held.lock().flocks.contains(&(owner, kind)) {
             return Ok(());
@@ -130,6 +130,9 @@ impl LockTable {
             let conflicts = |other: LockKind| kind == LockKind::Write || other == LockKind::Write;
             if held.flocks.iter().any(|(_, other)| conflicts(*other)) {
                 return None;
+            }
+            if held.flocks.try_reserve(1).is_err() {
+                return Some(err!(ENOLCK, "no memory for a lock"));
             }
             held.flocks.push((owner, kind));
             Some(Ok(()))

@@ -340,6 +340,7 @@ pub(crate) fn child_locked(
     if let Some(child) = dir.cached_child(name) {
         return Ok(child);
     }
+    framework::mm::admit()?;
     match inode.lookup(name) {
         Ok(found) => Ok(dir.add_child(name, Some(found))),
         Err(error) if error.errno() == abi::Errno::ENOENT => Ok(dir.add_child(name, None)),

@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use abi::mount::MountFlags;
-use abi::{Result, err};
+use abi::{Result, err, error};
 use framework::sync::SpinLock;
 
 use crate::{Dentry, Inode, Path, SuperBlock, Timestamp};
@@ -159,9 +159,17 @@ impl Mount {
         });
     }
 
-    /// The mounts on this one.
-    pub fn children(&self) -> Vec<Arc<Mount>> {
-        self.children.lock().iter().map(|child| child.mount.clone()).collect()
+    /// Appends the mounts on this one, the last one first.
+    pub(crate) fn children(&self, to: &mut Vec<Arc<Mount>>) -> Result<()> {
+        let children = self.children.lock();
+        to.try_reserve(children.len()).map_err(|_| error!(ENOMEM, "many mounts"))?;
+        to.extend(children.iter().rev().map(|child| child.mount.clone()));
+        Ok(())
+    }
+
+    /// A mount on this one.
+    pub(crate) fn first_child(&self) -> Option<Arc<Mount>> {
+        self.children.lock().first().map(|child| child.mount.clone())
     }
 
     /// Whether other mounts are on it.
@@ -174,6 +182,8 @@ impl Mount {
         if at.dentry().is_unlinked() {
             return err!(ENOENT, "the mount point was removed");
         }
+        let no_memory = |_| error!(ENOMEM, "many mounts");
+        at.mount().children.lock().try_reserve(1).map_err(no_memory)?;
         at.dentry().mounts.fetch_add(1, Ordering::AcqRel);
         let dentry = at.dentry().clone();
         *self.place.lock() =

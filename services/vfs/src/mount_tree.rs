@@ -115,13 +115,17 @@ pub fn umount(at: Path, how: Unmount) -> Result<()> {
             return err!(EBUSY, "the mount is in use");
         }
     }
-    let mut queue = alloc::vec![mount];
-    while let Some(next) = queue.pop() {
-        queue.extend(next.children());
-        next.detach();
-        dentry::purge(next.sb());
+    loop {
+        let mut leaf = mount.clone();
+        while let Some(child) = leaf.first_child() {
+            leaf = child;
+        }
+        leaf.detach();
+        dentry::purge(leaf.sb());
+        if Arc::ptr_eq(&leaf, &mount) {
+            return Ok(());
+        }
     }
-    Ok(())
 }
 
 /// One mount as /proc/mounts and /proc/PID/mountinfo describe it.
@@ -179,10 +183,7 @@ pub fn list(root: &Path) -> Result<Vec<MountInfo>> {
         } else {
             crate::path::visible(&top, root)?
         };
-        let mut children = mount.children();
-        children.reverse();
-        queue.try_reserve(children.len()).map_err(no_memory)?;
-        queue.extend(children);
+        mount.children(&mut queue)?;
         if let Some(mount_point) = text {
             out.try_reserve(1).map_err(no_memory)?;
             out.push(MountInfo { mount, parent_id, mount_point });

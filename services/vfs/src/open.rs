@@ -216,6 +216,7 @@ fn find_or_create(
 
 /// The checks and actions that follow once the file is found.
 fn open_found(place: Path, cred: &Cred, flags: OpenFlags, origin: Origin) -> Result<Arc<File>> {
+    framework::mm::admit()?;
     let inode = place.inode()?.clone();
     let kind = inode.base().kind();
     if flags.contains(OpenFlags::DIRECTORY) && kind != FileKind::Directory {

@@ -60,8 +60,12 @@ fn wait_ready(entries: &mut [Entry], until: Until) -> Result<usize> {
     if ready > 0 || until == Until::Now {
         return Ok(ready);
     }
+    framework::mm::admit()?;
     let waiter = Waiter::new();
     let mut ready = look(entries, Some(&waiter));
+    if ready == 0 && waiter.is_deaf() {
+        return err!(ENOMEM, "too many wait");
+    }
     let wait = match until {
         Until::Deadline(at) => Wait::interruptible().deadline_ns(at),
         Until::Now | Until::Forever => Wait::interruptible(),

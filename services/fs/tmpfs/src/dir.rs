@@ -27,6 +27,8 @@ struct Entries<I> {
     next_cookie: u64,
     /// Removed: takes no more entries.
     is_closed: bool,
+    /// The next of a list of directories that die.
+    next_dead: Option<Arc<I>>,
 }
 
 struct Entry<I> {
@@ -57,6 +59,7 @@ impl<I: Inode> Dir<I> {
                 by_cookie: BTreeMap::new(),
                 next_cookie: 2,
                 is_closed: false,
+                next_dead: None,
             }),
         }
     }
@@ -71,8 +74,9 @@ impl<I: Inode> Dir<I> {
         Some(entry.inode.clone())
     }
 
-    /// Adds an entry; `ENOENT` in a removed directory.
+    /// Adds an entry; `ENOENT` in a removed directory, `ENOMEM`.
     pub(crate) fn insert(&self, name: &[u8], inode: Arc<I>) -> Result<()> {
+        framework::mm::admit()?;
         let name: Arc<[u8]> = Arc::from(name);
         let mut entries = self.entries.lock();
         if entries.is_closed {
@@ -123,12 +127,18 @@ impl<I: Inode> Dir<I> {
     }
 
     /// Removes and returns everything (the directory is being freed).
-    pub(crate) fn take_all(&mut self) -> Vec<Arc<I>> {
+    pub(crate) fn take_all(&self) -> impl Iterator<Item = Arc<I>> {
         let mut entries = self.entries.lock();
         let by_name = core::mem::take(&mut entries.by_name);
-        entries.by_cookie.clear();
+        let by_cookie = core::mem::take(&mut entries.by_cookie);
         drop(entries);
-        by_name.into_values().map(|entry| entry.inode).collect()
+        drop(by_cookie);
+        by_name.into_values().map(|entry| entry.inode)
+    }
+
+    /// Swaps what follows in a list of directories that die. The list needs no memory.
+    pub(crate) fn chain(&self, next: Option<Arc<I>>) -> Option<Arc<I>> {
+        core::mem::replace(&mut self.entries.lock().next_dead, next)
     }
 
     /// Reports the entries from `cookie` on.

@@ -293,19 +293,33 @@ impl Drop for TmpInode {
     /// loop: its depth is a program's choice.
     fn drop(&mut self) {
         self.sb.uncharge_inode();
-        match &mut self.data {
+        match &self.data {
             Data::Regular(data) => self.sb.uncharge_pages(data.pages()),
             Data::Directory(dir) => {
-                let mut orphans = dir.take_all();
-                while let Some(orphan) = orphans.pop() {
-                    if let Some(mut inode) = Arc::into_inner(orphan)
-                        && let Data::Directory(dir) = &mut inode.data
-                    {
-                        orphans.append(&mut dir.take_all());
+                let mut dead = None;
+                bury(dir, &mut dead);
+                while let Some(inode) = dead.take() {
+                    if let Data::Directory(dir) = &inode.data {
+                        dead = dir.chain(None);
+                        bury(dir, &mut dead);
                     }
                 }
             }
             Data::Symlink(_) | Data::Special => {}
+        }
+    }
+}
+
+/// Empties a directory that dies: directories in it that nobody else has are chained to
+/// `dead`, to die later.
+fn bury(dir: &Dir<TmpInode>, dead: &mut Option<Arc<TmpInode>>) {
+    for orphan in dir.take_all() {
+        // The last reference: only who has one makes another.
+        if Arc::strong_count(&orphan) == 1
+            && let Data::Directory(below) = &orphan.data
+        {
+            drop(below.chain(dead.take()));
+            *dead = Some(orphan);
         }
     }
 }

@@ -3,7 +3,6 @@
 
 use alloc::format;
 use alloc::sync::{Arc, Weak};
-use alloc::vec::Vec;
 use core::ops::ControlFlow;
 
 use abi::{Result, error};
@@ -218,10 +217,9 @@ impl DirectoryOps for Tasks {
 
     fn list(&self, cookie: u64, sink: &mut DirSink<'_>) -> Result<()> {
         let process = self.0.process().map_err(|_| error!(ENOENT, "the process has ended"))?;
-        let mut numbers = Vec::new();
-        numbers.extend(process.threads().iter().map(|thread| thread.tid()));
-        numbers.sort_unstable();
-        for tid in numbers {
+        let mut threads = process.threads()?;
+        threads.sort_unstable_by_key(|thread| thread.tid());
+        for tid in threads.iter().map(|thread| thread.tid()) {
             let at = u64::from(tid.as_raw().unsigned_abs());
             if at < cookie {
                 continue;

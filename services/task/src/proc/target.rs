@@ -48,7 +48,9 @@ impl Target {
         let process = self.process()?;
         let found = match self.tid {
             None => process.leader(),
-            Some(tid) => process.threads().into_iter().find(|thread| thread.tid() == tid),
+            Some(tid) => {
+                process.pid_namespace().thread(tid).filter(|thread| thread.pid() == process.pid())
+            }
         };
         found.ok_or(error!(ESRCH, "no such thread"))
     }

@@ -14,6 +14,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use abi::prctl::TASK_COMM_LEN;
 use abi::process::WaitStatus;
 use abi::signal::Signal;
+use abi::{Result, error};
 use cred::Cred;
 use mm::AddressSpace;
 
@@ -87,8 +88,15 @@ impl Process {
     }
 
     /// The threads that have not ended, the oldest first.
-    pub fn threads(&self) -> Vec<Arc<Thread>> {
-        self.signals.lock().threads.clone()
+    ///
+    /// # Errors
+    /// `ENOMEM` without memory for the list.
+    pub fn threads(&self) -> Result<Vec<Arc<Thread>>> {
+        let mut list = Vec::new();
+        let threads = self.signals.lock();
+        list.try_reserve_exact(threads.threads.len()).map_err(|_| error!(ENOMEM))?;
+        list.extend(threads.threads.iter().cloned());
+        Ok(list)
     }
 
     /// The name of its oldest thread; of one that has ended, the last name.
@@ -221,7 +229,7 @@ impl Process {
     pub fn set_nice(&self, value: i8) {
         let value = value.clamp(-20, 19);
         self.nice.store(i16::from(value), Relaxed);
-        for thread in self.threads() {
+        for thread in &self.signals.lock().threads {
             if let Some(task) = thread.task() {
                 task.sched().set_nice(value);
             }
