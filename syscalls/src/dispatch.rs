@@ -18,6 +18,7 @@ use task::Thread;
 use task::signal::{Flow, Interrupted, deliver};
 
 const EINTR: Outcome = Outcome::Return(-(Errno::EINTR as i64));
+const ENOMEM: Outcome = Outcome::Return(-(Errno::ENOMEM as i64));
 const ENOSYS: Outcome = Outcome::Return(-(Errno::ENOSYS as i64));
 
 /// Runs a thread's program from the registers in `user` until the thread is to end.
@@ -86,6 +87,9 @@ fn finish(
 ) -> Option<Interrupted> {
     match outcome {
         Outcome::Return(value) if outcome != EINTR => {
+            if outcome == ENOMEM {
+                task::relieve_memory();
+            }
             cx.user.set_result(value as u64);
             None
         }

@@ -405,6 +405,11 @@ impl VmSpace {
         self.pages.load(Ordering::Relaxed)
     }
 
+    /// Pages that its page tables take.
+    pub fn table_pages(&self) -> usize {
+        self.tables.count()
+    }
+
     /// Gives `child` the pages of a range of this space, where it has none.
     ///
     /// # Errors

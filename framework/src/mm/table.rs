@@ -9,7 +9,7 @@
 
 use core::marker::PhantomData;
 use core::ops::Range;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use super::batch::Batch;
 use super::frames::{self, Class, Frames};
@@ -128,6 +128,8 @@ impl<'a> Leaf<'a> {
 /// The owner holds a lock for all but [`Tables::find`].
 pub(super) struct Tables {
     root: Pfn,
+    /// How many tables there are, the top one included.
+    count: AtomicUsize,
 }
 
 impl Tables {
@@ -142,13 +144,18 @@ impl Tables {
             }
         };
         usage::TABLES.add(1);
-        Ok(Self { root })
+        Ok(Self { root, count: AtomicUsize::new(1) })
     }
 
     /// The top table's frame.
     #[inline]
     pub(super) fn root(&self) -> Pfn {
         self.root
+    }
+
+    /// How many tables there are.
+    pub(super) fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
     }
 
     fn top(&self) -> Table<'_> {
@@ -211,6 +218,7 @@ impl Tables {
                 None => {
                     let child = new_table()?;
                     usage::TABLES.add(1);
+                    self.count.fetch_add(1, Ordering::Relaxed);
                     let pte = Pte::user_table(child);
                     table.note(1 << (index / GROUP));
                     table.entry(index).store(pte.0, Ordering::Release);

@@ -20,7 +20,7 @@ use framework::mm::{FaultHandler, PAGE_SIZE, VmSpace};
 use framework::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use vfs::File;
 
-use crate::area::Backing;
+use crate::area::{Area, Backing};
 use crate::area_map::{AreaMap, is_data};
 use crate::flags::AreaFlags;
 use crate::layout::{Aslr, Layout};
@@ -96,6 +96,7 @@ pub(crate) struct Changing<'a> {
     // The order of fields is the order of dropping.
     inner: RwLockWriteGuard<'a, Inner>,
     dead: Vec<Backing>,
+    area_count: &'a AtomicUsize,
 }
 
 impl Deref for Changing<'_> {
@@ -115,6 +116,7 @@ impl DerefMut for Changing<'_> {
 impl Drop for Changing<'_> {
     fn drop(&mut self) {
         self.dead = core::mem::take(&mut self.inner.graveyard);
+        self.area_count.store(self.inner.areas.len(), Relaxed);
     }
 }
 
@@ -128,6 +130,8 @@ pub struct AddressSpace {
     pub(crate) peak_rss: AtomicUsize,
     /// Whether others may look into it; see [`AddressSpace::dumpable`].
     dumpable: AtomicU8,
+    /// How many areas there are, to be seen without the lock.
+    area_count: AtomicUsize,
 }
 
 impl AddressSpace {
@@ -157,16 +161,19 @@ impl AddressSpace {
 
     /// Locks the areas for changing them.
     pub(crate) fn write(&self) -> Changing<'_> {
-        Changing { inner: self.inner.write(), dead: Vec::new() }
+        let area_count = &self.area_count;
+        Changing { inner: self.inner.write(), dead: Vec::new(), area_count }
     }
 
     pub(crate) fn from_inner(inner: Inner) -> Result<Arc<Self>> {
+        let area_count = AtomicUsize::new(inner.areas.len());
         let space = Arc::new(Self {
             vm: VmSpace::new()?,
             inner: RwLock::new(inner),
             last_fault: AtomicUsize::new(0),
             peak_rss: AtomicUsize::new(0),
             dumpable: AtomicU8::new(1),
+            area_count,
         });
         let handler: Arc<dyn FaultHandler> = space.clone();
         let handler: Weak<dyn FaultHandler> = Arc::downgrade(&handler);
@@ -188,6 +195,15 @@ impl AddressSpace {
     /// Sets what [`AddressSpace::dumpable`] says: 0 to 2.
     pub fn set_dumpable(&self, value: u8) {
         self.dumpable.store(value, Release);
+    }
+
+    /// The kernel's memory for this space, in pages: page tables and records of areas.
+    /// Takes no lock.
+    pub fn kernel_pages(&self) -> usize {
+        // Nodes of the tree are two thirds full.
+        const RECORD: usize = size_of::<(usize, Area)>() * 3 / 2;
+        let records = self.area_count.load(Relaxed) * RECORD;
+        self.vm.table_pages() + records.div_ceil(PAGE_SIZE)
     }
 
     /// The starts that were chosen at exec.

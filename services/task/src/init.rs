@@ -9,7 +9,7 @@ use abi::signal::{SigInfo, Signal};
 use cred::Cred;
 use framework::{mm::Frame, user::UserContext};
 use mm::AddressSpace;
-use vfs::{FdTable, FsContext, MountNamespace, hooks::ProcessHooks};
+use vfs::{Account, FdTable, FsContext, MountNamespace, hooks::ProcessHooks};
 
 use crate::{
     clone,
@@ -57,6 +57,10 @@ struct Hooks;
 impl ProcessHooks for Hooks {
     fn file_size_limit(&self) -> u64 {
         run::with_current(|t| t.process().rlimit(Resource::Fsize).cur).unwrap_or(u64::MAX)
+    }
+
+    fn account(&self) -> Option<Arc<Account>> {
+        run::with_current(|t| t.process().account.clone())
     }
 
     fn file_size_exceeded(&self) {

@@ -57,6 +57,7 @@ pub use exit::set_init_exit_hook;
 pub use ids::{PID_MAX, Pgid, Pid, Sid, Tid};
 pub use init::{init, start};
 pub use namespace::{CgroupNamespace, IpcNamespace, NetNamespace, TimeNamespace};
+pub use oom::relieve as relieve_memory;
 pub use process::{
     Companion, NS_PER_TICK, Namespaces, PidNamespace, Process, Restart, RestartBlock, Rusage,
     Thread,

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The out-of-memory killer: when a fault finds no memory, somebody has to go.
 //!
-//! The victim is the process that holds most memory, weighted by its
-//! oom_score_adj, and of several that hold about as much the youngest; the first
-//! process and those at -1000 are spared. While a victim is on its way out
-//! nobody else is chosen.
+//! The victim is the process that holds most memory, the kernel's for it included
+//! ([`Process::memory_pages`]), weighted by its oom_score_adj, and of several that
+//! hold about as much the youngest; the first process and those at -1000 are
+//! spared. While a victim is on its way out nobody else is chosen.
 //!
 //! Locks: `VICTIM` is a leaf (preemption off).
 
-use alloc::{
-    sync::{Arc, Weak},
-    vec::Vec,
-};
+use alloc::sync::{Arc, Weak};
+use core::sync::atomic::Ordering::Relaxed;
 
 use framework::{mm::PAGE_SIZE, sync::SpinLock, task, time::monotonic_ns};
 use mm::OomVerdict;
@@ -45,17 +43,39 @@ pub(crate) fn out_of_memory() -> OomVerdict {
         wait_a_little();
         return OomVerdict::Retry;
     }
-    let Some(victim) = choose() else { return OomVerdict::GiveUp };
-    let rss = resident_pages(&victim);
-    log::warn!("out of memory: killed process {} ({} KiB)", victim.pid(), rss * PAGE_SIZE / 1024);
-    *VICTIM.lock() =
-        Victim { process: Arc::downgrade(&victim), patience_ns: monotonic_ns() + PATIENCE_NS };
-    send::kill_from_kernel(&victim);
+    if !framework::mm::is_short() {
+        // Some was given back since.
+        return OomVerdict::Retry;
+    }
+    if !kill_largest() {
+        return OomVerdict::GiveUp;
+    }
     if run::with_current(|thread| thread.is_dying()).unwrap_or(false) {
         return OomVerdict::GiveUp;
     }
     wait_a_little();
     OomVerdict::Retry
+}
+
+/// Called when a call failed for want of memory: if the kernel itself is short of it,
+/// somebody has to go, so that the next call goes well. Does not wait.
+#[cold]
+pub fn relieve() {
+    if framework::mm::admit().is_err() && !is_victim_alive() {
+        kill_largest();
+    }
+}
+
+/// Kills who holds most; whether there was anybody.
+fn kill_largest() -> bool {
+    let Some(victim) = choose() else { return false };
+    let kib = victim.memory_pages() * PAGE_SIZE / 1024;
+    log::warn!("out of memory: killed process {} ({kib} KiB)", victim.pid());
+    *VICTIM.lock() =
+        Victim { process: Arc::downgrade(&victim), patience_ns: monotonic_ns() + PATIENCE_NS };
+    victim.is_oom_victim.store(true, Relaxed);
+    send::kill_from_kernel(&victim);
+    true
 }
 
 /// Whether a victim still holds memory that it is about to give back.
@@ -64,7 +84,8 @@ fn is_victim_alive() -> bool {
         let victim = VICTIM.lock();
         (victim.process.upgrade(), victim.patience_ns)
     };
-    victim.is_some_and(|p| p.mm().is_some() && !p.is_zombie()) && monotonic_ns() < patience_ns
+    // Its memory is given back after it has left it, and before it is a zombie.
+    victim.is_some_and(|p| !p.is_zombie()) && monotonic_ns() < patience_ns
 }
 
 fn wait_a_little() {
@@ -72,35 +93,37 @@ fn wait_a_little() {
     task::park(Some(monotonic_ns() + PAUSE_NS));
 }
 
-fn resident_pages(process: &Process) -> usize {
-    process.mm().map_or(0, |mm| mm.vm().rss_pages())
-}
-
 /// How bad it would be to keep a process; None: it is spared.
-fn badness(rss_pages: usize, adjustment: i16, total_pages: usize) -> Option<i64> {
+fn badness(pages: usize, adjustment: i16, total_pages: usize) -> Option<i64> {
     if i64::from(adjustment) == abi::oom::OOM_SCORE_ADJ_MIN {
         return None;
     }
     let weight = i64::from(adjustment) * total_pages as i64 / 1000;
-    Some((rss_pages as i64 + weight).max(1))
+    Some((pages as i64 + weight).max(1))
+}
+
+/// The badness of a process. One that has left its memory, but not given it back, comes
+/// first: to wait for it kills nobody.
+fn score(process: &Process, total_pages: usize) -> Option<i64> {
+    if process.is_ending() && process.mm().is_none() {
+        return Some(i64::MAX / 2);
+    }
+    badness(process.memory_pages(), process.oom_score_adj(), total_pages)
 }
 
 fn choose() -> Option<Arc<Process>> {
     let total = framework::mm::stats().total_pages;
-    let all = PidNamespace::initial().processes();
-    let candidates = all.filter(|p| p.pid() != Pid::INIT && !p.is_zombie());
-    let scored = candidates.filter_map(|p| {
-        // Chosen before and still not gone: somebody else's turn.
-        if p.is_ending() {
-            return None;
-        }
-        let rss = resident_pages(&p);
-        let score = badness(rss, p.oom_score_adj(), total)?;
-        Some((score, p))
-    });
-    let scored: Vec<_> = scored.collect();
-    let most = scored.iter().map(|(score, _)| *score).max()?;
-    let large = scored.into_iter().filter(|(score, _)| *score >= most - most / 8);
+    // Looked at twice, as there is no memory for a list.
+    let scored = || {
+        let all = PidNamespace::initial().processes();
+        // One that ends for another reason is chosen like any other: to wait for it is
+        // enough. One that was chosen before and has still not gone makes room for others.
+        let candidates = all.filter(|p| p.pid() != Pid::INIT && !p.is_zombie());
+        let candidates = candidates.filter(|p| !p.is_oom_victim.load(Relaxed));
+        candidates.filter_map(move |p| Some((score(&p, total)?, p)))
+    };
+    let most = scored().map(|(score, _)| score).max()?;
+    let large = scored().filter(|(score, _)| *score >= most - most / 8);
     large.max_by_key(|(_, process)| process.start_ns()).map(|(_, process)| process)
 }
 

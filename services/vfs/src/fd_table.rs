@@ -60,6 +60,8 @@ struct Slots {
     slots: Vec<Option<Slot>>,
     /// No slot below is free.
     lowest_free: usize,
+    /// Slots that are not free.
+    open: usize,
 }
 
 /// The descriptors of a process.
@@ -73,7 +75,7 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 impl FdTable {
     /// An empty table.
     pub fn new() -> Self {
-        Self::of(Slots { slots: Vec::new(), lowest_free: 0 })
+        Self::of(Slots { slots: Vec::new(), lowest_free: 0, open: 0 })
     }
 
     fn of(slots: Slots) -> Self {
@@ -90,9 +92,9 @@ impl FdTable {
         let used = inner.slots.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
         slots.try_reserve_exact(used).map_err(|_| error!(ENOMEM))?;
         slots.extend(inner.slots.iter().take(used).cloned());
-        let lowest_free = inner.lowest_free.min(used);
+        let (lowest_free, open) = (inner.lowest_free.min(used), inner.open);
         drop(inner);
-        Ok(Self::of(Slots { slots, lowest_free }))
+        Ok(Self::of(Slots { slots, lowest_free, open }))
     }
 
     /// The owner of POSIX record locks taken through this table.
@@ -222,7 +224,7 @@ impl FdTable {
     pub fn close_all(&self) {
         let mut inner = self.inner.lock();
         let slots = core::mem::take(&mut inner.slots);
-        inner.lowest_free = 0;
+        (inner.lowest_free, inner.open) = (0, 0);
         drop(inner);
         for slot in slots.into_iter().flatten() {
             let _ = self.finish_close(slot.file);
@@ -263,6 +265,13 @@ impl FdTable {
         slots.filter(|(_, slot)| slot.is_some()).map(|(fd, _)| fd as i32).take(max).collect()
     }
 
+    /// What the table and its open files take of the kernel's memory at most, in bytes.
+    /// Files that other tables share count in each.
+    pub fn kernel_bytes(&self) -> usize {
+        let inner = self.inner.lock();
+        inner.slots.capacity() * size_of::<Option<Slot>>() + inner.open * File::KERNEL_BYTES
+    }
+
     /// How many slots the table has (FDSize of /proc/PID/status).
     pub fn capacity(&self) -> usize {
         self.inner.lock().slots.len().next_multiple_of(64)
@@ -272,6 +281,7 @@ impl FdTable {
         let index = fd as u32 as usize;
         let mut inner = self.inner.lock();
         let slot = inner.slots.get_mut(index)?.take()?;
+        inner.open -= 1;
         inner.lowest_free = inner.lowest_free.min(index);
         Some(slot.file)
     }
@@ -336,9 +346,9 @@ impl Slots {
         if fd == self.lowest_free {
             self.lowest_free += 1;
         }
-        match self.slots.get_mut(fd) {
-            Some(place) => Ok(place.replace(slot)),
-            None => err!(ENOMEM),
-        }
+        let Some(place) = self.slots.get_mut(fd) else { return err!(ENOMEM) };
+        let old = place.replace(slot);
+        self.open += usize::from(old.is_none());
+        Ok(old)
     }
 }

@@ -85,6 +85,9 @@ impl OffsetGuard<'_> {
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 impl File {
+    /// What an open file takes of the kernel's memory, roughly: itself and its operations.
+    pub(crate) const KERNEL_BYTES: usize = size_of::<Self>() + 128;
+
     pub(crate) fn new(
         ops: Arc<dyn FileOps>,
         path: Path,

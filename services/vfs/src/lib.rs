@@ -13,6 +13,7 @@
 
 extern crate alloc;
 
+mod account;
 mod attr;
 mod create;
 mod dcache;
@@ -47,6 +48,7 @@ mod size_limit;
 mod super_block;
 mod types;
 
+pub use account::Account;
 pub use attr::{NewTime, access, chmod, chown, set_times, truncate};
 pub use create::{link, mkdir, mknod, symlink};
 pub use dentry::Dentry;

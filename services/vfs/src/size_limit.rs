@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! How long the current process may make a file.
+//! The current process: how long it may make a file, and who is charged for it.
+
+use alloc::sync::Arc;
 
 use abi::{Result, err};
 use framework::sync::Once;
+
+use crate::Account;
 
 /// Questions about the current process; installed by `task`.
 pub trait ProcessHooks: Send + Sync {
@@ -10,6 +14,8 @@ pub trait ProcessHooks: Send + Sync {
     fn file_size_limit(&self) -> u64;
     /// The current process ran into that limit: raise SIGXFSZ.
     fn file_size_exceeded(&self);
+    /// The account of the current process; `None` for the kernel itself.
+    fn account(&self) -> Option<Arc<Account>>;
 }
 
 static PROCESS: Once<&'static dyn ProcessHooks> = Once::new();
@@ -20,6 +26,11 @@ pub const MAX_FILE_SIZE: u64 = i64::MAX as u64;
 /// Installs the hooks of the process layer; the first call counts.
 pub fn set_process_hooks(hooks: &'static dyn ProcessHooks) {
     PROCESS.call_once(|| hooks);
+}
+
+/// The account of the current process, or one that nobody reads.
+pub fn current_account() -> Arc<Account> {
+    PROCESS.get().and_then(|hooks| hooks.account()).unwrap_or_default()
 }
 
 /// How many of `len` bytes may be written at `offset`: fewer at the process's

@@ -103,9 +103,9 @@ pub(crate) fn limits(target: &Target, out: &mut Text) -> Result<()> {
 /// /proc/PID/oom_score: 0 to 2000, by memory in use and adjustment.
 pub(crate) fn oom_score(target: &Target, out: &mut Text) -> Result<()> {
     let process = target.process()?;
-    let resident = process.mm().map_or(0, |mm| mm.usage().resident / framework::mm::PAGE_SIZE);
+    let pages = process.memory_pages();
     let total = framework::mm::stats().total_pages.max(1);
-    put!(out, "{}\n", score(resident, total, process.oom_score_adj()));
+    put!(out, "{}\n", score(pages, total, process.oom_score_adj()));
     Ok(())
 }
 

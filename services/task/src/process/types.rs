@@ -23,7 +23,7 @@ use framework::{
     user::x86::Exception,
 };
 use mm::AddressSpace;
-use vfs::{FdTable, FsContext};
+use vfs::{Account, FdTable, FsContext};
 
 use super::{restart::RestartBlock, rusage::Usage};
 use crate::{
@@ -85,6 +85,10 @@ pub struct Process {
     pub(super) oom_score_adj: AtomicI16,
     pub(super) nice: AtomicI16,
     pub(super) is_secure: AtomicBool,
+    /// The out-of-memory killer has chosen it.
+    pub(crate) is_oom_victim: AtomicBool,
+    /// What the kernel holds for it beside what is in its tables.
+    pub(crate) account: Arc<Account>,
 }
 
 /// What is shown of a zombie.
@@ -217,6 +221,8 @@ impl Process {
             oom_score_adj: AtomicI16::new(new.oom_score_adj),
             nice: AtomicI16::new(new.nice),
             is_secure: AtomicBool::new(false),
+            is_oom_victim: AtomicBool::new(false),
+            account: Arc::default(),
         })
     }
 }

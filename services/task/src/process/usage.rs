@@ -3,6 +3,7 @@
 //!
 //! Spec: getrusage(2), times(2).
 
+use framework::mm::PAGE_SIZE;
 use mm::AddressSpace;
 
 use super::{
@@ -30,7 +31,18 @@ impl Thread {
     }
 }
 
+/// The kernel's memory for a thread, in pages: its stack and its records.
+const THREAD_PAGES: usize = 9;
+
 impl Process {
+    /// What its end would give back, in pages: resident memory and page tables, as Linux
+    /// counts, and the kernel's memory for its areas, threads, open files and pipes.
+    pub fn memory_pages(&self) -> usize {
+        let mm = self.mm().map_or(0, |mm| mm.vm().rss_pages() + mm.kernel_pages());
+        let files = self.leader().map_or(0, |leader| leader.files().kernel_bytes() / PAGE_SIZE);
+        mm + files + self.thread_count() * THREAD_PAGES + self.account.pages()
+    }
+
     /// What all threads have used so far (RUSAGE_SELF).
     pub fn rusage(&self) -> Rusage {
         let signals = self.signals.lock();
