@@ -106,6 +106,8 @@ static const char *const PATHS[] = {
     "/proc/sys/fs/overflowgid",
     "/proc/sys/fs/overflowuid",
     "/proc/sys/fs/pipe-max-size",
+    "/proc/sys/fs/pipe-user-pages-hard",
+    "/proc/sys/fs/pipe-user-pages-soft",
     "/proc/sys/fs/protected_fifos",
     "/proc/sys/fs/protected_hardlinks",
     "/proc/sys/fs/protected_regular",

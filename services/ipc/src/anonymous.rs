@@ -17,7 +17,7 @@ use vfs::{
 
 use crate::end::End;
 use crate::fifo;
-use crate::pipe::{DEFAULT_PAGES, Pipe};
+use crate::pipe::Pipe;
 
 struct PipeFs {
     base: SuperBase,
@@ -86,9 +86,8 @@ impl Inode for PipeInode {
 /// # Errors
 /// `ENOMEM` without memory for its ring.
 pub fn pipe(flags: OpenFlags, cred: &Cred) -> Result<[Arc<File>; 2]> {
-    framework::mm::admit()?;
     let Shared { sb, mount } = shared();
-    let pipe = Arc::new(Pipe::new(DEFAULT_PAGES)?);
+    let pipe = Arc::new(Pipe::new(cred)?);
     pipe.join(true, true);
     let ino = NEXT_INO.fetch_add(1, Ordering::Relaxed);
     let attr = Attr::new(0o600, cred.fsuid, cred.fsgid);

@@ -111,7 +111,7 @@ pub fn pipe_size(file: &File) -> Result<usize> {
 ///
 /// # Errors
 /// `EBADF` for anything but a pipe or FIFO, `EINVAL` beyond 2 GiB, `EPERM` for growing
-/// beyond 1 MiB without CAP_SYS_RESOURCE, `EBUSY` if what is in it would not fit, `ENOMEM`
+/// beyond 1 MiB, or the user's limit, without CAP_SYS_RESOURCE, `EBUSY` if what is in it would not fit, `ENOMEM`
 /// without memory.
 pub fn set_pipe_size(file: &File, size: usize, cred: &Cred) -> Result<usize> {
     let Some(end) = file.ops_as::<End>() else {
@@ -124,6 +124,6 @@ pub fn set_pipe_size(file: &File, size: usize, cred: &Cred) -> Result<usize> {
     if size > max_size() && size > end.pipe.capacity() && !cred.capable(Caps::SYS_RESOURCE) {
         return err!(EPERM, "a pipe that large needs CAP_SYS_RESOURCE");
     }
-    end.pipe.resize(size / PAGE_SIZE)?;
+    end.pipe.resize(size / PAGE_SIZE, cred)?;
     Ok(size)
 }

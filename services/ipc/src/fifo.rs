@@ -10,11 +10,12 @@ use alloc::sync::{Arc, Weak};
 
 use abi::fcntl::OpenFlags;
 use abi::{Result, err};
+use cred::Cred;
 use framework::sync::SpinLock;
 use vfs::{DeviceId, FileOps, Opening};
 
 use crate::end::End;
-use crate::pipe::{DEFAULT_PAGES, Pipe};
+use crate::pipe::Pipe;
 
 type Key = (DeviceId, u64);
 
@@ -23,15 +24,15 @@ static FIFOS: SpinLock<BTreeMap<Key, Weak<Pipe>>> = SpinLock::new(BTreeMap::new(
 /// Opens a FIFO node; waits for the other end as fifo(7) says.
 pub(crate) fn open(opening: &Opening<'_>) -> Result<Arc<dyn FileOps>> {
     let base = opening.inode.base();
-    let pipe = find((base.sb().dev(), base.ino()))?;
+    let pipe = find((base.sb().dev(), base.ino()), opening.cred)?;
     open_pipe(pipe, opening.flags, Partner::Awaited)
 }
 
-fn find(key: Key) -> Result<Arc<Pipe>> {
+fn find(key: Key, cred: &Cred) -> Result<Arc<Pipe>> {
     if let Some(pipe) = FIFOS.lock().get(&key).and_then(Weak::upgrade) {
         return Ok(pipe);
     }
-    let new = Arc::new(Pipe::new(DEFAULT_PAGES)?);
+    let new = Arc::new(Pipe::new(cred)?);
     let mut fifos = FIFOS.lock();
     if let Some(pipe) = fifos.get(&key).and_then(Weak::upgrade) {
         drop(fifos);

@@ -12,6 +12,7 @@
 
 extern crate alloc;
 
+mod account;
 mod anonymous;
 mod end;
 mod fifo;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The pipe itself: a ring between readers and writers, and who waits for it.
 //!
-//! Locks: `ring` (sleeping: held over copies from and to user memory). Its length and
+//! Locks: `charge` (sleeping), then `ring` (sleeping: held over copies from and to user memory). Its length and
 //! room are mirrored in atomics, so that waiting needs no lock; wake-ups
 //! happen after it is released, and only when the pipe stops being empty or full.
 
@@ -11,16 +11,16 @@ use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use abi::limits::PIPE_BUF;
 use abi::poll::PollEvents;
 use abi::{Result, err};
+use cred::Cred;
 use framework::mm::{PAGE_SIZE, Reader, Writer};
 use framework::sync::{Mutex, Wait, WaitQueue, Waiter};
 
+use crate::account::Charge;
 use crate::ring::Ring;
-
-/// Pages of a new pipe.
-pub(crate) const DEFAULT_PAGES: usize = 16;
 
 /// A pipe or FIFO in use.
 pub(crate) struct Pipe {
+    charge: Mutex<Charge>,
     ring: Mutex<Ring>,
     len: AtomicUsize,
     room: AtomicUsize,
@@ -69,9 +69,13 @@ pub(crate) enum Mode {
 }
 
 impl Pipe {
-    pub(crate) fn new(pages: usize) -> Result<Self> {
+    /// A pipe of the user of `cred`.
+    pub(crate) fn new(cred: &Cred) -> Result<Self> {
+        let charge = Charge::new(cred)?;
+        let pages = charge.pages();
         Ok(Self {
-            ring: Mutex::new(Ring::new(pages)?),
+            charge: Mutex::new(charge),
+            ring: Mutex::new(Ring::new(pages, vfs::hooks::current_account())?),
             len: AtomicUsize::new(0),
             room: AtomicUsize::new(pages * PAGE_SIZE),
             readers: Ends::new(),
@@ -236,10 +240,16 @@ impl Pipe {
         self.ring.lock().capacity()
     }
 
-    pub(crate) fn resize(&self, pages: usize) -> Result<()> {
+    pub(crate) fn resize(&self, pages: usize, cred: &Cred) -> Result<()> {
         {
+            let mut charge = self.charge.lock();
+            let before = charge.pages();
+            charge.change(pages, cred)?;
             let mut ring = self.ring.lock();
-            ring.resize(pages)?;
+            if let Err(error) = ring.resize(pages) {
+                charge.set(before);
+                return Err(error);
+            }
             self.publish(&ring);
         }
         self.writable.wake_all();

@@ -5,11 +5,13 @@
 //! a test for emptiness.
 
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use abi::limits::PIPE_BUF;
 use abi::{Error, Result, err, error};
 use framework::mm::{Frame, PAGE_SIZE, Reader, Writer};
+use vfs::Account;
 
 /// One write in packet mode, or the bytes between two of them.
 #[derive(Clone, Copy)]
@@ -24,15 +26,18 @@ pub(crate) struct Ring {
     head: usize,
     len: usize,
     packets: VecDeque<Packet>,
+    /// Who is charged for the frames, and for how many.
+    account: Arc<Account>,
+    charged: usize,
 }
 
 impl Ring {
-    /// An empty ring of `pages` pages.
-    pub(crate) fn new(pages: usize) -> Result<Self> {
+    /// An empty ring of `pages` pages, which are charged to `account` as they come.
+    pub(crate) fn new(pages: usize, account: Arc<Account>) -> Result<Self> {
         let mut frames = Vec::new();
         frames.try_reserve_exact(pages).map_err(|_| error!(ENOMEM, "no pipe ring"))?;
         frames.resize_with(pages, || None);
-        Ok(Self { frames, head: 0, len: 0, packets: VecDeque::new() })
+        Ok(Self { frames, head: 0, len: 0, packets: VecDeque::new(), account, charged: 0 })
     }
 
     #[inline]
@@ -173,7 +178,12 @@ impl Ring {
     fn frame(&mut self, index: usize) -> Result<&Frame> {
         match self.frames.get_mut(index) {
             Some(Some(frame)) => Ok(frame),
-            Some(empty) => Ok(empty.insert(Frame::zeroed()?)),
+            Some(empty) => {
+                let frame = empty.insert(Frame::zeroed()?);
+                self.account.add(1);
+                self.charged += 1;
+                Ok(frame)
+            }
             None => err!(EIO, "ring index"),
         }
     }
@@ -183,7 +193,7 @@ impl Ring {
         if self.len > pages * PAGE_SIZE || self.packets.len() > pages + 1 {
             return err!(EBUSY, "the pipe holds more than that");
         }
-        let mut new = Self::new(pages)?;
+        let mut new = Self::new(pages, self.account.clone())?;
         let packets = core::mem::take(&mut self.packets);
         let mut buffer = [0; 256];
         let mut result = Ok(());
@@ -204,5 +214,11 @@ impl Ring {
         new.packets = packets;
         *self = new;
         Ok(())
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        self.account.sub(self.charged);
     }
 }
