@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! `cargo osdk check`: what must hold of the source before it is built or run.
 
+mod allocations;
 mod arrows;
 mod assembly;
 mod circles;
@@ -65,6 +66,7 @@ const CHECKS: &[Check] = &[
     ("every file with a lock names its order", locks::ordered),
     ("public results tell their errors", errors::told),
     ("tests in their forms", forms::known),
+    ("allocations that cannot fail", allocations::counted),
     ("clippy, build machine", |workspace| {
         cargo(workspace, &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-Dwarnings"])
     }),
