@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <grp.h>
+#include <sys/prctl.h>
 
 #define RW (PROT_READ | PROT_WRITE)
 
@@ -30,9 +31,12 @@ static void expect_alive(void) {
     FAIL("fork keeps failing");
 }
 
+/* Ends a group with all that came of it, and waits until it is gone. */
 static void kill_group(pid_t group) {
-    kill(-group, SIGKILL);
-    while (waitpid(-group, NULL, 0) > 0) {
+    while (kill(-group, SIGKILL) == 0) {
+        while (waitpid(-1, NULL, WNOHANG) > 0) {
+        }
+        test_sleep_ms(10);
     }
 }
 
@@ -56,6 +60,7 @@ TEST(number_of_areas) {
 
 TEST_LIMIT(records_of_areas, 120) {
     /* No page is touched: all of this is the kernel's memory. */
+    OK(prctl(PR_SET_CHILD_SUBREAPER, 1));
     pid_t group = fork();
     if (group == 0) {
         setpgid(0, 0);
@@ -215,5 +220,80 @@ TEST_LIMIT(long_paths_without_memory, 120) {
     }
     kill(hog, SIGKILL);
     waitpid(hog, NULL, 0);
+    expect_alive();
+}
+TEST_LIMIT(forks_of_many_areas, 120) {
+    /* Where free memory ends within a fork depends on the size, so there are several. */
+    OK(prctl(PR_SET_CHILD_SUBREAPER, 1));
+    for (int areas = 65000; areas > 40000; areas -= 8000) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            setpgid(0, 0);
+            become_user();
+            make_areas(areas);
+            for (int n = 0; n < 100; n++) {
+                pid_t child = fork();
+                if (child < 0) {
+                    break;
+                }
+                if (child == 0) {
+                    for (;;) {
+                        pause();
+                    }
+                }
+            }
+            _exit(0);
+        }
+        waitpid(pid, NULL, 0);
+        kill_group(pid);
+        expect_alive();
+    }
+}
+
+
+TEST_LIMIT(pipes_of_one_user, 60) {
+    /* Beyond pipe-user-pages-soft new pipes have two pages, and none may grow; root is exempt. */
+    struct rlimit limit = {4096, 4096};
+    OK(setrlimit(RLIMIT_NOFILE, &limit));
+    pid_t pid = SPAWN(
+        become_user(); int ends[2]; long pages = 0;
+        while (pages < 16384) {
+            CHECK(pipe(ends) == 0);
+            EXPECT_EQ(fcntl(ends[0], F_GETPIPE_SZ), 65536);
+            int size = fcntl(ends[0], F_SETPIPE_SZ, pages + 256 <= 16384 ? 1 << 20 : 65536);
+            CHECK(size >= 65536);
+            pages += size / 4096;
+        }
+        EXPECT_EQ(pages, 16384);
+        CHECK(pipe(ends) == 0);
+        EXPECT_EQ(fcntl(ends[0], F_GETPIPE_SZ), 8192);
+        EXPECT_ERRNO(fcntl(ends[0], F_SETPIPE_SZ, 16384), EPERM);
+        EXPECT_EQ(fcntl(ends[0], F_SETPIPE_SZ, 4096), 4096);
+        _exit(3));
+    EXPECT_EXIT(pid, 3);
+    int ends[2];
+    OK(pipe(ends));
+    EXPECT_EQ(fcntl(ends[0], F_GETPIPE_SZ), 65536);
+    EXPECT_EQ(fcntl(ends[0], F_SETPIPE_SZ, 1 << 20), 1 << 20);
+}
+
+TEST_LIMIT(the_killer_counts_page_tables, 120) {
+    /* One page is mapped at a time: its tables are what grows. Who has more memory in pages lives. */
+    pid_t bystander = SPAWN(char *p = mmap(NULL, 8 << 20, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); memset(p, 1, 8 << 20); for (;;) pause());
+    pid_t hog = SPAWN(
+        become_user();
+        for (unsigned long i = 0; i < 200000; i++) {
+            char *p = mmap((char *)(0x100000000000ul + (i << 21)), 4096, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+            if (p == MAP_FAILED) _exit(0);
+            *p = 1;
+            munmap(p, 4096);
+        }
+        _exit(0));
+    int status = WAIT(hog);
+    CHECK(WIFEXITED(status) || WTERMSIG(status) == SIGKILL);
+    EXPECT_EQ(kill(bystander, 0), 0);
+    EXPECT_EQ(waitpid(bystander, NULL, WNOHANG), 0);
+    kill(bystander, SIGKILL);
+    WAIT(bystander);
     expect_alive();
 }
