@@ -156,6 +156,7 @@ fn leave_irq_off(state: arch::IrqState) {
 }
 
 /// Naps with interrupts as they were before the lock: nobody can halt with them off.
+#[allow(clippy::let_unit_value, reason = "there is no such state on the build machine")]
 fn nap_irq_off(state: arch::IrqState) {
     arch::irq_restore(state);
     arch::nap();
