@@ -3,8 +3,8 @@
 //!
 //! A futex is known by its key: the address space and address if it is private,
 //! or the frame behind it if other processes may share it. Waiters are in hash
-//! buckets, by key and in the order they came; who is woken is taken out of its bucket by
-//! the waker. Whoever wakes or moves many does so in turns, each of a few with the bucket
+//! buckets, in the order they came; who is woken is taken out of its bucket by
+//! the waker. Whoever wakes or moves does so in turns, each of a few looks with the bucket
 //! locked, and leaves out who comes meanwhile.
 //!
 //! Locks: a bucket (preemption off), or two in the order of the table, then the key of a
@@ -12,7 +12,7 @@
 //!
 //! Spec: futex(2), get_robust_list(2).
 
-use alloc::{collections::BTreeMap, sync::Arc};
+use alloc::{collections::VecDeque, sync::Arc};
 use core::{
     cmp, ptr,
     sync::atomic::{
@@ -44,7 +44,7 @@ pub enum Scope {
 }
 
 /// What names a futex.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Key {
     /// An address space's or a frame's number, told apart by `is_frame`.
     owner: u64,
@@ -63,16 +63,19 @@ struct Waiter {
     queue: WaitQueue,
 }
 
-type Waiters = BTreeMap<Place, Arc<Waiter>>;
+/// With their numbers, which rise.
+type Waiters = VecDeque<(u64, Arc<Waiter>)>;
 type Bucket = SpinLock<Waiters>;
 
 const BUCKETS: usize = 64;
-static TABLE: [Bucket; BUCKETS] = [const { SpinLock::new(BTreeMap::new()) }; BUCKETS];
+static TABLE: [Bucket; BUCKETS] = [const { SpinLock::new(VecDeque::new()) }; BUCKETS];
 
 /// The last number of a place; drawn with the bucket locked.
 static LAST: AtomicU64 = AtomicU64::new(0);
-/// Waiters that are looked at with their bucket locked once.
-const TURN: usize = 32;
+/// Waiters that are looked at, and of them those that are woken or moved, with their
+/// bucket locked once.
+const LOOKS: usize = 64;
+const TURN: usize = 8;
 
 /// Two buckets, both locked; they may be the same one.
 struct Pair {
@@ -97,10 +100,6 @@ impl Pair {
                 Self { from: from.lock(), to: Some(to) }
             }
         }
-    }
-
-    fn to(&mut self) -> &mut Waiters {
-        self.to.as_mut().unwrap_or(&mut self.from)
     }
 }
 
@@ -197,7 +196,8 @@ fn remove(waiter: &Arc<Waiter>) -> bool {
         if *waiter.place.lock() != place {
             continue; // Moved by a requeue in between.
         }
-        return bucket.remove(&place).is_some();
+        let at = bucket.binary_search_by_key(&place.1, |(number, _)| *number);
+        return at.ok().and_then(|at| bucket.remove(at)).is_some();
     }
 }
 
@@ -216,61 +216,73 @@ pub fn wake(thread: &Thread, addr: usize, scope: Scope, count: usize, bits: u32)
 }
 
 fn wake_key(key: &Key, count: usize, bits: u32) -> usize {
-    let (mut behind, mut last) = (0, None);
+    let mut walk = Walk::default();
     let mut woken = 0;
-    while woken < count {
+    while woken < count && !walk.is_over {
         let mut turn = [const { None::<Arc<Waiter>> }; TURN];
-        let is_end =
-            !take_turn(key, (&mut behind, &mut last), bits, turn.iter_mut().take(count - woken));
-        for waiter in turn.into_iter().flatten() {
+        let most = (count - woken).min(TURN);
+        let mut slots = turn.iter_mut();
+        walk.look(&mut key.bucket().lock(), key, bits, most, |_, waiter| {
+            if let Some(slot) = slots.next() {
+                *slot = Some(waiter);
+            }
+        });
+        for waiter in turn.into_iter().map_while(|waiter| waiter) {
             waiter.is_woken.store(true, Release);
             waiter.queue.wake_all();
             woken += 1;
-        }
-        if is_end {
-            break;
         }
     }
     woken
 }
 
-/// Takes waiters with one of `bits` out of their bucket into `slots`, from the place
-/// number `behind` on; false if it has looked at all up to `last`, the last one of the
-/// first turn.
-fn take_turn<'a>(
-    key: &Key,
-    (behind, last): (&mut u64, &mut Option<u64>),
-    bits: u32,
-    mut slots: impl Iterator<Item = &'a mut Option<Arc<Waiter>>>,
-) -> bool {
-    let mut bucket = key.bucket().lock();
-    let last = *last.get_or_insert_with(|| LAST.load(Relaxed));
-    for _ in 0..TURN {
-        let Some((place, waiter)) = first_behind(&bucket, key, *behind, last) else {
-            return false;
-        };
-        let (place, is_meant) = (*place, waiter.bits & bits != 0);
-        if is_meant {
-            let Some(slot) = slots.next() else { return true };
-            *slot = bucket.remove(&place);
-        }
-        *behind = place.1;
-    }
-    true
+/// A walk through the waiters of a bucket, which is free in between.
+#[derive(Default)]
+struct Walk {
+    /// The number of the last one that was looked at; 0 at the beginning.
+    behind: u64,
+    /// The last one that had come at the first look.
+    last: Option<u64>,
+    is_over: bool,
 }
 
-/// The first waiter of `key` with a number above `behind`, up to `last`.
-fn first_behind<'a>(
-    waiters: &'a Waiters,
-    key: &Key,
-    behind: u64,
-    last: u64,
-) -> Option<(&'a Place, &'a Arc<Waiter>)> {
-    let from = behind.saturating_add(1);
-    if from > last {
-        return None;
+impl Walk {
+    /// Goes on: takes up to `most` waiters with this key and one of `bits` out of `bucket`
+    /// and gives each to `take`.
+    fn look(
+        &mut self,
+        bucket: &mut Waiters,
+        key: &Key,
+        bits: u32,
+        most: usize,
+        mut take: impl FnMut(&mut Waiters, Arc<Waiter>),
+    ) {
+        let last = *self.last.get_or_insert_with(|| LAST.load(Relaxed));
+        let mut at = match self.behind {
+            0 => 0,
+            behind => bucket.partition_point(|(number, _)| *number <= behind),
+        };
+        let mut taken = 0;
+        for _ in 0..LOOKS {
+            let next = bucket.get(at).filter(|(number, _)| *number <= last);
+            let Some((number, waiter)) = next else {
+                self.is_over = true;
+                return;
+            };
+            self.behind = *number;
+            if waiter.bits & bits == 0 || waiter.place.lock().0 != *key {
+                at += 1;
+                continue;
+            }
+            if let Some((_, waiter)) = bucket.remove(at) {
+                take(bucket, waiter);
+            }
+            taken += 1;
+            if taken == most {
+                return;
+            }
+        }
     }
-    waiters.range((*key, from)..=(*key, last)).next()
 }
 
 /// FUTEX_REQUEUE and FUTEX_CMP_REQUEUE: wakes up to `wake`, moves up to `limit`
@@ -303,38 +315,21 @@ fn move_waiters(key: &Key, target: &Key, limit: usize) -> usize {
     if key == target {
         return 0;
     }
-    let mut last = None;
+    let mut walk = Walk::default();
     let mut moved = 0;
-    while moved < limit {
-        let turn = (limit - moved).min(TURN);
-        let count = move_turn(key, target, turn, &mut last);
-        moved += count;
-        if count < turn {
-            break;
-        }
+    while moved < limit && !walk.is_over {
+        // A waiter is always in the bucket of its key: whoever looks for it, to wake it or
+        // to take it out, waits for the move or comes before it.
+        let Pair { mut from, mut to } = Pair::lock(key.bucket(), target.bucket());
+        let most = (limit - moved).min(TURN);
+        walk.look(&mut from, key, FUTEX_BITSET_MATCH_ANY, most, |from, waiter| {
+            let number = next_number();
+            *waiter.place.lock() = (*target, number);
+            to.as_deref_mut().unwrap_or(from).push_back((number, waiter));
+            moved += 1;
+        });
     }
     moved
-}
-
-/// Moves up to `most` waiters with numbers up to `last`, the last one of the first turn;
-/// how many there were.
-fn move_turn(key: &Key, target: &Key, most: usize, last: &mut Option<u64>) -> usize {
-    // A waiter is always in the bucket of its key: whoever looks for it, to wake it or to
-    // take it out, waits for the move or comes before it.
-    let mut buckets = Pair::lock(key.bucket(), target.bucket());
-    let last = *last.get_or_insert_with(|| LAST.load(Relaxed));
-    let mut count = 0;
-    while count < most
-        && let Some((place, _)) = first_behind(&buckets.from, key, 0, last)
-    {
-        let place = *place;
-        let Some(waiter) = buckets.from.remove(&place) else { break };
-        let place = (*target, next_number());
-        *waiter.place.lock() = place;
-        buckets.to().insert(place, waiter);
-        count += 1;
-    }
-    count
 }
 
 /// A new place number; the bucket is locked.
@@ -346,14 +341,14 @@ impl Waiter {
     /// One at the end of the queue of `key`.
     fn queued(key: Key, bits: u32) -> Arc<Self> {
         let mut bucket = key.bucket().lock();
-        let place = (key, next_number());
+        let number = next_number();
         let waiter = Arc::new(Self {
-            place: SpinLock::new(place),
+            place: SpinLock::new((key, number)),
             bits,
             is_woken: AtomicBool::new(false),
             queue: WaitQueue::new(),
         });
-        bucket.insert(place, waiter.clone());
+        bucket.push_back((number, waiter.clone()));
         waiter
     }
 }
