@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The initramfs of `cargo osdk run`: Debian's unmodified busybox and the few files a shell wants, or a project's programs.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::cpio::Archive;
+use crate::libraries;
 use crate::workspace::{KERNEL_TARGET, Workspace};
 
 /// Where Debian's busybox-static puts its program.
@@ -139,6 +141,38 @@ pub fn add(archive: &mut Archive, addition: &Addition) -> Result<()> {
         archive.file(to, mode, &fs::read(from)?)?;
     } else {
         bail!("{} is neither a file nor a folder", from.display());
+    }
+    Ok(())
+}
+
+/// Adds what added dynamic programs need, or says on stderr what that would be: a program
+/// whose interpreter is missing does not start, and the shell calls it "not found".
+pub fn add_libraries(archive: &mut Archive, additions: &[Addition], adds: bool) -> Result<()> {
+    let mut have = BTreeSet::new();
+    for addition in additions {
+        // Folders may bring their own libraries.
+        if addition.from.is_file() {
+            have.insert(addition.to.clone());
+        }
+    }
+    for addition in additions.iter().filter(|addition| addition.from.is_file()) {
+        let libraries::Closure { mut found, missing } = libraries::closure(&addition.from)?;
+        found.retain(|place, _| !have.contains(place));
+        let name = addition.from.display();
+        if !missing.is_empty() {
+            let missing = Vec::from_iter(missing).join(", ");
+            eprintln!("{name} is dynamic, and this machine has not all it needs: {missing}");
+        }
+        if !adds && !found.is_empty() {
+            let needed = Vec::from_iter(found.into_keys()).join(", ");
+            eprintln!("{name} is dynamic and needs {needed}: --add-libs brings them");
+            continue;
+        }
+        for (to, from) in found {
+            let mode = fs::metadata(&from)?.permissions().mode() & 0o7777;
+            archive.file(&to, mode, &fs::read(&from)?)?;
+            have.insert(to);
+        }
     }
     Ok(())
 }

@@ -23,6 +23,7 @@ pub mod debug;
 pub mod guest;
 pub mod initramfs;
 pub mod kernel;
+pub mod libraries;
 pub mod machine;
 pub mod metadata;
 pub mod modules;

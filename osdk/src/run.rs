@@ -63,6 +63,9 @@ pub struct MachineArgs {
     /// Add a file or folder of the host to the packed initramfs; may be given several times
     #[arg(long = "add", value_name = "HOST[:GUEST]", conflicts_with = "initramfs")]
     pub additions: Vec<Addition>,
+    /// Add the interpreter and the libraries of added dynamic programs too
+    #[arg(long, requires = "additions")]
+    pub add_libs: bool,
     /// Attach this raw image as a virtio disk (/dev/vda, …); may be given several times
     #[arg(long = "disk", value_name = "FILE")]
     pub disks: Vec<PathBuf>,
@@ -118,6 +121,7 @@ impl MachineArgs {
                 for addition in &self.additions {
                     initramfs::add(&mut archive, addition)?;
                 }
+                initramfs::add_libraries(&mut archive, &self.additions, self.add_libs)?;
                 fs::write(&file, archive.finish()?).context("cannot write the initramfs")?;
                 file
             }

@@ -6,6 +6,8 @@
 use abi::mount::MountFlags;
 use abi::{Errno, Result};
 use cred::Cred;
+use framework::mm::PAGE_SIZE;
+use initramfs::{Reason, Refusal};
 use vfs::{Follow, Mount, Path, Resolver};
 
 /// What is mounted at the start: type and place.
@@ -23,8 +25,8 @@ pub(crate) fn make() -> Result<Path> {
     if let Some(archive) = framework::boot::take_initramfs()
         && let Err(refusal) = initramfs::unpack(&archive, &root)
     {
-        log::error!("initramfs refused: {refusal}");
-        framework::fatal("the initramfs is corrupt");
+        log::error!("{refusal}");
+        give_up(&archive, &refusal);
     }
     let cred = Cred::root();
     for (kind, place) in MOUNTS {
@@ -33,6 +35,36 @@ pub(crate) fn make() -> Result<Path> {
         }
     }
     Ok(root)
+}
+
+/// Ends the boot with the reason; for an archive that does not fit also in the log, how much
+/// memory it needs.
+fn give_up(archive: &[u8], refusal: &Refusal) -> ! {
+    match refusal.reason {
+        Reason::File(error) if matches!(error.errno(), Errno::ENOMEM | Errno::ENOSPC) => {
+            let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+            let have = framework::mm::stats().total_pages as u64 * PAGE_SIZE as u64;
+            if let Ok(content) = initramfs::content_bytes(archive) {
+                log::error!(
+                    "the initramfs has {} MiB of content and needs {} MiB of memory, there are {}",
+                    mib(content),
+                    mib(needed_memory(content, archive.len() as u64)),
+                    mib(have)
+                );
+            }
+            framework::fatal("the initramfs does not fit into the memory")
+        }
+        Reason::Unsupported(_) => framework::fatal("the initramfs has an unsupported form"),
+        _ => framework::fatal("the initramfs is corrupt"),
+    }
+}
+
+/// The memory with which an archive fits: the root file system takes half of it, and the
+/// archive stays until it is unpacked.
+fn needed_memory(content: u64, archive: u64) -> u64 {
+    /// What the kernel and the first programs need.
+    const REST: u64 = 48 << 20;
+    content.saturating_mul(2).max(content.saturating_add(archive)).saturating_add(REST)
 }
 
 fn mount_at(root: &Path, cred: &Cred, kind: &str, place: &str) -> Result<()> {

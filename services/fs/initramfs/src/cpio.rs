@@ -23,25 +23,61 @@ const OTHERS: [(&[u8], &str); 6] = [
     (b"\x02\x21\x4c\x18", "lz4"),
 ];
 
+/// What is done with the entries of archives.
+pub(crate) trait Visit {
+    /// An archive begins.
+    fn start(&mut self);
+
+    /// An entry: reads or skips its data.
+    fn entry(
+        &mut self,
+        stream: &mut Stream<'_>,
+        header: &Header,
+        name: &[u8],
+    ) -> Result<(), Refusal>;
+}
+
+impl Visit for Tree<'_> {
+    fn start(&mut self) {
+        self.forget_links();
+    }
+
+    fn entry(
+        &mut self,
+        stream: &mut Stream<'_>,
+        header: &Header,
+        name: &[u8],
+    ) -> Result<(), Refusal> {
+        entry(stream, self, header, name)
+    }
+}
+
 pub(crate) fn unpack_all(archive: &[u8], root: &Path) -> Result<Summary, Refusal> {
     let mut tree = Tree::new(root);
+    walk(archive, &mut tree)?;
+    let offset = archive.len() as u64;
+    tree.finish().map_err(|error| Refusal { offset, reason: Reason::File(error) })
+}
+
+/// Goes through all archives.
+pub(crate) fn walk(archive: &[u8], visit: &mut impl Visit) -> Result<(), Refusal> {
     let mut left = archive;
     loop {
         let zeros = left.iter().position(|&byte| byte != 0).unwrap_or(left.len());
         left = left.get(zeros..).unwrap_or_default();
         let offset = (archive.len() - left.len()) as u64;
         if left.is_empty() {
-            return tree.finish().map_err(|error| Refusal { offset, reason: Reason::File(error) });
+            return Ok(());
         }
         if left.starts_with(b"\x1f\x8b") {
             let mut stream = Stream::gzip(left).map_err(|reason| Refusal { offset, reason })?;
             while stream.skip_zeros()? {
-                archive_of(&mut stream, &mut tree)?;
+                archive_of(&mut stream, visit)?;
             }
             left = stream.rest();
         } else if left.starts_with(b"0707") {
             let mut stream = Stream::plain(left, offset);
-            archive_of(&mut stream, &mut tree)?;
+            archive_of(&mut stream, visit)?;
             left = stream.rest();
         } else {
             let other = OTHERS.iter().find(|(magic, _)| left.starts_with(magic));
@@ -52,9 +88,9 @@ pub(crate) fn unpack_all(archive: &[u8], root: &Path) -> Result<Summary, Refusal
 }
 
 /// One cpio archive up to its trailer.
-fn archive_of(stream: &mut Stream<'_>, tree: &mut Tree<'_>) -> Result<(), Refusal> {
+fn archive_of(stream: &mut Stream<'_>, visit: &mut impl Visit) -> Result<(), Refusal> {
     let start = stream.position();
-    tree.forget_links();
+    visit.start();
     loop {
         let mut bytes = [0; HEADER_LEN];
         stream.read_exact(&mut bytes)?;
@@ -69,7 +105,7 @@ fn archive_of(stream: &mut Stream<'_>, tree: &mut Tree<'_>) -> Result<(), Refusa
             return Ok(());
         }
         pad(stream, start)?;
-        entry(stream, tree, &header, &name)?;
+        visit.entry(stream, &header, &name)?;
         pad(stream, start)?;
     }
 }

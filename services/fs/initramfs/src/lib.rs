@@ -18,6 +18,7 @@ extern crate std;
 mod cpio;
 mod gzip;
 mod header;
+mod measure;
 mod refusal;
 mod stream;
 #[cfg(test)]
@@ -28,6 +29,14 @@ use vfs::Path;
 
 pub use refusal::{Reason, Refusal};
 pub use tree::Summary;
+
+/// The bytes of memory that the files of archives take, in whole pages; nothing is unpacked.
+///
+/// # Errors
+/// Those of [`unpack`] that are about the archive itself.
+pub fn content_bytes(archive: &[u8]) -> Result<u64, Refusal> {
+    measure::content_bytes(archive)
+}
 
 /// Unpacks archives that follow one another, each plain or gzip, with zeros
 /// between them, below `root`. Later entries replace earlier ones.
