@@ -139,6 +139,15 @@ bitflags::bitflags! {
     }
 }
 
+/// The longest name of an extended attribute.
+pub const XATTR_NAME_MAX: usize = 255;
+/// The longest value of one.
+pub const XATTR_SIZE_MAX: usize = 65536;
+/// setxattr(2): the attribute must be new.
+pub const XATTR_CREATE: u32 = 1;
+/// setxattr(2): the attribute must be there.
+pub const XATTR_REPLACE: u32 = 2;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -37,6 +37,8 @@ bitflags::bitflags! {
         const NODEV = 4;
         /// Programs do not start.
         const NOEXEC = 8;
+        /// Symbolic links are not followed.
+        const NOSYMFOLLOW = 1 << 8;
         /// Access times never change.
         const NOATIME = 1 << 10;
         /// Access times of directories never change.

@@ -47,3 +47,9 @@ pub const ARCH_GET_FS: i32 = 0x1003;
 pub const ARCH_GET_GS: i32 = 0x1004;
 pub const ARCH_GET_CPUID: i32 = 0x1011;
 pub const ARCH_SET_CPUID: i32 = 0x1012;
+/// See prctl(2).
+pub const PR_SET_TSC: i32 = 26;
+/// See prctl(2).
+pub const PR_SET_THP_DISABLE: i32 = 41;
+/// See prctl(2).
+pub const PR_GET_THP_DISABLE: i32 = 42;

@@ -108,6 +108,8 @@ pub mod personality {
     pub const MMAP_PAGE_ZERO: u32 = 0x010_0000;
     /// The layout of address spaces of old.
     pub const ADDR_COMPAT_LAYOUT: u32 = 0x020_0000;
+    /// select(2) and its like leave their time-outs alone.
+    pub const STICKY_TIMEOUTS: u32 = 0x400_0000;
     /// Readable is executable.
     pub const READ_IMPLIES_EXEC: u32 = 0x040_0000;
     /// What a set-id program does not inherit.

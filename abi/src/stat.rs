@@ -36,6 +36,8 @@ pub const S_IXGRP: u32 = 0o0010;
 pub const S_IWGRP: u32 = 0o0020;
 /// Others may write.
 pub const S_IWOTH: u32 = 0o0002;
+/// statx(2): the root of a mount.
+pub const STATX_ATTR_MOUNT_ROOT: u64 = 0x2000;
 /// Anybody may read.
 pub const S_IRUGO: u32 = 0o0444;
 /// Anybody may write.
@@ -222,4 +224,6 @@ pub mod st {
     pub const NODIRATIME: i64 = 0x800;
     /// Access times change rarely.
     pub const RELATIME: i64 = 0x1000;
+    /// Symbolic links are not followed.
+    pub const NOSYMFOLLOW: i64 = 0x2000;
 }

@@ -79,21 +79,23 @@ syscall_table! {
         Full None;
      39 getpid                 process::sys_getpid()                      Full         None;
      40 sendfile               copy::sys_sendfile(Fd, Fd, Opt<i64>, usize)  Full         Sys;
-     41 socket                 ()                                         Stub(ENOSYS) None;
-     42 connect                ()                                         Stub(ENOSYS) None;
-     43 accept                 ()                                         Stub(ENOSYS) None;
-     44 sendto                 ()                                         Stub(ENOSYS) None;
-     45 recvfrom               ()                                         Stub(ENOSYS) None;
-     46 sendmsg                ()                                         Stub(ENOSYS) None;
-     47 recvmsg                ()                                         Stub(ENOSYS) None;
-     48 shutdown               ()                                         Stub(ENOSYS) None;
-     49 bind                   ()                                         Stub(ENOSYS) None;
-     50 listen                 ()                                         Stub(ENOSYS) None;
-     51 getsockname            ()                                         Stub(ENOSYS) None;
-     52 getpeername            ()                                         Stub(ENOSYS) None;
-     53 socketpair             ()                                         Stub(ENOSYS) None;
-     54 setsockopt             ()                                         Stub(ENOSYS) None;
-     55 getsockopt             ()                                         Stub(ENOSYS) None;
+     41 socket                 socket::sys_socket(i32, u32, i32)
+        Partial("no address family exists: EAFNOSUPPORT") None;
+     42 connect                socket::sys_on_socket(Fd) Partial("no descriptor is a socket: ENOTSOCK") None;
+     43 accept                 socket::sys_on_socket(Fd) Partial("no descriptor is a socket: ENOTSOCK") None;
+     44 sendto                 socket::sys_on_socket(Fd) Partial("no descriptor is a socket: ENOTSOCK") None;
+     45 recvfrom               socket::sys_on_socket(Fd) Partial("no descriptor is a socket: ENOTSOCK") None;
+     46 sendmsg                socket::sys_on_socket(Fd) Partial("no descriptor is a socket: ENOTSOCK") None;
+     47 recvmsg                socket::sys_on_socket(Fd) Partial("no descriptor is a socket: ENOTSOCK") None;
+     48 shutdown               socket::sys_on_socket(Fd) Partial("no descriptor is a socket: ENOTSOCK") None;
+     49 bind                   socket::sys_on_socket(Fd) Partial("no descriptor is a socket: ENOTSOCK") None;
+     50 listen                 socket::sys_on_socket(Fd) Partial("no descriptor is a socket: ENOTSOCK") None;
+     51 getsockname            socket::sys_on_socket(Fd) Partial("no descriptor is a socket: ENOTSOCK") None;
+     52 getpeername            socket::sys_on_socket(Fd) Partial("no descriptor is a socket: ENOTSOCK") None;
+     53 socketpair             socket::sys_socketpair(i32, u32, i32, Ptr<i32>)
+        Partial("no address family exists: EAFNOSUPPORT") None;
+     54 setsockopt             socket::sys_on_socket(Fd) Partial("no descriptor is a socket: ENOTSOCK") None;
+     55 getsockopt             socket::sys_on_socket(Fd) Partial("no descriptor is a socket: ENOTSOCK") None;
      56 clone                  process::sys_clone(Addr, Addr, Ptr<i32>, Ptr<i32>, u64)
         Partial("no new namespaces, no pidfd, no ptrace") None;
      57 fork                   process::sys_fork()                        Full         None;
@@ -243,18 +245,18 @@ syscall_table! {
     185 security               ()                                         Stub(ENOSYS) None;
     186 gettid                 process::sys_gettid()                      Full         None;
     187 readahead              rw::sys_readahead(Fd, i64, usize)          Full         None;
-    188 setxattr               ()                                         Stub(EOPNOTSUPP) None;
-    189 lsetxattr              ()                                         Stub(EOPNOTSUPP) None;
-    190 fsetxattr              ()                                         Stub(EOPNOTSUPP) None;
-    191 getxattr               ()                                         Stub(EOPNOTSUPP) None;
-    192 lgetxattr              ()                                         Stub(EOPNOTSUPP) None;
-    193 fgetxattr              ()                                         Stub(EOPNOTSUPP) None;
-    194 listxattr              ()                                         Stub(EOPNOTSUPP) None;
-    195 llistxattr             ()                                         Stub(EOPNOTSUPP) None;
-    196 flistxattr             ()                                         Stub(EOPNOTSUPP) None;
-    197 removexattr            ()                                         Stub(EOPNOTSUPP) None;
-    198 lremovexattr           ()                                         Stub(EOPNOTSUPP) None;
-    199 fremovexattr           ()                                         Stub(EOPNOTSUPP) None;
+    188 setxattr               xattr::sys_setxattr(UserPath, UserPath, Addr, usize, u32) Partial("no attribute is kept") None;
+    189 lsetxattr              xattr::sys_lsetxattr(UserPath, UserPath, Addr, usize, u32) Partial("no attribute is kept") None;
+    190 fsetxattr              xattr::sys_fsetxattr(Fd, UserPath, Addr, usize, u32) Partial("no attribute is kept") None;
+    191 getxattr               xattr::sys_getxattr(UserPath, UserPath) Partial("no attribute is kept") None;
+    192 lgetxattr              xattr::sys_lgetxattr(UserPath, UserPath) Partial("no attribute is kept") None;
+    193 fgetxattr              xattr::sys_fgetxattr(Fd, UserPath) Partial("no attribute is kept") None;
+    194 listxattr              xattr::sys_listxattr(UserPath) Partial("no attribute is kept") None;
+    195 llistxattr             xattr::sys_llistxattr(UserPath) Partial("no attribute is kept") None;
+    196 flistxattr             xattr::sys_flistxattr(Fd) Partial("no attribute is kept") None;
+    197 removexattr            xattr::sys_removexattr(UserPath, UserPath) Partial("no attribute is kept") None;
+    198 lremovexattr           xattr::sys_lremovexattr(UserPath, UserPath) Partial("no attribute is kept") None;
+    199 fremovexattr           xattr::sys_fremovexattr(Fd, UserPath) Partial("no attribute is kept") None;
     200 tkill                  signal::sys_tkill(RawPid, SigNum)             Full         None;
     201 time                   time::sys_time(Opt<i64>)                   Full         None;
     202 futex                  futex::sys_futex(Ptr<u32>, u32, u32, usize, usize, u32)
@@ -339,7 +341,7 @@ syscall_table! {
         Full NoHand;
     271 ppoll                  poll::sys_ppoll(Ptr<PollFd>, u32, Opt<Timespec>, Opt<u64>, usize)
         Full NoHand;
-    272 unshare                ()                                         Stub(ENOSYS) None;
+    272 unshare                process::sys_unshare(Addr) Partial("no new namespaces") None;
     273 set_robust_list        process::sys_set_robust_list(Addr, usize)
         Full None;
     274 get_robust_list        process::sys_get_robust_list(RawPid, Ptr<u64>, Ptr<u64>)
@@ -349,7 +351,7 @@ syscall_table! {
     277 sync_file_range        ()                                         Stub(ENOSYS) None;
     278 vmsplice               ()                                         Stub(ENOSYS) None;
     279 move_pages             ()                                         Stub(ENOSYS) None;
-    280 utimensat              attr::sys_utimensat(DirFd, OptPath, Opt<[Timespec; 2]>, AtFlags)
+    280 utimensat              attr::sys_utimensat(DirFd, OptPath, Opt<[Timespec; 2]>, u32)
         Full None;
     281 epoll_pwait            ()                                         Stub(ENOSYS) None;
     282 signalfd               ()                                         Stub(ENOSYS) None;
@@ -359,7 +361,8 @@ syscall_table! {
         Partial("plain allocation and KEEP_SIZE only") None;
     286 timerfd_settime        ()                                         Stub(ENOSYS) None;
     287 timerfd_gettime        ()                                         Stub(ENOSYS) None;
-    288 accept4                ()                                         Stub(ENOSYS) None;
+    288 accept4                socket::sys_accept4(Fd, Addr, Addr, u32)
+        Partial("no descriptor is a socket: ENOTSOCK") None;
     289 signalfd4              ()                                         Stub(ENOSYS) None;
     290 eventfd2               ()                                         Stub(ENOSYS) None;
     291 epoll_create1          ()                                         Stub(ENOSYS) None;
@@ -371,7 +374,7 @@ syscall_table! {
     297 rt_tgsigqueueinfo      signal::sys_rt_tgsigqueueinfo(RawPid, RawPid, SigNum, Ptr<SigInfo>)
         Full None;
     298 perf_event_open        ()                                         Stub(ENOSYS) None;
-    299 recvmmsg               ()                                         Stub(ENOSYS) None;
+    299 recvmmsg               socket::sys_on_socket(Fd) Partial("no descriptor is a socket: ENOTSOCK") None;
     300 fanotify_init          ()                                         Stub(ENOSYS) None;
     301 fanotify_mark          ()                                         Stub(ENOSYS) None;
     302 prlimit64              limits::sys_prlimit64(RawPid, u32, Opt<Rlimit>, Opt<Rlimit>)
@@ -380,7 +383,7 @@ syscall_table! {
     304 open_by_handle_at      ()                                         Stub(ENOSYS) None;
     305 clock_adjtime          ()                                         Stub(ENOSYS) None;
     306 syncfs                 fd::sys_syncfs(Fd)                         Full         None;
-    307 sendmmsg               ()                                         Stub(ENOSYS) None;
+    307 sendmmsg               socket::sys_on_socket(Fd) Partial("no descriptor is a socket: ENOTSOCK") None;
     308 setns                  ()                                         Stub(ENOSYS) None;
     309 getcpu                 system::sys_getcpu(Opt<u32>, Opt<u32>)     Full         None;
     310 process_vm_readv       ()                                         Stub(ENOSYS) None;

@@ -21,3 +21,5 @@ pub const FIOCLEX: u32 = 0x5451;
 pub const FIOASYNC: u32 = 0x5452;
 /// Bits of entropy in the pool.
 pub const RNDGETENTCNT: u32 = ior::<i32>(b'R', 0);
+/// Share the blocks of another file.
+pub const FICLONE: u32 = 0x4004_9409;

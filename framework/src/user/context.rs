@@ -176,6 +176,11 @@ impl UserContext {
         self.state.load_fpu(image)
     }
 
+    /// Puts the FPU into its initial state, as the handler of a signal finds it.
+    pub fn clear_fpu(&mut self) {
+        self.state.clear();
+    }
+
     /// Puts the FPU, FS and GS into their initial state, as `exec` does.
     pub fn reset(&mut self) {
         self.state.reset();

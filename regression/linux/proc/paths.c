@@ -102,6 +102,7 @@ static const char *const PATHS[] = {
     "/proc/sys/fs/file-nr",
     "/proc/sys/fs/lease-break-time",
     "/proc/sys/fs/leases-enable",
+    "/proc/sys/fs/mount-max",
     "/proc/sys/fs/nr_open",
     "/proc/sys/fs/overflowgid",
     "/proc/sys/fs/overflowuid",

@@ -40,6 +40,7 @@ static const struct {
     const char *name, *first;
 } FIRST[] = {
     {"fs/aio-max-nr", "65536"},
+    {"fs/mount-max", "100000"},
     {"fs/nr_open", "1048576"},
     {"fs/overflowuid", "65534"},
     {"fs/pipe-max-size", "1048576"},
@@ -56,7 +57,6 @@ static const struct {
     {"kernel/msgmnb", "16384"},
     {"kernel/msgmni", "32000"},
     {"kernel/ngroups_max", "65536"},
-    {"kernel/panic", "0"},
     {"kernel/perf_event_paranoid", "3"},
     {"kernel/pid_max", "32768"},
     {"kernel/pty/max", "4096"},

@@ -180,3 +180,24 @@ TEST(files_of_a_zombie) {
     EXPECT_GT(read(OK(open_of(pid, "limits")), text, sizeof text), 50);
     EXPECT_EXIT(pid, 3);
 }
+
+HELPER(effective_user) {
+    return geteuid() == 0 ? 7 : 8;
+}
+
+/* Whoever shares the root and working directory could move them under the program. */
+TEST(set_user_id_does_not_count_while_the_place_is_shared) {
+    OK(chmod(".", 0755));
+    const char *program = copy_of_program("raise", 04755);
+    IN_CHILD(become_user();
+             pid_t alone = SPAWN(execl(program, program, "--helper", "effective_user", (char *)NULL); _exit(9));
+             EXPECT_EXIT(alone, 7);
+             pid_t sharer = (pid_t)syscall(SYS_clone, CLONE_FS | SIGCHLD, 0, 0, 0, 0);
+             if (sharer == 0) {
+                 execl(program, program, "--helper", "effective_user", (char *)NULL);
+                 _exit(9);
+             }
+             EXPECT_EXIT(sharer, 8);
+             alone = SPAWN(execl(program, program, "--helper", "effective_user", (char *)NULL); _exit(9));
+             EXPECT_EXIT(alone, 7));
+}

@@ -22,6 +22,9 @@ pub struct ExecFile {
     /// The caller may read the file, and all scripts that led to it: its memory tells
     /// nothing that it could not read anyway.
     pub is_readable: bool,
+    /// Another process shares the caller's root and working directory, and could move them
+    /// under a program with more rights.
+    pub is_shared: bool,
 }
 
 /// The credentials after exec and what else follows from them.
@@ -50,10 +53,6 @@ impl Cred {
             }
         }
         let is_setid = new.euid != self.uid || new.egid != self.gid;
-        new.suid = new.euid;
-        new.fsuid = new.euid;
-        new.sgid = new.egid;
-        new.fsgid = new.egid;
         if is_setid {
             new.caps.ambient = Caps::empty();
         }
@@ -66,6 +65,17 @@ impl Cred {
             new.caps.permitted = new.caps.ambient;
             new.caps.effective = new.caps.ambient;
         }
+        if file.is_shared && (is_setid || !self.caps.permitted.contains(new.caps.permitted)) {
+            if !self.capable(Caps::SETUID) {
+                (new.euid, new.egid) = (new.uid, new.gid);
+            }
+            new.caps.permitted &= self.caps.permitted;
+            new.caps.effective &= new.caps.permitted;
+        }
+        new.suid = new.euid;
+        new.fsuid = new.euid;
+        new.sgid = new.egid;
+        new.fsgid = new.egid;
         new.securebits.remove(SecureBits::KEEP_CAPS);
         let gained_caps = !self.caps.permitted.contains(new.caps.permitted);
         let is_secure = is_setid || (new.uid != 0 && gained_caps);

@@ -11,7 +11,7 @@ use abi::fs::UNCHANGED;
 use crate::{CapSets, Cred, ExecFile};
 
 const FILE: ExecFile =
-    ExecFile { uid: 0, gid: 0, mode: 0o755, is_nosuid: false, is_readable: true };
+    ExecFile { uid: 0, gid: 0, mode: 0o755, is_nosuid: false, is_readable: true, is_shared: false };
 
 #[test]
 fn root_setuid_changes_all_ids_and_drops_caps() {
@@ -115,6 +115,19 @@ fn exec_ignores_set_id_bits_on_nosuid_and_no_new_privs() {
     let mut careful = user.clone();
     careful.no_new_privs = true;
     assert_eq!(careful.exec(&ExecFile { mode: 0o6755, ..FILE }).cred.euid, 1000);
+}
+
+#[test]
+fn exec_raises_nobody_who_shares_his_place_in_the_tree() {
+    let file = ExecFile { mode: 0o6755, gid: 7, is_shared: true, ..FILE };
+    let out = Cred::user(1000, 1000).exec(&file);
+    assert_eq!(
+        (out.cred.euid, out.cred.suid, out.cred.egid, out.cred.fsgid),
+        (1000, 1000, 1000, 1000)
+    );
+    assert_eq!(out.cred.caps, CapSets::none());
+    let root = Cred::root().exec(&ExecFile { uid: 5, mode: 0o4755, is_shared: true, ..FILE });
+    assert_eq!(root.cred.euid, 5, "who may change his user anyway");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use abi::limits::PIPE_BUF;
 use abi::poll::PollEvents;
-use abi::{Result, err};
+use abi::{Errno, Result, err};
 use cred::Cred;
 use framework::mm::{PAGE_SIZE, Reader, Writer};
 use framework::sync::{Mutex, Wait, WaitQueue, Waiter};
@@ -149,7 +149,12 @@ impl Pipe {
                 }
                 // A piece cut short by a fault fails at the next turn.
                 Ok(count) => done += count,
-                Err(_) if done > 0 => return Ok(done),
+                Err(error) if done > 0 => {
+                    if error.errno() == Errno::EPIPE {
+                        vfs::hooks::pipe_broken();
+                    }
+                    return Ok(done);
+                }
                 Err(error) => return Err(error),
             }
         }

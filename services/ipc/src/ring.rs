@@ -155,12 +155,14 @@ impl Ring {
                 }
             };
             match src.read_frame(frame, inside, part) {
+                // As on Linux a piece that cannot be read whole is not sent at all.
+                Ok(count) if count < part => {
+                    failure = Some(error!(EFAULT, "part of the bytes cannot be read"));
+                    break;
+                }
                 Ok(count) => {
                     self.len += count;
                     done += count;
-                    if count < part {
-                        break;
-                    }
                 }
                 Err(fault) => {
                     failure = Some(fault.into());

@@ -12,7 +12,7 @@ use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::ops::{Deref, DerefMut, Range};
 use core::sync::atomic::{
-    AtomicU8, AtomicUsize,
+    AtomicBool, AtomicU8, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
 
@@ -132,6 +132,8 @@ pub struct AddressSpace {
     dumpable: AtomicU8,
     /// How many areas there are, to be seen without the lock.
     area_count: AtomicUsize,
+    /// See [`AddressSpace::is_registered`].
+    is_registered: AtomicBool,
 }
 
 impl AddressSpace {
@@ -174,6 +176,7 @@ impl AddressSpace {
             peak_rss: AtomicUsize::new(0),
             dumpable: AtomicU8::new(1),
             area_count,
+            is_registered: AtomicBool::new(false),
         });
         let handler: Arc<dyn FaultHandler> = space.clone();
         let handler: Weak<dyn FaultHandler> = Arc::downgrade(&handler);
@@ -190,6 +193,17 @@ impl AddressSpace {
     /// (`fs.suid_dumpable`) where it may know more than its user does (PR_GET_DUMPABLE).
     pub fn dumpable(&self) -> u32 {
         self.dumpable.load(Acquire).into()
+    }
+
+    /// Whether membarrier(2) may be asked for private barriers; see
+    /// [`AddressSpace::register`].
+    pub fn is_registered(&self) -> bool {
+        self.is_registered.load(Relaxed)
+    }
+
+    /// Announces that membarrier(2) will be asked for private barriers.
+    pub fn register(&self) {
+        self.is_registered.store(true, Relaxed);
     }
 
     /// Sets what [`AddressSpace::dumpable`] says: 0 to 2.

@@ -157,7 +157,7 @@ fn new_process(parent: &Arc<Thread>, args: &CloneArgs) -> Result<Arc<Thread>> {
         exit_signal,
         personality: from.personality(),
         oom_score_adj: from.oom_score_adj(),
-        nice: from.nice().into(),
+        nice: parent.nice().into(),
         program: from.program(),
     });
     let mut new = child_state(parent, flags, process.clone())?;
@@ -224,7 +224,10 @@ fn prepare_task(child: &Arc<Thread>, user: UserContext, args: &CloneArgs) -> Res
     if must_look {
         task.raise_interrupt();
     }
-    task.sched().set_affinity(Task::current().sched().affinity());
+    sched::inherit(&Task::current(), &task);
+    if !args.flags.contains(CloneFlags::THREAD) {
+        child.process().note_nice(task.sched().nice());
+    }
     Ok(task)
 }
 

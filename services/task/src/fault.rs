@@ -14,6 +14,9 @@ use mm::{AddressSpace, FaultError};
 
 use crate::process::Thread;
 
+/// In the error code of a page fault: the page is there, but not for this access.
+const PF_PROT: u64 = 1;
+
 /// Serves a page fault of `user`, running in `mm`: resolves it or raises a signal.
 pub fn page_fault(thread: &Arc<Thread>, mm: &AddressSpace, user: &UserContext, what: &PageFault) {
     thread.count_minor_fault();
@@ -35,7 +38,12 @@ pub fn page_fault(thread: &Arc<Thread>, mm: &AddressSpace, user: &UserContext, w
             return;
         }
     };
-    thread.set_last_fault(user.x86_exception());
+    let mut exception = user.x86_exception();
+    if what.addr >= mm::TASK_SIZE {
+        // What is mapped in the kernel's half is not told.
+        exception.code |= PF_PROT;
+    }
+    thread.set_last_fault(exception);
     thread.force_signal(SigInfo::fault(signal, code, what.addr as u64));
 }
 

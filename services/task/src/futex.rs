@@ -7,6 +7,9 @@
 //! the waker. Whoever wakes or moves does so in turns, each of a few looks with the bucket
 //! locked, and leaves out who comes meanwhile.
 //!
+//! More than 400 lines, tests included: the calls share the keys and the buckets, which
+//! nobody else sees.
+//!
 //! Locks: a bucket (preemption off), or two in the order of the table, then the key of a
 //! waiter in it. Waiters are woken outside of all.
 //!
@@ -32,6 +35,7 @@ use framework::{
 };
 use mm::{AddressSpace, AreaFlags};
 
+use crate::futex_op::WakeOp;
 use crate::process::Thread;
 
 /// Whether processes that share the memory can meet at a futex.
@@ -46,11 +50,22 @@ pub enum Scope {
 /// What names a futex.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Key {
-    /// An address space's or a frame's number, told apart by `is_frame`.
+    /// An address space's or a frame's number, told apart by `kind`.
     owner: u64,
-    is_frame: bool,
+    kind: KeyKind,
     /// The address, or the offset in the frame.
     offset: usize,
+}
+
+/// Futexes of different kinds never meet, though they are at one address.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum KeyKind {
+    /// FUTEX_PRIVATE_FLAG.
+    Private,
+    /// Without it, in memory that is the process's own all the same.
+    OwnMemory,
+    /// In memory that others may map.
+    Frame,
 }
 
 /// Where a waiter is: its key, then a number that rises in each bucket.
@@ -108,20 +123,27 @@ impl Key {
         if !addr.is_multiple_of(4) {
             return err!(EINVAL, "not aligned");
         }
+        if addr >= mm::TASK_SIZE {
+            return err!(EFAULT, "not a user address");
+        }
+        let owner = Arc::as_ptr(mm) as usize as u64;
+        if scope == Scope::Private {
+            // Only a name: nothing needs to be mapped there.
+            return Ok(Self { owner, kind: KeyKind::Private, offset: addr });
+        }
         // Bring the page in, so that it has a frame.
         mm.vm().atomic_u32_load(addr)?;
-        let private =
-            Self { owner: Arc::as_ptr(mm) as usize as u64, is_frame: false, offset: addr };
-        if scope == Scope::Private || !is_shared_at(mm, addr) {
-            return Ok(private);
+        let own = Self { owner, kind: KeyKind::OwnMemory, offset: addr };
+        if !is_shared_at(mm, addr) {
+            return Ok(own);
         }
         let page = addr & !(PAGE_SIZE - 1);
         match mm.vm().query(page) {
             Some(mapping) => {
                 let owner = mapping.frame.id();
-                Ok(Self { owner, is_frame: true, offset: addr % PAGE_SIZE })
+                Ok(Self { owner, kind: KeyKind::Frame, offset: addr % PAGE_SIZE })
             }
-            None => Ok(private),
+            None => Ok(own),
         }
     }
 
@@ -311,6 +333,39 @@ pub fn requeue(
     Ok(woken + moved)
 }
 
+/// FUTEX_WAKE_OP: changes the word at `second` as `encoded` says, wakes up to the first count
+/// at `addr`, and up to the second at `second` if the old word compares as it says; returns
+/// how many of both.
+///
+/// # Errors
+/// `EINVAL` for an address that is not aligned, `EFAULT` if the word cannot be changed,
+/// `ENOSYS` for an unknown operation or comparison.
+pub fn wake_op(
+    thread: &Thread,
+    (addr, scope): (usize, Scope),
+    second: usize,
+    counts: (usize, usize),
+    encoded: u32,
+) -> Result<usize> {
+    let change = WakeOp::decode(encoded)?;
+    let mm = thread.process().mm().ok_or(error!(EFAULT))?;
+    let key = Key::of(&mm, addr, scope)?;
+    let target = Key::of(&mm, second, scope)?;
+    let mut old = mm.vm().atomic_u32_load(second)?;
+    while let Err(other) = mm.vm().atomic_u32_compare_exchange(second, old, change.changed(old))? {
+        old = other;
+        if thread.is_dying() {
+            return err!(EINTR);
+        }
+    }
+    let woken = wake_key(&key, counts.0, FUTEX_BITSET_MATCH_ANY);
+    let others = match change.compares(old) {
+        true => wake_key(&target, counts.1, FUTEX_BITSET_MATCH_ANY),
+        false => 0,
+    };
+    Ok(woken + others)
+}
+
 fn move_waiters(key: &Key, target: &Key, limit: usize) -> usize {
     if key == target {
         return 0;
@@ -353,12 +408,11 @@ impl Waiter {
     }
 }
 
-/// Wakes waiters at `addr` of `mm`, private or shared: for a thread that ends.
+/// Wakes waiters at `addr` of `mm` that did not say they are private, as Linux does for a
+/// thread that ends.
 pub(crate) fn wake_address(mm: &Arc<AddressSpace>, addr: usize, count: usize) {
-    for scope in [Scope::Private, Scope::Shared] {
-        if let Ok(key) = Key::of(mm, addr, scope) {
-            wake_key(&key, count, FUTEX_BITSET_MATCH_ANY);
-        }
+    if let Ok(key) = Key::of(mm, addr, Scope::Shared) {
+        wake_key(&key, count, FUTEX_BITSET_MATCH_ANY);
     }
 }
 
@@ -414,7 +468,7 @@ mod tests {
     use super::*;
 
     fn key(owner: u64, offset: usize) -> Key {
-        Key { owner, is_frame: false, offset }
+        Key { owner, kind: KeyKind::Private, offset }
     }
 
     #[test]

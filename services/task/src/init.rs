@@ -69,6 +69,13 @@ impl ProcessHooks for Hooks {
             let _ = send::send_to_thread(&thread, info);
         }
     }
+
+    fn pipe_broken(&self) {
+        if let Some(thread) = run::current() {
+            let info = SigInfo::user(Signal::PIPE, thread.pid().as_raw(), thread.cred().uid);
+            let _ = send::send_to_thread(&thread, info);
+        }
+    }
 }
 
 /// Starts the first process: program `path` with its arguments and environment,

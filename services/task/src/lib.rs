@@ -28,6 +28,7 @@ pub mod exec;
 mod exit;
 pub mod fault;
 pub mod futex;
+mod futex_op;
 mod ids;
 mod init;
 mod namespace;
@@ -60,7 +61,7 @@ pub use namespace::{CgroupNamespace, IpcNamespace, NetNamespace, TimeNamespace};
 pub use oom::relieve as relieve_memory;
 pub use process::{
     Companion, NS_PER_TICK, Namespaces, PidNamespace, Process, Restart, RestartBlock, Rusage,
-    Thread,
+    Scheduling, Thread,
 };
 pub use run::{UserEntry, current, set_user_entry, with_current};
 pub use session::{Session, Terminal};

@@ -117,12 +117,14 @@ impl PidNamespace {
         }
     }
 
-    /// getpgid(2) and getsid(2) of another process: its group and session.
+    /// getpgid(2) and getsid(2) of another process, by the number of any thread of it: its
+    /// group and session.
     ///
     /// # Errors
     /// `ESRCH` if there is no such process.
     pub fn relations(&self, pid: Pid) -> Result<(Pgid, Sid)> {
-        let process = self.process(pid).ok_or(error!(ESRCH, "no such process"))?;
+        let process = self.process_of_thread(pid.leading_thread());
+        let process = process.ok_or(error!(ESRCH, "no such process"))?;
         Ok((process.group_id(), process.session_id()))
     }
 

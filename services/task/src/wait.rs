@@ -198,7 +198,7 @@ fn look(parent: &Process, which: Which, options: WaitOptions) -> Step {
 fn look_at(parent: &Process, pid: Pid, options: WaitOptions) -> Step {
     let mut table = parent.pid_namespace().lock();
     let node = table.get(pid).filter(|node| node.parent == parent.pid());
-    let Some(node) = node.filter(|node| matches_kind(options, node.process.exit_signal())) else {
+    let Some(node) = node.filter(|node| may_change(node, options)) else {
         return Step::Nobody;
     };
     match report(node, options) {
@@ -236,6 +236,12 @@ fn look_at_news(
     Some(None)
 }
 
+/// Whether the child may ever do what `options` wait for: a zombie only has its end.
+fn may_change(child: &Node<Arc<Process>>, options: WaitOptions) -> bool {
+    let can_end = !child.is_zombie || options.contains(WaitOptions::EXITED);
+    can_end && matches_kind(options, child.process.exit_signal())
+}
+
 /// Whether some of the children behind place `last` could be waited for. None: there are
 /// no more.
 fn look_for_any(
@@ -249,8 +255,7 @@ fn look_for_any(
         let (place, child) = table.next_child(parent.pid(), *last)?;
         *last = place;
         let process = &child.process;
-        if which.matches(process.pid(), child.group) && matches_kind(options, process.exit_signal())
-        {
+        if which.matches(process.pid(), child.group) && may_change(child, options) {
             return Some(true);
         }
     }

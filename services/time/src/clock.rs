@@ -115,12 +115,12 @@ impl ClockId {
     /// clock_settime(2): only the real time can be set, and only by root.
     ///
     /// # Errors
-    /// `EPERM` for a clock of CPU time or without CAP_SYS_TIME, `EINVAL` for any other
-    /// clock than the real time.
+    /// `EPERM` for the CPU time of another process or without CAP_SYS_TIME, `EINVAL` for any
+    /// other clock than the real time.
     pub fn set(self, ns: u64, cred: &Cred) -> Result<()> {
         match self {
             Self::Realtime => {}
-            Self::ProcessCpu | Self::ThreadCpu | Self::OtherProcess(_) | Self::OtherThread(_) => {
+            Self::OtherProcess(_) | Self::OtherThread(_) => {
                 return err!(EPERM, "CPU clocks cannot be set");
             }
             _ => return err!(EINVAL, "this clock cannot be set"),
@@ -145,8 +145,7 @@ impl ClockId {
     /// `EOPNOTSUPP` for clocks that only tell the time.
     pub fn check_sleepable(self, thread: &Thread) -> Result<()> {
         match self {
-            Self::ThreadCpu => err!(EINVAL, "a thread that sleeps uses no CPU time"),
-            Self::MonotonicRaw | Self::RealtimeCoarse | Self::MonotonicCoarse => {
+            Self::ThreadCpu | Self::MonotonicRaw | Self::RealtimeCoarse | Self::MonotonicCoarse => {
                 err!(EOPNOTSUPP, "no sleeping on this clock")
             }
             Self::OtherProcess(_) | Self::OtherThread(_) => self.now(thread).map(drop),

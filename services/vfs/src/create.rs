@@ -63,12 +63,16 @@ fn make(resolver: &Resolver<'_>, path: &[u8], kind: NewKind<'_>, perm: u32) -> R
     let parent = resolver.parent(path)?;
     let umask = if matches!(kind, NewKind::Symlink(_)) { 0 } else { resolver.umask };
     add(&parent, kind == NewKind::Directory, resolver, |dir, name| {
-        if matches!(kind, NewKind::CharDevice(_) | NewKind::BlockDevice(_))
-            && !resolver.cred.capable(Caps::MKNOD)
-        {
+        let is_device = match kind {
+            // Device 0 is nobody's: overlays mark removed names with it.
+            NewKind::CharDevice(dev) => dev != DeviceId::default(),
+            NewKind::BlockDevice(_) => true,
+            _ => false,
+        };
+        if is_device && !resolver.cred.capable(Caps::MKNOD) {
             return err!(EPERM, "device nodes need CAP_MKNOD");
         }
-        dir.create(name, &perm::new_inode(dir, kind, perm & !umask, resolver.cred))
+        dir.create(name, &perm::new_inode(dir, kind, (perm, umask), resolver.cred))
     })
 }
 

@@ -11,7 +11,7 @@ use abi::{Result, err};
 use framework::mm::{Reader, Writer};
 use framework::sync::Once;
 
-use crate::{DirEntry, DirSink, File, FileKind, FileOps, SeekFrom};
+use crate::{DentryPolicy, DirEntry, DirSink, File, FileKind, FileOps, SeekFrom};
 
 /// The operations that all directories share.
 pub(crate) struct DirOps;
@@ -38,7 +38,11 @@ impl FileOps for DirOps {
     }
 
     fn seek(&self, file: &File, to: SeekFrom) -> Result<u64> {
-        crate::seek_unsized(file, to)
+        match file.inode().base().sb().dentry_policy() {
+            // Directories of /proc and /sys have length 0, as on Linux.
+            DentryPolicy::Revalidate => crate::seek_to(file, to, 0),
+            DentryPolicy::Cache => crate::seek_unsized(file, to),
+        }
     }
 
     fn readdir(&self, file: &File, sink: &mut DirSink<'_>) -> Result<()> {

@@ -465,7 +465,9 @@ impl Drop for File {
         }
         if self.access.holds_write {
             self.inode.base().put_write();
+            self.path.mount().remove_writer();
         }
+        self.path.mount().note_use();
     }
 }
 

@@ -3,6 +3,8 @@
 //!
 //! Locks: `inner` is a leaf (preemption off); paths that leave are dropped outside of it.
 
+use core::sync::atomic::{AtomicUsize, Ordering};
+
 use abi::capability::Caps;
 use abi::stat::S_IRWXUGO;
 use abi::{Result, err};
@@ -14,6 +16,8 @@ use crate::{May, Path, perm};
 /// Root, working directory and umask; shared by tasks made with CLONE_FS.
 pub struct FsContext {
     inner: SpinLock<Inner>,
+    /// Threads that have it.
+    users: AtomicUsize,
 }
 
 #[derive(Clone)]
@@ -27,7 +31,22 @@ impl FsContext {
     /// A context with root and working directory at `root` and Linux's first umask.
     pub fn new(root: Path) -> Self {
         let cwd = root.clone();
-        Self { inner: SpinLock::new(Inner { root, cwd, umask: 0o022 }) }
+        Self { inner: SpinLock::new(Inner { root, cwd, umask: 0o022 }), users: AtomicUsize::new(0) }
+    }
+
+    /// Counts a thread that has it from now on.
+    pub fn add_user(&self) {
+        self.users.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes back [`FsContext::add_user`].
+    pub fn remove_user(&self) {
+        self.users.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// How many threads have it.
+    pub fn users(&self) -> usize {
+        self.users.load(Ordering::Relaxed)
     }
 
     /// All three at once.
@@ -91,7 +110,7 @@ impl FsContext {
 impl Clone for FsContext {
     fn clone(&self) -> Self {
         let inner = self.inner.lock().clone();
-        Self { inner: SpinLock::new(inner) }
+        Self { inner: SpinLock::new(inner), users: AtomicUsize::new(0) }
     }
 }
 

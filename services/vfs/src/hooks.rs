@@ -10,7 +10,8 @@ use framework::sync::Once;
 use crate::{FileOps, Opening, Pager};
 
 pub use crate::size_limit::{
-    MAX_FILE_SIZE, ProcessHooks, check_length, current_account, set_process_hooks, write_room,
+    MAX_FILE_SIZE, ProcessHooks, check_length, current_account, pipe_broken, set_process_hooks,
+    write_room,
 };
 
 /// Opens a FIFO by Linux's blocking rules; installed by `ipc`.

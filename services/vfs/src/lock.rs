@@ -4,7 +4,7 @@
 //! Each inode has one [`LockTable`]. flock and record locks do not see each other;
 //! POSIX and OFD locks are one kind with different owners.
 //!
-//! Locks: `held` is a leaf (preemption off); waiters are woken outside of it.
+//! Locks: `held` (preemption off), then who waits for whom; waiters are woken outside of it.
 //!
 //! Spec: flock(2), fcntl(2).
 
@@ -12,6 +12,8 @@ use alloc::vec::Vec;
 
 use abi::{Result, err};
 use framework::sync::{SpinLock, Wait, WaitQueue};
+
+use crate::lock_waits::{self, Waiting};
 
 /// Who holds a lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +100,8 @@ pub struct RecordLock {
 struct Held {
     flocks: Vec<(LockOwner, LockKind)>,
     records: Vec<RecordLock>,
+    /// Descriptor tables that wait for a record lock here, with whose it is.
+    waiting: Vec<(u64, u64)>,
 }
 
 /// The advisory locks of one inode.
@@ -111,7 +115,8 @@ const MAX_RECORDS: usize = 16_384;
 
 impl LockTable {
     pub(crate) fn new() -> Self {
-        let held = SpinLock::new(Held { flocks: Vec::new(), records: Vec::new() });
+        let held =
+            SpinLock::new(Held { flocks: Vec::new(), records: Vec::new(), waiting: Vec::new() });
         Self { held, released: WaitQueue::new() }
     }
 
@@ -156,21 +161,30 @@ impl LockTable {
     ///
     /// # Errors
     /// `EAGAIN` on a conflict if it is not waited out, `EINTR` if a signal ends the wait,
-    /// `ENOLCK` if the file has too many locks or memory is short.
+    /// `EDEADLK` if the other owner waits for this one, `ENOLCK` if the file has too many locks or memory is short.
     pub fn lock(&self, lock: RecordLock, block: Block) -> Result<()> {
         let result = self.retry(block, || {
             let mut held = self.held.lock();
-            if held.conflict(&lock).is_some() {
-                return None;
+            if let Some(other) = held.conflict(&lock) {
+                return match block {
+                    Block::Yes => held.wait_for(lock.owner, other.owner).err().map(Err),
+                    Block::No => None,
+                };
             }
+            held.wait_no_more(lock.owner);
             if held.records.len() >= MAX_RECORDS || held.records.try_reserve(3).is_err() {
                 return Some(err!(ENOLCK, "too many locks"));
             }
             held.cut(lock.owner, lock.range);
             held.records.push(lock);
             held.merge(lock.owner, lock.kind);
+            // What was a write lock may be a read lock now.
+            held.in_nobodys_way(lock.owner);
             Some(Ok(()))
         });
+        if result.is_err() && block == Block::Yes {
+            self.held.lock().wait_no_more(lock.owner);
+        }
         // A write lock may have become a read lock.
         self.released.wake_all();
         result
@@ -187,6 +201,7 @@ impl LockTable {
                 return err!(ENOLCK, "no memory to split a lock");
             }
             held.cut(owner, range);
+            held.in_nobodys_way(owner);
         }
         self.released.wake_all();
         Ok(())
@@ -204,6 +219,7 @@ impl LockTable {
             let before = held.flocks.len() + held.records.len();
             held.flocks.retain(|(other, _)| *other != owner);
             held.records.retain(|record| record.owner != owner);
+            held.in_nobodys_way(owner);
             before != held.flocks.len() + held.records.len()
         };
         if had {
@@ -230,6 +246,43 @@ impl Held {
                 && (lock.kind == LockKind::Write || other.kind == LockKind::Write)
         };
         self.records.iter().filter(conflicts).min_by_key(|other| other.range.start).copied()
+    }
+
+    /// Notes that one owner waits for another; `EDEADLK` if that would be for ever.
+    fn wait_for(&mut self, owner: LockOwner, other: LockOwner) -> Result<()> {
+        let (LockOwner::Table(owner), LockOwner::Table(other)) = (owner, other) else {
+            return Ok(());
+        };
+        self.waiting.retain(|(waiter, _)| *waiter != owner);
+        if self.waiting.try_reserve(1).is_err() {
+            return err!(ENOLCK, "no memory to wait");
+        }
+        match lock_waits::add(owner, other) {
+            Waiting::Noted => self.waiting.push((owner, other)),
+            Waiting::Deadlock => return err!(EDEADLK, "the other one waits for this one"),
+            Waiting::NoMemory => return err!(ENOLCK, "no memory to wait"),
+        }
+        Ok(())
+    }
+
+    fn wait_no_more(&mut self, owner: LockOwner) {
+        let LockOwner::Table(owner) = owner else { return };
+        if self.waiting.iter().any(|(waiter, _)| *waiter == owner) {
+            self.waiting.retain(|(waiter, _)| *waiter != owner);
+            lock_waits::remove(owner);
+        }
+    }
+
+    /// Those who wait for `owner` will look again, and may find another one in their way.
+    fn in_nobodys_way(&mut self, owner: LockOwner) {
+        let LockOwner::Table(owner) = owner else { return };
+        self.waiting.retain(|(waiter, blocker)| {
+            let stays = *blocker != owner;
+            if !stays {
+                lock_waits::remove(*waiter);
+            }
+            stays
+        });
     }
 
     /// Removes `range` from what `owner` holds, splitting locks.

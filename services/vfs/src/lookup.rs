@@ -15,6 +15,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use abi::limits::{NAME_MAX, PATH_MAX};
+use abi::mount::MountFlags;
 use abi::{Result, err, error};
 use cred::Cred;
 
@@ -127,6 +128,19 @@ impl<'a> Resolver<'a> {
     ///   [`NAME_MAX`];
     /// - `ENOMEM`, and what a file system's [`Inode::lookup`] or [`Inode::follow`] says.
     pub fn lookup(&self, path: &[u8], follow: Follow) -> Result<Path> {
+        let mut walk = Walk::new(self);
+        let parent = walk.walk_to_parent(path)?;
+        let found = walk.finish(parent, follow)?;
+        found.inode()?;
+        found.mount().note_use();
+        Ok(found)
+    }
+
+    /// As [`Resolver::lookup`], without a use of the mount that it ends in.
+    ///
+    /// # Errors
+    /// Those of [`Resolver::lookup`].
+    pub fn lookup_to_unmount(&self, path: &[u8], follow: Follow) -> Result<Path> {
         let mut walk = Walk::new(self);
         let parent = walk.walk_to_parent(path)?;
         let found = walk.finish(parent, follow)?;
@@ -262,6 +276,9 @@ impl<'r, 'a> Walk<'r, 'a> {
         self.links += 1;
         if self.links > MAX_LINKS {
             return err!(ELOOP, "too many symbolic links");
+        }
+        if link.mount().flags().contains(MountFlags::NOSYMFOLLOW) {
+            return err!(ELOOP, "no links are followed on this mount");
         }
         let inode = link.inode()?;
         link.mount().touch_accessed(inode);

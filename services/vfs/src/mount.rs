@@ -9,7 +9,7 @@
 
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use abi::mount::MountFlags;
 use abi::{Result, err, error};
@@ -27,6 +27,10 @@ pub struct Mount {
     place: SpinLock<Option<Place>>,
     children: SpinLock<Vec<Child>>,
     is_internal: bool,
+    /// Files that were opened for writing through it.
+    writers: AtomicUsize,
+    /// Asked to expire, and not used since.
+    is_expiring: AtomicBool,
 }
 
 struct Place {
@@ -40,6 +44,24 @@ struct Child {
 }
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+/// Mounts that have a place.
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+static MOST: AtomicUsize = AtomicUsize::new(100_000);
+
+/// `fs.mount-max`: the most mounts that have a place.
+pub fn mount_max() -> usize {
+    MOST.load(Ordering::Relaxed)
+}
+
+/// Sets `fs.mount-max`.
+///
+/// # Errors
+/// None: the caller has checked the bounds.
+pub fn set_mount_max(most: usize) -> Result<()> {
+    MOST.store(most, Ordering::Relaxed);
+    Ok(())
+}
 
 const DAY: i64 = 86_400;
 
@@ -73,6 +95,8 @@ impl Mount {
             place: SpinLock::new(None),
             children: SpinLock::new(Vec::new()),
             is_internal,
+            writers: AtomicUsize::new(0),
+            is_expiring: AtomicBool::new(false),
         })
     }
 
@@ -94,11 +118,11 @@ impl Mount {
     /// Its options.
     #[inline]
     pub fn flags(&self) -> MountFlags {
-        MountFlags::from_bits_retain(self.flags.load(Ordering::Relaxed))
+        MountFlags::from_bits_retain(self.flags.load(Ordering::SeqCst))
     }
 
     pub(crate) fn set_flags(&self, flags: MountFlags) {
-        self.flags.store(flags.bits(), Ordering::Relaxed);
+        self.flags.store(flags.bits(), Ordering::SeqCst);
     }
 
     /// What was mounted, as /proc/mounts shows it.
@@ -121,6 +145,52 @@ impl Mount {
             return err!(EROFS, "read-only mount");
         }
         Ok(())
+    }
+
+    /// Counts a file that is open for writing in.
+    ///
+    /// # Errors
+    /// `EROFS` if the mount has become read-only meanwhile.
+    pub(crate) fn add_writer(&self) -> Result<()> {
+        self.writers.fetch_add(1, Ordering::SeqCst);
+        self.sb.base().writers.fetch_add(1, Ordering::SeqCst);
+        // Who makes it read-only looks at the count after that.
+        self.check_writable().inspect_err(|_| self.remove_writer())
+    }
+
+    /// Takes back [`Mount::add_writer`].
+    pub(crate) fn remove_writer(&self) {
+        self.sb.base().writers.fetch_sub(1, Ordering::SeqCst);
+        self.writers.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Changes the options; `of_all` looks at writers through any mount of the file system.
+    ///
+    /// # Errors
+    /// `EBUSY` for read-only while files are open for writing.
+    pub(crate) fn change_flags(&self, flags: MountFlags, of_all: bool) -> Result<()> {
+        let before = self.flags();
+        self.set_flags(flags);
+        let count = if of_all { &self.sb.base().writers } else { &self.writers };
+        let becomes_read_only = (flags - before).contains(MountFlags::RDONLY);
+        if becomes_read_only && count.load(Ordering::SeqCst) > 0 {
+            self.set_flags(before);
+            return err!(EBUSY, "files are open for writing");
+        }
+        Ok(())
+    }
+
+    /// Notes a use: what was asked to expire stays.
+    #[inline]
+    pub(crate) fn note_use(&self) {
+        if self.is_expiring.load(Ordering::Relaxed) {
+            self.is_expiring.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Asks it to expire; whether it was asked before and not used since.
+    pub(crate) fn expire(&self) -> bool {
+        self.is_expiring.swap(true, Ordering::Relaxed)
     }
 
     /// Where it is mounted; `None` for the root of all or one that was detached.
@@ -184,6 +254,10 @@ impl Mount {
         }
         let no_memory = |_| error!(ENOMEM, "many mounts");
         at.mount().children.lock().try_reserve(1).map_err(no_memory)?;
+        if COUNT.fetch_add(1, Ordering::Relaxed) >= mount_max() {
+            COUNT.fetch_sub(1, Ordering::Relaxed);
+            return err!(ENOSPC, "fs.mount-max");
+        }
         at.dentry().mounts.fetch_add(1, Ordering::AcqRel);
         let dentry = at.dentry().clone();
         *self.place.lock() =
@@ -195,6 +269,7 @@ impl Mount {
     /// Takes it from its place, if it has one.
     pub(crate) fn detach(self: &Arc<Self>) {
         let Some(place) = self.place.lock().take() else { return };
+        COUNT.fetch_sub(1, Ordering::Relaxed);
         place.dentry.mounts.fetch_sub(1, Ordering::AcqRel);
         if let Some(parent) = place.parent.upgrade() {
             let mut children = parent.children.lock();

@@ -46,16 +46,31 @@ pub fn bind(from: &Path, at: &Path) -> Result<Path> {
     Ok(Path::new(mount, root))
 }
 
+/// What a remount changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remount<'a> {
+    /// The one mount only (MS_BIND).
+    Mount,
+    /// The file system too, by these options.
+    FileSystem(&'a [u8]),
+}
+
 /// Changes the options of the mount at `at` (MS_REMOUNT).
 ///
 /// # Errors
-/// `EINVAL` if `at` is not the root of a mount.
-pub fn remount(at: &Path, flags: MountFlags) -> Result<()> {
+/// `EINVAL` if `at` is not the root of a mount; `EBUSY` for read-only while files are open
+/// for writing; what the file system's [`reconfigure`](crate::SuperBlock::reconfigure) says.
+pub fn remount(at: &Path, flags: MountFlags, what: Remount<'_>) -> Result<()> {
     let _changes = CHANGES.lock();
-    if !Arc::ptr_eq(at.dentry(), at.mount().root()) {
+    let mount = at.mount();
+    if !Arc::ptr_eq(at.dentry(), mount.root()) {
         return err!(EINVAL, "not a mount point");
     }
-    at.mount().set_flags(flags);
+    let before = mount.flags();
+    mount.change_flags(flags, what != Remount::Mount)?;
+    if let Remount::FileSystem(options) = what {
+        mount.sb().reconfigure(options).inspect_err(|_| mount.set_flags(before))?;
+    }
     Ok(())
 }
 
@@ -92,6 +107,9 @@ pub fn move_mount(from: &Path, to: &Path) -> Result<()> {
 pub enum Unmount {
     /// `EBUSY` while it is in use.
     IfUnused,
+    /// The same, and only if it was asked for before and the mount not used since; `EAGAIN`
+    /// the first time (MNT_EXPIRE).
+    IfExpired,
     /// Detached at once, with everything on it; freed when the last user is gone (MNT_DETACH).
     Detach,
 }
@@ -99,8 +117,8 @@ pub enum Unmount {
 /// Unmounts the mount whose root is `at`.
 ///
 /// # Errors
-/// `EINVAL` if `at` is not the root of a mount, or of the tree; `EBUSY` with
-/// [`Unmount::IfUnused`] while other mounts are on it or a file or directory of it is in
+/// `EINVAL` if `at` is not the root of a mount, or of the tree; `EAGAIN` for a mount that has
+/// not expired yet; `EBUSY` without [`Unmount::Detach`] while other mounts are on it or a file or directory of it is in
 /// use.
 pub fn umount(at: Path, how: Unmount) -> Result<()> {
     let _changes = CHANGES.lock();
@@ -109,11 +127,13 @@ pub fn umount(at: Path, how: Unmount) -> Result<()> {
         return err!(EINVAL, "not a mount point");
     }
     drop(at);
-    if how == Unmount::IfUnused {
-        // Ours and the parent's.
-        if mount.has_children() || Arc::strong_count(&mount) > 2 {
-            return err!(EBUSY, "the mount is in use");
-        }
+    // Ours and the parent's.
+    let is_used = || mount.has_children() || Arc::strong_count(&mount) > 2;
+    if how != Unmount::Detach && is_used() {
+        return err!(EBUSY, "the mount is in use");
+    }
+    if how == Unmount::IfExpired && !mount.expire() {
+        return err!(EAGAIN, "the mount may be used again");
     }
     loop {
         let mut leaf = mount.clone();
@@ -147,13 +167,14 @@ impl MountInfo {
     /// All options joined by commas: the mount's and the file system's.
     pub fn options(&self) -> Vec<u8> {
         let flags = self.mount.flags();
-        let words: [(MountFlags, &[u8]); 6] = [
+        let words: [(MountFlags, &[u8]); 7] = [
             (MountFlags::NOSUID, b",nosuid"),
             (MountFlags::NODEV, b",nodev"),
             (MountFlags::NOEXEC, b",noexec"),
             (MountFlags::NOATIME, b",noatime"),
             (MountFlags::NODIRATIME, b",nodiratime"),
             (MountFlags::RELATIME, b",relatime"),
+            (MountFlags::NOSYMFOLLOW, b",nosymfollow"),
         ];
         let is_read_only = flags.contains(MountFlags::RDONLY);
         let mut out = if is_read_only { b"ro".to_vec() } else { b"rw".to_vec() };

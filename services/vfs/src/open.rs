@@ -207,7 +207,7 @@ fn find_or_create(
         return Ok((at(child).topmost(), Origin::Found));
     }
     perm::may_create(&parent.dir, resolver.cred)?;
-    let perm = mode & S_IALLUGO & !resolver.umask;
+    let perm = (mode & S_IALLUGO, resolver.umask);
     let new = perm::new_inode(dir_inode, NewKind::Regular, perm, resolver.cred);
     debug_assert!(flags.contains(OpenFlags::CREAT));
     let inode = dir_inode.create(name, &new)?;
@@ -277,6 +277,10 @@ fn finish(
     let holds_write = base.kind() == FileKind::Regular && (flags.can_write() || truncates);
     if holds_write {
         base.get_write()?;
+        if let Err(error) = place.mount().add_writer() {
+            base.put_write();
+            return Err(error);
+        }
     }
     let access = Access {
         can_read: flags.can_read(),
@@ -291,6 +295,7 @@ fn finish(
         Err(error) => {
             if holds_write {
                 base.put_write();
+                place.mount().remove_writer();
             }
             return Err(error);
         }
@@ -332,7 +337,7 @@ fn open_unnamed(
         return err!(ENOTDIR, "O_TMPFILE needs a directory");
     }
     perm::may_create(&dir, resolver.cred)?;
-    let perm = mode & S_IALLUGO & !resolver.umask;
+    let perm = (mode & S_IALLUGO, resolver.umask);
     let new = perm::new_inode(dir_inode, NewKind::Regular, perm, resolver.cred);
     let inode = dir_inode.create_unnamed(&new)?;
     if !flags.contains(OpenFlags::EXCL) {

@@ -113,11 +113,12 @@ pub(crate) fn may_delete(
     }
 }
 
-/// The owner, group and final bits of a new inode in `dir`.
+/// The owner, group and final bits of a new inode in `dir`. Whether the set-group-ID bit is
+/// one is decided before the umask takes the group's right to execute away.
 pub(crate) fn new_inode<'a>(
     dir: &Arc<dyn Inode>,
     kind: NewKind<'a>,
-    perm: u32,
+    (perm, umask): (u32, u32),
     cred: &Cred,
 ) -> NewInode<'a> {
     let dir_attr = dir.base().owner();
@@ -133,5 +134,6 @@ pub(crate) fn new_inode<'a>(
             new.perm &= !S_ISGID;
         }
     }
+    new.perm &= !umask;
     new
 }

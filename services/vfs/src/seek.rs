@@ -29,7 +29,7 @@ pub fn seek_to(file: &File, to: SeekFrom, size: u64) -> Result<u64> {
 /// or hole at or after an offset below `size` is.
 ///
 /// # Errors
-/// `EINVAL` before the start, `EOVERFLOW` beyond the largest offset, `ENXIO` if data or a
+/// `EINVAL` before the start or beyond the largest offset, `ENXIO` if data or a
 /// hole is looked for from beyond the end, or there is no data behind.
 pub fn seek_with(
     file: &File,
@@ -43,8 +43,8 @@ pub fn seek_with(
         _ => err!(ENXIO, "seek beyond the end"),
     };
     let relative = |base: u64, by: i64| {
-        let base = i64::try_from(base).map_err(|_| error!(EOVERFLOW))?;
-        base.checked_add(by).ok_or(error!(EOVERFLOW, "seek beyond the largest offset"))
+        let sum = i64::try_from(base).ok().and_then(|base| base.checked_add(by));
+        sum.ok_or(error!(EINVAL, "seek beyond the largest offset"))
     };
     let wanted = match to {
         SeekFrom::Start(at) => at,

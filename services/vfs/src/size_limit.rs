@@ -16,6 +16,9 @@ pub trait ProcessHooks: Send + Sync {
     fn file_size_exceeded(&self);
     /// The account of the current process; `None` for the kernel itself.
     fn account(&self) -> Option<Arc<Account>>;
+    /// The current process has written a part of what it wanted to where nobody reads any
+    /// more: raise SIGPIPE.
+    fn pipe_broken(&self);
 }
 
 static PROCESS: Once<&'static dyn ProcessHooks> = Once::new();
@@ -62,6 +65,14 @@ pub fn check_length(size: u64) -> Result<()> {
         return err!(EFBIG, "file size limit");
     }
     Ok(())
+}
+
+/// Tells the process layer that a write was cut short as the last reader left. A write that
+/// fails as a whole says so by `EPIPE`.
+pub fn pipe_broken() {
+    if let Some(hooks) = PROCESS.get() {
+        hooks.pipe_broken();
+    }
 }
 
 fn exceeded(offset: u64) {

@@ -8,7 +8,7 @@
 
 use alloc::vec::Vec;
 use core::any::Any;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use abi::Result;
 use framework::sync::RwLock;
@@ -23,6 +23,8 @@ pub struct SuperBase {
     dev: DeviceId,
     /// Renames hold it exclusively, all else that reads or changes directories shared.
     pub(crate) tree: RwLock<()>,
+    /// Files that are open for writing.
+    pub(crate) writers: AtomicUsize,
 }
 
 impl SuperBase {
@@ -33,7 +35,7 @@ impl SuperBase {
 
     /// That of a file system on a device.
     pub const fn on(dev: DeviceId) -> Self {
-        Self { dev, tree: RwLock::new(()) }
+        Self { dev, tree: RwLock::new(()), writers: AtomicUsize::new(0) }
     }
 }
 
@@ -62,6 +64,13 @@ pub trait SuperBlock: Any + Send + Sync {
     /// # Errors
     /// `EIO` if the medium fails.
     fn sync(&self) -> Result<()> {
+        Ok(())
+    }
+    /// Obeys the options of a remount; nothing has changed after an error.
+    ///
+    /// # Errors
+    /// `EINVAL` for an unknown option, or one that cannot be changed so.
+    fn reconfigure(&self, _options: &[u8]) -> Result<()> {
         Ok(())
     }
     /// How dentries of this file system may be cached.

@@ -228,6 +228,14 @@ impl UserOut {
     }
 }
 
+impl UserOut {
+    /// The same with no more than [`MAX_RW_COUNT`] bytes, where a call cuts the length before
+    /// it looks at the range.
+    pub fn cut(self) -> Self {
+        Self { addr: self.addr, len: self.len.min(MAX_RW_COUNT) }
+    }
+}
+
 impl FromArg for UserOut {
     const SHOWN_AFTER: bool = true;
 

@@ -168,7 +168,7 @@ pub(crate) fn sys_utimensat(
     dir: DirFd,
     path: Option<UserPath>,
     times: Option<UserPtr<[Timespec; 2]>>,
-    flags: AtFlags,
+    flags: u32,
 ) -> Result<()> {
     let times = match times {
         Some(times) => {
@@ -180,6 +180,8 @@ pub(crate) fn sys_utimensat(
         }
         None => (Ok(NewTime::Now), Ok(NewTime::Now)),
     };
+    // Looked at only now: a call that changes nothing may have any.
+    let flags = AtFlags::from_bits(flags).ok_or(error!(EINVAL, "unknown flag"))?;
     only(flags, AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_EMPTY_PATH)?;
     let path = place(cx, dir, path, flags)?;
     // Only now are they looked at.

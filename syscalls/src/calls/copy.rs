@@ -84,8 +84,11 @@ pub(crate) fn sys_copy_file_range(
     if !input.can_read() || !output.can_write() || output.flags().contains(OpenFlags::APPEND) {
         return err!(EBADF, "access mode");
     }
-    let in_start = in_start.map(checked).transpose()?;
-    let out_start = out_start.map(checked).transpose()?;
+    if !alloc::sync::Arc::ptr_eq(input.inode().base().sb(), output.inode().base().sb()) {
+        return err!(EXDEV, "files of two file systems");
+    }
+    let in_start = in_start.map(|start| checked_end(start, count)).transpose()?;
+    let out_start = out_start.map(|start| checked_end(start, count)).transpose()?;
     let mut from = Position::new(&input, in_start);
     let mut to = Position::new(&output, out_start);
     let count = count.min(MAX_RW_COUNT);
@@ -104,6 +107,14 @@ pub(crate) fn sys_copy_file_range(
         pointer.write(cx.vm(), &(to.offset() as i64))?;
     }
     Ok(done)
+}
+
+/// An offset from which `count` bytes end within all numbers there are.
+fn checked_end(offset: i64, count: usize) -> Result<u64> {
+    if (offset as u64).checked_add(count as u64).is_none() {
+        return err!(EOVERFLOW, "the range wraps");
+    }
+    checked(offset)
 }
 
 fn checked(offset: i64) -> Result<u64> {

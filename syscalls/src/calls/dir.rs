@@ -51,7 +51,8 @@ fn read_entries(
     put: impl Fn(&DirEntry<'_>, &mut Vec<u8>) -> usize,
 ) -> Result<usize> {
     let file = cx.file(fd)?;
-    let room = out.len().min(MAX_BATCH);
+    // An `int` to Linux: below zero there is no room for anything.
+    let room = usize::try_from(out.len() as i32).unwrap_or(0).min(MAX_BATCH);
     let mut batch = Vec::new();
     batch.try_reserve_exact(room.min(FIRST_BATCH)).map_err(|_| error!(ENOMEM))?;
     let mut is_full = false;

@@ -5,7 +5,9 @@ use crate::arg::{Fd, Strict, UserPtr};
 use crate::calls::fcntl::can_signal;
 use crate::cx::Context;
 use abi::fcntl::OpenFlags;
-use abi::ioctl::file::{FIGETBSZ, FIOASYNC, FIOCLEX, FIONBIO, FIONCLEX, FIONREAD, FIOQSIZE};
+use abi::ioctl::file::{
+    FICLONE, FIGETBSZ, FIOASYNC, FIOCLEX, FIONBIO, FIONCLEX, FIONREAD, FIOQSIZE,
+};
 use abi::{Result, err};
 use vfs::{CloseOnExec, File, FileKind, IoctlContext};
 
@@ -92,6 +94,7 @@ pub(crate) fn sys_ioctl(cx: &mut Context, fd: Fd, request: u32, arg: usize) -> R
         FIGETBSZ if matches!(file.kind(), FileKind::Regular | FileKind::Directory) => {
             UserPtr::<i32>::new(arg).write(cx.vm(), &(file.metadata().blksize as i32))?;
         }
+        FICLONE => return share(&file, &*cx.file(Fd(arg as i32))?),
         _ => {
             let cred = cx.cred();
             return file.ioctl(request, &IoctlContext { arg, vm: cx.vm(), cred: &cred });
@@ -102,6 +105,24 @@ pub(crate) fn sys_ioctl(cx: &mut Context, fd: Fd, request: u32, arg: usize) -> R
 
 fn is_stored(file: &File) -> bool {
     matches!(file.kind(), FileKind::Regular | FileKind::Directory | FileKind::Symlink)
+}
+
+/// FICLONE: no file system shares blocks between files.
+fn share(to: &File, from: &File) -> Result<usize> {
+    from.not_path()?;
+    if !alloc::sync::Arc::ptr_eq(from.inode().base().sb(), to.inode().base().sb()) {
+        return err!(EXDEV, "files of two file systems");
+    }
+    if [from.kind(), to.kind()].contains(&FileKind::Directory) {
+        return err!(EISDIR, "blocks of a directory");
+    }
+    if from.kind() != FileKind::Regular || to.kind() != FileKind::Regular {
+        return err!(EINVAL, "not regular files");
+    }
+    if !from.can_read() || !to.can_write() || to.flags().contains(OpenFlags::APPEND) {
+        return err!(EBADF, "access mode");
+    }
+    err!(EOPNOTSUPP, "blocks are not shared")
 }
 
 /// Sets or clears a status flag by the `int` at `arg`.

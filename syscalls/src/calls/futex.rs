@@ -8,7 +8,7 @@ use crate::row::Outcome;
 use abi::futex::{
     FUTEX_BITSET_MATCH_ANY, FUTEX_CLOCK_REALTIME, FUTEX_CMD_MASK, FUTEX_CMP_REQUEUE,
     FUTEX_PRIVATE_FLAG, FUTEX_REQUEUE, FUTEX_WAIT, FUTEX_WAIT_BITSET, FUTEX_WAKE,
-    FUTEX_WAKE_BITSET,
+    FUTEX_WAKE_BITSET, FUTEX_WAKE_OP,
 };
 use abi::time::Timespec;
 use abi::{Errno, Result, err, error, nr};
@@ -55,6 +55,10 @@ pub(crate) fn sys_futex(
             let expected = (command == FUTEX_CMP_REQUEUE).then_some(bits);
             let counts = (wake as usize, moved as usize);
             futex::requeue(&cx.thread, (at, scope), second, counts, expected)?
+        }
+        FUTEX_WAKE_OP => {
+            let counts = (count(value), count(timeout as u32));
+            futex::wake_op(&cx.thread, (at, scope), second, counts, bits)?
         }
         _ => return err!(ENOSYS, "futex operation"),
     };

@@ -14,6 +14,11 @@ pub(crate) fn sys_setpgid(cx: &mut Context, pid: RawPid, group: RawPid) -> Resul
     let process = cx.process();
     let pid = if pid.0 == 0 { process.pid() } else { task::Pid::from_raw(pid.0) };
     let group = if group.0 == 0 { pid.own_group() } else { Pgid::from_raw(group.0) };
+    let is_thread = cx.pid_namespace().process(pid).is_none()
+        && cx.pid_namespace().thread(pid.leading_thread()).is_some();
+    if is_thread {
+        return err!(EINVAL, "a thread that leads no process");
+    }
     process.set_group(pid, group)
 }
 

@@ -11,7 +11,7 @@ use abi::time::Timeval;
 use abi::{Result, err, error};
 use alloc::sync::Arc;
 use task::rlimit::Privilege;
-use task::{Process, Tid};
+use task::{Pid, Process, Tid};
 
 /// getrlimit(2).
 pub(crate) fn sys_getrlimit(cx: &mut Context, resource: u32, out: UserPtr<Rlimit>) -> Result<()> {
@@ -63,15 +63,21 @@ fn target(cx: &Context, pid: RawPid) -> Result<Arc<Process>> {
     if pid.0 == 0 || pid.0 == cx.thread.pid().as_raw() {
         return Ok(cx.thread.process().clone());
     }
-    let thread = cx.pid_namespace().thread(Tid::from_raw(pid.0)).ok_or(error!(ESRCH))?;
-    let (own, other) = (cx.cred(), thread.cred());
+    let thread = cx.pid_namespace().thread(Tid::from_raw(pid.0));
+    // A zombie has its limits and credentials still.
+    let process = match &thread {
+        Some(thread) => thread.process().clone(),
+        None => cx.pid_namespace().process(Pid::from_raw(pid.0)).ok_or(error!(ESRCH))?,
+    };
+    let other = thread.map(|thread| thread.cred()).or_else(|| process.cred());
+    let (own, other) = (cx.cred(), other.ok_or(error!(ESRCH))?);
     let same_user = [other.uid, other.euid, other.suid].iter().all(|&uid| uid == own.uid);
     let same_group = [other.gid, other.egid, other.sgid].iter().all(|&gid| gid == own.gid);
     let is_own = same_user && same_group;
     if !is_own && !own.capable(Caps::SYS_RESOURCE) {
         return err!(EPERM, "limits of somebody else's process");
     }
-    Ok(thread.process().clone())
+    Ok(process)
 }
 
 /// getrusage(2).

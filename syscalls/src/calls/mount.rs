@@ -11,7 +11,7 @@ use abi::mount::{
     MS_REMOUNT, MountFlags, UMOUNT_NOFOLLOW,
 };
 use abi::{Errno, Result, err, error};
-use vfs::{Follow, Unmount};
+use vfs::{Follow, Remount, Unmount};
 
 /// The most of the option string that is looked at.
 const MAX_OPTIONS: usize = 4096;
@@ -39,7 +39,9 @@ pub(crate) fn sys_mount(
     cx.require(Caps::SYS_ADMIN)?;
     let flags = if flags & MS_MGC_MSK == MS_MGC_VAL { flags & !MS_MGC_MSK } else { flags };
     if flags & MS_REMOUNT != 0 {
-        return vfs::remount(&at, mount_flags(flags));
+        let is_of_mount = flags & MS_BIND != 0;
+        let what = if is_of_mount { Remount::Mount } else { Remount::FileSystem(&options) };
+        return vfs::remount(&at, remount_flags(flags, at.mount().flags()), what);
     }
     if flags & (MS_BIND | MS_MOVE) != 0 {
         let source = source.ok_or(error!(EINVAL, "no source"))?;
@@ -68,14 +70,32 @@ fn mount_flags(flags: u64) -> MountFlags {
     set
 }
 
+/// The options after a remount: without a word about access times theirs stay.
+fn remount_flags(flags: u64, before: MountFlags) -> MountFlags {
+    let times = MountFlags::NOATIME
+        | MountFlags::NODIRATIME
+        | MountFlags::RELATIME
+        | MountFlags::STRICTATIME;
+    if MountFlags::from_bits_truncate(flags as u32).intersects(times) {
+        return mount_flags(flags);
+    }
+    (mount_flags(flags) - times) | (before & times)
+}
+
 /// umount2(2).
 pub(crate) fn sys_umount2(cx: &mut Context, target: UserPath, flags: u32) -> Result<()> {
     if flags & !UMOUNT_FLAGS != 0 {
         return err!(EINVAL, "flags");
     }
     let follow = if flags & UMOUNT_NOFOLLOW != 0 { Follow::No } else { Follow::Yes };
-    let at = super::at::At::cwd(cx, target)?.lookup(follow)?;
+    let at = super::at::At::cwd(cx, target)?;
+    let at = at.resolver().lookup_to_unmount(at.path(), follow)?;
     cx.require(Caps::SYS_ADMIN)?;
-    let how = if flags & MNT_DETACH != 0 { Unmount::Detach } else { Unmount::IfUnused };
+    let how = match flags & (MNT_DETACH | MNT_EXPIRE) {
+        0 => Unmount::IfUnused,
+        MNT_DETACH => Unmount::Detach,
+        MNT_EXPIRE if flags & MNT_FORCE == 0 => Unmount::IfExpired,
+        _ => return err!(EINVAL, "what expires is not forced"),
+    };
     vfs::umount(at, how)
 }

@@ -5,6 +5,7 @@ use crate::arg::{Fd, UserPtr};
 use crate::calls::deadline::{self, Duration, remaining};
 use crate::cx::Context;
 use abi::poll::{NFDBITS, PollEvents, PollFd, SigsetArg};
+use abi::process::personality;
 use abi::signal::SigSet;
 use abi::time::{Timespec, Timeval};
 use abi::{Errno, Result, err, error, nr};
@@ -186,7 +187,7 @@ pub(crate) fn sys_select(
         None => Until::Forever,
     };
     let result = select(cx, count, [read, write, except], until);
-    if let (Some(timeout), Some(left)) = (timeout, left(until)) {
+    if let (Some(timeout), Some(left)) = (timeout.filter(|_| tells_left(cx)), left(until)) {
         let _ = timeout.write(cx.vm(), &Timeval::from_ns(left));
     }
     result
@@ -305,6 +306,11 @@ fn from_timespec(cx: &Context, timeout: Option<UserPtr<Timespec>>) -> Result<Unt
     }
 }
 
+/// Whether time-outs become what is left of them: not for programs of old systems.
+fn tells_left(cx: &Context) -> bool {
+    cx.process().personality() & personality::STICKY_TIMEOUTS == 0
+}
+
 /// What is left of a wait that could end.
 fn left(until: Until) -> Option<u64> {
     match until {
@@ -316,7 +322,7 @@ fn left(until: Until) -> Option<u64> {
 
 /// A time-out that cannot be written is not an error.
 fn give_back_timespec(cx: &Context, timeout: Option<UserPtr<Timespec>>, until: Until) {
-    if let (Some(timeout), Some(left)) = (timeout, left(until)) {
+    if let (Some(timeout), Some(left)) = (timeout.filter(|_| tells_left(cx)), left(until)) {
         let _ = timeout.write(cx.vm(), &Timespec::from_ns(left));
     }
 }

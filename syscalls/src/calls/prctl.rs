@@ -29,6 +29,10 @@ pub(crate) fn sys_prctl(
         PR_SET_TIMING if arg2 == 0 => {}
         PR_GET_SECCOMP => {}
         PR_GET_TSC => put_int(cx, arg2, PR_TSC_ENABLE)?,
+        PR_SET_TSC if arg2 as i32 == PR_TSC_ENABLE => {}
+        // There are no huge pages to be kept from.
+        PR_GET_THP_DISABLE if arg2 == 0 && rest_is_zero => {}
+        PR_SET_THP_DISABLE if arg2 == 0 && rest_is_zero => {}
         PR_SET_TIMERSLACK => {
             cx.thread.set_timer_slack_ns(Some(arg2).filter(|slack| *slack as i64 > 0));
         }

@@ -88,6 +88,19 @@ fn read_clone_args(cx: &Context, addr: usize, size: usize) -> Result<RawCloneArg
     Ok(framework::mm::Pod::from_bytes(known))
 }
 
+/// unshare(2): files and the place in the tree; there are no new namespaces.
+pub(crate) fn sys_unshare(cx: &mut Context, flags: Addr) -> Result<()> {
+    let known = CloneFlags::THREAD
+        | CloneFlags::FS
+        | CloneFlags::FILES
+        | CloneFlags::SIGHAND
+        | CloneFlags::VM
+        | CloneFlags::SYSVSEM;
+    let flags = CloneFlags::from_bits(flags.0 as u64).filter(|flags| known.contains(*flags));
+    let flags = flags.ok_or(error!(EINVAL, "flags"))?;
+    cx.thread.unshare(flags)
+}
+
 /// exit(2): the thread ends on its way back.
 pub(crate) fn sys_exit(cx: &mut Context, code: i32) -> Result<()> {
     cx.thread.exit(code);

@@ -15,7 +15,7 @@ use cred::Cred;
 use framework::cpu::{self, CpuSet};
 use framework::task::Task;
 use sched::{Caller, Params, Policy};
-use task::{Pgid, Process, Thread, Tid};
+use task::{Pgid, Pid, Process, Scheduling, Thread, Tid};
 
 /// Bytes of the CPU mask that the kernel keeps.
 const MASK_BYTES: usize = 8;
@@ -26,20 +26,61 @@ pub(crate) fn sys_sched_yield(_cx: &mut Context) -> Result<()> {
     Ok(())
 }
 
-/// The thread that a call names; zero is the caller.
-fn target(cx: &Context, tid: RawPid) -> Result<(Arc<Thread>, Arc<Task>)> {
-    let thread = match tid.0 {
-        0 => cx.thread.clone(),
-        ..0 => return err!(EINVAL, "negative thread"),
-        tid => cx.pid_namespace().thread(Tid::from_raw(tid)).ok_or(error!(ESRCH))?,
-    };
-    let task = thread.task().ok_or(error!(ESRCH))?;
-    Ok((thread, task))
+/// What a call names: a thread, or what is left of the one that led a zombie.
+enum Target {
+    Living(Arc<Thread>, Arc<Task>),
+    Ended(Arc<Process>, Scheduling),
 }
 
-/// As [`target`], for the calls that do not tell a negative number from one that nobody has.
-fn affine(cx: &Context, tid: RawPid) -> Result<(Arc<Thread>, Arc<Task>)> {
-    if tid.0 < 0 { err!(ESRCH, "negative thread") } else { target(cx, tid) }
+impl Target {
+    /// The target of a number; zero is the caller.
+    fn of(cx: &Context, tid: RawPid) -> Result<Self> {
+        if tid.0 < 0 {
+            return err!(EINVAL, "negative thread");
+        }
+        let gone = error!(ESRCH, "no such thread");
+        let thread = match tid.0 {
+            0 => Some(cx.thread.clone()),
+            tid => cx.pid_namespace().thread(Tid::from_raw(tid)),
+        };
+        if let Some(thread) = thread
+            && let Some(task) = thread.task()
+        {
+            return Ok(Self::Living(thread, task));
+        }
+        let process = cx.pid_namespace().process(Pid::from_raw(tid.0)).ok_or(gone)?;
+        let last = process.last_scheduling().ok_or(gone)?;
+        Ok(Self::Ended(process, last))
+    }
+
+    fn scheduling(&self) -> Scheduling {
+        match self {
+            Self::Living(_, task) => Scheduling::of(task),
+            Self::Ended(_, last) => *last,
+        }
+    }
+
+    /// Whose it is, if it has anybody's credentials any more.
+    fn cred(&self) -> Option<Arc<Cred>> {
+        match self {
+            Self::Living(thread, _) => Some(thread.cred()),
+            Self::Ended(process, _) => process.cred(),
+        }
+    }
+
+    /// Sets policy and priority; nothing comes of it for what has ended.
+    fn change(&self, cx: &Context, new: Params) -> Result<()> {
+        match self {
+            Self::Living(thread, task) => change(cx, thread, task, new),
+            Self::Ended(..) => Ok(()),
+        }
+    }
+}
+
+/// As [`Target::of`], for the calls that do not tell a negative number from one that nobody
+/// has.
+fn affine(cx: &Context, tid: RawPid) -> Result<Target> {
+    if tid.0 < 0 { err!(ESRCH, "negative thread") } else { Target::of(cx, tid) }
 }
 
 fn is_owner(caller: &Cred, target: &Cred) -> bool {
@@ -76,8 +117,8 @@ pub(crate) fn sys_sched_setscheduler(
         return err!(EINVAL);
     }
     let priority = read_priority(cx, param)?;
-    let (thread, task) = target(cx, tid)?;
-    change(cx, &thread, &task, sched::check_params(policy, priority)?)
+    let target = Target::of(cx, tid)?;
+    target.change(cx, sched::check_params(policy, priority)?)
 }
 
 /// sched_setparam(2).
@@ -86,15 +127,14 @@ pub(crate) fn sys_sched_setparam(cx: &mut Context, tid: RawPid, param: UserPtr<i
         return err!(EINVAL);
     }
     let priority = read_priority(cx, param)?;
-    let (thread, task) = target(cx, tid)?;
-    let policy = sched::params(&task).raw_policy();
-    change(cx, &thread, &task, sched::check_params(policy, priority)?)
+    let target = Target::of(cx, tid)?;
+    let policy = target.scheduling().params.raw_policy();
+    target.change(cx, sched::check_params(policy, priority)?)
 }
 
 /// sched_getscheduler(2).
 pub(crate) fn sys_sched_getscheduler(cx: &mut Context, tid: RawPid) -> Result<usize> {
-    let (_, task) = target(cx, tid)?;
-    Ok(sched::params(&task).raw_policy() as usize)
+    Ok(Target::of(cx, tid)?.scheduling().params.raw_policy() as usize)
 }
 
 /// sched_getparam(2).
@@ -102,8 +142,8 @@ pub(crate) fn sys_sched_getparam(cx: &mut Context, tid: RawPid, param: UserPtr<i
     if param.addr() == 0 {
         return err!(EINVAL, "no room for parameters");
     }
-    let (_, task) = target(cx, tid)?;
-    param.write(cx.vm(), &i32::from(sched::params(&task).priority))
+    let now = Target::of(cx, tid)?.scheduling();
+    param.write(cx.vm(), &i32::from(now.params.priority))
 }
 
 /// Of the policies that nobody can have here, deadline and BPF's, only the priorities are known.
@@ -131,8 +171,8 @@ pub(crate) fn sys_sched_rr_get_interval(
     tid: RawPid,
     interval: UserPtr<Timespec>,
 ) -> Result<()> {
-    let (_, task) = target(cx, tid)?;
-    interval.write(cx.vm(), &Timespec::from_ns(sched::rr_interval_ns(&task)))
+    let now = Target::of(cx, tid)?.scheduling();
+    interval.write(cx.vm(), &Timespec::from_ns(now.interval_ns))
 }
 
 /// sched_setaffinity(2): CPUs beyond the kernel's mask are dropped.
@@ -145,11 +185,13 @@ pub(crate) fn sys_sched_setaffinity(
     let mut bytes = [0_u8; MASK_BYTES];
     let wanted = bytes.get_mut(..MASK_BYTES.min(len as usize)).unwrap_or_default();
     cx.vm().read(mask.addr(), wanted)?;
-    let (thread, task) = affine(cx, tid)?;
+    let target = affine(cx, tid)?;
     let cred = cx.cred();
-    if !is_owner(&cred, &thread.cred()) && !cred.capable(Caps::SYS_NICE) {
+    let owns = target.cred().is_some_and(|other| is_owner(&cred, &other));
+    if !owns && !cred.capable(Caps::SYS_NICE) {
         return err!(EPERM, "somebody else's thread");
     }
+    let Target::Living(_, task) = target else { return Ok(()) };
     sched::set_affinity(&task, CpuSet::from_bits(u64::from_le_bytes(bytes)))
 }
 
@@ -164,26 +206,20 @@ pub(crate) fn sys_sched_getaffinity(
     if len.saturating_mul(8) < cpu::count() || !len.is_multiple_of(size_of::<u64>()) {
         return err!(EINVAL, "size of the mask");
     }
-    let (_, task) = affine(cx, tid)?;
+    let now = affine(cx, tid)?.scheduling();
     let online = cpu::all().fold(CpuSet::EMPTY, |mut set, cpu| {
         set.insert(cpu);
         set
     });
-    let allowed = task.sched().affinity().intersection(online);
+    let allowed = now.affinity.intersection(online);
     cx.vm().write(mask.addr(), &allowed.bits().to_le_bytes())?;
     Ok(MASK_BYTES)
 }
 
-/// The processes that a priority call means.
+/// The processes of a group or user that a priority call means.
 fn priority_targets(cx: &Context, which: u32, who: u32) -> Result<Vec<Arc<Process>>> {
     let caller = cx.thread.process();
     let is_meant: Box<dyn Fn(&Process) -> bool> = match which {
-        PRIO_PROCESS if who == 0 => return Ok([caller.clone()].into()),
-        PRIO_PROCESS => {
-            let tid = i32::try_from(who).ok().map(Tid::from_raw);
-            let thread = tid.and_then(|tid| cx.pid_namespace().thread(tid));
-            return Ok([thread.ok_or(error!(ESRCH))?.process().clone()].into());
-        }
         PRIO_PGRP => {
             let group = if who == 0 { caller.group_id() } else { Pgid::from_raw(who as i32) };
             Box::new(move |process| process.group_id() == group)
@@ -202,33 +238,67 @@ fn priority_targets(cx: &Context, which: u32, who: u32) -> Result<Vec<Arc<Proces
     if meant.is_empty() { err!(ESRCH) } else { Ok(meant) }
 }
 
-/// getpriority(2): 20 less the lowest nice value, so that no result is negative.
-pub(crate) fn sys_getpriority(cx: &mut Context, which: u32, who: u32) -> Result<usize> {
-    let targets = priority_targets(cx, which, who)?;
-    let nice = targets.iter().map(|process| i32::from(process.nice())).min().unwrap_or(0);
-    usize::try_from(20 - nice).map_err(|_| error!(EINVAL))
+/// The one thread of PRIO_PROCESS.
+fn one_target(cx: &Context, who: u32) -> Result<Target> {
+    let tid = i32::try_from(who).map_err(|_| error!(ESRCH, "no such thread"))?;
+    Target::of(cx, RawPid(tid))
 }
 
-/// setpriority(2).
+/// getpriority(2): 20 less the lowest nice value, so that no result is negative.
+pub(crate) fn sys_getpriority(cx: &mut Context, which: u32, who: u32) -> Result<usize> {
+    let nice = if which == PRIO_PROCESS {
+        match one_target(cx, who)? {
+            Target::Living(thread, _) => thread.nice(),
+            Target::Ended(process, _) => process.nice(),
+        }
+    } else {
+        let mut lowest = i8::MAX;
+        for process in priority_targets(cx, which, who)? {
+            let threads = process.threads()?;
+            let least = threads.iter().map(|thread| thread.nice()).min();
+            lowest = lowest.min(least.unwrap_or_else(|| process.nice()));
+        }
+        lowest
+    };
+    usize::try_from(20 - i32::from(nice)).map_err(|_| error!(EINVAL))
+}
+
+/// setpriority(2): of one thread, or of all in a group or of a user.
 pub(crate) fn sys_setpriority(cx: &mut Context, which: u32, who: u32, nice: i32) -> Result<()> {
     let nice = nice.clamp(-20, 19);
-    let cred = cx.cred();
-    let has_sys_nice = cred.capable(Caps::SYS_NICE);
+    if which == PRIO_PROCESS {
+        return match one_target(cx, who)? {
+            Target::Living(thread, _) => set_nice(cx, &thread, nice),
+            Target::Ended(process, _) => {
+                process.note_nice(nice as i8);
+                Ok(())
+            }
+        };
+    }
     let mut result = Ok(());
     for process in priority_targets(cx, which, who)? {
-        let Some(leader) = process.leader() else { continue };
-        if !has_sys_nice && !is_owner(&cred, &leader.cred()) {
-            result = err!(EPERM, "somebody else's process");
-            continue;
+        for thread in process.threads()? {
+            if let Err(error) = set_nice(cx, &thread, nice) {
+                result = Err(error);
+            }
         }
-        let limit = lowest_nice(process.rlimit(Resource::Nice).cur);
-        if nice < i32::from(process.nice()) && nice < limit && !has_sys_nice {
-            result = err!(EACCES, "below the limit");
-            continue;
-        }
-        process.set_nice(nice as i8);
     }
     result
+}
+
+/// Sets one thread's nice value, if the caller may.
+fn set_nice(cx: &Context, thread: &Thread, nice: i32) -> Result<()> {
+    let cred = cx.cred();
+    let has_sys_nice = cred.capable(Caps::SYS_NICE);
+    if !has_sys_nice && !is_owner(&cred, &thread.cred()) {
+        return err!(EPERM, "somebody else's thread");
+    }
+    let limit = lowest_nice(thread.process().rlimit(Resource::Nice).cur);
+    if nice < i32::from(thread.nice()) && nice < limit && !has_sys_nice {
+        return err!(EACCES, "below the limit");
+    }
+    thread.set_nice(nice as i8);
+    Ok(())
 }
 
 /// The lowest nice value that `RLIMIT_NICE` allows.

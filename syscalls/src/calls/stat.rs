@@ -8,7 +8,7 @@ use crate::cx::Context;
 use abi::fcntl::AtFlags;
 use abi::fs::AccessMode;
 use abi::mount::MountFlags;
-use abi::stat::{Stat, Statfs, Statx, StatxMask, StatxTime, st};
+use abi::stat::{STATX_ATTR_MOUNT_ROOT, Stat, Statfs, Statx, StatxMask, StatxTime, st};
 use abi::time::Timespec;
 use abi::{Result, err};
 use alloc::sync::Arc;
@@ -69,6 +69,10 @@ pub(crate) fn sys_statx(
     }
     statx.mnt_id = path.mount().id();
     statx.mask |= StatxMask::STATX_MNT_ID.bits();
+    statx.attributes_mask = STATX_ATTR_MOUNT_ROOT;
+    if path.is_mount_root() {
+        statx.attributes = STATX_ATTR_MOUNT_ROOT;
+    }
     out.write(cx.vm(), &statx)
 }
 
@@ -209,6 +213,7 @@ fn statfs(path: &Path) -> Statfs {
         (MountFlags::NOATIME, st::NOATIME),
         (MountFlags::NODIRATIME, st::NODIRATIME),
         (MountFlags::RELATIME, st::RELATIME),
+        (MountFlags::NOSYMFOLLOW, st::NOSYMFOLLOW),
     ];
     // The mounts of pipes and the like, which have no place, show none.
     let shown = if mount.is_internal() { MountFlags::empty() } else { mount.flags() };

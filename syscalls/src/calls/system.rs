@@ -137,7 +137,7 @@ pub(crate) fn sys_getrandom(cx: &mut Context, out: UserOut, flags: RandomFlags) 
     if flags.contains(RandomFlags::GRND_RANDOM | RandomFlags::GRND_INSECURE) {
         return err!(EINVAL, "flags");
     }
-    let mut writer = out.writer(cx.vm())?;
+    let mut writer = out.cut().writer(cx.vm())?;
     let mut chunk = [0_u8; RANDOM_CHUNK];
     let mut done = 0;
     while writer.remaining() > 0 {
@@ -174,7 +174,7 @@ pub(crate) fn sys_getcpu(
 /// membarrier(2): every switch between threads is a full barrier on x86; what is
 /// left is to make the other CPUs switch.
 pub(crate) fn sys_membarrier(
-    _cx: &mut Context,
+    cx: &mut Context,
     command: MembarrierCommand,
     flags: u32,
 ) -> Result<usize> {
@@ -186,6 +186,9 @@ pub(crate) fn sys_membarrier(
             use abi::system::membarrier::*;
             Ok((GLOBAL | PRIVATE_EXPEDITED | REGISTER_PRIVATE_EXPEDITED) as usize)
         }
+        MembarrierCommand::PrivateExpedited if !cx.mm().is_registered() => {
+            err!(EPERM, "not registered for private barriers")
+        }
         MembarrierCommand::Global | MembarrierCommand::PrivateExpedited => {
             for cpu in framework::cpu::all() {
                 framework::cpu::resched(cpu);
@@ -193,7 +196,10 @@ pub(crate) fn sys_membarrier(
             core::sync::atomic::fence(core::sync::atomic::Ordering::SeqCst);
             Ok(0)
         }
-        MembarrierCommand::RegisterPrivateExpedited => Ok(0),
+        MembarrierCommand::RegisterPrivateExpedited => {
+            cx.mm().register();
+            Ok(0)
+        }
     }
 }
 

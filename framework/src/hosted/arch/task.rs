@@ -179,6 +179,8 @@ impl UserState {
         space.read(addr, &mut [0; 832]).map_err(|_| BadFpu)
     }
 
+    pub(crate) fn clear(&self) {}
+
     pub(crate) fn reset(&self) {
         self.set_fs_base(0);
         self.set_gs_base(0);

@@ -29,7 +29,7 @@ pub(crate) trait Visit {
     fn start(&mut self);
 
     /// An entry: reads or skips its data.
-    fn entry(
+    fn take(
         &mut self,
         stream: &mut Stream<'_>,
         header: &Header,
@@ -42,7 +42,7 @@ impl Visit for Tree<'_> {
         self.forget_links();
     }
 
-    fn entry(
+    fn take(
         &mut self,
         stream: &mut Stream<'_>,
         header: &Header,
@@ -105,7 +105,7 @@ fn archive_of(stream: &mut Stream<'_>, visit: &mut impl Visit) -> Result<(), Ref
             return Ok(());
         }
         pad(stream, start)?;
-        visit.entry(stream, &header, &name)?;
+        visit.take(stream, &header, &name)?;
         pad(stream, start)?;
     }
 }

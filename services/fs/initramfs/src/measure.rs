@@ -16,7 +16,7 @@ struct Measure {
 impl Visit for Measure {
     fn start(&mut self) {}
 
-    fn entry(
+    fn take(
         &mut self,
         stream: &mut Stream<'_>,
         header: &Header,

@@ -8,7 +8,7 @@
 use alloc::sync::Arc;
 
 use abi::capability::Caps;
-use abi::{Result, err};
+use abi::{Errno, Result, err};
 use pseudofs::{Content, Text, TextFile, check_bits};
 use vfs::Opening;
 
@@ -118,6 +118,14 @@ impl TextFile for Registered {
             Some(parameter) => parameter.store(offset, data),
             None => self.store(data).map(|()| data.len()),
         }
+    }
+
+    fn is_parameter(&self) -> bool {
+        self.0.is_strict
+    }
+
+    fn mmap_errno(&self) -> Errno {
+        if self.0.is_strict { Errno::ENODEV } else { Errno::EIO }
     }
 
     fn check_open(&self, perm: u32, opening: &Opening<'_>) -> Result<()> {

@@ -21,6 +21,12 @@ static FILES: &[Entry] = &[
     Entry::trigger("sysrq-trigger", sysrq),
     constant!("sys/fs/file-nr", "0\t0\t9223372036854775807"),
     live!(
+        "sys/fs/mount-max",
+        || vfs::mount_max() as i128,
+        |value| vfs::set_mount_max(value as usize),
+        1..=i32::MAX
+    ),
+    live!(
         "sys/fs/nr_open",
         || vfs::nr_open() as i128,
         |value| vfs::set_nr_open(value as usize),

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use abi::fcntl::OpenFlags;
 use abi::poll::PollEvents;
 use abi::stat::{S_IRUGO, S_IWUGO};
-use abi::{Result, err, error};
+use abi::{Errno, Result, err, error};
 use cred::Cred;
 use vfs::{FileOps, LinkTarget, Opening, Owner};
 
@@ -54,6 +54,17 @@ pub trait TextFile: Send + Sync {
     /// What poll(2) says of an open file.
     fn ready(&self) -> PollEvents {
         PollEvents::ALWAYS
+    }
+
+    /// Whether it is a parameter of /proc/sys: mode and owner are fixed, and there is no
+    /// mapping of it.
+    fn is_parameter(&self) -> bool {
+        false
+    }
+
+    /// How mmap(2) is refused.
+    fn mmap_errno(&self) -> Errno {
+        Errno::ENODEV
     }
 
     /// Refuses an open(2) that the permission bits `perm` allow, to root at least.

@@ -7,10 +7,10 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use abi::poll::PollEvents;
-use abi::{Result, err, error};
+use abi::{Error, Result, err, error};
 use framework::mm::{Reader, Writer};
 use framework::sync::{SpinLock, Waiter};
-use vfs::{File, FileOps, SeekFrom};
+use vfs::{File, FileOps, MapSource, SeekFrom};
 
 use crate::content::{BinaryFile, TextFile};
 use crate::inode::check_present;
@@ -141,6 +141,10 @@ impl FileOps for TextOps {
             drop(old);
         }
         Ok((count, offset.saturating_add(count as u64)))
+    }
+
+    fn mmap(&self, _file: &File) -> Result<MapSource> {
+        Err(Error::new(self.content.mmap_errno(), "a text cannot be mapped"))
     }
 
     fn poll(&self, _file: &File, _waiter: Option<&Arc<Waiter>>) -> PollEvents {

@@ -9,7 +9,7 @@ use abi::{Result, err, error};
 use vfs::{Attr, File, FileKind, InodeBase, Owner};
 
 use crate::content::{Link, OpenFile, Subject, TextFile};
-use crate::directory::Directory;
+use crate::directory::{Directory, LinkCount};
 use crate::rules::{PseudoFs, Rules};
 
 /// What an inode is.
@@ -84,6 +84,15 @@ impl PseudoInode {
 
     pub(crate) fn is_dir(&self) -> bool {
         self.base.is_dir()
+    }
+
+    /// Whether it is part of /proc/sys, where not even root changes mode and owner.
+    pub(crate) fn is_parameter(&self) -> bool {
+        match &self.content {
+            Content::Directory(directory) => directory.link_count == LinkCount::One,
+            Content::Text(text) => text.is_parameter(),
+            _ => false,
+        }
     }
 
     /// Its entries; `ENOTDIR` if it is no directory.

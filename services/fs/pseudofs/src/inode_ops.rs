@@ -9,7 +9,7 @@ use abi::{Result, err};
 use cred::Cred;
 use vfs::{
     DirEntry, DirSink, FileOps, Inode, InodeBase, LinkTarget, Metadata, NewInode, NewKind, Opening,
-    Owner, SetAttr,
+    Owner, Rename, SetAttr,
 };
 
 use crate::directory::LinkCount;
@@ -50,7 +50,11 @@ impl Inode for PseudoInode {
     }
 
     fn set_attr(&self, change: &SetAttr) -> Result<()> {
-        if self.rules.refusal == Refusal::Missing {
+        let is_owned = change.uid.is_some() || change.gid.is_some();
+        if self.rules.refusal == Refusal::Missing
+            && (change.perm.is_some() && self.subject.is_some()
+                || (change.perm.is_some() || is_owned) && self.is_parameter())
+        {
             return err!(EPERM, "attributes are fixed");
         }
         self.base.apply(change);
@@ -86,6 +90,16 @@ impl Inode for PseudoInode {
 
     fn link(&self, _name: &[u8], _target: &Arc<dyn Inode>) -> Result<()> {
         Err(self.rules.refusal.creating(vfs::FileKind::Directory))
+    }
+
+    /// What is not there is not found, as where something is to be created.
+    fn rename(&self, rename: &Rename<'_>) -> Result<()> {
+        match rename.replaced {
+            None if self.rules.refusal == Refusal::Missing => {
+                err!(ENOENT, "nothing is created here")
+            }
+            _ => err!(EPERM, "nothing is renamed here"),
+        }
     }
 
     /// Removes a directory with its entries, if it was made by mkdir.

@@ -33,6 +33,11 @@ enum Data {
     Special,
 }
 
+/// Pages that a symbolic link counts for: a short text is part of the inode, as on Linux.
+fn pages_of_link(text: &[u8]) -> u64 {
+    u64::from(text.len() >= 128)
+}
+
 impl TmpInode {
     pub(crate) fn new_root(options: &Options) -> Result<Arc<Self>> {
         let sb = Arc::new(TmpSuper::new(options));
@@ -64,6 +69,12 @@ impl TmpInode {
             NewKind::Fifo | NewKind::Socket => Data::Special,
         };
         sb.charge_inode()?;
+        if let Data::Symlink(text) = &data
+            && let Err(error) = sb.charge_pages(pages_of_link(text))
+        {
+            sb.uncharge_inode();
+            return Err(error);
+        }
         let mut attr = Attr::new(new.perm, new.uid, new.gid);
         if new.kind == NewKind::Directory {
             attr.nlink = 2;
@@ -173,6 +184,7 @@ impl Inode for TmpInode {
     fn blocks(&self) -> u64 {
         match &self.data {
             Data::Regular(data) => data.pages() * 8,
+            Data::Symlink(text) => pages_of_link(text) * 8,
             _ => 0,
         }
     }
@@ -295,6 +307,7 @@ impl Drop for TmpInode {
         self.sb.uncharge_inode();
         match &self.data {
             Data::Regular(data) => self.sb.uncharge_pages(data.pages()),
+            Data::Symlink(text) => self.sb.uncharge_pages(pages_of_link(text)),
             Data::Directory(dir) => {
                 let mut dead = None;
                 bury(dir, &mut dead);
@@ -305,7 +318,7 @@ impl Drop for TmpInode {
                     }
                 }
             }
-            Data::Symlink(_) | Data::Special => {}
+            Data::Special => {}
         }
     }
 }

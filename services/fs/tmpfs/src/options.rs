@@ -5,6 +5,9 @@ use abi::stat::S_IALLUGO;
 use abi::{Result, err, error};
 use framework::mm::{PAGE_SIZE, stats};
 
+/// What 0 stands for.
+pub(crate) const UNLIMITED: u64 = u64::MAX >> 13;
+
 /// How a tmpfs is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -36,7 +39,15 @@ impl Options {
     /// # Errors
     /// `EINVAL` for text that is no UTF-8, an unknown option, or a bad number.
     pub fn parse(text: &[u8]) -> Result<Self> {
-        let mut options = Self::default();
+        Self::default().with(text)
+    }
+
+    /// These with what the text changes.
+    ///
+    /// # Errors
+    /// As [`Options::parse`].
+    pub(crate) fn with(self, text: &[u8]) -> Result<Self> {
+        let mut options = self;
         let text = core::str::from_utf8(text).map_err(|_| error!(EINVAL, "mount options"))?;
         for option in text.split(',').filter(|option| !option.is_empty()) {
             let (key, value) = option.split_once('=').unwrap_or((option, ""));
@@ -54,10 +65,10 @@ impl Options {
             }
         }
         if options.max_pages == 0 {
-            options.max_pages = u64::MAX >> 13;
+            options.max_pages = UNLIMITED;
         }
         if options.max_inodes == 0 {
-            options.max_inodes = u64::MAX >> 13;
+            options.max_inodes = UNLIMITED;
         }
         Ok(options)
     }

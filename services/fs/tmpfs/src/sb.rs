@@ -11,11 +11,15 @@ use framework::mm::PAGE_SIZE;
 use vfs::{StatFs, SuperBase, SuperBlock};
 
 use crate::Options;
+use crate::options::UNLIMITED;
 
 /// What the inodes of one tmpfs share.
 pub(crate) struct TmpSuper {
     options: Options,
     base: SuperBase,
+    /// The limits now; those in `options` are the first ones.
+    max_pages: AtomicU64,
+    max_inodes: AtomicU64,
     used_pages: AtomicU64,
     used_inodes: AtomicU64,
     next_ino: AtomicU64,
@@ -26,6 +30,8 @@ impl TmpSuper {
         Self {
             options: options.clone(),
             base: SuperBase::new(),
+            max_pages: AtomicU64::new(options.max_pages),
+            max_inodes: AtomicU64::new(options.max_inodes),
             used_pages: AtomicU64::new(0),
             used_inodes: AtomicU64::new(0),
             next_ino: AtomicU64::new(1),
@@ -36,9 +42,17 @@ impl TmpSuper {
         self.next_ino.fetch_add(1, Ordering::Relaxed)
     }
 
+    fn max_pages(&self) -> u64 {
+        self.max_pages.load(Ordering::Relaxed)
+    }
+
+    fn max_inodes(&self) -> u64 {
+        self.max_inodes.load(Ordering::Relaxed)
+    }
+
     /// Charges pages; `ENOSPC` beyond the limit.
     pub(crate) fn charge_pages(&self, count: u64) -> Result<()> {
-        charge(&self.used_pages, count, self.options.max_pages)
+        charge(&self.used_pages, count, self.max_pages())
     }
 
     pub(crate) fn uncharge_pages(&self, count: u64) {
@@ -47,7 +61,7 @@ impl TmpSuper {
 
     /// Charges an inode or a further name of one; `ENOSPC` beyond the limit.
     pub(crate) fn charge_inode(&self) -> Result<()> {
-        charge(&self.used_inodes, 1, self.options.max_inodes)
+        charge(&self.used_inodes, 1, self.max_inodes())
     }
 
     pub(crate) fn uncharge_inode(&self) {
@@ -56,7 +70,7 @@ impl TmpSuper {
 
     /// Pages that are not charged yet.
     pub(crate) fn free_pages(&self) -> u64 {
-        self.options.max_pages.saturating_sub(self.used_pages.load(Ordering::Relaxed))
+        self.max_pages().saturating_sub(self.used_pages.load(Ordering::Relaxed))
     }
 }
 
@@ -83,17 +97,36 @@ impl SuperBlock for TmpSuper {
         StatFs {
             magic: TMPFS_MAGIC,
             block_size: PAGE_SIZE as u64,
-            blocks: self.options.max_pages,
+            blocks: self.max_pages(),
             free_blocks: self.free_pages(),
-            files: self.options.max_inodes,
-            free_files: self.options.max_inodes.saturating_sub(used_inodes),
+            files: self.max_inodes(),
+            free_files: self.max_inodes().saturating_sub(used_inodes),
             name_max: NAME_MAX as u64,
         }
     }
 
+    /// Changes the limits, to no less than what is used; the root directory stays as it is.
+    fn reconfigure(&self, options: &[u8]) -> Result<()> {
+        let (pages, inodes) = (self.max_pages(), self.max_inodes());
+        let now = Options { max_pages: pages, max_inodes: inodes, ..self.options.clone() };
+        let new = now.with(options)?;
+        let is_late = |old: u64, new: u64| old >= UNLIMITED && new < UNLIMITED;
+        if is_late(pages, new.max_pages) || is_late(inodes, new.max_inodes) {
+            return err!(EINVAL, "what had no limit gets none");
+        }
+        if new.max_pages < self.used_pages.load(Ordering::Relaxed)
+            || new.max_inodes < self.used_inodes.load(Ordering::Relaxed)
+        {
+            return err!(EINVAL, "more than that is used");
+        }
+        self.max_pages.store(new.max_pages, Ordering::Relaxed);
+        self.max_inodes.store(new.max_inodes, Ordering::Relaxed);
+        Ok(())
+    }
+
     fn show_options(&self, out: &mut Vec<u8>) {
-        let kib = self.options.max_pages.saturating_mul(PAGE_SIZE as u64 / 1024);
-        let text = alloc::format!(",size={kib}k,nr_inodes={}", self.options.max_inodes);
+        let kib = self.max_pages().saturating_mul(PAGE_SIZE as u64 / 1024);
+        let text = alloc::format!(",size={kib}k,nr_inodes={}", self.max_inodes());
         out.extend_from_slice(text.as_bytes());
         if self.options.perm != 0o1777 {
             out.extend_from_slice(alloc::format!(",mode={:o}", self.options.perm).as_bytes());

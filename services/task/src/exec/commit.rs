@@ -4,6 +4,7 @@
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 
+use abi::clone::CloneFlags;
 use abi::process::personality;
 use abi::signal::Signal;
 use abi::{Result, err};
@@ -30,6 +31,10 @@ pub(super) fn take_up(thread: &Arc<Thread>, user: &mut UserContext, image: Image
     end_other_threads(thread)?;
     if let Some(own) = own_files {
         drop(thread.set_files(own));
+    }
+    if image.outcome.is_secure {
+        // Who came to share it since that was looked at does so no more.
+        thread.unshare(CloneFlags::FS)?;
     }
     let process = thread.process();
     let old = process.mm();

@@ -7,6 +7,7 @@ use alloc::{sync::Arc, vec::Vec};
 
 use abi::limits::BINPRM_BUF_SIZE;
 use abi::mount::MountFlags;
+use abi::process::WaitStatus;
 use abi::resource::Resource;
 use abi::signal::Signal;
 use abi::{Result, err, error};
@@ -51,7 +52,7 @@ pub fn execve(thread: &Arc<Thread>, user: &mut UserContext, request: Request) ->
         Ok(image) => commit::take_up(thread, user, image),
         Err(LoadError::Refused(why)) => Err(why),
         Err(LoadError::Fatal(_)) => {
-            exit::exit_group_with(thread, exit::core_status(thread.process(), Signal::SEGV));
+            exit::exit_group_with(thread, WaitStatus::killed(Signal::SEGV));
             Ok(())
         }
     }
@@ -115,6 +116,13 @@ fn may_read(thread: &Thread, program: &Program) -> bool {
 fn outcome(thread: &Thread, program: &Program, is_readable: bool) -> ExecOutcome {
     let meta = program.file().metadata();
     let is_nosuid = program.file().path().mount().flags().contains(MountFlags::NOSUID);
-    let file = ExecFile { uid: meta.uid, gid: meta.gid, mode: meta.mode, is_nosuid, is_readable };
+    let file = ExecFile {
+        uid: meta.uid,
+        gid: meta.gid,
+        mode: meta.mode,
+        is_nosuid,
+        is_readable,
+        is_shared: thread.shares_fs(),
+    };
     thread.cred().exec(&file)
 }

@@ -37,6 +37,7 @@ pub(crate) fn finish(thread: &Arc<Thread>) {
     process.note_remains(thread);
     release_memory(thread);
     drop(thread.set_files(no_files()));
+    thread.leave_fs();
     let (is_last, exec_waiter) = leave_group(thread);
     stop::finish_if_all_stopped(thread);
     if let Some(waiter) = exec_waiter {

@@ -5,11 +5,9 @@ use alloc::sync::Arc;
 use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 use abi::process::WaitStatus;
-use abi::resource::Resource;
-use abi::signal::Signal;
 
 use crate::{
-    process::{GroupSignals, Process, Thread},
+    process::{GroupSignals, Thread},
     signal::StopState,
 };
 
@@ -27,14 +25,6 @@ impl Thread {
     pub fn exit_group(&self, code: i32) {
         exit_group_with(self, WaitStatus::exited(code));
     }
-}
-
-/// The wait status of an end by a signal that dumps core. No core is written,
-/// but the status says so where Linux would have written one.
-pub(crate) fn core_status(process: &Process, signal: Signal) -> WaitStatus {
-    const LEAST_CORE: u64 = 4096;
-    let dumps = process.rlimit(Resource::Core).cur >= LEAST_CORE && process.dumpable() == 1;
-    if dumps { WaitStatus::dumped(signal) } else { WaitStatus::killed(signal) }
 }
 
 /// Ends the whole process of `thread` with a wait status.

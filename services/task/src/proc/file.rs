@@ -168,6 +168,7 @@ impl TextFile for OfTarget {
     }
 
     fn bind(&self, opening: &Opening<'_>) -> Result<Option<Arc<dyn TextFile>>> {
+        framework::mm::admit()?;
         match self.file.read {
             Read::Process(_) | Read::Parts(_) => Ok(None),
             Read::Memory(read) => Ok(Some(Arc::new(OfMemory { mm: self.memory(opening)?, read }))),

@@ -18,7 +18,7 @@ use abi::{Result, error};
 use cred::Cred;
 use mm::AddressSpace;
 
-use super::types::{Companion, PidNamespace, Process, Remains, Thread};
+use super::types::{Companion, PidNamespace, Process, Remains, Scheduling, Thread};
 use crate::{
     exec::Program,
     ids::{Pgid, Pid, Sid},
@@ -119,9 +119,15 @@ impl Process {
         self.cred().map_or(0, |cred| cred.uid)
     }
 
+    /// How the last thread of a process that has ended was scheduled.
+    pub fn last_scheduling(&self) -> Option<Scheduling> {
+        self.remains.lock().scheduling
+    }
+
     /// Notes what is still shown of a process whose last thread ends.
     pub(crate) fn note_remains(&self, thread: &Thread) {
-        let remains = Remains { comm: thread.comm(), cred: Some(thread.cred()) };
+        let scheduling = thread.task().map(|task| Scheduling::of(&task));
+        let remains = Remains { comm: thread.comm(), cred: Some(thread.cred()), scheduling };
         *self.remains.lock() = remains;
     }
 
@@ -220,20 +226,14 @@ impl Process {
         self.oom_score_adj.store(value.clamp(-1000, 1000), Relaxed);
     }
 
-    /// The nice value, -20 to 19.
+    /// The nice value of the leading thread, -20 to 19; the last one of a zombie.
     pub fn nice(&self) -> i8 {
         self.nice.load(Relaxed) as i8
     }
 
-    /// Sets the nice value of all threads, within its range.
-    pub fn set_nice(&self, value: i8) {
-        let value = value.clamp(-20, 19);
-        self.nice.store(i16::from(value), Relaxed);
-        for thread in &self.signals.lock().threads {
-            if let Some(task) = thread.task() {
-                task.sched().set_nice(value);
-            }
-        }
+    /// Notes what the leading thread's nice value is, within its range.
+    pub fn note_nice(&self, value: i8) {
+        self.nice.store(i16::from(value.clamp(-20, 19)), Relaxed);
     }
 
     /// Whether the program runs with rights that its caller had not (AT_SECURE).

@@ -13,6 +13,6 @@ mod usage;
 
 pub use restart::{Restart, RestartBlock};
 pub use rusage::{NS_PER_TICK, Rusage};
-pub use types::{Companion, Namespaces, PidNamespace, Process, Thread};
+pub use types::{Companion, Namespaces, PidNamespace, Process, Scheduling, Thread};
 
 pub(crate) use types::{GroupSignals, NewProcess, NewThread, ProcessTree};

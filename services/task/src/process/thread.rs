@@ -14,7 +14,9 @@ use alloc::{
 };
 use core::sync::atomic::Ordering::Relaxed;
 
+use abi::clone::CloneFlags;
 use abi::prctl::TASK_COMM_LEN;
+use abi::{Result, err};
 use cred::Cred;
 use framework::{task::Task, user::x86::Exception};
 use vfs::{FdTable, FsContext};
@@ -112,6 +114,39 @@ impl Thread {
         self.fs.lock().clone()
     }
 
+    /// Whether other processes have its root and working directory too.
+    pub(crate) fn shares_fs(&self) -> bool {
+        let fs = self.fs();
+        let group = self.process.signals.lock();
+        let own =
+            group.threads.iter().filter(|thread| Arc::ptr_eq(&*thread.fs.lock(), &fs)).count();
+        drop(group);
+        fs.users() > own.max(1)
+    }
+
+    /// unshare(2): from now on the thread has what `flags` name for itself.
+    ///
+    /// # Errors
+    /// `EINVAL` for memory or signal actions that others share, or another thread; `ENOMEM`.
+    pub fn unshare(&self, flags: CloneFlags) -> Result<()> {
+        framework::mm::admit()?;
+        let as_one = CloneFlags::THREAD | CloneFlags::SIGHAND | CloneFlags::VM;
+        if flags.intersects(as_one) && self.process.thread_count() > 1 {
+            return err!(EINVAL, "the process has other threads");
+        }
+        if flags.contains(CloneFlags::FILES) {
+            let own = Arc::new(self.files().fork()?);
+            drop(self.set_files(own));
+        }
+        if flags.contains(CloneFlags::FS) {
+            let own = Arc::new(self.fs().as_ref().clone());
+            own.add_user();
+            let shared = core::mem::replace(&mut *self.fs.lock(), own);
+            shared.remove_user();
+        }
+        Ok(())
+    }
+
     /// Its open files, shared by CLONE_FILES.
     #[inline]
     pub fn files(&self) -> Arc<FdTable> {
@@ -199,6 +234,22 @@ impl Thread {
 
     pub(crate) fn set_last_fault(&self, fault: Exception) {
         *self.last_fault.lock() = fault;
+    }
+
+    /// Its nice value, -20 to 19.
+    pub fn nice(&self) -> i8 {
+        self.task().map_or_else(|| self.process.nice(), |task| task.sched().nice())
+    }
+
+    /// Sets its nice value, within its range; each thread has its own.
+    pub fn set_nice(&self, value: i8) {
+        let value = value.clamp(-20, 19);
+        if let Some(task) = self.task() {
+            sched::set_nice(&task, value);
+        }
+        if self.tid() == self.pid().leading_thread() {
+            self.process.note_nice(value);
+        }
     }
 
     /// When it started, on the monotonic clock.

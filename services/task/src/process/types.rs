@@ -96,6 +96,27 @@ pub struct Process {
 pub(super) struct Remains {
     pub(super) comm: [u8; TASK_COMM_LEN],
     pub(super) cred: Option<Arc<Cred>>,
+    pub(super) scheduling: Option<Scheduling>,
+}
+
+/// How a thread is scheduled, or was when it ended.
+#[derive(Clone, Copy)]
+pub struct Scheduling {
+    /// Policy and priority.
+    pub params: sched::Params,
+    /// The CPUs it may run on.
+    pub affinity: framework::cpu::CpuSet,
+    /// How long a turn is, as sched_rr_get_interval(2) says.
+    pub interval_ns: u64,
+}
+
+impl Scheduling {
+    /// Of a task.
+    pub fn of(task: &Arc<Task>) -> Self {
+        let affinity = task.sched().affinity();
+        let interval_ns = sched::rr_interval_ns(task);
+        Self { params: sched::params(task), affinity, interval_ns }
+    }
 }
 
 /// What a new process starts with.
@@ -150,6 +171,8 @@ pub struct Thread {
     pub(super) task: Once<Weak<Task>>,
     pub(super) identity: SpinLock<Identity>,
     pub(super) fs: SpinLock<Arc<FsContext>>,
+    /// It counts among the users of `fs`: until it ends.
+    pub(super) counts_in_fs: AtomicBool,
     pub(super) files: SpinLock<Arc<FdTable>>,
     pub(super) comm: SpinLock<[u8; TASK_COMM_LEN]>,
     pub(crate) signals: SpinLock<ThreadSignals>,
@@ -231,6 +254,7 @@ impl Thread {
     pub(crate) fn new(new: NewThread) -> Arc<Self> {
         let user = UserCount::of(new.cred.uid);
         user.add_thread();
+        new.fs.add_user();
         Arc::new(Self {
             tid: AtomicI32::new(new.tid.as_raw()),
             process: new.process,
@@ -238,6 +262,7 @@ impl Thread {
             task: Once::new(),
             identity: SpinLock::new(Identity { cred: new.cred, user }),
             fs: SpinLock::new(new.fs),
+            counts_in_fs: AtomicBool::new(true),
             files: SpinLock::new(new.files),
             comm: SpinLock::new(new.comm),
             signals: SpinLock::new(new.signals),
@@ -259,8 +284,18 @@ impl Thread {
     }
 }
 
+impl Thread {
+    /// Counts no more among the users of its root and working directory.
+    pub(crate) fn leave_fs(&self) {
+        if self.counts_in_fs.swap(false, core::sync::atomic::Ordering::Relaxed) {
+            self.fs.lock().remove_user();
+        }
+    }
+}
+
 impl Drop for Thread {
     fn drop(&mut self) {
+        self.leave_fs();
         self.identity.lock().user.remove_thread();
     }
 }

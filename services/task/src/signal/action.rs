@@ -85,7 +85,8 @@ impl SigActions {
         if action.flags.contains(SaFlags::RESETHAND)
             && action.disposition(signal) == Disposition::Handle
         {
-            self.set(signal, SigAction::default());
+            // Flags and mask stay, as on Linux.
+            self.set(signal, SigAction { handler: SIG_DFL, ..action });
         }
         action
     }

@@ -130,7 +130,8 @@ fn look(thread: &Arc<Thread>) -> Found {
                 return Found::Stop(signal);
             }
             Disposition::Default(DefaultAction::Core) => {
-                return Found::Fatal(exit::core_status(process, signal));
+                // No core is written, so the status does not say so.
+                return Found::Fatal(WaitStatus::killed(signal));
             }
             Disposition::Default(_) => return Found::Fatal(WaitStatus::killed(signal)),
         }

@@ -90,6 +90,7 @@ pub(super) fn push(
     let frame = SigFrame { return_address: what.action.restorer, context, info: *what.info };
     push_fpu(vm, user, at.fpstate as usize)?;
     vm.write_val(at.frame as usize, frame)?;
+    user.clear_fpu();
 
     let regs = user.x86_regs_mut();
     regs.rdi = what.signal.number() as u64;

@@ -59,6 +59,14 @@ struct Block([u8; BLOCK]);
 
 const BLOCK: usize = 64;
 
+/// An area with nothing but initial components: FCW 0x37f, MXCSR 0x1f80.
+static INITIAL: [Block; (FXSAVE_BYTES + HEADER_BYTES) / BLOCK] = {
+    let mut area = [Block([0; BLOCK]); (FXSAVE_BYTES + HEADER_BYTES) / BLOCK];
+    (area[0].0[0], area[0].0[1]) = (0x7f, 0x03);
+    (area[0].0[MXCSR], area[0].0[MXCSR + 1]) = (0x80, 0x1f);
+    area
+};
+
 /// An XSAVE area: 64-byte aligned, at least [`fpu_size`] bytes.
 struct Area(Vec<Block>);
 
@@ -335,6 +343,24 @@ impl UserState {
         }
         flags::irq_restore(irq);
         failed == 0
+    }
+
+    /// Puts the registers into their initial state; FS and GS stay.
+    pub(crate) fn clear(&self) {
+        self.check_owner();
+        let irq = flags::irq_save();
+        if self.is_live.load(Ordering::Relaxed) {
+            let features = fpu_features();
+            // SAFETY: the area is 64-byte aligned and has the legacy part and a header that
+            // says that every component is initial, which is all that is read then.
+            unsafe {
+                asm!("xrstor64 [{}]", in(reg) &raw const INITIAL, in("eax") features as u32, in("edx") (features >> 32) as u32, options(nostack, readonly))
+            };
+            flags::irq_restore(irq);
+        } else {
+            flags::irq_restore(irq);
+            self.with(|saved| saved.area.initialise());
+        }
     }
 
     pub(crate) fn reset(&self) {

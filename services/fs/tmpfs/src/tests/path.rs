@@ -144,7 +144,7 @@ fn read_only_mounts_refuse_changes() {
     let root = crate::new(&Options::default()).unwrap();
     vfs::mount(&w.path("/m"), root, b"", MountFlags::empty()).unwrap();
     w.write("/m/f", b"x");
-    vfs::remount(&w.path("/m"), MountFlags::RDONLY).unwrap();
+    vfs::remount(&w.path("/m"), MountFlags::RDONLY, vfs::Remount::Mount).unwrap();
     assert_eq!(w.mkdir("/m/d").unwrap_err(), Errno::EROFS);
     assert_eq!(w.mkdir("/m/f").unwrap_err(), Errno::EEXIST);
     assert_eq!(w.unlink("/m/f").unwrap_err(), Errno::EROFS);
