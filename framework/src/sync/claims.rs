@@ -31,7 +31,7 @@ macro_rules! claims {
     )+};
 }
 
-/// `Send`, butnot `Sync`.
+/// `Send`, but not `Sync`.
 type Moved = Cell<u8>;
 /// Neither.
 type Local = Rc<u8>;

@@ -196,4 +196,20 @@ mod tests {
         drop(guard);
         assert_eq!(*lock.try_lock().unwrap(), 1);
     }
+
+    #[test]
+    #[should_panic(expected = "with a spin lock held")]
+    fn nobody_sleeps_with_a_spin_lock() {
+        let lock = SpinLock::new(0);
+        let _guard = lock.lock();
+        crate::task::park(Some(0));
+    }
+
+    #[test]
+    fn free_locks_leave_no_trace() {
+        let lock = IrqLock::new(0);
+        drop((lock.lock(), lock.try_lock()));
+        assert!(lock.try_lock().is_some());
+        crate::task::park(Some(0));
+    }
 }

@@ -4,11 +4,11 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::any::Any;
-use core::sync::atomic::{AtomicBool, AtomicU32};
+use core::sync::atomic::AtomicBool;
 
 use intrusive_collections::LinkedListAtomicLink;
 
-use super::{Entry, SchedState, Task, next_id, state};
+use super::{Entry, RunState, SchedState, Task, next_id};
 use crate::arch;
 use crate::cpu::CpuSet;
 use crate::mm::{NoMemory, VmSpace};
@@ -70,7 +70,7 @@ impl TaskBuilder {
         Ok(Arc::new(Task {
             id: next_id(),
             name: self.name,
-            state: AtomicU32::new(state::NEW),
+            state: RunState::new_task(),
             is_interrupted: AtomicBool::new(false),
             wait_link: LinkedListAtomicLink::new(),
             sched: SchedState::new(self.nice, self.affinity),
@@ -94,13 +94,14 @@ impl TaskBuilder {
     /// The task object of code that runs already (a boot CPU, a host thread).
     pub(crate) fn adopt(
         name: &'static str,
+        state: RunState,
         machine: arch::TaskState,
         affinity: CpuSet,
     ) -> Arc<Task> {
         Arc::new(Task {
             id: next_id(),
             name,
-            state: AtomicU32::new(state::RUNNABLE),
+            state,
             is_interrupted: AtomicBool::new(false),
             wait_link: LinkedListAtomicLink::new(),
             sched: SchedState::new(0, affinity),

@@ -10,13 +10,14 @@
 
 mod builder;
 mod run;
+pub(crate) mod run_state;
 mod sched;
-pub(crate) mod state;
+mod state;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::any::Any;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use intrusive_collections::LinkedListAtomicLink;
 
@@ -27,6 +28,7 @@ use crate::sync::SpinLock;
 
 pub use builder::TaskBuilder;
 pub use run::{current_ext, exit, park, switches, yield_now};
+pub(crate) use run_state::RunState;
 pub(crate) use sched::scheduler;
 pub use sched::{Enqueue, Placement, Scheduler, TICK_NS, set_scheduler};
 pub use state::SchedState;
@@ -38,7 +40,7 @@ pub(crate) type Entry = Box<dyn FnOnce() + Send>;
 pub struct Task {
     id: u64,
     name: &'static str,
-    pub(crate) state: AtomicU32,
+    pub(crate) state: RunState,
     is_interrupted: AtomicBool,
     /// The place in the wait queue that the task sleeps in.
     pub(crate) wait_link: LinkedListAtomicLink,
@@ -113,7 +115,7 @@ impl Task {
 
     /// Whether the task sleeps (is parked).
     pub fn is_parked(&self) -> bool {
-        self.state.load(Ordering::Relaxed) == state::PARKED
+        self.state.is_parked()
     }
 }
 

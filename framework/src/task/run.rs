@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use core::any::Any;
 use core::sync::atomic::Ordering;
 
-use super::{Enqueue, Task, state};
+use super::{Enqueue, Task};
 use crate::arch;
 use crate::mm::VmSpace;
 
@@ -18,31 +18,15 @@ impl Task {
 
     /// Lets a built task run.
     pub fn start(self: &Arc<Self>) {
-        let old = self.state.compare_exchange(
-            state::NEW,
-            state::RUNNABLE,
-            Ordering::AcqRel,
-            Ordering::Relaxed,
-        );
-        if old.is_ok() {
+        if self.state.start() {
             arch::make_runnable(self.clone(), Enqueue::New);
         }
     }
 
     /// Ends the task's [`park`], or makes its next one return at once.
     pub fn unpark(self: &Arc<Self>) {
-        let mut now = self.state.load(Ordering::Acquire);
-        loop {
-            let next = match now {
-                state::RUNNABLE => state::NOTIFIED,
-                state::PARKED => state::RUNNABLE,
-                _ => return,
-            };
-            match self.state.compare_exchange_weak(now, next, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(state::PARKED) => return arch::make_runnable(self.clone(), Enqueue::Wake),
-                Ok(_) => return,
-                Err(seen) => now = seen,
-            }
+        if self.state.wake() {
+            arch::make_runnable(self.clone(), Enqueue::Wake);
         }
     }
 

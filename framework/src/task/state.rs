@@ -1,22 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! [`SchedState`], and the states that a task goes through.
+//! [`SchedState`]: what policy and framework keep with each task.
 
 use core::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 use crate::cpu::{CpuId, CpuSet};
 
-/// Built, not started.
-pub(crate) const NEW: u32 = 0;
-/// Running, or queued to run.
-pub(crate) const RUNNABLE: u32 = 1;
-/// Runnable, and the next park returns at once.
-pub(crate) const NOTIFIED: u32 = 2;
-/// Not queued: waits for `unpark`.
-pub(crate) const PARKED: u32 = 3;
-/// Never runs again.
-pub(crate) const DEAD: u32 = 4;
-
-/// What policy and framework keep with each task. All fields are atomics: the
+/// All fields are atomics: the
 /// policy reads and writes them under its own locks.
 #[derive(Debug)]
 pub struct SchedState {

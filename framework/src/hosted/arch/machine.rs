@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! One CPU that takes no interrupts, and the clock of the build machine.
 
+use std::cell::Cell;
 use std::sync::OnceLock;
 use std::time::{Instant, SystemTime};
 
@@ -15,10 +16,29 @@ pub(crate) type IrqState = ();
 
 pub(crate) fn irq_save() -> IrqState {}
 pub(crate) fn irq_restore(_: IrqState) {}
-pub(crate) fn preempt_disable() {}
-pub(crate) fn preempt_enable() {}
+
+thread_local! {
+    /// Spin locks that the thread holds.
+    static HELD: Cell<u32> = const { Cell::new(0) };
+}
+
+pub(crate) fn preempt_disable() {
+    HELD.set(HELD.get() + 1);
+}
+
+pub(crate) fn preempt_enable() {
+    HELD.set(HELD.get() - 1);
+}
+
 pub(crate) fn is_preemptible() -> bool {
-    true
+    HELD.get() == 0
+}
+
+/// As the machine's: a task that waits, switches or runs a program holds no spin lock.
+pub(super) fn must_be_free() {
+    if !is_preemptible() {
+        crate::fatal("a task waits, switches or runs a program with a spin lock held");
+    }
 }
 
 pub(crate) fn spin_hint() {

@@ -8,10 +8,12 @@ use std::time::Duration;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use super::machine::must_be_free;
 use crate::cpu::CpuSet;
 use crate::mm::{NoMemory, UserFault, VmSpace};
 use crate::sync::Once;
-use crate::task::{Enqueue, Task, TaskBuilder, state};
+use crate::task::run_state::{Park, Refusal};
+use crate::task::{Enqueue, RunState, Task, TaskBuilder};
 use crate::user::x86::{FPU_SOFTWARE_BYTES, FXSAVE_BYTES, UserRegs};
 use crate::user::{BadFpu, Trap};
 
@@ -35,7 +37,7 @@ pub(crate) fn current_task() -> Arc<Task> {
             .get_or_insert_with(|| {
                 let machine = TaskState { thread: Once::new() };
                 let _ = machine.thread.set(std::thread::current());
-                TaskBuilder::adopt("hosted", machine, CpuSet::ALL)
+                TaskBuilder::adopt("hosted", RunState::adopted(), machine, CpuSet::ALL)
             })
             .clone()
     })
@@ -50,6 +52,7 @@ pub(crate) fn make_runnable(task: Arc<Task>, why: Enqueue) {
         }
         Enqueue::New => {
             std::thread::spawn(move || {
+                obey(task.state.take());
                 let _ = task.machine.thread.set(std::thread::current());
                 CURRENT.set(Some(task.clone()));
                 let entry = task.entry.lock().take();
@@ -57,25 +60,19 @@ pub(crate) fn make_runnable(task: Arc<Task>, why: Enqueue) {
                     entry();
                 }
                 task.release();
-                task.state.store(state::DEAD, Ordering::Release);
+                obey(task.state.end());
             });
         }
     }
 }
 
 pub(crate) fn park(deadline_ns: Option<u64>) {
+    must_be_free();
     let me = current_task();
-    let parked = me.state.compare_exchange(
-        state::RUNNABLE,
-        state::PARKED,
-        Ordering::AcqRel,
-        Ordering::Acquire,
-    );
-    if parked.is_err() {
-        me.state.store(state::RUNNABLE, Ordering::Release);
+    if obey(me.state.park()) == Park::GoesOn {
         return;
     }
-    while me.state.load(Ordering::Acquire) == state::PARKED {
+    while me.state.is_parked() {
         match deadline_ns {
             None => std::thread::park(),
             Some(deadline) => {
@@ -87,18 +84,32 @@ pub(crate) fn park(deadline_ns: Option<u64>) {
             }
         }
     }
-    me.state.store(state::RUNNABLE, Ordering::Release);
+    // Past the deadline the task wakes itself.
+    if me.state.is_parked() {
+        me.state.wake();
+    }
+    obey(me.state.take());
+}
+
+/// Stops if a task is about to do what it must not.
+fn obey<T>(allowed: Result<T, Refusal>) -> T {
+    match allowed {
+        Ok(value) => value,
+        Err(why) => crate::fatal(why),
+    }
 }
 
 pub(crate) fn yield_now() {
+    must_be_free();
     std::thread::yield_now();
 }
 
 /// Ends the thread by unwinding past the task's closure, without a message.
 pub(crate) fn exit_task() -> ! {
+    must_be_free();
     let me = current_task();
     me.release();
-    me.state.store(state::DEAD, Ordering::Release);
+    obey(me.state.end());
     std::panic::resume_unwind(Box::new(()))
 }
 
@@ -197,5 +208,6 @@ pub(crate) fn fpu_features() -> u64 {
 
 /// There is no user mode here: every run ends at once with an event.
 pub(crate) fn run_user(_: &mut UserRegs, _: &UserState, _: &mut u64) -> Trap {
+    must_be_free();
     Trap::Event
 }

@@ -22,6 +22,9 @@ fn switch() {
     }
 }
 
+/// In the count while an interrupt is handled: above all locks that one could hold.
+const INTERRUPT: u32 = 1 << 16;
+
 /// Keeps the current task on its CPU until [`preempt_enable`].
 #[inline]
 pub(crate) fn preempt_disable() {
@@ -36,6 +39,20 @@ pub(crate) fn preempt_enable() {
     unsafe {
         asm!("dec dword ptr gs:[{}]", "jz {}", const PREEMPT, label { switch() });
     }
+}
+
+/// Begins to handle an interrupt: nothing sleeps or switches until [`leave_interrupt`].
+#[inline]
+pub(crate) fn enter_interrupt() {
+    // SAFETY: one instruction on this CPU's own counter.
+    unsafe { asm!("add dword ptr gs:[{}], {}", const PREEMPT, const INTERRUPT, options(nostack)) };
+}
+
+/// Ends [`enter_interrupt`]; whether to switch is the caller's business.
+#[inline]
+pub(crate) fn leave_interrupt() {
+    // SAFETY: one instruction on this CPU's own counter.
+    unsafe { asm!("sub dword ptr gs:[{}], {}", const PREEMPT, const INTERRUPT, options(nostack)) };
 }
 
 /// Asks this CPU to switch tasks as soon as it may.
@@ -71,6 +88,24 @@ pub(crate) fn should_preempt() -> bool {
 /// interrupt, so it may wait for other CPUs.
 pub(crate) fn is_preemptible() -> bool {
     count() & !NOT_WANTED == 0 && irqs_are_on()
+}
+
+/// Stops the machine if a spin lock is held or an interrupt is handled: whoever calls
+/// this is about to leave the CPU to others.
+#[inline]
+pub(crate) fn must_be_free() {
+    if count() & !NOT_WANTED != 0 {
+        crate::fatal(
+            "a task waits, switches or runs a program with a spin lock held, or in an interrupt",
+        );
+    }
+}
+
+/// Whether there is nothing to do before a program runs: no switch is wanted, and
+/// [`must_be_free`] would return.
+#[inline]
+pub(crate) fn is_quiet() -> bool {
+    count() == NOT_WANTED
 }
 
 /// Whether a switch is wanted.

@@ -54,6 +54,7 @@ pub(crate) fn nmis() -> u64 {
 
 /// Handles an interrupt on the CPU that took it, with interrupts off.
 pub(crate) fn handle(vector: u8, from_user: bool) {
+    preempt::enter_interrupt();
     local().add(percpu::INTERRUPTS, 1);
     match vector {
         apic::TIMER => {
@@ -72,6 +73,7 @@ pub(crate) fn handle(vector: u8, from_user: bool) {
         apic::STOP if stop::has_begun() => crate::cvm::halt(),
         vector => on_device(vector),
     }
+    preempt::leave_interrupt();
 }
 
 fn on_device(vector: u8) {

@@ -8,15 +8,17 @@ use super::{percpu, sched};
 use crate::arch::x86::cpu::{nap, preempt};
 use crate::arch::x86::time::tsc;
 use crate::cpu::CpuSet;
-use crate::task::TaskBuilder;
+use crate::task::{RunState, TaskBuilder};
 
 /// Turns the code that booted this CPU into its idle task.
 pub(crate) fn boot_code() {
     let cpu = percpu::local();
-    let task = TaskBuilder::adopt("idle", TaskState::for_boot(), CpuSet::of(cpu.id()));
+    let task =
+        TaskBuilder::adopt("idle", RunState::idle(), TaskState::for_boot(), CpuSet::of(cpu.id()));
     task.sched().set_cpu(cpu.id());
     // SAFETY: only this CPU touches its slot, and nothing runs here yet.
     unsafe { *cpu.idle.get() = Some(task.clone()) };
+    cpu.is_idle.store(true, Ordering::Relaxed);
     cpu.switched_ns.store(tsc::monotonic_ns(), Ordering::Relaxed);
     cpu.set_current(task);
     preempt::on_switch(sched::preempt);

@@ -4,7 +4,7 @@
 use alloc::sync::Arc;
 use core::arch::global_asm;
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicPtr, Ordering};
 
 use super::fpu::UserState;
 use crate::arch::x86::irq::flags;
@@ -16,8 +16,6 @@ pub(crate) struct TaskState {
     _stack: Option<KernelStack>,
     /// The stack pointer while the task does not run.
     pub(crate) rsp: UnsafeCell<u64>,
-    /// Whether a CPU runs the task, or is still leaving it.
-    pub(crate) is_on_cpu: AtomicBool,
     /// The user state that this task runs; a count of it is in `user_owner`.
     pub(crate) user: AtomicPtr<UserState>,
     user_owner: UnsafeCell<Option<Arc<UserState>>>,
@@ -26,7 +24,7 @@ pub(crate) struct TaskState {
 }
 
 // SAFETY: `rsp` is touched by the CPU that switches from or to the task, ordered
-// by `is_on_cpu`; `user_owner` and `held` only by the task itself.
+// by its `RunState`; `user_owner` and `held` only by the task itself.
 unsafe impl Sync for TaskState {}
 
 global_asm!(include_str!("switch.S"));
@@ -56,16 +54,13 @@ impl TaskState {
 
     /// For the code that booted a CPU, which has a stack already.
     pub(crate) fn for_boot() -> Self {
-        let state = Self::without_stack(None);
-        state.is_on_cpu.store(true, Ordering::Relaxed);
-        state
+        Self::without_stack(None)
     }
 
     fn without_stack(stack: Option<KernelStack>) -> Self {
         Self {
             _stack: stack,
             rsp: UnsafeCell::new(0),
-            is_on_cpu: AtomicBool::new(false),
             user: AtomicPtr::new(core::ptr::null_mut()),
             user_owner: UnsafeCell::new(None),
             #[cfg(debug_assertions)]

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Switching tasks: parking, waking, preempting, idling.
 //!
-//! A CPU holds one reference count of its current task (`CpuLocal::current`). A
-//! task that parks or is preempted stays on its CPU (`is_on_cpu`) until the switch
-//! is through; who wants to run it elsewhere waits for that. While it waits for
+//! A CPU holds one reference count of its current task (`CpuLocal::current`). What the
+//! policy hands out is taken by one atomic step, or the machine stops ([`RunState`]). A
+//! task that parks or is preempted stays on its CPU until the switch is through; who
+//! has taken it elsewhere waits for that. While it waits for
 //! long, a CPU stands on its idle task, which nobody else ever wants: else two CPUs
 //! that exchange their tasks would wait for each other for ever.
 
@@ -20,7 +21,8 @@ use crate::arch::x86::mm::request;
 use crate::arch::x86::time::{deadline, tsc};
 use crate::cpu::CpuId;
 use crate::mm::{self, NoMemory, VmSpace};
-use crate::task::{Enqueue, Task, scheduler, state};
+use crate::task::run_state::{Park, Refusal};
+use crate::task::{Enqueue, Task, scheduler};
 
 /// Looks at a task on another CPU before the detour over the idle task; a switch
 /// takes less.
@@ -54,15 +56,20 @@ pub(crate) fn resched(cpu: CpuId) {
     }
 }
 
-fn is_on_cpu(task: &Task) -> bool {
-    task.machine.is_on_cpu.load(Ordering::Relaxed)
+/// Stops the machine if a task is about to do what it must not.
+#[inline]
+fn obey<T>(allowed: Result<T, Refusal>) -> T {
+    match allowed {
+        Ok(value) => value,
+        Err(why) => crate::fatal(why),
+    }
 }
 
 /// Tells the CPU that runs `task` to look at its flags.
 pub(crate) fn kick(task: &Arc<Task>) {
     let irq = irq_save();
     let cpu = task.sched().cpu();
-    if is_on_cpu(task) && cpu.0 != local::cpu_id() {
+    if task.state.is_on_cpu() && cpu.0 != local::cpu_id() {
         apic::send_ipi(cpu, apic::RESCHEDULE);
     }
     irq_restore(irq);
@@ -86,6 +93,7 @@ pub(crate) fn preempt_in_interrupt() {
 }
 
 pub(crate) fn yield_now() {
+    preempt::must_be_free();
     let irq = irq_save();
     if let Some(policy) = scheduler() {
         current::with_current(|me| policy.yielded(percpu::local().id(), me));
@@ -95,16 +103,10 @@ pub(crate) fn yield_now() {
 }
 
 pub(crate) fn park(deadline_ns: Option<u64>) {
+    preempt::must_be_free();
     let me = current::current_task();
     let irq = irq_save();
-    let parked = me.state.compare_exchange(
-        state::RUNNABLE,
-        state::PARKED,
-        Ordering::AcqRel,
-        Ordering::Acquire,
-    );
-    if parked.is_err() {
-        me.state.store(state::RUNNABLE, Ordering::Release);
+    if obey(me.state.park()) == Park::GoesOn {
         irq_restore(irq);
         return;
     }
@@ -118,9 +120,10 @@ pub(crate) fn park(deadline_ns: Option<u64>) {
 }
 
 pub(crate) fn exit_task() -> ! {
+    preempt::must_be_free();
     current::with_current(Task::release);
     flags::irq_off();
-    current::with_current(|me| me.state.store(state::DEAD, Ordering::Release));
+    current::with_current(|me| obey(me.state.end()));
     schedule(false);
     crate::fatal("a dead task runs")
 }
@@ -135,11 +138,21 @@ fn schedule(can_go_on: bool) {
     cpu.add(if is_idle { percpu::IDLE } else { percpu::KERNEL }, spent);
     preempt::clear_need_resched();
     let previous = cpu.current();
-    let go_on = (can_go_on && !is_idle).then(current::current_task);
+    let go_on = (can_go_on && !is_idle).then(|| {
+        let me = current::current_task();
+        obey(me.state.give_back());
+        me
+    });
     if !can_go_on {
         current::with_current(|me| policy.task_blocked(cpu.id(), me));
     }
-    let next = policy.pick_next(cpu.id(), go_on).unwrap_or_else(|| idle_task(cpu).clone());
+    let next = match policy.pick_next(cpu.id(), go_on) {
+        Some(next) => {
+            obey(next.state.take());
+            next
+        }
+        None => idle_task(cpu).clone(),
+    };
     if Arc::as_ptr(&next) == previous {
         return;
     }
@@ -181,7 +194,7 @@ fn leaves_soon(task: &Task) -> bool {
         if n > 0 {
             request::spin_hint();
         }
-        !task.machine.is_on_cpu.load(Ordering::Acquire)
+        !task.state.is_on_cpu()
     })
 }
 
@@ -190,7 +203,7 @@ fn leaves_soon(task: &Task) -> bool {
 #[inline]
 fn wait_until_left(task: &Task) {
     let mut looks = 0_u32;
-    while task.machine.is_on_cpu.load(Ordering::Acquire) {
+    while task.state.is_on_cpu() {
         request::spin_hint();
         looks = looks.wrapping_add(1);
         if looks.is_multiple_of(LEAVE_SPINS) {
@@ -220,7 +233,7 @@ fn halt_shortly() {
     crate::cvm::idle();
 }
 
-/// Runs a task that is on no CPU.
+/// Runs a task that this CPU has taken, or its idle task; it is on no other CPU.
 fn switch_to(cpu: &'static CpuLocal, next: Arc<Task>, forced: bool) {
     cpu.add(percpu::SWITCHES, 1);
     let previous = cpu.current();
@@ -231,7 +244,7 @@ fn switch_to(cpu: &'static CpuLocal, next: Arc<Task>, forced: bool) {
     if let Some(user) = unsafe { from.machine.user.load(Ordering::Relaxed).as_ref() } {
         user.park();
     }
-    next.machine.is_on_cpu.store(true, Ordering::Relaxed);
+    next.state.arrive();
     next.sched().set_cpu(cpu.id());
     let is_idle = Arc::ptr_eq(idle_task(cpu), &next);
     cpu.is_idle.store(is_idle, Ordering::Relaxed);
@@ -245,7 +258,8 @@ fn switch_to(cpu: &'static CpuLocal, next: Arc<Task>, forced: bool) {
     if !is_idle {
         deadline::start_tick();
     }
-    // SAFETY: not on a CPU before, so the saved stack pointer is complete.
+    // SAFETY: taken by this CPU (or its idle task) and not on a CPU before: the saved
+    // stack pointer is complete, and nobody else's.
     let rsp = unsafe { *next.machine.rsp.get() };
     cpu.set_current(next);
     // SAFETY: only this CPU touches its slot; the previous switch is through.
@@ -264,7 +278,7 @@ fn finish_switch() {
     let previous = unsafe { core::mem::replace(&mut *cpu.previous.get(), core::ptr::null()) };
     // SAFETY: the count that the CPU held of its current task, from `into_raw`.
     let previous = unsafe { Arc::from_raw(previous) };
-    previous.machine.is_on_cpu.store(false, Ordering::Release);
+    previous.state.leave();
     // SAFETY: as above.
     let left_space = unsafe { (*cpu.left_space.get()).take() };
     drop(left_space);
@@ -321,7 +335,6 @@ fn is_short(begin: u64) -> bool {
 /// To halt in a CVM is a call to the host, which costs more than what most devices take
 /// to answer. So a CPU whose last wait was short looks around for a while first.
 pub(crate) fn idle() -> ! {
-    percpu::local().is_idle.store(true, Ordering::Relaxed);
     flags::irq_off();
     let mut was_short = false;
     loop {

@@ -25,7 +25,8 @@ pub(crate) fn run_user(regs: &mut UserRegs, state: &Arc<UserState>, fault_addr: 
     me.machine.adopt_user(state);
     loop {
         irq_off();
-        if preempt::need_resched() {
+        if !preempt::is_quiet() {
+            preempt::must_be_free();
             irq_on();
             sched::preempt();
             continue;
