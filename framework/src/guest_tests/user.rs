@@ -242,6 +242,20 @@ crate::kernel_test! {
         check!(context.load_fpu(&legacy).is_ok());
         if let Some(byte) = legacy.get_mut(27) { *byte = 0xff; } // MXCSR
         check!(context.load_fpu(&legacy).is_err());
+        // What an image says of the CPU counts for nothing.
+        if let Some(mask) = legacy.get_mut(28..32) { mask.fill(0xff); }
+        if let Some(byte) = legacy.get_mut(27) { *byte = 0; }
+        check!(context.load_fpu(&legacy).is_ok());
+        if let Some(byte) = legacy.get_mut(27) { *byte = 0xff; }
+        check!(context.load_fpu(&legacy).is_err());
+    }
+
+    fn copies_are_mended_for_users_alone() {
+        check!(crate::arch::fixups_are_for_users());
+    }
+
+    fn interrupt_stacks_have_guards() {
+        check!(crate::arch::interrupt_stacks_have_guards());
     }
 
     fn vector_registers_go_to_memory_and_back() {

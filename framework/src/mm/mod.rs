@@ -70,7 +70,7 @@ pub(crate) use self::{
         init, is_kernel_stack, low_page, map_arena, map_device, map_private, release_low_page,
         seal_low_page,
     },
-    stack::{KernelStack, is_guard},
+    stack::{KernelStack, SIZE as KERNEL_STACK_SIZE, is_guard},
 };
 pub(crate) use self::{frames::release_boot_range, root::kernel_root};
 #[cfg(not(target_os = "none"))]

@@ -23,8 +23,8 @@ use crate::arch::paging::{KernelPage, Pte};
 use crate::cvm::private;
 use crate::sync::IrqLock;
 
-/// Bytes of a stack.
-const SIZE: usize = 32 << 10;
+/// Bytes of a stack, whose end is a multiple of that.
+pub(crate) const SIZE: usize = 32 << 10;
 /// Bytes of a slot: as much guard as stack.
 const SLOT: usize = 2 * SIZE;
 /// Mapped stacks that are kept.

@@ -2,6 +2,8 @@
 //! [`UserContext`]: the user half of a thread, and running it.
 
 use alloc::sync::Arc;
+use core::cell::Cell;
+use core::marker::PhantomData;
 
 use super::x86::{FPU_SOFTWARE_BYTES, FXSAVE_BYTES, INITIAL_RFLAGS, UserRegs};
 use super::{BadFpu, Trap, is_user_address};
@@ -16,6 +18,8 @@ pub struct UserContext {
     /// The address of the last page fault.
     pub(super) fault_addr: u64,
     state: Arc<arch::UserState>,
+    /// Not `Sync`: who has a `&UserContext` has it alone, also before the first run.
+    alone: PhantomData<Cell<()>>,
 }
 
 impl core::fmt::Debug for UserContext {
@@ -31,7 +35,8 @@ impl UserContext {
     /// [`NoMemory`] when there is no memory for the FPU state.
     pub fn new() -> Result<Self, NoMemory> {
         let regs = UserRegs { rflags: INITIAL_RFLAGS, ..UserRegs::default() };
-        Ok(Self { regs, fault_addr: 0, state: Arc::new(arch::UserState::new()?) })
+        let state = Arc::new(arch::UserState::new()?);
+        Ok(Self { regs, fault_addr: 0, state, alone: PhantomData })
     }
 
     /// A copy for a child, with the FPU state and segment bases of now.
@@ -39,7 +44,8 @@ impl UserContext {
     /// # Errors
     /// [`NoMemory`] when there is no memory for the FPU state.
     pub fn fork(&self) -> Result<Self, NoMemory> {
-        Ok(Self { regs: self.regs, fault_addr: 0, state: Arc::new(self.state.fork()?) })
+        let state = Arc::new(self.state.fork()?);
+        Ok(Self { regs: self.regs, fault_addr: 0, state, alone: PhantomData })
     }
 
     /// The number of the system call.

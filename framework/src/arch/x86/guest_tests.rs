@@ -6,6 +6,8 @@ use core::fmt::Write;
 use crate::arch::x86::cpu::preempt;
 use crate::arch::x86::io::serial::Control;
 use crate::arch::x86::irq::{apic, flags, interrupt};
+use crate::arch::x86::mm::usercopy::{self, Failure};
+use crate::arch::x86::trap::gdt;
 use crate::test::KernelTest;
 
 unsafe extern "C" {
@@ -41,6 +43,30 @@ pub(crate) fn nmi_self() {
     for _ in 0..1000 {
         core::hint::spin_loop();
     }
+}
+
+/// Whether a fault of each copy loop is mended at a user's address alone, and what a CPU
+/// refuses only where it loads registers.
+pub(crate) fn fixups_are_for_users() -> bool {
+    let mends = |site, failure| usercopy::fixup(site, failure).is_some();
+    let kernel = (&raw const __ktests_start).addr() as u64;
+    let refusing = usercopy::sites().filter(|site| mends(*site, Failure::Refusal)).count();
+    refusing > 0
+        && usercopy::sites().count() > refusing
+        && usercopy::sites().all(|site| {
+            mends(site, Failure::Address(0x1000))
+                && !mends(site, Failure::Address(kernel))
+                && !mends(site, Failure::Address(1 << 47))
+        })
+}
+
+/// Whether each stack that a CPU gets for interrupts has a guard below it.
+pub(crate) fn interrupt_stacks_have_guards() -> bool {
+    let Ok(prepared) = gdt::Prepared::new() else { return false };
+    prepared.stacks().iter().all(|end| {
+        let start = end - gdt::IST_SIZE;
+        crate::mm::is_kernel_stack(start, gdt::IST_SIZE) && crate::mm::is_guard(start - 8)
+    })
 }
 
 pub(crate) fn nmis() -> u64 {

@@ -33,7 +33,8 @@ pub(crate) use cpu::nap::nap;
 pub(crate) use cpu::preempt::{is_preemptible, preempt_disable, preempt_enable};
 #[cfg(feature = "ktest")]
 pub(crate) use guest_tests::{
-    interrupt_self, interrupt_self_soon, nmi_self, nmis, run_kernel_tests, want_switch,
+    fixups_are_for_users, interrupt_self, interrupt_self_soon, interrupt_stacks_have_guards,
+    nmi_self, nmis, run_kernel_tests, want_switch,
 };
 pub(crate) use io::port::{port_in, port_out};
 pub(crate) use io::serial::{Control, early_console_write};

@@ -67,7 +67,8 @@ pub(crate) fn start_others(apic_ids: impl Iterator<Item = u32>, most: usize) {
 /// Starts a CPU, and counts it if it comes; false if the page is not to be used again.
 fn start_other(number: u32, apic_id: u32, page: u64, low: *mut u8) -> bool {
     let Ok(stack) = KernelStack::new() else { return false };
-    let prepared = Box::leak(Box::new(gdt::Prepared::new()));
+    let Ok(prepared) = gdt::Prepared::new() else { return false };
+    let prepared = Box::leak(Box::new(prepared));
     PREPARED.store(core::ptr::from_ref(prepared).expose_provenance(), Ordering::Release);
     let entry = ap_main as *const () as u64;
     let words = [mm::kernel_root(), stack.top() as u64, number.into(), entry];

@@ -91,7 +91,7 @@ extern "C" fn boot_main(start_info: u64, offset: u64) -> ! {
     // SAFETY: once; the region was reserved in the line above.
     unsafe { boot::install_initramfs(info.initramfs) };
     boot::install_event_log(info.log_table);
-    let prepared = gdt::Prepared::new();
+    let Ok(prepared) = gdt::Prepared::new() else { crate::fatal("no memory for the first stacks") };
     // SAFETY: this CPU's own block; interrupts are off since entry.
     unsafe { prepared.load(cpu.head()) };
     setup::set_up_cpu();

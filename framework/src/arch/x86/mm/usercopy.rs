@@ -3,16 +3,20 @@
 //!
 //! An instruction that may fault on a user address has an entry in the section
 //! `__ex_table`: its place and where to go on, both relative to the entry's
-//! own words. The #PF and #GP handlers ask [`fixup`]. SMAP is open (AC set)
+//! own words, and whether what it reads may be refused (#GP). The #PF and #GP handlers ask
+//! [`fixup`]: a fault at an address of the kernel has none. SMAP is open (AC set)
 //! between `stac` and `clac` only.
 
 use core::arch::asm;
+
+use crate::user::is_user_address;
 
 /// One entry of the exception table.
 #[repr(C)]
 struct Entry {
     fault: i32,
     fixup: i32,
+    may_refuse: i32,
 }
 
 unsafe extern "C" {
@@ -20,19 +24,44 @@ unsafe extern "C" {
     static __ex_table_end: [Entry; 0];
 }
 
-/// Where to go on after a fault of the instruction at `rip`, if one is expected.
-pub(crate) fn fixup(rip: u64) -> Option<u64> {
+/// What an instruction could not do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// Reach this address (#PF).
+    Address(u64),
+    /// Take what was there (#GP).
+    Refusal,
+}
+
+/// The instructions that may fail.
+#[cfg(feature = "ktest")]
+pub(crate) fn sites() -> impl Iterator<Item = u64> {
+    table().iter().map(|entry| target(&entry.fault))
+}
+
+/// Where to go on after a failure of the instruction at `rip`, if it is one to expect.
+pub(crate) fn fixup(rip: u64, failure: Failure) -> Option<u64> {
+    let is_expected = |entry: &&Entry| match failure {
+        Failure::Address(addr) => is_user_address(addr),
+        Failure::Refusal => entry.may_refuse != 0,
+    };
+    let known = table().iter().find(|entry| target(&entry.fault) == rip);
+    known.filter(is_expected).map(|entry| target(&entry.fixup))
+}
+
+fn table() -> &'static [Entry] {
     let start = (&raw const __ex_table_start).cast::<Entry>();
     let end = (&raw const __ex_table_end).cast::<Entry>();
     let count = (end.addr() - start.addr()) / size_of::<Entry>();
     // SAFETY: the linker script puts both symbols around the entries, which are
     // constants made by the assembly below.
-    let table = unsafe { core::slice::from_raw_parts(start, count) };
-    let target = |word: &i32| {
-        let place = core::ptr::from_ref(word).addr() as u64;
-        place.wrapping_add_signed(i64::from(*word))
-    };
-    table.iter().find(|entry| target(&entry.fault) == rip).map(|entry| target(&entry.fixup))
+    unsafe { core::slice::from_raw_parts(start, count) }
+}
+
+/// The address that a word of an entry gives, from its own place.
+fn target(word: &i32) -> u64 {
+    let place = core::ptr::from_ref(word).addr() as u64;
+    place.wrapping_add_signed(i64::from(*word))
 }
 
 /// Copies `len` bytes; returns how many it did not copy because of a fault.
@@ -59,8 +88,8 @@ pub(crate) unsafe fn copy(to: *mut u8, from: *const u8, len: usize) -> usize {
             "jmp 3b",
             ".popsection",
             ".pushsection __ex_table, \"a\"",
-            ".long 2b - ., 5b - .",
-            ".long 3b - ., 4b - .",
+            ".long 2b - ., 5b - ., 0",
+            ".long 3b - ., 4b - ., 0",
             ".popsection",
             tail = in(reg) len % 8,
             inout("rcx") len / 8 => left,
@@ -92,8 +121,8 @@ pub(crate) unsafe fn zero(to: *mut u8, len: usize) -> usize {
             "jmp 3b",
             ".popsection",
             ".pushsection __ex_table, \"a\"",
-            ".long 2b - ., 5b - .",
-            ".long 3b - ., 4b - .",
+            ".long 2b - ., 5b - ., 0",
+            ".long 3b - ., 4b - ., 0",
             ".popsection",
             tail = in(reg) len % 8,
             in("rax") 0u64,
@@ -120,7 +149,7 @@ pub(crate) unsafe fn load_u64(from: *const u64) -> Option<u64> {
             "xor {failed:e}, {failed:e}",
             "4: clac",
             ".pushsection __ex_table, \"a\"",
-            ".long 2b - ., 4b - .",
+            ".long 2b - ., 4b - ., 0",
             ".popsection",
             from = in(reg) from,
             value = inout(reg) 0u64 => value,
@@ -146,7 +175,7 @@ pub(crate) unsafe fn store_u64(to: *mut u64, value: u64) -> bool {
             "xor {failed:e}, {failed:e}",
             "4: clac",
             ".pushsection __ex_table, \"a\"",
-            ".long 2b - ., 4b - .",
+            ".long 2b - ., 4b - ., 0",
             ".popsection",
             to = in(reg) to,
             value = in(reg) value,

@@ -73,6 +73,7 @@ impl TaskState {
         if self.user.load(Ordering::Relaxed).cast_const() == Arc::as_ptr(user) {
             return;
         }
+        user.set_owner();
         let state = flags::irq_save();
         // SAFETY: only the running task comes here for itself, with interrupts off.
         let slot = unsafe { &mut *self.user_owner.get() };

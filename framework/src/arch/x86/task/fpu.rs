@@ -9,7 +9,7 @@
 use alloc::vec::Vec;
 use core::arch::asm;
 use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use crate::arch::x86::cpu::{features, local};
 use crate::arch::x86::irq::flags;
@@ -22,8 +22,12 @@ const WANTED: u64 = 0b1110_0111;
 const HEADER_BYTES: usize = 64;
 const MXCSR: usize = 24;
 const MXCSR_MASK: usize = 28;
+/// What a mask of zero means (SDM vol. 1, 11.6.6).
+const DEFAULT_MXCSR_MASK: u32 = 0xffbf;
 
 static FEATURES: AtomicU64 = AtomicU64::new(3);
+/// The bits of MXCSR that no CPU refuses.
+static MXCSR_BITS: AtomicU32 = AtomicU32::new(u32::MAX);
 static SIZE: AtomicUsize = AtomicUsize::new(FXSAVE_BYTES + HEADER_BYTES);
 
 pub(crate) fn fpu_size() -> usize {
@@ -50,6 +54,24 @@ pub(crate) fn enable() {
     let [_, size, ..] = features::leaf(0xd, 0);
     FEATURES.store(features, Ordering::Relaxed);
     SIZE.store((size as usize).clamp(FXSAVE_BYTES + HEADER_BYTES, 64 * 1024), Ordering::Relaxed);
+    MXCSR_BITS.fetch_and(mxcsr_bits(), Ordering::Relaxed);
+}
+
+/// The bits of MXCSR that this CPU takes, by its own word.
+fn mxcsr_bits() -> u32 {
+    let mut image = [Block([0; BLOCK]); FXSAVE_BYTES / BLOCK];
+    // SAFETY: 512 bytes of our own, 64-byte aligned; CR4.OSFXSR is set.
+    unsafe { asm!("fxsave64 [{}]", in(reg) image.as_mut_ptr(), options(nostack, preserves_flags)) };
+    match word(&image, MXCSR_MASK) {
+        0 => DEFAULT_MXCSR_MASK,
+        mask => mask,
+    }
+}
+
+/// The word at `at`, in the first block.
+fn word(blocks: &[Block], at: usize) -> u32 {
+    let word = blocks.first().and_then(|block| block.0.get(at..at + 4));
+    word.and_then(|word| word.try_into().ok()).map_or(0, u32::from_le_bytes)
 }
 
 /// As much of an XSAVE area as its alignment.
@@ -102,12 +124,6 @@ impl Area {
     fn mark_legacy(&mut self) {
         self.put(FXSAVE_BYTES / BLOCK, &3_u64.to_le_bytes());
     }
-
-    /// The word at `at`, in the first block.
-    fn word(&self, at: usize) -> u32 {
-        let word = self.0.first().and_then(|block| block.0.get(at..at + 4));
-        word.and_then(|word| word.try_into().ok()).map_or(0, u32::from_le_bytes)
-    }
 }
 
 /// The user half of a thread, apart from its general registers.
@@ -117,7 +133,7 @@ impl Area {
 /// area and bases are stale; only that task, on that CPU, reaches the cell.
 pub(crate) struct UserState {
     is_live: AtomicBool,
-    /// The task that runs it; null before the first run.
+    /// The task that ran it first, and alone may run it; null before.
     owner: AtomicPtr<()>,
     /// Whether a switch from that task takes the state out of the CPU.
     is_adopted: AtomicBool,
@@ -130,8 +146,8 @@ struct Saved {
     gs_base: u64,
 }
 
-// SAFETY: `saved` is reached only by the owner (`check_owner`), or by whoever has
-// the state before it has an owner, through `&mut UserContext`.
+// SAFETY: `saved` is reached only by the owner (`check_owner`, `set_owner`), or by whoever
+// has the state before it has an owner: through a `UserContext`, which is not `Sync`.
 unsafe impl Sync for UserState {}
 
 impl UserState {
@@ -156,6 +172,19 @@ impl UserState {
             area.0.extend_from_slice(&saved.area.0);
             Ok(Self::of(Saved { area, fs_base: saved.fs_base, gs_base: saved.gs_base }))
         })
+    }
+
+    /// Makes the current task the owner, for good; stops the machine if another task is.
+    /// All that puts the state into the CPU comes after this.
+    pub(super) fn set_owner(&self) {
+        let me = local::current().cast_mut();
+        let _ = self.owner.compare_exchange(
+            core::ptr::null_mut(),
+            me,
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
+        self.check_owner();
     }
 
     /// Stops the machine unless the current task may touch the state.
@@ -199,7 +228,7 @@ impl UserState {
         self.is_live.store(false, Ordering::Relaxed);
     }
 
-    /// Puts the state into the CPU for the current task. Interrupts are off.
+    /// Puts the state into the CPU for the current task, its owner. Interrupts are off.
     #[inline]
     pub(crate) fn unpark(&self) {
         if !self.is_live.load(Ordering::Relaxed) {
@@ -209,8 +238,6 @@ impl UserState {
 
     #[cold]
     fn load(&self) {
-        self.check_owner();
-        self.owner.store(local::current().cast_mut(), Ordering::Relaxed);
         // SAFETY: not live, and the owner is here with interrupts off.
         let saved = unsafe { &*self.saved.get() };
         let features = fpu_features();
@@ -257,9 +284,8 @@ impl UserState {
     pub(crate) fn load_fpu(&self, legacy: &[u8; FXSAVE_BYTES]) -> Result<(), BadFpu> {
         let mxcsr = legacy.get(MXCSR..MXCSR + 4).and_then(|word| word.try_into().ok());
         self.with(|saved| {
-            // A zero mask means the default (SDM vol. 1, 11.6.6).
-            let mask = Some(saved.area.word(MXCSR_MASK)).filter(|&mask| mask != 0);
-            if mxcsr.map_or(0, u32::from_le_bytes) & !mask.unwrap_or(0xffbf) != 0 {
+            let allowed = MXCSR_BITS.load(Ordering::Relaxed);
+            if mxcsr.map_or(u32::MAX, u32::from_le_bytes) & !allowed != 0 {
                 return Err(BadFpu);
             }
             // The other components go to their initial state.
@@ -323,7 +349,7 @@ impl UserState {
                 unsafe {
                     asm!(
                         "stac", "2: xsave64 [{at}]", "xor {failed:e}, {failed:e}", "4: clac",
-                        ".pushsection __ex_table, \"a\"", ".long 2b - ., 4b - .", ".popsection",
+                        ".pushsection __ex_table, \"a\"", ".long 2b - ., 4b - ., 1", ".popsection",
                         at = in(reg) at, failed = inout(reg) failed,
                         in("eax") low, in("edx") high, options(nostack),
                     )
@@ -334,7 +360,7 @@ impl UserState {
                 unsafe {
                     asm!(
                         "stac", "2: xrstor64 [{at}]", "xor {failed:e}, {failed:e}", "4: clac",
-                        ".pushsection __ex_table, \"a\"", ".long 2b - ., 4b - .", ".popsection",
+                        ".pushsection __ex_table, \"a\"", ".long 2b - ., 4b - ., 1", ".popsection",
                         at = in(reg) at, failed = inout(reg) failed,
                         in("eax") low, in("edx") high, options(nostack),
                     )

@@ -5,11 +5,14 @@ use super::registers;
 use crate::arch::x86::boot::stop;
 use crate::arch::x86::cpu::preempt;
 use crate::arch::x86::irq::interrupt;
-use crate::arch::x86::mm::usercopy;
+use crate::arch::x86::mm::usercopy::{self, Failure};
 use crate::arch::x86::task::sched;
 use crate::panic::STOPPED;
 use crate::user::x86::{UserRegs, rflags};
 use crate::{cvm, mm};
+
+const GENERAL_PROTECTION: u64 = 13;
+const PAGE_FAULT: u64 = 14;
 
 const NAMES: [&str; 32] = [
     "divide error",
@@ -56,9 +59,12 @@ pub(super) extern "C" fn trap_from_kernel(frame: &mut UserRegs) {
         return;
     }
     let addr = registers::fault_address();
-    if matches!(frame.vector, 13 | 14)
-        && let Some(fixup) = usercopy::fixup(frame.rip)
-    {
+    let failure = match frame.vector {
+        GENERAL_PROTECTION => Some(Failure::Refusal),
+        PAGE_FAULT => Some(Failure::Address(addr)),
+        _ => None,
+    };
+    if let Some(fixup) = failure.and_then(|failure| usercopy::fixup(frame.rip, failure)) {
         frame.rip = fixup;
         return;
     }

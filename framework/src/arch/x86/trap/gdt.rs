@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use core::arch::asm;
 
 use crate::arch::x86::cpu::local::Local;
+use crate::mm::{self, KernelStack, NoMemory};
 
 pub(crate) const KERNEL_CS: u16 = 0x08;
 pub(crate) const KERNEL_SS: u16 = 0x10;
@@ -22,12 +23,9 @@ pub(crate) const IST_VIRTUALIZATION: u8 = 5;
 pub(crate) const IST_COMMUNICATION: u8 = 6;
 const IST_STACKS: usize = 6;
 
-/// Size and alignment of an interrupt stack; its last word points to the
-/// [`Local`].
-pub(crate) const IST_SIZE: usize = 8192;
-
-#[repr(C, align(8192))]
-struct IstStack([u8; IST_SIZE]);
+/// Size of an interrupt stack, and what its end is a multiple of; its last word points to
+/// the [`Local`].
+pub(crate) const IST_SIZE: usize = mm::KERNEL_STACK_SIZE;
 
 /// 64-bit TSS (Intel SDM vol. 3, figure 9-11).
 #[repr(C, packed(4))]
@@ -56,12 +54,16 @@ pub(crate) struct TablePointer {
 /// Tables and stacks of a CPU that does not use them yet.
 pub(crate) struct Prepared {
     segments: &'static Segments,
+    /// Where each stack ends.
     stacks: [usize; IST_STACKS],
 }
 
 impl Prepared {
-    /// Allocates them; they stay for ever.
-    pub(crate) fn new() -> Self {
+    /// Allocates them; they stay for ever. Below each stack is a guard.
+    ///
+    /// # Errors
+    /// [`NoMemory`] when there is none for the stacks.
+    pub(crate) fn new() -> Result<Self, NoMemory> {
         let mut segments = Box::new(Segments {
             gdt: [
                 0,
@@ -82,21 +84,26 @@ impl Prepared {
                 io_map_base: size_of::<Tss>() as u16,
             },
         });
-        let stacks = core::array::from_fn(|_| {
-            // SAFETY: an array of bytes has no invalid values.
-            let stack: Box<IstStack> = unsafe { Box::new_zeroed().assume_init() };
-            core::ptr::from_ref(Box::leak(stack)).addr()
-        });
+        let mut stacks = [0; IST_STACKS];
         let mut ist = [0; 7];
-        for (slot, stack) in ist.iter_mut().zip(stacks) {
-            *slot = (stack + IST_SIZE - 16) as u64;
+        for (slot, end) in ist.iter_mut().zip(&mut stacks) {
+            let stack = KernelStack::new()?;
+            *end = stack.top();
+            *slot = (*end - 16) as u64;
+            core::mem::forget(stack);
         }
         segments.tss.ist = ist;
         let base = (&raw const segments.tss).addr() as u64;
         let limit = size_of::<Tss>() as u64 - 1;
         segments.gdt[5] = limit | (base & 0xff_ffff) << 16 | 0x89 << 40 | (base >> 24 & 0xff) << 56;
         segments.gdt[6] = base >> 32;
-        Self { segments: Box::leak(segments), stacks }
+        Ok(Self { segments: Box::leak(segments), stacks })
+    }
+
+    /// Where the stacks end.
+    #[cfg(feature = "ktest")]
+    pub(crate) fn stacks(&self) -> [usize; IST_STACKS] {
+        self.stacks
     }
 
     /// Loads them on this CPU, and tells its block where the TSS is.
@@ -106,9 +113,9 @@ impl Prepared {
     pub(crate) unsafe fn load(self, local: &'static Local) {
         local.set_tss((&raw const self.segments.tss).addr() as u64);
         let base = core::ptr::from_ref(local).addr();
-        for stack in self.stacks {
-            let slot = core::ptr::with_exposed_provenance_mut::<usize>(stack + IST_SIZE - 8);
-            // SAFETY: the last word of a leaked stack that nobody uses yet.
+        for end in self.stacks {
+            let slot = core::ptr::with_exposed_provenance_mut::<usize>(end - 8);
+            // SAFETY: the last word of a mapped stack that is ours for ever and not used yet.
             unsafe { slot.write(base) };
         }
         let pointer = TablePointer {
