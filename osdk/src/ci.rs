@@ -58,7 +58,8 @@ pub enum Job {
     Stalls,
     /// Two clones build the same kernel
     Reproducible,
-    /// A kernel project made by `cargo osdk new`: it boots, runs its program and passes its tests
+    /// Kernel projects made by `cargo osdk new`: one runs its program and passes its tests, one breaks the rules and
+    /// is stopped
     New,
     /// The regression programs on Linux
     Oracle,
@@ -194,10 +195,11 @@ fn commands(workspace: &Workspace, job: Job) -> Result<Vec<Command>> {
         Job::DiskAll => vec![disk(&["--cvm", "tdx"]), disk(&[])],
         Job::Mutants => vec![hostile(&["mutants"])],
         Job::Stalls => vec![hostile(&["stalls"])],
-        Job::Guest => vec![osdk(&["test", "--smp", "2"])?],
+        Job::Guest => vec![osdk(&["test"])?, osdk(&["test", "--smp", "2"])?],
         Job::Regression => {
             let on_two_cpus = [
-                "test", "--smp", "2", "--only", "process/", "--only", "signal/", "--only", "pipe/",
+                "test", "--smp", "2", "--only", "process/", "--only", "signal/", "--only", "mm/",
+                "--only", "pipe/",
             ];
             vec![regression(&["test"]), regression(&on_two_cpus)]
         }
@@ -224,7 +226,8 @@ fn commands(workspace: &Workspace, job: Job) -> Result<Vec<Command>> {
         Job::FuzzSyscalls => vec![fuzz("1"), fuzz("2"), fuzz("3")],
         Job::Reproducible => vec![osdk(&["reproducible"])?],
         Job::New => {
-            let test = ["test", "--quiet", "--package", "osdk", "--test", "new"];
+            let test =
+                ["test", "--quiet", "--package", "osdk", "--test", "new", "--test", "misuse"];
             vec![cargo(&[&test[..], &["--", "--ignored"]].concat())]
         }
         Job::Miri => vec![miri(workspace)],

@@ -2,6 +2,7 @@
 /* futex. */
 #include "test.h"
 
+#include <pthread.h>
 #include <linux/futex.h>
 
 static long futex(volatile int *word, int op, long value, const void *timeout, volatile int *other) {
@@ -36,4 +37,66 @@ TEST(requeue_against_timeouts) {
     EXPECT_EQ(*woken, 0);
     EXPECT_EQ(futex(first, FUTEX_WAKE, MOST, NULL, NULL), 0);
     EXPECT_EQ(futex(second, FUTEX_WAKE, MOST, NULL, NULL), 0);
+}
+
+enum { TURNS = 3000 };
+
+static void pin(int cpu) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    /* Where there is one CPU, both threads stay there. */
+    (void)sched_setaffinity(0, sizeof set, &set);
+}
+
+/* Waits for its turns, which have this parity, and gives each to the other thread. */
+static void take_turns(int parity) {
+    volatile int *turn = &test_shared[0];
+    pin(parity);
+    for (int n = parity; n < TURNS; n += 2) {
+        for (int now; (now = __atomic_load_n(turn, __ATOMIC_SEQ_CST)) != n;) {
+            if (futex(turn, FUTEX_WAIT_PRIVATE, now, NULL, NULL) == -1) {
+                CHECK(errno == EAGAIN || errno == EINTR);
+            }
+        }
+        __atomic_store_n(turn, n + 1, __ATOMIC_SEQ_CST);
+        OK(futex(turn, FUTEX_WAKE_PRIVATE, 1, NULL, NULL));
+    }
+}
+
+static void *second_thread(void *unused) {
+    take_turns(1);
+    return unused;
+}
+
+TEST(two_threads_give_each_other_turns) {
+    pthread_t thread;
+    EXPECT_EQ(pthread_create(&thread, NULL, second_thread, NULL), 0);
+    take_turns(0);
+    EXPECT_EQ(pthread_join(thread, NULL), 0);
+    EXPECT_EQ(test_shared[0], TURNS);
+}
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static long counted;
+
+static void *count(void *cpu) {
+    pin((int)(intptr_t)cpu);
+    for (int n = 0; n < 20000; n++) {
+        pthread_mutex_lock(&mutex);
+        counted++;
+        pthread_mutex_unlock(&mutex);
+    }
+    return NULL;
+}
+
+TEST(a_mutex_of_four_threads_counts) {
+    pthread_t threads[4];
+    for (intptr_t n = 0; n < 4; n++) {
+        EXPECT_EQ(pthread_create(&threads[n], NULL, count, (void *)(n % 2)), 0);
+    }
+    for (int n = 0; n < 4; n++) {
+        EXPECT_EQ(pthread_join(threads[n], NULL), 0);
+    }
+    EXPECT_EQ(counted, 4 * 20000);
 }
