@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What the kernel is told to do, and why it must stop.
-const DEEDS: [(&str, &str); 14] = [
+const DEEDS: [(&str, &str); 16] = [
     ("new", "the scheduling policy runs a task that was not started"),
     ("dead", "the scheduling policy runs a task that has ended"),
     ("sleeping", "the scheduling policy runs a task that sleeps"),
@@ -22,6 +22,8 @@ const DEEDS: [(&str, &str); 14] = [
     ("yield-locked", HELD),
     ("end-locked", HELD),
     ("program-locked", HELD),
+    ("boot-locked", HELD),
+    ("forget-locks", "spin locks are taken and never freed"),
     ("sleep-in-interrupt", HELD),
     ("context-of-two", "a user context is used by a task that does not own it"),
 ];

@@ -56,14 +56,17 @@ impl<T> Once<T> {
                 .is_ok()
             {
                 let value = make();
-                // SAFETY: BUSY is ours alone, and readers wait for READY.
-                let slot = unsafe { &mut *self.value.get() };
-                slot.write(value);
+                // SAFETY: BUSY is ours alone, and readers wait for READY. The reference ends
+                // here, before they come.
+                unsafe { &mut *self.value.get() }.write(value);
                 self.state.store(READY, Ordering::Release);
-                // SAFETY: READY, written by this very call: initialised for good.
-                return unsafe { slot.assume_init_ref() };
+                break;
             }
             arch::spin_hint();
+        }
+        match self.get() {
+            Some(value) => value,
+            None => unreachable!("READY was stored by this very call"),
         }
     }
 

@@ -76,6 +76,7 @@ fn start() {
     match deed() {
         "boot-waits" => task::park(None),
         "boot-ends" => task::exit(),
+        "boot-locked" => core::mem::forget(HELD.lock()),
         "idle" => *BAD.lock() = Some(Task::current()),
         _ => {}
     }
@@ -138,6 +139,9 @@ fn run() {
             core::mem::forget(HELD.lock());
             task::exit()
         }
+        "forget-locks" => loop {
+            core::mem::forget(SpinLock::new(()).lock());
+        },
         "program-locked" => {
             let (_space, mut context) = program();
             let _held = HELD.lock();

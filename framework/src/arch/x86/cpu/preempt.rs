@@ -23,7 +23,7 @@ fn switch() {
 }
 
 /// In the count while an interrupt is handled: above all locks that one could hold.
-const INTERRUPT: u32 = 1 << 16;
+const INTERRUPT: u32 = 1 << 28;
 
 /// Keeps the current task on its CPU until [`preempt_enable`].
 #[inline]
@@ -38,6 +38,17 @@ pub(crate) fn preempt_enable() {
     // SAFETY: one instruction on this CPU's own counter.
     unsafe {
         asm!("dec dword ptr gs:[{}]", "jz {}", const PREEMPT, label { switch() });
+    }
+}
+
+/// More locks than any code holds, and fewer than there is room for in the count.
+const MOST_LOCKS: u32 = 1 << 12;
+
+/// Stops the machine if guards are forgotten again and again: the count would run over.
+/// Called in each tick; a CPU cannot count that far between two.
+pub(crate) fn check_depth() {
+    if count() & (INTERRUPT - 1) > MOST_LOCKS {
+        crate::fatal("spin locks are taken and never freed");
     }
 }
 

@@ -335,6 +335,7 @@ fn is_short(begin: u64) -> bool {
 /// To halt in a CVM is a call to the host, which costs more than what most devices take
 /// to answer. So a CPU whose last wait was short looks around for a while first.
 pub(crate) fn idle() -> ! {
+    preempt::must_be_free();
     flags::irq_off();
     let mut was_short = false;
     loop {

@@ -94,6 +94,7 @@ pub(crate) fn on_timer(from_user: bool, wake: fn(&Arc<Task>)) {
     let timer = timer(local::cpu_id() as usize);
     let now_ns = tsc::monotonic_ns();
     timer.armed_ns.store(NEVER, Ordering::Relaxed);
+    preempt::check_depth();
     loop {
         let mut queue = timer.queue.lock();
         let due = queue.sleepers.first_entry().filter(|first| first.key().0 <= now_ns);
