@@ -140,6 +140,8 @@ pub mod command {
     pub const F_DUPFD_CLOEXEC: u32 = 1030;
     pub const F_SETPIPE_SZ: u32 = 1031;
     pub const F_GETPIPE_SZ: u32 = 1032;
+    pub const F_ADD_SEALS: u32 = 1033;
+    pub const F_GET_SEALS: u32 = 1034;
 }
 
 /// Kind of owner in `F_SETOWN_EX`: a thread.
@@ -148,6 +150,11 @@ pub const F_OWNER_TID: i32 = 0;
 pub const F_OWNER_PID: i32 = 1;
 /// Kind of owner in `F_SETOWN_EX`: a process group.
 pub const F_OWNER_PGRP: i32 = 2;
+
+/// No more seals.
+pub const F_SEAL_SEAL: u32 = 1;
+/// All seals that Linux knows.
+pub const F_ALL_SEALS: u32 = 0x3f;
 
 /// The flag of a descriptor: closed on exec.
 pub const FD_CLOEXEC: u64 = 1;

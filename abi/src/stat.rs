@@ -227,3 +227,7 @@ pub mod st {
     /// Symbolic links are not followed.
     pub const NOSYMFOLLOW: i64 = 0x2000;
 }
+
+/// Attributes that tmpfs knows: immutable, append only, not to be dumped, automount, the root of
+/// a mount, verity, DAX.
+pub const STATX_ATTR_TMPFS: u64 = 0x0030_3070;

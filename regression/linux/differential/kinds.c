@@ -228,7 +228,7 @@ static uint64_t draw_pattern(const void *detail) {
 }
 
 static uint64_t draw_play(const void *detail) {
-    static const uint64_t odd[] = {0, 1, 0x1000, 0xf0000, 1ul << 47, (1ul << 47) - PAGE, (1ul << 47) - 2 * PAGE, 1ul << 63, -1ul << 12, -1ul};
+    static const uint64_t odd[] = {0, 1, 0x1000, 0xf0000, 1ul << 47, (1ul << 47) - PAGE, (1ul << 47) - 2 * PAGE, 1ul << 63, -1ul << 12};
     (void)detail;
     if (one_in(20)) {
         return odd[below(sizeof odd / sizeof *odd)];

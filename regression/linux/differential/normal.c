@@ -10,6 +10,7 @@
 #include <linux/stat.h>
 #include <sys/resource.h>
 #include <sys/statfs.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 
 uint64_t started_at, break_at_start;
@@ -71,8 +72,8 @@ static void normal_stat(unsigned char *bytes, size_t len) {
     if (untouched(bytes, len)) {
         return;
     }
+    s->st_ino = rank(0, s->st_ino ^ s->st_dev << 48);
     s->st_dev = rank(1, s->st_dev);
-    s->st_ino = rank(0, s->st_ino);
     struct timespec *times[] = {&s->st_atim, &s->st_mtim, &s->st_ctim};
     for (int i = 0; i < 3; i++) {
         if (is_now(times[i]->tv_sec)) {
@@ -86,8 +87,8 @@ static void normal_statx(unsigned char *bytes, size_t len) {
     if (untouched(bytes, len)) {
         return;
     }
-    s->stx_ino = rank(0, s->stx_ino);
-    uint64_t device = rank(1, ((uint64_t)s->stx_dev_major << 32) | s->stx_dev_minor);
+    s->stx_ino = rank(0, s->stx_ino ^ makedev(s->stx_dev_major, s->stx_dev_minor) << 48);
+    uint64_t device = rank(1, makedev(s->stx_dev_major, s->stx_dev_minor));
     s->stx_dev_major = 0, s->stx_dev_minor = (uint32_t)device;
     s->stx_mnt_id = s->stx_mnt_id != 0;
     struct statx_timestamp *times[] = {&s->stx_atime, &s->stx_btime, &s->stx_mtime, &s->stx_ctime};
@@ -153,10 +154,10 @@ static void normal_rusage(unsigned char *bytes, size_t len) {
     }
 }
 
-static void normal_pids(unsigned char *bytes, size_t len) {
+static void normal_owner(unsigned char *bytes, size_t len) {
     int32_t *words = (void *)bytes;
-    for (size_t i = 0; i + 4 <= len; i += 4, words++) {
-        *words = (int32_t)normal_pid(*words);
+    if (len >= 8 && !untouched(bytes, 8)) {
+        words[1] = (int32_t)normal_pid(words[1]);
     }
 }
 
@@ -220,9 +221,8 @@ static const struct shape shapes[] = {
     {"sched", 8, NULL},
     {"cpus", 128, NULL},
     {"name", 24, NULL},
-    {"pids", 16, normal_pids},
     {"random", 256, normal_random},
-    {"owner", 8, normal_pids},
+    {"owner", 8, normal_owner},
 };
 
 const struct shape *find_shape(const char *name, size_t len) {

@@ -156,3 +156,81 @@ TEST(status_flags_that_do_not_change) {
     });
     OK(fcntl(fd, F_SETFL, O_NOATIME));
 }
+
+TEST(buffers_beyond_all_user_addresses) {
+    int ends[2];
+    PUT("f", "");
+    int fd = OK(open("f", O_RDWR));
+    OK(pipe(ends));
+    EXPECT_ERRNO(syscall(SYS_write, fd, 0x7ffffffff000ul, 1), EFAULT);
+    EXPECT_ERRNO(syscall(SYS_write, ends[1], 1ul << 56, 1), EFAULT);
+    struct iovec two[2] = {{buffer, 1}, {(void *)(1ul << 56), 1}};
+    EXPECT_ERRNO(writev(fd, two, 2), EFAULT);
+}
+
+TEST(modes_of_fallocate_come_after_the_range) {
+    int ends[2];
+    PUT("f", "");
+    int fd = OK(open("f", O_RDONLY));
+    OK(pipe(ends));
+    EXPECT_ERRNO(fallocate(fd, 0x4000, -1, 1), EINVAL);
+    EXPECT_ERRNO(fallocate(fd, 0x4000, 0, 1), EOPNOTSUPP);
+    EXPECT_ERRNO(fallocate(fd, FALLOC_FL_PUNCH_HOLE, 0, 1), EOPNOTSUPP);
+    EXPECT_ERRNO(fallocate(fd, 0x20, 0, 1), EBADF);
+    EXPECT_ERRNO(fallocate(ends[1], 8, 0, 1), ESPIPE);
+    EXPECT_ERRNO(lseek(OK(open("f", O_PATH)), 0, 9), EBADF);
+}
+
+TEST(seals_of_files_that_have_but_one) {
+    PUT("f", "");
+    int fd = OK(open("f", O_RDWR)), dir = OK(open(".", O_RDONLY));
+    EXPECT_EQ(fcntl(fd, F_GET_SEALS), F_SEAL_SEAL);
+    EXPECT_ERRNO(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), EPERM);
+    EXPECT_ERRNO(fcntl(fd, F_ADD_SEALS, 0x1000), EINVAL);
+    EXPECT_ERRNO(fcntl(dir, F_GET_SEALS), EINVAL);
+    EXPECT_ERRNO(fcntl(dir, F_ADD_SEALS, F_SEAL_WRITE), EPERM);
+    EXPECT_ERRNO(fcntl(dir, F_SETFL, O_DIRECT), EINVAL);
+}
+
+TEST(null_paths_are_bad_pointers_but_for_stat) {
+    struct stat s;
+    int dir = OK(open(".", O_RDONLY));
+    EXPECT_ERRNO(syscall(SYS_fchownat, dir, NULL, -1, -1, AT_EMPTY_PATH), EFAULT);
+    EXPECT_ERRNO(syscall(SYS_linkat, dir, NULL, dir, "g", AT_EMPTY_PATH), EFAULT);
+    OK(syscall(SYS_newfstatat, dir, NULL, &s, AT_EMPTY_PATH));
+    CHECK(S_ISDIR(s.st_mode));
+}
+
+TEST(old_names_come_before_new_ones) {
+    char name[5000];
+    memset(name, 'a', sizeof name - 1);
+    name[sizeof name - 1] = 0;
+    EXPECT_ERRNO(rename("none/x", name), ENOENT);
+    EXPECT_ERRNO(renameat(AT_FDCWD, "none/x", 999, "y"), ENOENT);
+    EXPECT_ERRNO(mknodat(999, "x", 0120000, 0), EINVAL);
+    EXPECT_ERRNO(mknodat(999, "x", S_IFDIR, 0), EPERM);
+}
+
+TEST(unnamed_files_keep_their_flags) {
+    int fd = OK(open(".", O_TMPFILE | O_RDWR, 0600));
+    EXPECT_EQ(fcntl(fd, F_GETFL) & O_TMPFILE, O_TMPFILE);
+    OK(open(".", O_TMPFILE | 3, 0600));
+    EXPECT_ERRNO(open(".", O_TMPFILE, 0600), EINVAL);
+}
+
+TEST(copies_end_with_the_file_before_ranges_meet) {
+    off_t from = 3, to = 4;
+    PUT("f", "abc");
+    int fd = OK(open("f", O_RDWR));
+    EXPECT_EQ(copy_file_range(fd, &from, fd, &to, 100, 0), 0);
+    from = 0, to = 2;
+    EXPECT_ERRNO(copy_file_range(fd, &from, fd, &to, 100, 0), EINVAL);
+}
+
+TEST(statx_tells_what_tmpfs_knows) {
+    struct statx s;
+    OK(statx(AT_FDCWD, ".", 0, STATX_BASIC_STATS, &s));
+    EXPECT_EQ(s.stx_attributes_mask, 0x303070ul);
+    OK(statx(AT_FDCWD, "/proc", 0, STATX_BASIC_STATS, &s));
+    EXPECT_EQ(s.stx_attributes & STATX_ATTR_MOUNT_ROOT, (unsigned)STATX_ATTR_MOUNT_ROOT);
+}

@@ -39,3 +39,19 @@ TEST(mincore_tells_of_what_lies_before_a_gap) {
     EXPECT_EQ(seen[1], 0);
     EXPECT_EQ(seen[2], 7);
 }
+
+TEST(locked_memory_is_not_freed_by_advice) {
+    char *page = three_pages();
+    OK(mlock(page, 4096));
+    EXPECT_ERRNO(madvise(page, 4096, MADV_FREE), EINVAL);
+    OK(madvise(page + 4096, 4096, MADV_FREE));
+}
+
+TEST(mlock_counts_before_it_looks_at_the_end) {
+    char *page = three_pages();
+    IN_CHILD({
+        OK(setresuid(1000, 1000, 1000));
+        EXPECT_ERRNO(mlock(page, -8192ul), ENOMEM);
+    });
+    EXPECT_ERRNO(syscall(SYS_mremap, page, 4096, 4096, 1ul << 36, 0), EINVAL);
+}

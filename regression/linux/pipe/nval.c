@@ -6,6 +6,7 @@
 
 #include <poll.h>
 #include <sys/select.h>
+#include <sys/syscall.h>
 
 TEST(path_descriptors_are_ready_for_all) {
     fd_set in, out, except;
@@ -37,4 +38,17 @@ TEST(a_poll_that_a_signal_ends_clears_revents) {
     alarm(1);
     EXPECT_ERRNO(poll(&polled, 1, 20000), EINTR);
     EXPECT_EQ(polled.revents, 0);
+}
+
+TEST(what_is_left_of_a_very_long_time) {
+    fd_set in;
+    int fd = OK(open("/dev/zero", O_RDONLY));
+    struct timeval left = {0, INT64_MAX};
+    FD_ZERO(&in);
+    FD_SET(fd, &in);
+    EXPECT_EQ(syscall(SYS_select, fd + 1, &in, NULL, NULL, &left), 1);
+    EXPECT_GT(left.tv_sec, 1l << 32);
+    EXPECT_LT(left.tv_usec, 1000000);
+    left = (struct timeval){INT64_MAX, 1000000};
+    EXPECT_ERRNO(syscall(SYS_select, fd + 1, &in, NULL, NULL, &left), EINVAL);
 }

@@ -7,6 +7,8 @@
 #include "test.h"
 
 #include <sched.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 TEST(waitid_writes_its_fields_even_if_it_fails) {
@@ -61,4 +63,13 @@ TEST(queued_signals_check_the_claim_first) {
     OK(syscall(SYS_rt_sigqueueinfo, getpid(), 0, end));
     end->si_code = -50;
     EXPECT_ERRNO(syscall(SYS_rt_sigqueueinfo, getpid(), 0, end), EFAULT);
+}
+
+TEST(wish_for_no_huge_pages) {
+    EXPECT_EQ(prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0), 0);
+    OK(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0));
+    EXPECT_EQ(prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0), 1);
+    IN_CHILD(EXPECT_EQ(prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0), 1));
+    EXPECT_ERRNO(prctl(PR_GET_THP_DISABLE, 1, 0, 0, 0), EINVAL);
+    EXPECT_ERRNO(prctl(PR_SET_THP_DISABLE, 0, 0, 1, 0), EINVAL);
 }

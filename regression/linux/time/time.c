@@ -244,3 +244,13 @@ TEST(clocks_without_sleep_and_timers_say_so_first) {
     EXPECT_ERRNO(syscall(SYS_timer_create, CLOCK_REALTIME_COARSE, &event, &timer), EOPNOTSUPP);
     EXPECT_ERRNO(syscall(SYS_timer_create, CLOCK_REALTIME, &event, &timer), EINVAL);
 }
+
+TEST(alarm_clocks_need_a_capability) {
+    struct timespec none = {0, 0};
+    EXPECT_ERRNO(syscall(SYS_clock_nanosleep, 8, 2, &none, NULL), EINVAL);
+    OK(syscall(SYS_clock_nanosleep, 9, TIMER_ABSTIME, &none, NULL));
+    IN_CHILD({
+        OK(setresuid(1000, 1000, 1000));
+        EXPECT_ERRNO(syscall(SYS_clock_nanosleep, 9, TIMER_ABSTIME, &none, NULL), EPERM);
+    });
+}

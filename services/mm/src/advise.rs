@@ -188,7 +188,7 @@ impl AddressSpace {
         let is_locked = area.flags.contains(AreaFlags::LOCKED);
         let refuse = match advice {
             Advice::DontNeed | Advice::Reclaim => is_locked,
-            Advice::Free => !area.is_anonymous(),
+            Advice::Free => is_locked || !area.is_anonymous(),
             Advice::WipeOnFork => !area.is_anonymous(),
             Advice::Collapse => true,
             _ => false,

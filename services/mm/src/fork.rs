@@ -32,6 +32,7 @@ impl AddressSpace {
         }
         let child = Self::from_inner(inner.child(areas))?;
         child.set_dumpable(self.dumpable() as u8);
+        child.set_huge_pages_off(self.huge_pages_off());
         for area in inner.areas.iter() {
             if let Some(sharing) = copied_pages(area) {
                 self.vm.fork_range(&child.vm, area.range(), sharing)?;

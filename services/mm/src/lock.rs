@@ -33,7 +33,12 @@ impl AddressSpace {
             if inner.lock_limit() == 0 {
                 return err!(EPERM, "locking not allowed");
             }
-            let range = page_range(addr, len)?;
+            let range = match page_range(addr, len) {
+                Err(_) if inner.lock_limit() != u64::MAX => {
+                    return err!(ENOMEM, "locked memory limit");
+                }
+                range => range?,
+            };
             let already: usize = inner
                 .areas
                 .overlapping(range.clone())

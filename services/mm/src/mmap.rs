@@ -112,6 +112,9 @@ impl AddressSpace {
                 return err!(EPERM, "locking not allowed");
             }
             let mut plan = plan_area(request, len as u64)?;
+            if start < LOWEST {
+                return err!(EPERM, "page zero is never mapped");
+            }
             if request.flags.contains(MapFlags::LOCKED) || inner.lock_future {
                 plan.flags |= AreaFlags::LOCKED;
             }
@@ -193,8 +196,7 @@ impl Inner {
             if !is_aligned(request.addr) {
                 return err!(EINVAL, "address not page-aligned");
             }
-            let lowest = if request.may_map_low { LOWEST } else { MMAP_MIN_ADDR };
-            if request.addr < lowest {
+            if request.addr < MMAP_MIN_ADDR && !request.may_map_low {
                 return err!(EPERM, "address too low");
             }
             let range = request.addr..request.addr + len;

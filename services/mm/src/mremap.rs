@@ -10,7 +10,7 @@ use abi::mman::RemapFlags;
 use crate::area::Area;
 use crate::area_map;
 use crate::flags::AreaFlags;
-use crate::layout::{MMAP_MIN_ADDR, TASK_SIZE, is_aligned, page_up};
+use crate::layout::{MMAP_MIN_ADDR, TASK_SIZE, is_aligned, page_up_wrapping};
 use crate::space::{AddressSpace, Inner};
 use crate::{Result, max_areas};
 
@@ -52,9 +52,7 @@ impl AddressSpace {
         if !is_aligned(old) {
             return err!(EINVAL, "address not page-aligned");
         }
-        let (Some(old_len), Some(new_len)) = (page_up(old_len), page_up(new_len)) else {
-            return err!(EINVAL, "length");
-        };
+        let (old_len, new_len) = (page_up_wrapping(old_len), page_up_wrapping(new_len));
         if new_len == 0 {
             return err!(EINVAL, "empty mapping");
         }

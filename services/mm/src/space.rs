@@ -134,6 +134,8 @@ pub struct AddressSpace {
     area_count: AtomicUsize,
     /// See [`AddressSpace::is_registered`].
     is_registered: AtomicBool,
+    /// What PR_SET_THP_DISABLE asked for.
+    huge_pages_off: AtomicBool,
 }
 
 impl AddressSpace {
@@ -177,6 +179,7 @@ impl AddressSpace {
             dumpable: AtomicU8::new(1),
             area_count,
             is_registered: AtomicBool::new(false),
+            huge_pages_off: AtomicBool::new(false),
         });
         let handler: Arc<dyn FaultHandler> = space.clone();
         let handler: Weak<dyn FaultHandler> = Arc::downgrade(&handler);
@@ -218,6 +221,16 @@ impl AddressSpace {
         const RECORD: usize = size_of::<(usize, Area)>() * 3 / 2;
         let records = self.area_count.load(Relaxed) * RECORD;
         self.vm.table_pages() + records.div_ceil(PAGE_SIZE)
+    }
+
+    /// Whether the program wants no huge pages (PR_GET_THP_DISABLE); there are none anyway.
+    pub fn huge_pages_off(&self) -> bool {
+        self.huge_pages_off.load(Acquire)
+    }
+
+    /// Sets what [`AddressSpace::huge_pages_off`] says.
+    pub fn set_huge_pages_off(&self, off: bool) {
+        self.huge_pages_off.store(off, Release);
     }
 
     /// The starts that were chosen at exec.

@@ -39,6 +39,17 @@ pub struct File {
     owner: SpinLock<FileOwner>,
 }
 
+/// Whether Linux knows the mode: one kind of change, alone or with KEEP_SIZE where that makes sense.
+fn is_known_mode(mode: FallocateMode) -> bool {
+    let keeps = mode.contains(FallocateMode::KEEP_SIZE);
+    match mode.difference(FallocateMode::KEEP_SIZE) {
+        FallocateMode::PUNCH_HOLE => keeps,
+        FallocateMode::COLLAPSE_RANGE | FallocateMode::INSERT_RANGE => !keeps,
+        FallocateMode::UNSHARE_RANGE | FallocateMode::ZERO_RANGE => true,
+        other => other.is_empty(),
+    }
+}
+
 /// What the opener may do, fixed for the life of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Access {
@@ -394,15 +405,8 @@ impl File {
         if length == 0 {
             return err!(EINVAL, "empty range");
         }
-        let known =
-            FallocateMode::KEEP_SIZE | FallocateMode::PUNCH_HOLE | FallocateMode::ZERO_RANGE;
-        if !known.contains(mode)
-            || mode.contains(FallocateMode::PUNCH_HOLE | FallocateMode::ZERO_RANGE)
-        {
+        if !is_known_mode(mode) {
             return err!(EOPNOTSUPP, "fallocate mode");
-        }
-        if mode.contains(FallocateMode::PUNCH_HOLE) && !mode.contains(FallocateMode::KEEP_SIZE) {
-            return err!(EOPNOTSUPP, "a hole that changes the length");
         }
         self.writable()?;
         match self.kind() {
@@ -413,6 +417,11 @@ impl File {
         }
         if offset.checked_add(length).is_none_or(|end| end > i64::MAX as u64) {
             return err!(EFBIG, "beyond the largest file");
+        }
+        let served =
+            FallocateMode::KEEP_SIZE | FallocateMode::PUNCH_HOLE | FallocateMode::ZERO_RANGE;
+        if !served.contains(mode) {
+            return err!(EOPNOTSUPP, "fallocate mode");
         }
         self.ops.fallocate(self, mode, offset, length)
     }

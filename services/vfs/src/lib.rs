@@ -76,7 +76,7 @@ pub use owner::{FileOwner, OwnerKind};
 pub use page_map::PageMap;
 pub use path::{Path, d_path, d_path_any_length, getcwd};
 pub use remove::{rmdir, unlink};
-pub use rename::rename;
+pub use rename::{check_parent, rename};
 pub use seek::{Seeking, seek_to, seek_unsized, seek_with};
 pub use super_block::{DentryPolicy, SuperBase, SuperBlock};
 pub use types::{Attr, DeviceId, FileKind, May, Metadata, Owner, SetAttr, StatFs, Timestamp};

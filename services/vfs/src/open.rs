@@ -115,7 +115,8 @@ fn effective_flags(flags: OpenFlags) -> Result<OpenFlags> {
         return Ok(flags & kept);
     }
     if flags.contains(OpenFlags::TMPFILE_BIT) {
-        if !flags.is_tmpfile() || flags.contains(OpenFlags::CREAT) || !flags.can_write() {
+        let is_for_writing = flags.intersects(OpenFlags::ACCMODE);
+        if !flags.is_tmpfile() || flags.contains(OpenFlags::CREAT) || !is_for_writing {
             return err!(EINVAL, "O_TMPFILE");
         }
     } else if flags.contains(OpenFlags::CREAT | OpenFlags::DIRECTORY) {
@@ -300,6 +301,11 @@ fn finish(
             return Err(error);
         }
     };
+    if flags.contains(OpenFlags::DIRECT)
+        && matches!(inode.base().kind(), FileKind::Directory | FileKind::CharDevice)
+    {
+        return err!(EINVAL, "O_DIRECT");
+    }
     // From here on the file's own drop takes the writer back.
     let file = File::new(ops, place, inode, flags, access);
     if truncates && file.kind() == FileKind::Regular {
@@ -345,7 +351,6 @@ fn open_unnamed(
     }
     let dentry = crate::Dentry::new_anonymous("#tmpfile:", inode.clone());
     let place = Path::new(dir.mount().clone(), dentry);
-    let flags = flags.difference(OpenFlags::TMPFILE);
     finish(place, inode, resolver.cred, flags, Origin::Created)
 }
 

@@ -15,6 +15,14 @@ use crate::lookup::{Last, Parent, child_locked, writable_mount};
 use crate::perm::{self, Victim};
 use crate::{Dentry, Inode, May, Rename, RenameMode, Resolver};
 
+/// Whether the folder of a path can be reached.
+///
+/// # Errors
+/// Those of [`Resolver::lookup`] for all but the last name.
+pub fn check_parent(resolver: &Resolver<'_>, path: &[u8]) -> Result<()> {
+    resolver.parent(path).map(|_| ())
+}
+
 /// renameat2(2).
 ///
 /// # Errors

@@ -10,7 +10,7 @@ use abi::system::{RandomFlags, membarrier};
 use abi::{Result, error};
 
 /// Makes bitflags types arguments: `refuse` gives `EINVAL` for a bit without a
-/// name, `ignore` drops it; which of the two is Linux's choice for each call.
+/// name (`refuse_long` also among the high ones of a `long`), `ignore` drops it; which of the two is Linux's choice for each call.
 macro_rules! flag_arg {
     ($($type:ty: $raw:ty, $rule:ident $(, $prefix:literal)?;)*) => {$(
         impl $crate::arg::FromArg for $type {
@@ -28,6 +28,12 @@ macro_rules! flag_arg {
     (@refuse $type:ty, $bits:expr) => {
         <$type>::from_bits($bits as _).ok_or(abi::error!(EINVAL, "unknown flag"))
     };
+    (@refuse_long $type:ty, $bits:expr) => {
+        match u32::try_from($bits).map(<$type>::from_bits) {
+            Ok(Some(flags)) => Ok(flags),
+            _ => Err(abi::error!(EINVAL, "unknown flag")),
+        }
+    };
     (@ignore $type:ty, $bits:expr) => {
         Ok(<$type>::from_bits_truncate($bits as _))
     };
@@ -44,7 +50,7 @@ flag_arg! {
     abi::fs::RenameFlags: u32, refuse, "RENAME_";
     abi::mman::Prot: u32, ignore, "PROT_";
     abi::mman::MapFlags: u32, ignore, "MAP_";
-    abi::mman::RemapFlags: u32, refuse, "MREMAP_";
+    abi::mman::RemapFlags: u64, refuse_long, "MREMAP_";
     abi::mman::SyncFlags: u32, refuse, "MS_";
 }
 

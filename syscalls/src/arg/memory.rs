@@ -176,7 +176,7 @@ impl UserIn {
     /// The bytes as a source of at most [`MAX_RW_COUNT`] bytes.
     ///
     /// # Errors
-    /// `EFAULT` for a range that wraps or reaches the upper half of the addresses.
+    /// `EFAULT` for a range that wraps or ends beyond all user addresses.
     #[inline]
     pub fn reader(self, vm: &VmSpace) -> Result<Reader<'_>> {
         Ok(Reader::user(vm, self.addr, transfer_len(self.addr, self.len)?)?)
@@ -221,7 +221,7 @@ impl UserOut {
     /// The room as a sink of at most [`MAX_RW_COUNT`] bytes.
     ///
     /// # Errors
-    /// `EFAULT` for a range that wraps or reaches the upper half of the addresses.
+    /// `EFAULT` for a range that wraps or ends beyond all user addresses.
     #[inline]
     pub fn writer(self, vm: &VmSpace) -> Result<Writer<'_>> {
         Ok(Writer::user(vm, self.addr, transfer_len(self.addr, self.len)?)?)
@@ -253,14 +253,14 @@ impl FromArg for UserOut {
     }
 }
 
-/// What of a range a transfer may touch: as on Linux only a range that reaches
-/// the upper half is refused at once, and the length is capped.
+/// What of a range a transfer may touch: as on Linux a range that ends beyond all user
+/// addresses is refused at once, and the length is capped.
 #[inline]
 pub(super) fn transfer_len(addr: usize, len: usize) -> Result<usize> {
-    if addr.checked_add(len).is_none_or(|end| end > isize::MAX as usize) {
+    if addr.checked_add(len).is_none_or(|end| end > framework::mm::USER_MAX) {
         return err!(EFAULT);
     }
-    Ok(len.min(MAX_RW_COUNT).min(framework::mm::USER_MAX.saturating_sub(addr)))
+    Ok(len.min(MAX_RW_COUNT))
 }
 
 /// A null-terminated array of C strings, `argv` or `envp`; `execve` copies it.
@@ -289,6 +289,7 @@ mod tests {
         assert_eq!(transfer_len(usize::MAX, 1).unwrap_err().errno(), Errno::EFAULT);
         assert_eq!(transfer_len(0, 0).unwrap(), 0);
         let top = framework::mm::USER_MAX;
-        assert_eq!(transfer_len(top - 8, 1 << 40).unwrap(), 8);
+        assert_eq!(transfer_len(top - 8, 8).unwrap(), 8);
+        assert_eq!(transfer_len(top - 8, 9).unwrap_err().errno(), Errno::EFAULT);
     }
 }

@@ -71,8 +71,26 @@ pub(super) fn follow(flags: AtFlags) -> Follow {
     if flags.contains(AtFlags::AT_SYMLINK_NOFOLLOW) { Follow::No } else { Follow::Yes }
 }
 
-/// Finds what directory, path and flags mean; `AT_EMPTY_PATH` lets an empty or
-/// null path mean the directory descriptor itself, whatever it is.
+/// As [`locate`]; with `AT_EMPTY_PATH` a null path is an empty one.
+pub(super) fn locate_or_null(
+    cx: &Context,
+    dir: DirFd,
+    path: UserPath,
+    flags: AtFlags,
+) -> Result<Path> {
+    if path.0 == 0 && flags.contains(AtFlags::AT_EMPTY_PATH) {
+        return itself(cx, dir);
+    }
+    locate(cx, dir, path, flags)
+}
+
+/// What the directory argument itself names.
+fn itself(cx: &Context, dir: DirFd) -> Result<Path> {
+    if dir.is_cwd() { Ok(cx.fs().cwd()) } else { Ok(cx.file(Fd(dir.0))?.path().clone()) }
+}
+
+/// Finds what directory, path and flags mean; `AT_EMPTY_PATH` lets an empty path mean the
+/// directory descriptor itself, whatever it is.
 pub(super) fn locate(cx: &Context, dir: DirFd, path: UserPath, flags: AtFlags) -> Result<Path> {
     locate_as(cx, dir, path, flags, cx.cred())
 }
@@ -86,13 +104,9 @@ pub(super) fn locate_as(
     cred: Arc<Cred>,
 ) -> Result<Path> {
     let may_be_empty = flags.contains(AtFlags::AT_EMPTY_PATH);
-    let path = if path.0 == 0 && may_be_empty { Vec::new() } else { path.read(cx.vm())? };
+    let path = path.read(cx.vm())?;
     if path.is_empty() && may_be_empty {
-        return if dir.is_cwd() {
-            Ok(cx.fs().cwd())
-        } else {
-            Ok(cx.file(Fd(dir.0))?.path().clone())
-        };
+        return itself(cx, dir);
     }
     At::of(cx, dir, path, cred)?.lookup(follow(flags))
 }

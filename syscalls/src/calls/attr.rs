@@ -106,8 +106,7 @@ pub(crate) fn sys_fallocate(
     len: i64,
 ) -> Result<()> {
     let file = cx.open_file(fd)?;
-    let mode = FallocateMode::from_bits(mode).ok_or(error!(EOPNOTSUPP, "mode"))?;
-    file.fallocate(mode, offset, len)
+    file.fallocate(FallocateMode::from_bits_retain(mode), offset, len)
 }
 
 /// utime(2).

@@ -6,8 +6,8 @@ use crate::calls::fowner::owner_command;
 use crate::cx::Context;
 use abi::fcntl::command::*;
 use abi::fcntl::{
-    F_RDLCK, F_UNLCK, F_WRLCK, FD_CLOEXEC, Flock, LOCK_EX, LOCK_MAND, LOCK_NB, LOCK_SH, LOCK_UN,
-    OpenFlags,
+    F_ALL_SEALS, F_RDLCK, F_SEAL_SEAL, F_UNLCK, F_WRLCK, FD_CLOEXEC, Flock, LOCK_EX, LOCK_MAND,
+    LOCK_NB, LOCK_SH, LOCK_UN, OpenFlags,
 };
 use abi::fs::{SEEK_CUR, SEEK_END, SEEK_SET};
 use abi::{Result, err, error};
@@ -49,6 +49,8 @@ fn on_open_file(cx: &Context, file: &File, command: u32, arg: u64) -> Result<usi
         F_OFD_GETLK => get_lock(cx, file, lock, ofd)?,
         F_OFD_SETLK => set_lock(cx, file, lock, ofd, Block::No)?,
         F_OFD_SETLKW => set_lock(cx, file, lock, ofd, Block::Yes)?,
+        F_ADD_SEALS => add_seals(file, arg as u32)?,
+        F_GET_SEALS if has_seals(file) => return Ok(F_SEAL_SEAL as usize),
         F_GETPIPE_SZ => return ipc::pipe_size(file),
         F_SETPIPE_SZ => return ipc::set_pipe_size(file, arg as u32 as usize, &cx.cred()),
         _ => return err!(EINVAL, "unknown command"),
@@ -62,10 +64,32 @@ fn set_flags(cx: &Context, file: &File, mut flags: OpenFlags) -> Result<()> {
     if new.contains(OpenFlags::NOATIME) && !vfs::perm::is_owner(file.inode(), &cx.cred()) {
         return err!(EPERM, "O_NOATIME by someone else than the owner");
     }
+    let takes_direct =
+        matches!(file.kind(), FileKind::Regular | FileKind::Fifo | FileKind::BlockDevice);
+    if flags.contains(OpenFlags::DIRECT) && !takes_direct {
+        return err!(EINVAL, "O_DIRECT");
+    }
     if !can_signal(file) {
         flags.set(OpenFlags::ASYNC, file.flags().contains(OpenFlags::ASYNC));
     }
     file.set_flags(flags)
+}
+
+/// Files of tmpfs have seals; only those of memfd_create(2) can get more than the one that they are
+/// born with, which forbids others.
+fn has_seals(file: &File) -> bool {
+    file.kind() == FileKind::Regular
+        && file.path().mount().sb().statfs().magic == abi::magic::TMPFS_MAGIC
+}
+
+fn add_seals(file: &File, seals: u32) -> Result<()> {
+    if !file.can_write() {
+        return err!(EPERM, "not open for writing");
+    }
+    if seals & !F_ALL_SEALS != 0 || !has_seals(file) {
+        return err!(EINVAL, "seals");
+    }
+    err!(EPERM, "sealed against seals")
 }
 
 /// Whether it is a kind of file that can send signals when it is ready, on Linux.
@@ -106,9 +130,6 @@ fn record(
     (owner, pid): (LockOwner, i32),
     kind: LockKind,
 ) -> Result<RecordLock> {
-    if pid < 0 && flock.pid != 0 {
-        return err!(EINVAL, "l_pid must be zero");
-    }
     Ok(RecordLock { owner, pid, kind, range: lock_range(file, flock)? })
 }
 
@@ -129,6 +150,7 @@ fn get_lock(
     let mut flock = pointer.read(cx.vm())?;
     let kind = kind_of(&flock).ok_or(error!(EINVAL, "kind of lock"))?;
     let wanted = record(file, &flock, owner, kind)?;
+    no_pid(&flock, owner)?;
     match file.inode().base().locks().conflicting(&wanted) {
         Some(other) => {
             let len =
@@ -160,6 +182,7 @@ fn set_lock(
             return err!(EINVAL, "kind of lock");
         }
         let wanted = record(file, &flock, owner, LockKind::Read)?;
+        no_pid(&flock, owner)?;
         return locks.unlock(wanted.owner, wanted.range);
     };
     let wanted = record(file, &flock, owner, kind)?;
@@ -170,7 +193,13 @@ fn set_lock(
     if !is_allowed {
         return err!(EBADF, "access mode");
     }
+    no_pid(&flock, owner)?;
     locks.lock(wanted, block)
+}
+
+/// Locks of open files name no process.
+fn no_pid(flock: &Flock, (_, pid): (LockOwner, i32)) -> Result<()> {
+    if pid < 0 && flock.pid != 0 { err!(EINVAL, "l_pid must be zero") } else { Ok(()) }
 }
 
 /// flock(2).

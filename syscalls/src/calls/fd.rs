@@ -54,9 +54,13 @@ pub(crate) fn sys_pipe2(
     out: UserPtr<[i32; 2]>,
     flags: Strict<OpenFlags>,
 ) -> Result<()> {
-    let known = OpenFlags::CLOEXEC | OpenFlags::NONBLOCK | OpenFlags::DIRECT;
+    // O_EXCL asks for a pipe of notifications, which Debian's kernel leaves out as well.
+    let known = OpenFlags::CLOEXEC | OpenFlags::NONBLOCK | OpenFlags::DIRECT | OpenFlags::EXCL;
     if !known.contains(flags.0) {
         return err!(EINVAL, "flags");
+    }
+    if flags.0.contains(OpenFlags::EXCL) {
+        return err!(ENOPKG, "no pipes of notifications");
     }
     let on_exec = CloseOnExec::from_flag(flags.0.contains(OpenFlags::CLOEXEC));
     let files = ipc::pipe(flags.0.difference(OpenFlags::CLOEXEC), &cx.cred())?;
@@ -84,7 +88,7 @@ pub(crate) fn sys_ioctl(cx: &mut Context, fd: Fd, request: u32, arg: usize) -> R
             switch(cx, &file, arg, OpenFlags::ASYNC)?;
         }
         FIOQSIZE if is_stored(&file) => {
-            let size = file.metadata().size as i64;
+            let size = file.metadata().blocks as i64 * 512;
             UserPtr::<i64>::new(arg).write(cx.vm(), &size)?;
         }
         FIONREAD if file.kind() == FileKind::Regular => {

@@ -2,13 +2,14 @@
 //! Names: link, unlink, symlink, rename, mknod.
 
 use crate::arg::only;
-use crate::arg::{DirFd, Mode, UserPath, UserPtr};
+use crate::arg::{DirFd, Fd, Mode, UserPath, UserPtr};
 use crate::calls::at::{At, locate};
 use crate::cx::Context;
 use abi::capability::Caps;
 use abi::fcntl::AtFlags;
 use abi::fs::RenameFlags;
 use abi::limits::PATH_MAX;
+use abi::stat::{S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK};
 use abi::{Errno, Result, err};
 use vfs::DeviceId;
 
@@ -31,17 +32,22 @@ pub(crate) fn sys_linkat(
     if !flags.contains(AtFlags::AT_SYMLINK_FOLLOW) {
         how |= AtFlags::AT_SYMLINK_NOFOLLOW;
     }
-    let is_by_fd = how.contains(AtFlags::AT_EMPTY_PATH) && is_empty(cx, old)?;
-    if is_by_fd && !cx.cred().capable(Caps::DAC_READ_SEARCH) {
-        return err!(ENOENT, "link by descriptor");
+    if how.contains(AtFlags::AT_EMPTY_PATH) && !cx.cred().capable(Caps::DAC_READ_SEARCH) {
+        not_by_descriptor(cx, old_dir, old)?;
     }
     let source = locate(cx, old_dir, old, how)?;
     let at = At::new(cx, new_dir, new)?;
     vfs::link(&source, &at.resolver(), at.path())
 }
 
-fn is_empty(cx: &Context, path: UserPath) -> Result<bool> {
-    Ok(path.0 == 0 || UserPtr::<u8>::new(path.0).read(cx.vm())? == 0)
+/// Whoever may not read everything links no path that starts at a descriptor, once it may be empty.
+fn not_by_descriptor(cx: &Context, dir: DirFd, path: UserPath) -> Result<()> {
+    let first = UserPtr::<u8>::new(path.0).read(cx.vm())?;
+    if first == b'/' || dir.is_cwd() {
+        return Ok(());
+    }
+    cx.file(Fd(dir.0))?;
+    err!(ENOENT, "link by descriptor")
 }
 
 /// unlink(2).
@@ -121,7 +127,14 @@ pub(crate) fn sys_renameat2(
         return err!(EINVAL, "rename flags");
     }
     let old = At::new(cx, old_dir, old)?;
-    let new = At::new(cx, new_dir, new)?;
+    let new = match At::new(cx, new_dir, new) {
+        Ok(new) => new,
+        Err(error) => {
+            // What is wrong with the old path comes first.
+            vfs::check_parent(&old.resolver(), old.path())?;
+            return Err(error);
+        }
+    };
     vfs::rename(&old.resolver(), old.path(), &new.resolver(), new.path(), flags)
 }
 
@@ -138,6 +151,11 @@ pub(crate) fn sys_mknodat(
     mode: Mode,
     device: u32,
 ) -> Result<()> {
+    match mode.0 & S_IFMT {
+        0 | S_IFREG | S_IFCHR | S_IFBLK | S_IFIFO | S_IFSOCK => {}
+        S_IFDIR => return err!(EPERM, "mkdir makes directories"),
+        _ => return err!(EINVAL, "kind of file"),
+    }
     let at = At::new(cx, dir, path)?;
     vfs::mknod(&at.resolver(), at.path(), mode.0, DeviceId::from_raw(device)).map(|_| ())
 }

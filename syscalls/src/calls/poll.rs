@@ -33,6 +33,8 @@ enum Until {
     Now,
     /// Until a time of the monotonic clock.
     Deadline(u64),
+    /// Until a time that no clock will show.
+    Distant,
     /// For ever.
     Forever,
 }
@@ -42,7 +44,7 @@ impl Until {
         match (ns, deadline::after(ns)) {
             (0, _) => Self::Now,
             (_, Some(deadline)) => Self::Deadline(deadline),
-            (_, None) => Self::Forever,
+            (_, None) => Self::Distant,
         }
     }
 }
@@ -69,7 +71,7 @@ fn wait_ready(entries: &mut [Entry], until: Until) -> Result<usize> {
     }
     let wait = match until {
         Until::Deadline(at) => Wait::interruptible().deadline_ns(at),
-        Until::Now | Until::Forever => Wait::interruptible(),
+        Until::Now | Until::Distant | Until::Forever => Wait::interruptible(),
     };
     while ready == 0 {
         match waiter.wait(wait) {
@@ -179,7 +181,7 @@ pub(crate) fn sys_select(
             let time = timeout.read(cx.vm())?;
             // More than a second of microseconds carries over here.
             let carried = Timeval {
-                sec: time.sec.saturating_add(time.usec / 1_000_000),
+                sec: time.sec.wrapping_add(time.usec / 1_000_000),
                 usec: time.usec % 1_000_000,
             };
             Until::after(carried.to_ns()?)
@@ -316,6 +318,7 @@ fn left(until: Until) -> Option<u64> {
     match until {
         Until::Now => Some(0),
         Until::Deadline(deadline) => Some(remaining(deadline)),
+        Until::Distant => Some(remaining(i64::MAX as u64)),
         Until::Forever => None,
     }
 }
@@ -369,6 +372,6 @@ mod tests {
     #[test]
     fn zero_only_looks() {
         assert!(Until::after(0) == Until::Now);
-        assert!(Until::after(u64::MAX) == Until::Forever);
+        assert!(Until::after(u64::MAX) == Until::Distant);
     }
 }

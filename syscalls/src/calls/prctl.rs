@@ -30,9 +30,6 @@ pub(crate) fn sys_prctl(
         PR_GET_SECCOMP => {}
         PR_GET_TSC => put_int(cx, arg2, PR_TSC_ENABLE)?,
         PR_SET_TSC if arg2 as i32 == PR_TSC_ENABLE => {}
-        // There are no huge pages to be kept from.
-        PR_GET_THP_DISABLE if arg2 == 0 && rest_is_zero => {}
-        PR_SET_THP_DISABLE if arg2 == 0 && rest_is_zero => {}
         PR_SET_TIMERSLACK => {
             cx.thread.set_timer_slack_ns(Some(arg2).filter(|slack| *slack as i64 > 0));
         }
@@ -47,6 +44,10 @@ pub(crate) fn sys_prctl(
                 changed.no_new_privs = true;
                 Ok(changed)
             })?;
+        }
+        PR_SET_THP_DISABLE if rest_is_zero => cx.mm().set_huge_pages_off(arg2 != 0),
+        PR_GET_THP_DISABLE if arg2 == 0 && rest_is_zero => {
+            return Ok(cx.mm().huge_pages_off().into());
         }
         PR_GET_NO_NEW_PRIVS if arg2 == 0 && rest_is_zero => {
             return Ok(cx.cred().no_new_privs.into());

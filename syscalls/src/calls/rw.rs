@@ -190,7 +190,7 @@ pub(super) fn raise_sigpipe(cx: &Context, result: Result<usize>) -> Result<usize
 
 /// lseek(2).
 pub(crate) fn sys_lseek(cx: &mut Context, fd: Fd, offset: i64, whence: u32) -> Result<usize> {
-    let file = cx.file(fd)?;
+    let file = cx.open_file(fd)?;
     let to = SeekFrom::from_raw(whence, offset).ok_or(error!(EINVAL, "whence"))?;
     Ok(file.seek(to)? as usize)
 }

@@ -5,8 +5,9 @@ use crate::arg::UserPtr;
 use crate::calls::deadline::Duration;
 use crate::cx::Context;
 use crate::row::Outcome;
+use abi::capability::Caps;
 use abi::time::{TIMER_ABSTIME, Timespec};
-use abi::{Errno, Result, nr};
+use abi::{Errno, Result, err, nr};
 use task::RestartBlock;
 use time::{ClockId, sleep_until};
 
@@ -29,6 +30,12 @@ pub(crate) fn sys_clock_nanosleep(
     left: Option<UserPtr<Timespec>>,
 ) -> Result<Outcome> {
     clock.check_sleepable(&cx.thread)?;
+    if matches!(clock, ClockId::RealtimeAlarm | ClockId::BoottimeAlarm) {
+        if flags & !TIMER_ABSTIME != 0 {
+            return err!(EINVAL, "flags");
+        }
+        cx.require(Caps::WAKE_ALARM)?;
+    }
     let wanted = wanted.read(cx.vm())?.to_ns()?;
     if flags & TIMER_ABSTIME == 0 {
         sleep_relative(cx, clock, wanted, left, nr::CLOCK_NANOSLEEP)?;

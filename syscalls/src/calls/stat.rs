@@ -3,12 +3,14 @@
 
 use crate::arg::only;
 use crate::arg::{DirFd, Fd, UserOut, UserPath, UserPtr};
-use crate::calls::at::{locate, locate_as};
+use crate::calls::at::{locate, locate_as, locate_or_null};
 use crate::cx::Context;
 use abi::fcntl::AtFlags;
 use abi::fs::AccessMode;
 use abi::mount::MountFlags;
-use abi::stat::{STATX_ATTR_MOUNT_ROOT, Stat, Statfs, Statx, StatxMask, StatxTime, st};
+use abi::stat::{
+    STATX_ATTR_MOUNT_ROOT, STATX_ATTR_TMPFS, Stat, Statfs, Statx, StatxMask, StatxTime, st,
+};
 use abi::time::Timespec;
 use abi::{Result, err};
 use alloc::sync::Arc;
@@ -39,7 +41,7 @@ pub(crate) fn sys_newfstatat(
     flags: AtFlags,
 ) -> Result<()> {
     only(flags, AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_NO_AUTOMOUNT | AtFlags::AT_EMPTY_PATH)?;
-    let metadata = locate(cx, dir, path, flags)?.metadata()?;
+    let metadata = locate_or_null(cx, dir, path, flags)?.metadata()?;
     out.write(cx.vm(), &to_stat(&metadata))
 }
 
@@ -60,20 +62,28 @@ pub(crate) fn sys_statx(
     if flags.contains(sync) || mask.contains(StatxMask::STATX__RESERVED) {
         return err!(EINVAL, "flags or mask");
     }
-    let path = locate(cx, dir, path, flags)?;
+    let path = locate_or_null(cx, dir, path, flags)?;
     let metadata = path.metadata()?;
     let mut statx = to_statx(&metadata);
     if !mask.contains(StatxMask::STATX_BTIME) {
         statx.mask &= !StatxMask::STATX_BTIME.bits();
         statx.btime = StatxTime::default();
     }
+    statx.attributes_mask = attributes_known(&path);
+    if path.is_mount_root() {
+        statx.attributes |= STATX_ATTR_MOUNT_ROOT;
+    }
     statx.mnt_id = path.mount().id();
     statx.mask |= StatxMask::STATX_MNT_ID.bits();
-    statx.attributes_mask = STATX_ATTR_MOUNT_ROOT;
-    if path.is_mount_root() {
-        statx.attributes = STATX_ATTR_MOUNT_ROOT;
-    }
     out.write(cx.vm(), &statx)
+}
+
+/// Which attributes a file could have, on Linux; here it has at most that of a mount's root.
+fn attributes_known(path: &Path) -> u64 {
+    match path.mount().sb().statfs().magic {
+        abi::magic::TMPFS_MAGIC => STATX_ATTR_TMPFS,
+        _ => STATX_ATTR_MOUNT_ROOT,
+    }
 }
 
 fn to_stat(metadata: &Metadata) -> Stat {

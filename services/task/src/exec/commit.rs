@@ -141,6 +141,9 @@ fn change_identity(
 ) {
     let cred = Arc::new(outcome.cred);
     let old = thread.cred();
+    if let Some(old) = process.mm() {
+        mm.set_huge_pages_off(old.huge_pages_off());
+    }
     mm.set_dumpable(if outcome.is_dumpable { 1 } else { access::suid_dumpable() });
     if outcome.is_secure || outcome.gained_privilege {
         process.set_death_signal(None);
