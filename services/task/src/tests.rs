@@ -401,9 +401,10 @@ fn futexes(thread: &Arc<Thread>) {
     let mm = thread.process().mm().unwrap();
     let word = mm.mmap(&MapRequest::anonymous(0x1000, Prot::READ | Prot::WRITE)).unwrap();
     FUTEX.store(word, SeqCst);
-    let private = futex::Scope::Private;
+    // The end of a thread wakes nobody who said that he waits privately.
+    let shared = futex::Scope::Shared;
     let wait = |expected, deadline| {
-        futex::wait(thread, word, private, expected, abi::futex::FUTEX_BITSET_MATCH_ANY, deadline)
+        futex::wait(thread, word, shared, expected, abi::futex::FUTEX_BITSET_MATCH_ANY, deadline)
     };
     assert_eq!(wait(1, None).unwrap_err().errno(), Errno::EAGAIN);
     assert_eq!(wait(0, Some(1)).unwrap_err().errno(), Errno::ETIMEDOUT);
