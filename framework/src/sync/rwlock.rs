@@ -3,6 +3,7 @@
 
 use core::cell::UnsafeCell;
 use core::fmt;
+use core::mem::ManuallyDrop;
 use core::ops::{Deref, DerefMut};
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -169,6 +170,17 @@ pub struct RwLockWriteGuard<'a, T: ?Sized> {
     rights: Exclusive<'a, T>,
 }
 
+impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
+    /// Goes on as a reader, without letting another writer in between.
+    pub fn downgrade(this: Self) -> RwLockReadGuard<'a, T> {
+        let lock = ManuallyDrop::new(this).lock;
+        // Waiting writers set their mark again when they wake.
+        lock.state.store(1, Ordering::SeqCst);
+        lock.waiters.wake_all();
+        RwLockReadGuard { lock, rights: shared() }
+    }
+}
+
 impl<T: ?Sized> Deref for RwLockReadGuard<'_, T> {
     type Target = T;
     #[inline]
@@ -234,6 +246,18 @@ mod tests {
         assert!(lock.try_read().is_none());
         drop(writer);
         assert_eq!(*lock.read(), 2);
+    }
+
+    #[test]
+    fn a_writer_goes_on_as_a_reader() {
+        let lock = RwLock::new(1);
+        let mut writer = lock.write();
+        *writer = 2;
+        let reader = RwLockWriteGuard::downgrade(writer);
+        assert_eq!((*reader, lock.try_read().map(|value| *value)), (2, Some(2)));
+        assert!(lock.try_write().is_none());
+        drop(reader);
+        assert!(lock.try_write().is_some());
     }
 
     #[test]

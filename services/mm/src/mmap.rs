@@ -170,8 +170,7 @@ impl AddressSpace {
         if end == addr {
             return err!(EINVAL, "empty range");
         }
-        let mut inner = self.write();
-        self.unmap_range(&mut inner, addr..end)
+        self.unmap_shared(addr..end)
     }
 
     /// Unmaps everything: the end of the process, or of its old program.

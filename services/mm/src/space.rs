@@ -23,7 +23,7 @@ use vfs::File;
 use crate::area::{Area, Backing};
 use crate::area_map::{AreaMap, is_data};
 use crate::flags::AreaFlags;
-use crate::layout::{Aslr, Layout};
+use crate::layout::{Aslr, Layout, TASK_SIZE};
 use crate::{Result, commit, max_areas};
 use abi::err;
 use abi::mman::Prot;
@@ -136,6 +136,16 @@ pub struct AddressSpace {
     is_registered: AtomicBool,
     /// What PR_SET_THP_DISABLE asked for.
     huge_pages_off: AtomicBool,
+}
+
+impl Drop for AddressSpace {
+    fn drop(&mut self) {
+        // A CPU that idles in the space keeps its tables. It lets them go where it may not take
+        // its time: so there shall be no pages left in them.
+        if Arc::strong_count(&self.vm) > 1 {
+            self.vm.unmap(0..TASK_SIZE);
+        }
+    }
 }
 
 impl AddressSpace {
@@ -274,6 +284,26 @@ impl AddressSpace {
                 graveyard.push(area.backing);
             }
         })
+    }
+
+    /// The same as a call of its own: faults elsewhere in the space are served while pages
+    /// go, for by then no area holds them.
+    pub(crate) fn unmap_shared(&self, range: Range<usize>) -> Result<()> {
+        let mut inner = self.inner.write();
+        let Inner { areas, graveyard, .. } = &mut *inner;
+        areas.remove(range.clone(), |area| {
+            if !area.is_anonymous() && graveyard.try_reserve(1).is_ok() {
+                graveyard.push(area.backing);
+            }
+        })?;
+        let dead = core::mem::take(graveyard);
+        // Nobody may map anything there before all is gone.
+        let inner = RwLockWriteGuard::downgrade(inner);
+        self.note_peak_rss();
+        self.vm.unmap(range);
+        drop(inner);
+        drop(dead);
+        Ok(())
     }
 
     /// Remembers the resident size before it decreases.
