@@ -10,10 +10,10 @@
 #define SIZE (PAGES * 4096ul)
 #define ROUNDS 12
 
-enum { IDLE, TOUCH, READ, WRITE, END };
+enum { TOUCH, READ, WRITE, END };
 
 static volatile char *volatile place;
-static volatile int order = IDLE, is_done, seen, faulted;
+static volatile int order, is_done = 1, seen, faulted;
 static sigjmp_buf before;
 
 static void on_fault(int signal) {
@@ -42,13 +42,12 @@ static void obey(int what) {
 static void *peer(void *unused) {
     pin(1);
     for (;;) {
+        while (is_done) {
+            sched_yield();
+        }
         volatile int what = order;
         if (what == END) {
             return unused;
-        }
-        if (what == IDLE || is_done) {
-            sched_yield();
-            continue;
         }
         faulted = 1;
         if (sigsetjmp(before, 1) == 0) {
@@ -60,12 +59,11 @@ static void *peer(void *unused) {
 }
 
 static void tell(int what) {
-    is_done = 0;
     order = what;
+    is_done = 0;
     while (!is_done) {
         sched_yield();
     }
-    order = IDLE;
 }
 
 static pthread_t start(void) {
@@ -89,6 +87,7 @@ static char *fresh(void) {
 
 static void end(pthread_t thread) {
     order = END;
+    is_done = 0;
     EXPECT_EQ(pthread_join(thread, NULL), 0);
 }
 
