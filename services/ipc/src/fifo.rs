@@ -12,12 +12,10 @@ use abi::fcntl::OpenFlags;
 use abi::{Result, err};
 use cred::Cred;
 use framework::sync::SpinLock;
-use vfs::{DeviceId, FileOps, Opening};
+use vfs::{FileOps, Opening};
 
 use crate::end::End;
-use crate::pipe::Pipe;
-
-type Key = (DeviceId, u64);
+use crate::pipe::{Key, Pipe};
 
 static FIFOS: SpinLock<BTreeMap<Key, Weak<Pipe>>> = SpinLock::new(BTreeMap::new());
 
@@ -32,15 +30,25 @@ fn find(key: Key, cred: &Cred) -> Result<Arc<Pipe>> {
     if let Some(pipe) = FIFOS.lock().get(&key).and_then(Weak::upgrade) {
         return Ok(pipe);
     }
-    let new = Arc::new(Pipe::new(cred)?);
+    let new = Arc::new(Pipe::of_fifo(key, forget, cred)?);
     let mut fifos = FIFOS.lock();
     if let Some(pipe) = fifos.get(&key).and_then(Weak::upgrade) {
         drop(fifos);
         return Ok(pipe);
     }
-    fifos.retain(|_, pipe| pipe.strong_count() > 0);
     fifos.insert(key, Arc::downgrade(&new));
     Ok(new)
+}
+
+/// Forgets the pipe of a FIFO that goes, unless another took its place.
+fn forget(key: &Key) {
+    let mut fifos = FIFOS.lock();
+    let gone = match fifos.get(key) {
+        Some(pipe) if pipe.strong_count() == 0 => fifos.remove(key),
+        _ => None,
+    };
+    drop(fifos);
+    drop(gone);
 }
 
 /// Whether an open waits for the other end.

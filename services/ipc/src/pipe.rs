@@ -14,13 +14,21 @@ use abi::{Errno, Result, err};
 use cred::Cred;
 use framework::mm::{PAGE_SIZE, Reader, Writer};
 use framework::sync::{Mutex, Wait, WaitQueue, Waiter};
+use vfs::DeviceId;
 
 use crate::account::Charge;
 use crate::ring::Ring;
 
+/// The node of a FIFO: its file system and its number there.
+pub(crate) type Key = (DeviceId, u64);
+/// Takes a node off the list of FIFOs.
+type Forget = fn(&Key);
+
 /// A pipe or FIFO in use.
 pub(crate) struct Pipe {
     charge: Mutex<Charge>,
+    /// The node, if it has one, and who forgets it there when it goes.
+    fifo: Option<(Key, Forget)>,
     ring: Mutex<Ring>,
     len: AtomicUsize,
     room: AtomicUsize,
@@ -69,12 +77,20 @@ pub(crate) enum Mode {
 }
 
 impl Pipe {
+    /// The pipe of a FIFO, made by the user of `cred`; `forget` is called when it goes.
+    pub(crate) fn of_fifo(key: Key, forget: Forget, cred: &Cred) -> Result<Self> {
+        let mut pipe = Self::new(cred)?;
+        pipe.fifo = Some((key, forget));
+        Ok(pipe)
+    }
+
     /// A pipe of the user of `cred`.
     pub(crate) fn new(cred: &Cred) -> Result<Self> {
         let charge = Charge::new(cred)?;
         let pages = charge.pages();
         Ok(Self {
             charge: Mutex::new(charge),
+            fifo: None,
             ring: Mutex::new(Ring::new(pages, vfs::hooks::current_account())?),
             len: AtomicUsize::new(0),
             room: AtomicUsize::new(pages * PAGE_SIZE),
@@ -259,6 +275,14 @@ impl Pipe {
         }
         self.writable.wake_all();
         Ok(())
+    }
+}
+
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        if let Some((key, forget)) = &self.fifo {
+            forget(key);
+        }
     }
 }
 
