@@ -5,7 +5,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 OSDK := cargo osdk
 
 <<<<<<< HEAD
-.PHONY: help setup run test check ci miri loom oracle tdx tdx-linux fuzz fuzz-syscalls differential hostile disk hostile-linux mutants stalls reproducible census doc clean
+.PHONY: help setup run test check ci miri loom oracle checked tdx tdx-linux fuzz fuzz-syscalls differential hostile disk hostile-linux mutants stalls reproducible census doc clean
 =======
 .PHONY: help setup run test check ci miri oracle tdx tdx-linux fuzz fuzz-syscalls hostile disk hostile-linux mutants fail-alloc reproducible census doc clean
 >>>>>>> de1ea49 (WIP account 2)
@@ -37,6 +37,9 @@ loom: setup ## models of the framework's lock-free parts, tried in all interleav
 oracle: setup ## the regression programs on Debian's stock Linux
 	@tools/setup.sh oracle
 	@$(OSDK) ci oracle
+
+checked: setup ## the regression programs on two CPUs, in the build that stops at a wrong lock order, sleep or overflow
+	@$(OSDK) ci checked-all
 
 tdx: setup ## the regression programs in a TD on the simulated host, on one and on two CPUs
 	@$(OSDK) ci tdx-all

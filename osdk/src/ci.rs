@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
 use crate::check::REFERENCE;
-use crate::workspace::Workspace;
+use crate::workspace::{KERNEL_TARGET, Workspace};
 
 /// Options of `cargo osdk ci`.
 #[derive(Args, Clone, Debug)]
@@ -36,6 +36,10 @@ pub enum Job {
     Guest,
     /// The regression programs
     Regression,
+    /// Some regression programs on two CPUs, in the build that checks lock order, sleeping and overflow
+    Checked,
+    /// All of them in that build
+    CheckedAll,
     /// Some regression programs in a TD on the simulated host
     Tdx,
     /// All of them in a TD, on one and on two CPUs
@@ -72,13 +76,14 @@ pub enum Job {
 }
 
 /// The jobs that have to pass, in order.
-const REQUIRED: [Job; 11] = [
+const REQUIRED: [Job; 12] = [
     Job::Check,
     Job::Host,
     Job::Fuzz,
     Job::Guest,
     Job::New,
     Job::Regression,
+    Job::Checked,
     Job::Tdx,
     Job::Hostile,
     Job::Disk,
@@ -207,6 +212,8 @@ fn commands(workspace: &Workspace, job: Job) -> Result<Vec<Command>> {
             let runs = FAIL_ALLOC.map(|at| ["test", "--smp", "2", "--fail-alloc", at]);
             runs.iter().map(|run| regression(run)).collect()
         }
+        Job::Checked => checked(workspace, &["--only", "mm/", "--only", "signal/"])?,
+        Job::CheckedAll => checked(workspace, &[])?,
         Job::Tdx => {
             let some = ["--only", "attest/", "--only", "process/", "--only", "signal/"];
             vec![regression(&[&["test", "--cvm", "tdx", "--smp", "2"], &some[..]].concat())]
@@ -238,6 +245,17 @@ fn commands(workspace: &Workspace, job: Job) -> Result<Vec<Command>> {
             vec![models]
         }
     })
+}
+
+/// Builds the kernel with its checks, and runs these suites of regression programs on it.
+fn checked(workspace: &Workspace, suites: &[&str]) -> Result<Vec<Command>> {
+    let mut build = Command::new(own_program()?);
+    build.args(["build", "--profile", "dev"]).current_dir(workspace.root());
+    let mut test = workspace.cargo();
+    test.args(["run", "--quiet", "--package", "regression", "--", "test", "--smp", "2"]);
+    test.arg("--kernel-file").arg(workspace.target_dir().join(KERNEL_TARGET).join("debug/nacre"));
+    test.args(suites);
+    Ok(vec![build, test])
 }
 
 /// Where this program lies. The job of the host tests may have put a new build in its
