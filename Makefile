@@ -4,11 +4,7 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 OSDK := cargo osdk
 
-<<<<<<< HEAD
-.PHONY: help setup run test check ci miri loom oracle checked tdx tdx-linux fuzz fuzz-syscalls differential hostile disk hostile-linux mutants stalls reproducible census doc clean
-=======
-.PHONY: help setup run test check ci miri oracle tdx tdx-linux fuzz fuzz-syscalls hostile disk hostile-linux mutants fail-alloc reproducible census doc clean
->>>>>>> de1ea49 (WIP account 2)
+.PHONY: help setup run test check ci miri loom oracle checked tdx tdx-linux fuzz fuzz-syscalls differential hostile disk hostile-linux mutants stalls fail-alloc reproducible census doc clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,14 +50,11 @@ fuzz: setup ## fuzz the parsers of host input for SECONDS (3600) each; what is n
 fuzz-syscalls: setup ## two million random system calls, three seeds
 	@$(OSDK) ci fuzz-syscalls
 
-<<<<<<< HEAD
 differential: setup ## two million random system calls on Nacre and on Debian's Linux: what differs, shrunk
 	@tools/setup.sh oracle
 	@cargo run --quiet --package regression -- differential --seed $(or $(SEED),1) --calls $(or $(CALLS),2000000) --shrink
-=======
 fail-alloc: setup ## the regression programs while allocations fail, at three rates with three seeds: the kernel never stops
 	@$(OSDK) ci fail-alloc
->>>>>>> de1ea49 (WIP account 2)
 
 hostile: setup ## attacks by a simulated hostile host on a TDX guest; writes the matrix
 	@$(OSDK) ci hostile-all disk-all
