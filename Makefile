@@ -53,6 +53,7 @@ fuzz-syscalls: setup ## two million random system calls, three seeds
 differential: setup ## two million random system calls on Nacre and on Debian's Linux: what differs, shrunk
 	@tools/setup.sh oracle
 	@cargo run --quiet --package regression -- differential --seed $(or $(SEED),1) --calls $(or $(CALLS),2000000) --shrink
+
 fail-alloc: setup ## the regression programs while allocations fail, at three rates with three seeds: the kernel never stops
 	@$(OSDK) ci fail-alloc
 

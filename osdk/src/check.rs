@@ -56,6 +56,7 @@ const CHECKS: &[Check] = &[
     ("forbid(unsafe_code) in crate roots", rules::unsafe_roots),
     ("file sizes", rules::file_sizes),
     ("licence lines", rules::licence_lines),
+    ("no marks of a merge", rules::merge_marks),
     ("no unsafe, unwrap, todo or unimplemented in safe crates", rules::safe_crates),
     ("every unsafe site explained", rules::unsafe_explained),
     ("dependencies documented", dependencies::documented),

@@ -79,6 +79,21 @@ pub(super) fn licence_lines(workspace: &Workspace) -> Result<Vec<String>> {
     Ok(problems)
 }
 
+/// No file has the marks of a merge that was not finished.
+pub(super) fn merge_marks(workspace: &Workspace) -> Result<Vec<String>> {
+    let mut problems = Vec::new();
+    for name in tracked(workspace, &["*"])? {
+        let Ok(text) = fs::read_to_string(workspace.root().join(&name)) else { continue };
+        let found = (1..).zip(text.lines()).filter(|(_, line)| is_merge_mark(line));
+        problems.extend(found.map(|(number, _)| format!("{name}:{number}: a mark of a merge")));
+    }
+    Ok(problems)
+}
+
+fn is_merge_mark(line: &str) -> bool {
+    line.starts_with("<<<<<<< ") || line.starts_with(">>>>>>> ")
+}
+
 /// Safe crates have no unsafe code and nothing that panics where a rule can tell.
 pub(super) fn safe_crates(workspace: &Workspace) -> Result<Vec<String>> {
     let graph = Graph::load(workspace)?;
@@ -165,6 +180,12 @@ mod tests {
     fn targets_without_comments_are_named() {
         let text = "export X := 1\nall: a ## build all\nrun: a\n\techo x\n.PHONY: all\nvar = a:b\n";
         assert_eq!(undocumented_targets(text), ["Makefile: target run has no ## comment"]);
+    }
+
+    #[test]
+    fn marks_of_a_merge_are_known() {
+        assert!(is_merge_mark("<<<<<<< HEAD") && is_merge_mark(">>>>>>> 1234567 (a commit)"));
+        assert!(!is_merge_mark("=======") && !is_merge_mark("    <<<<<<< HEAD"));
     }
 
     #[test]
