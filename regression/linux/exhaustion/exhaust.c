@@ -162,7 +162,8 @@ TEST(processes_come_back) {
 }
 
 TEST(huge_sizes_in_calls) {
-    char *page = mmap(NULL, 4096, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    // Low, so that a terabyte behind it still are user addresses.
+    char *page = mmap(NULL, 4096, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
     int fd = OK(open("/dev/zero", O_RDWR)), null = OK(open("/dev/null", O_WRONLY));
     long n = syscall(SYS_read, fd, page, 1ul << 62);
     CHECK(n == -1 || n <= 1 << 20);
