@@ -145,15 +145,16 @@ fn weigh(
 fn happened(scenario: &Scenario, expect: &Expect, guest: Guest, evidence: &Evidence) -> Happened {
     // The last word of a power-off that the host did not carry out.
     let is_off = evidence.result.is_some() && evidence.fatal.as_deref() == Some(POWERED_OFF);
-    if let Some(reason) = &evidence.fatal
-        && !is_off
-    {
-        return Happened::Stop(reason.clone());
-    }
+    // The report on the control channel says more than the last word to the host, where it came.
     if let Ending::Stop(stop) = &evidence.ending
         && !is_off
     {
         return Happened::Stop(stop.message.clone());
+    }
+    if let Some(reason) = &evidence.fatal
+        && !is_off
+    {
+        return Happened::Stop(reason.clone());
     }
     if guest == Guest::Linux {
         match (evidence.oops(), evidence.panic()) {
@@ -264,6 +265,8 @@ mod tests {
         let message = "bad TSC".to_owned();
         let report = Ending::Stop(StopReport { message, frames: Vec::new() });
         assert!(verdict("\"stop\"", "", report).is_safe);
+        let report = StopReport { message: "no TSC".to_owned(), frames: Vec::new() };
+        assert!(verdict("\"stop\"", &stop("panic"), Ending::Stop(report)).is_safe);
         let error = r#"{"event":"result","status":1,"text":"dd: I/O error\n"}"#;
         assert!(verdict("\"error\"", error, Ending::PowerOff).is_safe);
         assert!(!verdict("\"correct\"", error, Ending::PowerOff).is_safe);
