@@ -58,6 +58,8 @@ pub(crate) struct Tree<P> {
     children: BTreeMap<(Pid, u64), Pid>,
     /// Of the children, those that have stopped or ended: all that wait can find.
     news: BTreeMap<(Pid, u64), Pid>,
+    /// Of those, the ones that have ended: who waits for ends only may have many stopped ones.
+    ended: BTreeMap<(Pid, u64), Pid>,
     members: BTreeMap<(Pgid, u64), Pid>,
     /// What connects groups to the rest of their sessions.
     links: Links,
@@ -81,6 +83,7 @@ impl<P> Tree<P> {
             threads: BTreeMap::new(),
             children: BTreeMap::new(),
             news: BTreeMap::new(),
+            ended: BTreeMap::new(),
             members: BTreeMap::new(),
             links: Links::new(),
             sessions: BTreeMap::new(),
@@ -140,6 +143,12 @@ impl<P> Tree<P> {
         Some((place, self.nodes.get(&pid)?))
     }
 
+    /// The same of the children that have ended.
+    pub(crate) fn next_ended(&self, parent: Pid, behind: u64) -> Option<(u64, &Node<P>)> {
+        let (place, pid) = next_in(&self.ended, parent, behind)?;
+        Some((place, self.nodes.get(&pid)?))
+    }
+
     /// Notes whether process `pid` has something that its parent can wait for.
     pub(crate) fn set_news(&mut self, pid: Pid, has_news: bool) {
         let Some(node) = self.nodes.get_mut(&pid) else { return };
@@ -148,10 +157,24 @@ impl<P> Tree<P> {
             let key = (node.parent, node.child_at);
             if has_news {
                 self.news.insert(key, pid);
+                if node.is_zombie {
+                    self.ended.insert(key, pid);
+                }
             } else {
                 self.news.remove(&key);
+                self.ended.remove(&key);
             }
         }
+    }
+
+    /// Process `pid` has ended, which is news for its parent, whom it returns.
+    pub(crate) fn set_zombie(&mut self, pid: Pid) -> Option<Pid> {
+        self.set_news(pid, false);
+        let node = self.nodes.get_mut(&pid)?;
+        node.is_zombie = true;
+        let parent = node.parent;
+        self.set_news(pid, true);
+        Some(parent)
     }
 
     /// The process that thread `tid` belongs to.
@@ -368,13 +391,10 @@ impl<P> Tree<P> {
     }
 
     /// Process `pid` begins to end: it connects its group no more. Returns that group if
-    /// its parent was in the same session but another group, and nothing else connects it.
+    /// nothing else connects it. A child of the first process never did, so its end is
+    /// no news for its group, however many of them end there one after the other.
     pub(crate) fn begin_end(&mut self, pid: Pid) -> Option<Pgid> {
-        self.unlink(pid);
-        let node = self.nodes.get(&pid)?;
-        let parent = self.nodes.get(&node.parent)?;
-        let was_connected = parent.group != node.group && parent.session == node.session;
-        (was_connected && self.is_orphaned(node.group)).then_some(node.group)
+        self.unlink(pid)
     }
 
     /// Counts the link from process `pid` to its parent.

@@ -215,9 +215,14 @@ fn look_at_news(
     which: Which,
     options: WaitOptions,
 ) -> Option<Option<Raw>> {
+    let changes = WaitOptions::STOPPED | WaitOptions::CONTINUED;
     let mut table = parent.pid_namespace().lock();
     for _ in 0..LOOKS {
-        let (place, child) = table.next_news(parent.pid(), *last)?;
+        let (place, child) = if options.intersects(changes) {
+            table.next_news(parent.pid(), *last)?
+        } else {
+            table.next_ended(parent.pid(), *last)?
+        };
         *last = place;
         let process = &child.process;
         if !which.matches(process.pid(), child.group)

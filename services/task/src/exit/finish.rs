@@ -174,10 +174,7 @@ fn become_zombie(process: &Arc<Process>) -> bool {
     if pid != Pid::INIT && table.next_child(pid, 0).is_some() {
         return false;
     }
-    table.set_news(pid, true);
-    let Some(node) = table.get_mut(pid) else { return true };
-    node.is_zombie = true;
-    let parent = node.parent;
+    let Some(parent) = table.set_zombie(pid) else { return true };
     let parent = table.get(parent).map(|node| node.process.clone());
     let removed = parent.and_then(|parent| tell_of_end(&mut table, process, &parent));
     drop(table);

@@ -148,6 +148,40 @@ fn a_group_is_orphaned_with_its_last_child() {
     assert!(tree.is_orphaned(g(3)));
 }
 
+/// However many children of the first process end in a group, none of them is a reason to
+/// look through it.
+#[test]
+fn the_end_of_a_child_of_init_orphans_no_group() {
+    let mut tree = Tree::new();
+    tree.insert(p(1), p(0), None, ()).unwrap();
+    for (pid, parent) in [(p(2), p(1)), (p(3), p(2)), (p(4), p(2))] {
+        tree.insert(pid, parent, Some(parent), ()).unwrap();
+    }
+    tree.set_group(p(2), p(3), g(3)).unwrap();
+    tree.set_group(p(2), p(4), g(3)).unwrap();
+    assert_eq!(reparent(&mut tree, p(2), Pid::INIT).1, [g(3)]);
+    assert_eq!(tree.get(p(3)).map(|node| node.session), tree.get(Pid::INIT).map(|n| n.session));
+    assert_eq!((tree.begin_end(p(3)), tree.begin_end(p(4))), (None, None));
+}
+
+#[test]
+fn ends_are_found_behind_other_news() {
+    let mut tree = family();
+    tree.set_news(p(3), true);
+    assert!(tree.next_ended(p(2), 0).is_none());
+    tree.set_news(p(4), true);
+    assert_eq!(tree.set_zombie(p(4)), Some(p(2)));
+    let found = |tree: &Tree<()>, parent| tree.next_ended(parent, 0).map(|(_, node)| node.group);
+    assert_eq!(found(&tree, p(2)), tree.get(p(4)).map(|node| node.group));
+    let place = tree.next_ended(p(2), 0).map(|(place, _)| place).unwrap();
+    assert!(tree.next_ended(p(2), place).is_none());
+    reparent(&mut tree, p(2), Pid::INIT);
+    assert!(found(&tree, p(2)).is_none() && found(&tree, Pid::INIT).is_some());
+    tree.remove(p(4));
+    assert!(found(&tree, Pid::INIT).is_none());
+    assert!(tree.next_news(Pid::INIT, 0).is_some());
+}
+
 #[test]
 fn news_go_with_the_child() {
     let mut tree = family();
