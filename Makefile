@@ -4,7 +4,7 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 OSDK := cargo osdk
 
-.PHONY: help setup run test check ci miri loom oracle checked tdx tdx-linux fuzz fuzz-syscalls differential hostile disk hostile-linux mutants stalls fail-alloc reproducible census doc clean
+.PHONY: help setup run test check ci miri loom oracle checked tdx tdx-linux fuzz fuzz-syscalls differential hostile disk hostile-linux mutants stalls fail-alloc latency reproducible census doc clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,10 @@ differential: setup ## two million random system calls on Nacre and on Debian's 
 
 fail-alloc: setup ## the regression programs while allocations fail, at three rates with three seeds: the kernel never stops
 	@$(OSDK) ci fail-alloc
+
+latency: setup ## the longest times that the kernel keeps a CPU to itself, beside Debian's Linux
+	@tools/setup.sh oracle
+	@cargo run --quiet --package regression -- latency
 
 hostile: setup ## attacks by a simulated hostile host on a TDX guest; writes the matrix
 	@$(OSDK) ci hostile-all disk-all

@@ -72,8 +72,13 @@ static void run(int number, char *line) {
     }
     if (pid == 0) {
         char *env[] = {"PATH=/bin:/sbin:/usr/bin:/usr/sbin", "HOME=/root", "TERM=vt100", "LANG=C", NULL};
-        setsid();
-        ioctl(0, TIOCSCTTY, 1);
+        /* A word that begins with a minus: in the session of this process. */
+        if (argv[0][0] == '-') {
+            argv[0]++;
+        } else {
+            setsid();
+            ioctl(0, TIOCSCTTY, 1);
+        }
         for (int tries = 0; tries < 1000; tries++) {
             execve(argv[0], argv, env);
             if (errno != ENOMEM && errno != EAGAIN) {

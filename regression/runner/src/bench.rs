@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -28,38 +29,62 @@ const LIMITS: [(&str, f64); 5] = [
 
 /// Runs the microbenchmarks in one guest.
 pub(crate) fn run(kernel: &Kernel, programs: &Programs, logs: &Path) -> Result<Counts> {
-    let log = logs.join(format!("bench-{}", kernel.kind.name()));
-    let initramfs = log.with_extension("cpio");
-    std::fs::write(&initramfs, programs.initramfs("/tests/micro\n", kernel.kind)?)?;
-    let launch = Launch {
-        kernel,
-        initramfs: &initramfs,
-        append: "",
-        smp: 1,
-        mem_mib: 512,
-        clock: Clock::InstructionCount,
-        log: &log,
-    };
-    let mut guest = Guest::start(&launch)?;
-    let mut counts = Counts::new();
-    loop {
-        match guest.next(Duration::from_secs(240)) {
-            Said::Result(line) => match parse(&line) {
-                Event::Measure(name, _, value) => drop(counts.insert(name, value)),
-                Event::Exit(_, status) if status != 0 => {
-                    bail!("the benchmark ended with status {status}; see {}", log.display())
-                }
-                Event::Done => break,
-                _ => {}
-            },
-            Said::Control(line) if line.starts_with("stop ") => bail!("kernel {line}"),
-            Said::Control(_) => {}
-            Said::Closed => bail!("the guest ended early; see {}.console", log.display()),
-            Said::Nothing => bail!("the guest hangs"),
+    Run { name: "bench", plan: "/tests/micro\n", smp: 1 }.start(kernel, programs, logs)
+}
+
+/// A guest in which is measured.
+pub(crate) struct Run<'a> {
+    /// What its logs are called.
+    pub(crate) name: &'a str,
+    /// What it runs: see [`Programs::initramfs`].
+    pub(crate) plan: &'a str,
+    /// CPUs.
+    pub(crate) smp: u32,
+}
+
+impl Run<'_> {
+    /// Runs it to its end.
+    pub(crate) fn start(
+        &self,
+        kernel: &Kernel,
+        programs: &Programs,
+        logs: &Path,
+    ) -> Result<Counts> {
+        let log = logs.join(format!("{}-{}", self.name, kernel.kind.name()));
+        let initramfs = log.with_extension("cpio");
+        fs::write(&initramfs, programs.initramfs(self.plan, kernel.kind)?)?;
+        let launch = Launch {
+            kernel,
+            initramfs: &initramfs,
+            append: "",
+            smp: self.smp,
+            mem_mib: 512,
+            clock: Clock::InstructionCount,
+            log: &log,
+        };
+        let mut guest = Guest::start(&launch)?;
+        let mut counts = Counts::new();
+        loop {
+            match guest.next(Duration::from_secs(240)) {
+                Said::Result(line) => match parse(&line) {
+                    Event::Measure(name, _, value) => drop(counts.insert(name, value)),
+                    Event::Fail(name, why) => bail!("{name}: {why}; see {}", log.display()),
+                    Event::Exit(_, status) if status != 0 => {
+                        bail!("the program ended with status {status}; see {}", log.display())
+                    }
+                    Event::Done => break,
+                    _ => {}
+                },
+                Said::Control(line) if line.starts_with("stop ") => bail!("kernel {line}"),
+                Said::Control(_) => {}
+                Said::Closed => bail!("the guest ended early; see {}.console", log.display()),
+                Said::Nothing => bail!("the guest hangs"),
+            }
         }
+        guest.finish(Duration::from_secs(20));
+        let _ = fs::remove_file(initramfs);
+        Ok(counts)
     }
-    let _ = std::fs::remove_file(initramfs);
-    Ok(counts)
 }
 
 /// A Markdown table of both kernels' counts.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The two kernels: ours, built from the workspace, and the oracle, Debian's stock cloud kernel.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -37,6 +38,8 @@ pub(crate) struct Kernel {
     pub(crate) image: PathBuf,
     /// The simulated host, when it runs as a confidential VM.
     pub(crate) cvm: Option<Host>,
+    /// More arguments for QEMU.
+    pub(crate) extra: Vec<OsString>,
 }
 
 impl Kernel {
@@ -61,7 +64,7 @@ impl Kernel {
             (None, Kind::Linux) => oracle(workspace)?,
         };
         ensure!(image.is_file(), "no kernel at {}", image.display());
-        Ok(Self { kind, image, cvm: None })
+        Ok(Self { kind, image, cvm: None, extra: vec![] })
     }
 }
 

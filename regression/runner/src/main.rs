@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Runs the regression programs on Nacre and on Linux and compares.
 //!
-//! `test` runs the suites, `fuzz` the system-call fuzzer, `differential` compares the kernels call by call, `bench` the microbenchmarks and `list` names the tests. Verdicts
+//! `test` runs the suites, `fuzz` the system-call fuzzer, `differential` compares the kernels call by call, `bench` the microbenchmarks, `latency` finds long sections and `list` names the tests. Verdicts
 //! come over a channel of their own (see [`protocol`]); the last line of `test` is `N passed, N failed`.
 
 #![forbid(unsafe_code)]
@@ -11,6 +11,7 @@ mod boot;
 mod differential;
 mod disk;
 mod kernel;
+mod latency;
 mod programs;
 mod protocol;
 mod qemu;
@@ -49,6 +50,8 @@ enum Task {
     Differential(differential::DifferentialArgs),
     /// Count instructions of common operations on Nacre and on Linux.
     Bench(BenchArgs),
+    /// Find the longest times for which the kernel keeps a CPU to itself.
+    Latency(latency::LatencyArgs),
     /// Print the names of all tests.
     List,
 }
@@ -143,6 +146,8 @@ fn main() -> ExitCode {
         Task::Fuzz(args) => fuzz(&workspace, &args),
         Task::Differential(args) => differential::run(&workspace, &args, logs(&workspace)?),
         Task::Bench(args) => bench(&workspace, &args),
+        Task::Latency(args) => latency::run(&workspace, &args, &logs(&workspace)?)
+            .map(|over| ExitCode::from(u8::from(over > 0))),
         Task::List => list(&workspace),
     });
     match result {

@@ -119,6 +119,7 @@ impl Programs {
             ("fuzz", sources.join("fuzz")),
             ("differ", sources.join("differential")),
             ("micro", root.join("benchmark")),
+            ("latency", sources.join("latency")),
         ];
         for (name, folder) in others {
             let program = output.join(name);

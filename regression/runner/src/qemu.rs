@@ -192,6 +192,7 @@ fn machine(launch: &Launch<'_>, sockets: &Path) -> Result<Machine> {
         machine.cvm = Some(Host { events, ..host.clone() });
     }
     machine.append(launch.append);
+    machine.extra.extend(launch.kernel.extra.iter().cloned());
     Ok(machine)
 }
 

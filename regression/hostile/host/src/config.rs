@@ -10,6 +10,8 @@ pub enum Mode {
     Tdx,
     /// Nothing: callbacks and counters only.
     Observe,
+    /// Nothing: how long the guest's kernel keeps its CPU to itself; see [`crate::sections`].
+    Sections,
 }
 
 /// Which kernel is the guest.
@@ -33,7 +35,7 @@ pub enum Quote {
 /// The arguments, `name=value` each.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `mode=tdx|observe`
+    /// `mode=tdx|observe|sections`
     pub mode: Mode,
     /// `guest=nacre|linux`
     pub guest: Guest,
@@ -105,6 +107,7 @@ impl Config {
             match (name, value) {
                 ("mode", "tdx") => config.mode = Mode::Tdx,
                 ("mode", "observe") => config.mode = Mode::Observe,
+                ("mode", "sections") => config.mode = Mode::Sections,
                 ("guest", "nacre") => config.guest = Guest::Nacre,
                 ("guest", "linux") => config.guest = Guest::Linux,
                 ("quote", "sync") => config.quote = Quote::Sync,

@@ -16,6 +16,7 @@ use std::ptr;
 use std::sync::OnceLock;
 
 use crate::Flow;
+use crate::config::Mode;
 use crate::insn::Site;
 
 /// The interface version that QEMU looks for.
@@ -95,6 +96,7 @@ api! {
     scoreboard_new: "qemu_plugin_scoreboard_new" fn(usize) -> *mut c_void;
     block_inline: "qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu" fn(*mut c_void, c_int, Entry, u64);
     entry_sum: "qemu_plugin_u64_sum" fn(Entry) -> u64;
+    entry_get: "qemu_plugin_u64_get" fn(Entry, c_uint) -> u64;
 }
 
 /// A number that QEMU keeps for each vCPU.
@@ -121,6 +123,12 @@ fn counter() -> Entry {
 pub fn instructions() -> u64 {
     // SAFETY: the entry is that of a live scoreboard.
     unsafe { (api().entry_sum)(counter()) }
+}
+
+/// The same by one vCPU, the running block in full.
+pub fn instructions_of(cpu: &Cpu) -> u64 {
+    // SAFETY: the entry is that of a live scoreboard, which has a place for each vCPU.
+    unsafe { (api().entry_get)(counter(), cpu.index() as c_uint) }
 }
 
 /// The value of a memory access, as QEMU returns it.
@@ -448,6 +456,10 @@ extern "C" fn interrupt_callback(vcpu: c_uint, _: c_int, from: u64, _: u64, _: *
     crate::insn::diverted(&Cpu::here(vcpu), from);
 }
 
+extern "C" fn entry_callback(vcpu: c_uint, _: c_int, from: u64, _: u64, _: *mut c_void) {
+    crate::sections::entered(&Cpu::here(vcpu), from);
+}
+
 extern "C" fn exit_callback(_: *mut c_void) {
     crate::finished();
 }
@@ -494,8 +506,13 @@ extern "C" fn qemu_plugin_install(
     unsafe { (api.register_init)(id, init_callback, ptr::null_mut()) };
     // SAFETY: the same.
     unsafe { (api.register_trans)(id, trans_callback, ptr::null_mut()) };
-    // SAFETY: the same; 1 is interrupts.
-    unsafe { (api.register_discon)(id, 1, interrupt_callback, ptr::null_mut()) };
+    if crate::host().config.mode == Mode::Sections {
+        // SAFETY: the same; 3 is interrupts and exceptions.
+        unsafe { (api.register_discon)(id, 3, entry_callback, ptr::null_mut()) };
+    } else {
+        // SAFETY: the same; 1 is interrupts.
+        unsafe { (api.register_discon)(id, 1, interrupt_callback, ptr::null_mut()) };
+    }
     // SAFETY: the same.
     unsafe { (api.register_exit)(id, exit_callback, ptr::null_mut()) };
     0

@@ -3,7 +3,8 @@
 //!
 //! [`insn`] is the instruction layer: it takes a vCPU over at an instruction without losing flags, injects exceptions,
 //! and runs port and MSR work on the vCPU itself. [`tdx`] is the faithful TDX module, [`vmm`] the honest host; [`evil`]
-//! may change what they answer, [`oracle`] watches. [`ffi`] is the one file with unsafe code.
+//! may change what they answer, [`oracle`] watches. [`sections`] plays nothing and measures the kernel's longest sections.
+//! [`ffi`] is the one file with unsafe code.
 //!
 //! Arguments (`-plugin libhostile_host.so,name=value,…`): see [`config::Config`].
 #![deny(unsafe_code)]
@@ -14,12 +15,13 @@ pub mod evil;
 pub mod ffi;
 pub mod insn;
 pub mod oracle;
+pub mod sections;
 pub mod tdx;
 pub mod vmm;
 
 use std::sync::OnceLock;
 
-use config::Config;
+use config::{Config, Mode};
 use events::Events;
 use evil::Engine;
 
@@ -68,4 +70,7 @@ pub(crate) fn finished() {
     let host = host();
     host.engine.on_exit();
     host.events.counts();
+    if host.config.mode == Mode::Sections {
+        sections::report(&host.events);
+    }
 }

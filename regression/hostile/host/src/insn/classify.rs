@@ -43,6 +43,8 @@ pub enum Kind {
     Witness,
     /// SYSCALL, until the first one.
     Syscall,
+    /// The CPU is taken from other tasks, or given back.
+    Section(crate::sections::Step),
 }
 
 impl Kind {

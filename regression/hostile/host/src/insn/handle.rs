@@ -68,6 +68,10 @@ pub fn executed(cpu: &Cpu, site: &'static Site) -> Flow {
             let is_asking = site.kind == Kind::Cpuid && tdx::tdcall::is_taken(cpu);
             if host.module.is_td(cpu) || is_asking { in_td(cpu, site) } else { Flow::Continue }
         }
+        Kind::Section(step) => {
+            crate::sections::executed(cpu, site, step);
+            Flow::Continue
+        }
         Kind::Lidt | Kind::Access => Flow::Continue,
     }
 }

@@ -20,9 +20,10 @@ pub use classify::Kind;
 pub use handle::{accessed, diverted, executed};
 pub use inject::Injection;
 
+use crate::config::Mode;
 use crate::ffi::{Block, Cpu, Reg};
-use crate::host;
 use crate::tdx::pages::PAGE;
+use crate::{host, sections};
 
 /// A place in the translated code that calls us. Leaked: translations are few.
 #[derive(Debug)]
@@ -163,6 +164,9 @@ fn show_pages(block: &Block) {
 /// Called for each new block.
 pub(crate) fn translated(block: &Block) {
     let host = host();
+    if host.config.mode == Mode::Sections {
+        return sections::translated(block);
+    }
     let wants = host.engine.wants();
     let len = block.len();
     show_pages(block);
