@@ -6,6 +6,7 @@
 //! down, and only then drops them.
 
 use core::mem::MaybeUninit;
+use core::ops::Range;
 
 use super::batch::Batch;
 use super::tlb::ActiveCpus;
@@ -47,18 +48,18 @@ impl<'a> Gather<'a> {
         if self.len == ROOM {
             self.flush();
         }
-        self.touch(page);
+        self.touch(page..page + PAGE_SIZE);
         if let Some(slot) = self.frames.get_mut(self.len) {
             slot.write(frame);
             self.len += 1;
         }
     }
 
-    /// The entry of `page` changed, with no frame to drop.
+    /// Entries of `pages` changed, with no frame to drop.
     #[inline]
-    pub(super) fn touch(&mut self, page: usize) {
-        self.start = self.start.min(page);
-        self.end = self.end.max(page + PAGE_SIZE);
+    pub(super) fn touch(&mut self, pages: Range<usize>) {
+        self.start = self.start.min(pages.start);
+        self.end = self.end.max(pages.end);
     }
 
     /// Makes the pages unreachable, then drops the frames.
@@ -69,6 +70,9 @@ impl<'a> Gather<'a> {
         tlb::flush(self.cpus, self.start..self.end);
         (self.start, self.end) = (usize::MAX, 0);
         let len = core::mem::replace(&mut self.len, 0);
+        if len == 0 {
+            return;
+        }
         let mut batch = Batch::new();
         for slot in self.frames.iter().take(len) {
             // SAFETY: the first `len` slots were initialised (type invariant);

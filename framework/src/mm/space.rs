@@ -11,7 +11,7 @@
 //! More than 400 lines: each change of a mapping is here, beside the TLB flush that it
 //! owes.
 //!
-//! Locks: a space's table lock; of two spaces, the one at the lower address first.
+//! Locks: a space's table lock; that of a second space is tried, not waited for.
 //! Nothing sleeps under it. It is held for the entries of one leaf table at most, and free
 //! while other CPUs are waited for, but for the copy of one page.
 
@@ -22,7 +22,7 @@ use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use super::frames;
 use super::gather::{Gather, ROOM};
 use super::meta;
-use super::table::Tables;
+use super::table::{Piece, Tables};
 use super::tlb::{self, ActiveCpus};
 use super::{Access, Frame, NoMemory, PAGE_SIZE, Perms, USER_MAX, USER_MIN, UserFault};
 use crate::arch::paging::Pte;
@@ -148,6 +148,11 @@ impl VmSpace {
         Locked { tables: &self.tables, _guard: guard }
     }
 
+    /// The same, unless somebody holds it.
+    fn try_lock(&self) -> Option<Locked<'_>> {
+        self.lock.try_lock().map(|guard| Locked { tables: &self.tables, _guard: guard })
+    }
+
     /// Maps `frame` at the page of `addr`. `false`: something was mapped there
     /// already (or `addr` is no user address), and the frame was dropped.
     ///
@@ -259,7 +264,7 @@ impl VmSpace {
         &self,
         range: Range<usize>,
         most: usize,
-        mut change: impl FnMut(&Locked<'_>, Range<usize>, &mut Gather<'_>) -> Result<(), E>,
+        mut change: impl FnMut(&Locked<'_>, Piece<'_>, &mut Gather<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut gather = Gather::new(&self.cpus);
         let mut at = range.start;
@@ -281,7 +286,7 @@ impl VmSpace {
         &self,
         range: Range<usize>,
         most: usize,
-        mut change: impl FnMut(&Locked<'_>, Range<usize>, &mut Gather<'_>),
+        mut change: impl FnMut(&Locked<'_>, Piece<'_>, &mut Gather<'_>),
     ) {
         let _ = self.in_pieces::<NoMemory>(range, most, |tables, piece, gather| {
             change(tables, piece, gather);
@@ -294,7 +299,7 @@ impl VmSpace {
         let mut all = 0;
         self.each_piece(user_pages(range), ROOM, |tables, piece, gather| {
             let mut removed = 0;
-            tables.visit(piece.clone(), |start, run| {
+            piece.visit(|start, run| {
                 for (i, entry) in run.iter().enumerate() {
                     if !Pte(entry.load(Ordering::Relaxed)).is_page() {
                         continue;
@@ -309,7 +314,7 @@ impl VmSpace {
                 }
             });
             if removed > 0 {
-                tables.forget(piece);
+                piece.forget();
                 self.count(tables, -removed);
             }
             all += removed.unsigned_abs();
@@ -319,8 +324,8 @@ impl VmSpace {
 
     /// Changes the permissions of the pages that are mapped in a range.
     pub fn protect(&self, range: Range<usize>, perms: Perms) {
-        self.each_piece(user_pages(range), ROOM, |tables, piece, gather| {
-            tables.visit(piece, |start, run| {
+        self.each_piece(user_pages(range), ROOM, |_, piece, gather| {
+            piece.visit(|start, run| {
                 for (i, entry) in run.iter().enumerate() {
                     let change = |bits| {
                         let pte = Pte(bits);
@@ -328,7 +333,8 @@ impl VmSpace {
                         (pte.is_page() && new != pte).then_some(new.0)
                     };
                     if entry.fetch_update(Ordering::AcqRel, Ordering::Relaxed, change).is_ok() {
-                        gather.touch(start + i * PAGE_SIZE);
+                        let page = start + i * PAGE_SIZE;
+                        gather.touch(page..page + PAGE_SIZE);
                     }
                 }
             });
@@ -354,7 +360,7 @@ impl VmSpace {
         }
         self.in_pieces(from.clone(), ROOM, |tables, piece, _| {
             let mut result = Ok(());
-            tables.visit(piece, |start, run| {
+            piece.visit(|start, run| {
                 // Only where there is something to move.
                 for (i, entry) in run.iter().enumerate() {
                     if Pte(entry.load(Ordering::Relaxed)).is_page() && result.is_ok() {
@@ -368,7 +374,7 @@ impl VmSpace {
         // Each page may push two frames.
         self.each_piece(from, ROOM / 2, |tables, piece, gather| {
             let mut replaced = 0;
-            tables.visit(piece, |start, run| {
+            piece.visit(|start, run| {
                 for (i, entry) in run.iter().enumerate() {
                     let source = start + i * PAGE_SIZE;
                     replaced += move_page(tables, entry, source, source - old + new, gather);
@@ -428,12 +434,18 @@ impl VmSpace {
         let mut gather = Gather::new(&self.cpus);
         let mut at = range.start;
         while at < range.end {
-            let (own, theirs) = lock_both(self, child);
+            let own = self.lock();
             let (piece, next) = own.piece(at..range.end, ROOM);
             if let Some(piece) = piece {
-                child.copy_piece((&own, &theirs), piece, sharing, &mut gather)?;
+                let Some(theirs) = child.try_lock() else {
+                    // Waiting for one with the other held, two forks could wait for each other.
+                    drop(own);
+                    drop(child.lock());
+                    continue;
+                };
+                child.copy_piece(&theirs, &piece, sharing, &mut gather)?;
             }
-            drop((own, theirs));
+            drop(own);
             // Until then another thread may write a page through a stale entry, so the
             // caller lets nobody copy one before this returns.
             gather.flush();
@@ -445,18 +457,19 @@ impl VmSpace {
     /// Takes over the pages of a piece of the space that is forked.
     fn copy_piece(
         &self,
-        (parent, own): (&Locked<'_>, &Locked<'_>),
-        piece: Range<usize>,
+        own: &Locked<'_>,
+        piece: &Piece<'_>,
         sharing: Sharing,
         gather: &mut Gather<'_>,
     ) -> Result<(), NoMemory> {
         let mut copied = 0;
         let mut result = Ok(());
-        parent.visit(piece, |start, run| {
+        piece.visit(|start, run| {
             if result.is_err() {
                 return;
             }
             let mut slots: &[AtomicU64] = &[];
+            let mut narrowed = false;
             for (i, entry) in run.iter().enumerate() {
                 let mut pte = Pte(entry.load(Ordering::Relaxed));
                 let Some(pfn) = pte.pfn().filter(|_| pte.is_page()) else { continue };
@@ -474,14 +487,15 @@ impl VmSpace {
                     continue;
                 }
                 if sharing == Sharing::Private && !pte.is_cow() {
-                    if pte.is_writable() {
-                        gather.touch(start + i * PAGE_SIZE);
-                    }
+                    narrowed |= pte.is_writable();
                     pte = make_cow(entry, pte);
                 }
                 meta::of(pfn).acquire();
                 slot.store(pte.0, Ordering::Release);
                 copied += 1;
+            }
+            if narrowed {
+                gather.touch(start..start + run.len() * PAGE_SIZE);
             }
         });
         self.count(own, copied);
@@ -535,17 +549,6 @@ fn make_cow(entry: &AtomicU64, pte: Pte) -> Pte {
             Ok(_) => return cow,
             Err(now) => bits = now,
         }
-    }
-}
-
-/// Locks two spaces in the order of their addresses.
-fn lock_both<'a>(a: &'a VmSpace, b: &'a VmSpace) -> (Locked<'a>, Locked<'a>) {
-    if core::ptr::from_ref(a) < core::ptr::from_ref(b) {
-        let a = a.lock();
-        (a, b.lock())
-    } else {
-        let b = b.lock();
-        (a.lock(), b)
     }
 }
 

@@ -122,6 +122,44 @@ impl<'a> Leaf<'a> {
     }
 }
 
+/// Pages in a row whose entries lie in one leaf table. The tree's lock is held.
+pub(super) struct Piece<'a> {
+    table: Table<'a>,
+    range: Range<usize>,
+}
+
+impl<'a> Piece<'a> {
+    /// Calls `visit` for runs of entries, with the address of the first: all that may be in
+    /// use.
+    #[inline]
+    pub(super) fn visit(&self, mut visit: impl FnMut(usize, &'a [AtomicU64])) {
+        let first = index(self.range.start, 1);
+        let end = first + self.range.len() / PAGE_SIZE;
+        let mut groups =
+            self.table.groups().load(Ordering::Relaxed) & groups_of(first, end - first);
+        while groups != 0 {
+            let from = groups.trailing_zeros() as usize;
+            let count = (groups >> from).trailing_ones() as usize;
+            groups &= groups.wrapping_add(1 << from);
+            let (from, to) = ((from * GROUP).max(first), ((from + count) * GROUP).min(end));
+            visit(self.range.start + (from - first) * PAGE_SIZE, self.table.run(from, to));
+        }
+    }
+
+    /// Forgets which of the entries were used: there is none any more.
+    pub(super) fn forget(&self) {
+        // Only groups that lie in the range as a whole.
+        let first = index(self.range.start, 1);
+        let end = (first + self.range.len() / PAGE_SIZE) / GROUP * GROUP;
+        let first = first.next_multiple_of(GROUP);
+        if first < end {
+            let groups = self.table.groups();
+            let left = groups.load(Ordering::Relaxed) & !groups_of(first, end - first);
+            groups.store(left, Ordering::Relaxed);
+        }
+    }
+}
+
 /// The page tables of an address space: a tree that owns its tables and a
 /// reference to each frame that is mapped. Tables stay until the tree dies.
 ///
@@ -229,79 +267,23 @@ impl Tables {
         Ok(table)
     }
 
-    /// Calls `visit` for runs of leaf entries in a page-aligned range of user
-    /// addresses, with the address of the first: all that may be in use.
-    #[inline]
-    pub(super) fn visit<'a>(
-        &'a self,
-        range: Range<usize>,
-        mut visit: impl FnMut(usize, &'a [AtomicU64]),
-    ) {
-        let mut addr = range.start;
-        while addr < range.end {
-            let table = match self.leaf_table(addr) {
-                Ok(table) => table,
-                Err(level) => {
-                    addr = next_boundary(addr, level);
-                    continue;
-                }
-            };
-            let next = next_boundary(addr, 2);
-            let first = index(addr, 1);
-            let end = first + (next.min(range.end) - addr) / PAGE_SIZE;
-            let mut groups = table.groups().load(Ordering::Relaxed) & groups_of(first, end - first);
-            while groups != 0 {
-                let from = groups.trailing_zeros() as usize;
-                let count = (groups >> from).trailing_ones() as usize;
-                groups &= groups.wrapping_add(1 << from);
-                let (from, to) = ((from * GROUP).max(first), ((from + count) * GROUP).min(end));
-                visit(addr + (from - first) * PAGE_SIZE, table.run(from, to));
-            }
-            addr = next;
-        }
-    }
-
     /// A piece at the beginning of a range of user addresses that lies in one leaf table
     /// and has at most `most` pages, if there is one soon; and where to go on.
-    pub(super) fn piece(&self, range: Range<usize>, most: usize) -> (Option<Range<usize>>, usize) {
+    pub(super) fn piece(&self, range: Range<usize>, most: usize) -> (Option<Piece<'_>>, usize) {
         let mut at = range.start;
         for _ in 0..SKIPS {
             if at >= range.end {
                 break;
             }
             match self.leaf_table(at) {
-                Ok(_) => {
+                Ok(table) => {
                     let end = next_boundary(at, 2).min(range.end).min(at + most * PAGE_SIZE);
-                    return (Some(at..end), end);
+                    return (Some(Piece { table, range: at..end }), end);
                 }
                 Err(level) => at = next_boundary(at, level),
             }
         }
         (None, at)
-    }
-
-    /// Forgets which entries of a range were used: there is none any more.
-    pub(super) fn forget(&self, range: Range<usize>) {
-        let mut addr = range.start;
-        while addr < range.end {
-            let table = match self.leaf_table(addr) {
-                Ok(table) => table,
-                Err(level) => {
-                    addr = next_boundary(addr, level);
-                    continue;
-                }
-            };
-            let next = next_boundary(addr, 2);
-            // Only groups that lie in the range as a whole.
-            let first = index(addr, 1).next_multiple_of(GROUP);
-            let end = (index(addr, 1) + (next.min(range.end) - addr) / PAGE_SIZE) / GROUP * GROUP;
-            if first < end {
-                let groups = table.groups();
-                let left = groups.load(Ordering::Relaxed) & !groups_of(first, end - first);
-                groups.store(left, Ordering::Relaxed);
-            }
-            addr = next;
-        }
     }
 }
 
@@ -396,30 +378,38 @@ mod tests {
         tables.make_leaf(addr).unwrap().store(0, Ordering::Relaxed);
     }
 
+    /// The runs of a range: where they begin, and how many entries they have.
+    fn runs(tables: &Tables, range: Range<usize>) -> Vec<(usize, usize)> {
+        let mut seen = Vec::new();
+        each(tables, range, |piece| piece.visit(|addr, run| seen.push((addr, run.len()))));
+        seen
+    }
+
+    fn each(tables: &Tables, range: Range<usize>, mut piece: impl FnMut(Piece<'_>)) {
+        let mut at = range.start;
+        while at < range.end {
+            let (found, next) = tables.piece(at..range.end, ENTRIES);
+            found.map(&mut piece);
+            at = next;
+        }
+    }
+
     #[test]
     fn visits_skip_what_is_absent() {
         let tables = Tables::new().unwrap();
         let (low, high) = (span(2) * 3 - PAGE_SIZE, span(4) + PAGE_SIZE);
         tables.make_leaf(low).unwrap();
         tables.make_leaf(high).unwrap();
-        let mut seen = Vec::new();
-        tables.visit(low..high + 3 * PAGE_SIZE, |addr, run| seen.push((addr, run.len())));
-        assert_eq!(seen, [(low, 1), (span(4), 4)], "cut to the range");
-        seen.clear();
+        assert_eq!(runs(&tables, low..high + 3 * PAGE_SIZE), [(low, 1), (span(4), 4)], "cut");
         // All user addresses, but under Miri, where that takes minutes.
         let all = if cfg!(miri) { 0x1000..span(4) + span(2) } else { 0x1000..0x7fff_ffff_f000 };
-        tables.visit(all, |addr, run| seen.push((addr, run.len())));
-        assert_eq!(seen, [(span(2) * 3 - 16 * PAGE_SIZE, 16), (span(4), 16)]);
+        assert_eq!(runs(&tables, all), [(span(2) * 3 - 16 * PAGE_SIZE, 16), (span(4), 16)]);
         tables.make_run(span(4) + 16 * PAGE_SIZE, 17).unwrap();
-        seen.clear();
-        tables.visit(span(4) + PAGE_SIZE..span(4) + 40 * PAGE_SIZE, |addr, run| {
-            seen.push((addr, run.len()));
-        });
-        assert_eq!(seen, [(span(4) + PAGE_SIZE, 39)]);
-        tables.forget(span(4) + PAGE_SIZE..span(4) + 40 * PAGE_SIZE);
-        seen.clear();
-        tables.visit(span(4)..span(4) + span(2), |addr, run| seen.push((addr, run.len())));
-        assert_eq!(seen, [(span(4), 16), (span(4) + 32 * PAGE_SIZE, 16)]);
+        let some = span(4) + PAGE_SIZE..span(4) + 40 * PAGE_SIZE;
+        assert_eq!(runs(&tables, some.clone()), [(span(4) + PAGE_SIZE, 39)]);
+        each(&tables, some, |piece| piece.forget());
+        let left = [(span(4), 16), (span(4) + 32 * PAGE_SIZE, 16)];
+        assert_eq!(runs(&tables, span(4)..span(4) + span(2)), left);
     }
 
     #[test]
