@@ -1,27 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! A sleeping lock for many readers or one writer.
+//!
+//! Readers count themselves by CPU, so that those of two CPUs write to no line in common. A
+//! reader counts itself, then looks for a writer; a writer says that it comes, then looks for
+//! readers: one of the two sees the other. Who sees somebody waits a little with open eyes,
+//! then sleeps.
 
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::mem::ManuallyDrop;
 use core::ops::{Deref, DerefMut};
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-use super::WaitQueue;
 use super::order::{self, LockClass};
 use super::threads::{Exclusive, Shared, exclusive, shared};
+use super::{Spread, WaitQueue};
+use crate::{arch, cpu};
 
-/// The writer holds the lock.
-const WRITER: u32 = 1 << 31;
+/// The writer holds the lock, or looks for readers.
+const WRITER: u32 = 1 << 0;
 /// A writer waits: new readers queue up behind it.
-const WRITER_WAITS: u32 = 1 << 30;
-const READERS: u32 = WRITER_WAITS - 1;
+const WRITER_WAITS: u32 = 1 << 1;
+
+/// Looks at the lock before the task sleeps: to sleep and wake takes longer than most
+/// holders do.
+const LOOKS: u32 = 100;
 
 /// A lock that readers share and a writer has alone; waiters sleep.
 ///
 /// A waiting writer holds new readers back, so a task must not take the same
 /// lock for reading twice.
 pub struct RwLock<T: ?Sized> {
+    readers: Spread,
+    /// [`WRITER`] and [`WRITER_WAITS`].
     state: AtomicU32,
     class: LockClass,
     waiters: WaitQueue,
@@ -38,6 +49,7 @@ impl<T> RwLock<T> {
     #[track_caller]
     pub const fn new(value: T) -> Self {
         Self {
+            readers: Spread::new(),
             state: AtomicU32::new(0),
             class: LockClass::here(),
             waiters: WaitQueue::new(),
@@ -56,10 +68,11 @@ impl<T: ?Sized> RwLock<T> {
     #[inline]
     pub fn read(&self) -> RwLockReadGuard<'_, T> {
         order::acquire(&self.class, order::Kind::Sleep);
-        if !self.try_take_read() {
-            self.waiters.wait_until(|| self.try_take_read().then_some(()));
-        }
-        RwLockReadGuard { lock: self, rights: shared() }
+        let readers = match self.try_take_read() {
+            Some(readers) => readers,
+            None => self.wait_until(|| self.try_take_read()),
+        };
+        RwLockReadGuard { lock: self, readers, rights: shared() }
     }
 
     /// Takes the lock for writing, sleeping until everybody else is gone.
@@ -67,10 +80,7 @@ impl<T: ?Sized> RwLock<T> {
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
         order::acquire(&self.class, order::Kind::Sleep);
         if !self.try_take_write() {
-            self.waiters.wait_until(|| {
-                if self.try_take_write() {
-                    return Some(());
-                }
+            self.wait_until(|| {
                 self.state.fetch_or(WRITER_WAITS, Ordering::SeqCst);
                 self.try_take_write().then_some(())
             });
@@ -81,9 +91,9 @@ impl<T: ?Sized> RwLock<T> {
     /// Takes the lock for reading if that is possible now.
     #[cfg(test)]
     pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
-        self.try_take_read().then(|| {
+        self.try_take_read().map(|readers| {
             order::acquire_tried(&self.class, order::Kind::Sleep);
-            RwLockReadGuard { lock: self, rights: shared() }
+            RwLockReadGuard { lock: self, readers, rights: shared() }
         })
     }
 
@@ -101,40 +111,51 @@ impl<T: ?Sized> RwLock<T> {
         self.data.get_mut()
     }
 
+    #[cold]
+    fn wait_until<R>(&self, mut take: impl FnMut() -> Option<R>) -> R {
+        for _ in 0..if cpu::count() > 1 { LOOKS } else { 0 } {
+            if let Some(taken) = take() {
+                return taken;
+            }
+            arch::spin_hint();
+        }
+        self.waiters.wait_until(take)
+    }
+
+    /// Where the reader has counted itself.
     #[inline]
-    fn try_take_read(&self) -> bool {
-        let mut state = self.state.load(Ordering::Relaxed);
-        loop {
-            if state & (WRITER | WRITER_WAITS) != 0 || state & READERS == READERS {
-                return false;
-            }
-            match self.state.compare_exchange_weak(
-                state,
-                state + 1,
-                Ordering::SeqCst,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return true,
-                Err(now) => state = now,
-            }
+    fn try_take_read(&self) -> Option<&AtomicUsize> {
+        if self.state.load(Ordering::Relaxed) != 0 {
+            return None;
+        }
+        let readers = self.readers.current();
+        readers.fetch_add(1, Ordering::SeqCst);
+        if self.state.load(Ordering::SeqCst) == 0 {
+            return Some(readers);
+        }
+        self.leave(readers);
+        None
+    }
+
+    /// A reader goes. The writer that waits has said so before it looked for readers.
+    #[inline]
+    fn leave(&self, readers: &AtomicUsize) {
+        readers.fetch_sub(1, Ordering::SeqCst);
+        if self.state.load(Ordering::SeqCst) & WRITER_WAITS != 0 {
+            self.waiters.wake_all();
         }
     }
 
     #[inline]
     fn try_take_write(&self) -> bool {
-        let mut state = self.state.load(Ordering::Relaxed);
-        while state & (WRITER | READERS) == 0 {
-            // Other waiting writers announce themselves again when they look.
-            match self.state.compare_exchange_weak(
-                state,
-                WRITER,
-                Ordering::SeqCst,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return true,
-                Err(now) => state = now,
-            }
+        if self.state.fetch_or(WRITER, Ordering::SeqCst) & WRITER != 0 {
+            return false;
         }
+        if self.readers.iter().all(|readers| readers.load(Ordering::SeqCst) == 0) {
+            return true;
+        }
+        // Readers that turned back meanwhile are woken when this writer is through.
+        self.state.fetch_and(!WRITER, Ordering::SeqCst);
         false
     }
 }
@@ -148,10 +169,10 @@ impl<T: Default> Default for RwLock<T> {
 
 impl<T: ?Sized> fmt::Debug for RwLock<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.state.load(Ordering::Relaxed);
+        let is_written = self.state.load(Ordering::Relaxed) & WRITER != 0;
         f.debug_struct("RwLock")
-            .field("readers", &(state & READERS))
-            .field("writer", &(state & WRITER != 0))
+            .field("readers", &self.readers)
+            .field("writer", &is_written)
             .finish()
     }
 }
@@ -160,6 +181,8 @@ impl<T: ?Sized> fmt::Debug for RwLock<T> {
 #[must_use = "the lock is freed when the guard is dropped"]
 pub struct RwLockReadGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
+    /// Where it is counted.
+    readers: &'a AtomicUsize,
     rights: Shared<'a, T>,
 }
 
@@ -174,10 +197,12 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
     /// Goes on as a reader, without letting another writer in between.
     pub fn downgrade(this: Self) -> RwLockReadGuard<'a, T> {
         let lock = ManuallyDrop::new(this).lock;
+        let readers = lock.readers.current();
+        readers.fetch_add(1, Ordering::SeqCst);
         // Waiting writers set their mark again when they wake.
-        lock.state.store(1, Ordering::SeqCst);
+        lock.state.store(0, Ordering::SeqCst);
         lock.waiters.wake_all();
-        RwLockReadGuard { lock, rights: shared() }
+        RwLockReadGuard { lock, readers, rights: shared() }
     }
 }
 
@@ -185,7 +210,8 @@ impl<T: ?Sized> Deref for RwLockReadGuard<'_, T> {
     type Target = T;
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: the guard exists, so no writer holds the lock.
+        // SAFETY: the guard exists and is counted, and it saw no writer after that: one that
+        // came later sees the count, and does not take the lock.
         unsafe { &*self.lock.data.get() }
     }
 }
@@ -212,10 +238,7 @@ impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
         order::release(&self.lock.class);
-        let before = self.lock.state.fetch_sub(1, Ordering::SeqCst);
-        if before & READERS == 1 {
-            self.lock.waiters.wake_all();
-        }
+        self.lock.leave(self.readers);
     }
 }
 
@@ -226,6 +249,40 @@ impl<T: ?Sized> Drop for RwLockWriteGuard<'_, T> {
         // Waiting writers set their mark again when they wake.
         self.lock.state.store(0, Ordering::SeqCst);
         self.lock.waiters.wake_all();
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use loom::sync::Arc;
+    use loom::sync::atomic::{AtomicU32, Ordering::SeqCst};
+    use loom::thread;
+
+    /// A reader and a writer, each as in `try_take_read` and `try_take_write`: not both get
+    /// in, and a writer that waits is woken.
+    #[test]
+    fn loom_a_reader_and_a_writer_see_each_other() {
+        loom::model(|| {
+            let lock = Arc::new([const { () }; 3].map(|()| AtomicU32::new(0)));
+            let other = lock.clone();
+            let reader = thread::spawn(move || {
+                let [readers, state, woken] = &*other;
+                readers.fetch_add(1, SeqCst);
+                let is_in = state.load(SeqCst) == 0;
+                if !is_in {
+                    readers.fetch_sub(1, SeqCst);
+                    woken.fetch_or(state.load(SeqCst) & super::WRITER_WAITS, SeqCst);
+                }
+                is_in
+            });
+            let [readers, state, woken] = &*lock;
+            state.fetch_or(super::WRITER_WAITS, SeqCst);
+            state.fetch_or(super::WRITER, SeqCst);
+            let is_written = readers.load(SeqCst) == 0;
+            let is_read = reader.join().unwrap();
+            assert!(!(is_read && is_written));
+            assert!(is_read || is_written || woken.load(SeqCst) != 0);
+        });
     }
 }
 

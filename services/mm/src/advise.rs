@@ -156,6 +156,9 @@ impl AddressSpace {
         match advice {
             Advice::PopulateRead => return self.advise_populate(addr..end, Access::Read),
             Advice::PopulateWrite => return self.advise_populate(addr..end, Access::Write),
+            Advice::DontNeed | Advice::DontNeedLocked | Advice::Free => {
+                return self.drop_pages(addr..end, advice);
+            }
             _ => {}
         }
         let mut inner = self.write();
@@ -182,13 +185,35 @@ impl AddressSpace {
         if has_gap { err!(ENOMEM, "gap in the range") } else { Ok(()) }
     }
 
+    /// Drops the pages of a range. No area changes, so faults are served meanwhile.
+    fn drop_pages(&self, range: Range<usize>, advice: Advice) -> Result<()> {
+        let inner = self.read();
+        self.note_peak_rss();
+        let mut at = range.start;
+        let mut has_gap = false;
+        for area in inner.areas.overlapping(range.clone()) {
+            let is_locked = area.flags.contains(AreaFlags::LOCKED);
+            let refuse = match advice {
+                Advice::DontNeed => is_locked,
+                Advice::Free => is_locked || !area.is_anonymous(),
+                _ => false,
+            };
+            if refuse {
+                return err!(EINVAL, "advice does not fit the area");
+            }
+            has_gap |= area.start > at;
+            at = area.end;
+            self.vm.unmap(area.start.max(range.start)..area.end.min(range.end));
+        }
+        if has_gap || at < range.end { err!(ENOMEM, "gap in the range") } else { Ok(()) }
+    }
+
     /// Applies `advice` to `piece`, which lies in one area.
     fn advise_area(&self, inner: &mut Inner, piece: Range<usize>, advice: Advice) -> Result<()> {
         let Some(area) = inner.areas.find(piece.start) else { return Ok(()) };
         let is_locked = area.flags.contains(AreaFlags::LOCKED);
         let refuse = match advice {
-            Advice::DontNeed | Advice::Reclaim => is_locked,
-            Advice::Free => is_locked || !area.is_anonymous(),
+            Advice::Reclaim => is_locked,
             Advice::WipeOnFork => !area.is_anonymous(),
             Advice::Collapse => true,
             _ => false,
@@ -205,12 +230,10 @@ impl AddressSpace {
             Advice::KeepOnFork => old - AreaFlags::WIPEONFORK,
             Advice::DontDump => old | AreaFlags::DONTDUMP,
             Advice::DoDump => old - AreaFlags::DONTDUMP,
-            Advice::DontNeed | Advice::DontNeedLocked | Advice::Free => {
-                self.note_peak_rss();
-                self.vm.unmap(piece);
-                return Ok(());
-            }
             Advice::NoEffect
+            | Advice::DontNeed
+            | Advice::DontNeedLocked
+            | Advice::Free
             | Advice::Remove
             | Advice::Collapse
             | Advice::Reclaim

@@ -91,14 +91,14 @@ impl AddressSpace {
 
     /// The area that holds `addr`; tries the one of the last fault first.
     fn area_of_fault<'a>(&self, inner: &'a Inner, addr: usize) -> Option<&'a Area> {
-        let last = self.last_fault.load(Relaxed);
-        if let Some(area) = inner.areas.starting_at(last)
+        let last = self.last_fault.current();
+        if let Some(area) = inner.areas.starting_at(last.load(Relaxed))
             && area.contains(addr)
         {
             return Some(area);
         }
         let area = inner.areas.find(addr)?;
-        self.last_fault.store(area.start, Relaxed);
+        last.store(area.start, Relaxed);
         Some(area)
     }
 
@@ -127,7 +127,7 @@ impl AddressSpace {
             self.vm.map(page, zero_frame()?, perms_of(area.prot), Cow::Yes)?;
             return Ok(());
         }
-        area.has_private.store(true, Relaxed);
+        area.note_private();
         self.vm.write_fault(page, perms_of(area.prot), || Ok::<_, FaultError>(Frame::zeroed()?))?;
         Ok(())
     }
@@ -142,7 +142,7 @@ impl AddressSpace {
         if access != Access::Write {
             return self.fault_around(area, pager, page, Cow::Yes);
         }
-        area.has_private.store(true, Relaxed);
+        area.note_private();
         self.vm.write_fault(page, perms_of(area.prot), || {
             let source = page_of(pager, area.page_index(page), Access::Read)?;
             Ok::<_, FaultError>(Frame::copy_of(&source)?)
@@ -225,6 +225,13 @@ impl AddressSpace {
 }
 
 impl Area {
+    /// It has pages of its own now. Written once: the records of areas share cache lines.
+    fn note_private(&self) {
+        if !self.has_private.load(Relaxed) {
+            self.has_private.store(true, Relaxed);
+        }
+    }
+
     /// True when stores stay within the address space.
     pub(crate) fn is_private(&self) -> bool {
         !self.flags.contains(AreaFlags::MAY_SHARE)

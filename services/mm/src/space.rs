@@ -17,7 +17,7 @@ use core::sync::atomic::{
 };
 
 use framework::mm::{FaultHandler, PAGE_SIZE, VmSpace};
-use framework::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use framework::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, Spread};
 use vfs::File;
 
 use crate::area::{Area, Backing};
@@ -124,8 +124,8 @@ impl Drop for Changing<'_> {
 pub struct AddressSpace {
     pub(crate) vm: Arc<VmSpace>,
     inner: RwLock<Inner>,
-    /// Start of the area that the last fault hit; only a hint.
-    pub(crate) last_fault: AtomicUsize,
+    /// Start of the area that the last fault on this CPU hit; only a hint.
+    pub(crate) last_fault: Spread,
     /// The highest number of resident pages seen before a decrease.
     pub(crate) peak_rss: AtomicUsize,
     /// Whether others may look into it; see [`AddressSpace::dumpable`].
@@ -184,7 +184,7 @@ impl AddressSpace {
         let space = Arc::new(Self {
             vm: VmSpace::new()?,
             inner: RwLock::new(inner),
-            last_fault: AtomicUsize::new(0),
+            last_fault: Spread::new(),
             peak_rss: AtomicUsize::new(0),
             dumpable: AtomicU8::new(1),
             area_count,
