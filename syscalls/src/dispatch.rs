@@ -86,10 +86,7 @@ fn finish(
     outcome: Outcome,
 ) -> Option<Interrupted> {
     match outcome {
-        Outcome::Return(value) if outcome != EINTR => {
-            if outcome == ENOMEM {
-                task::relieve_memory();
-            }
+        Outcome::Return(value) if value >= 0 => {
             cx.user.set_result(value as u64);
             None
         }
@@ -97,8 +94,7 @@ fn finish(
     }
 }
 
-/// As [`finish`], when a signal ended the call or the handler set the registers.
-#[cold]
+/// As [`finish`], when the call failed, a signal ended it or the handler set the registers.
 fn finish_otherwise(
     cx: &mut Context,
     number: u32,
@@ -106,7 +102,14 @@ fn finish_otherwise(
     outcome: Outcome,
 ) -> Option<Interrupted> {
     let restart = match outcome {
-        Outcome::Return(_) => row.map_or(Restart::None, |row| row.restart),
+        EINTR => row.map_or(Restart::None, |row| row.restart),
+        Outcome::Return(value) => {
+            if outcome == ENOMEM {
+                task::relieve_memory();
+            }
+            cx.user.set_result(value as u64);
+            return None;
+        }
         Outcome::Registers => return None,
         Outcome::RestartSys => Restart::Sys,
         Outcome::RestartNoHand => Restart::NoHand,

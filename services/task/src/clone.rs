@@ -25,7 +25,7 @@ use crate::{
     ids::{Pid, Tid},
     process::{NewProcess, NewThread, Process, Thread},
     rlimit, run,
-    signal::Sighand,
+    signal::{SigActions, Sighand},
     user_count, vfork,
 };
 
@@ -152,7 +152,7 @@ fn new_process(parent: &Arc<Thread>, args: &CloneArgs) -> Result<Arc<Thread>> {
         session: from.session(),
         pid_namespace: parent.namespaces().pid_for_children.clone(),
         mm: Some(if shares_memory { mm } else { mm.fork()? }),
-        sighand: child_sighand(from, flags),
+        sighand: child_sighand(from, flags)?,
         rlimits: from.rlimits(),
         exit_signal,
         personality: from.personality(),
@@ -193,18 +193,17 @@ fn register(from: &Process, shares_parent: bool, thread: &Thread) -> Result<()> 
     Ok(())
 }
 
-fn child_sighand(from: &Process, flags: CloneFlags) -> Arc<Sighand> {
+fn child_sighand(from: &Process, flags: CloneFlags) -> Result<Arc<Sighand>> {
     let shared = from.sighand();
     if flags.contains(CloneFlags::SIGHAND) {
-        return shared;
+        return Ok(shared);
     }
-    let actions = shared.actions.lock();
-    let copy = match flags.contains(CloneFlags::CLEAR_SIGHAND) {
-        true => actions.cleared(),
-        false => actions.clone(),
-    };
-    drop(actions);
-    Sighand::new(copy)
+    let mut actions = SigActions::new()?;
+    actions.copy_from(&shared.actions.lock());
+    if flags.contains(CloneFlags::CLEAR_SIGHAND) {
+        actions.clear();
+    }
+    Ok(Sighand::new(actions))
 }
 
 /// The framework task of `child`, ready to start.

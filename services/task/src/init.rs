@@ -97,7 +97,7 @@ pub fn start(
         session: Session::new(Pid::INIT.own_session()),
         pid_namespace: PidNamespace::initial().clone(),
         mm: None,
-        sighand: Sighand::new(SigActions::new()),
+        sighand: Sighand::new(SigActions::new()?),
         rlimits: Rlimits::initial(rlimit::max_threads()),
         exit_signal: Some(Signal::CHLD),
         personality: 0,

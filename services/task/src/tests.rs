@@ -112,7 +112,7 @@ fn first_thread() -> Arc<Thread> {
         session: Session::new(Pid::INIT.own_session()),
         pid_namespace: numbers().clone(),
         mm: Some(mm),
-        sighand: Sighand::new(SigActions::new()),
+        sighand: Sighand::new(SigActions::new().unwrap()),
         rlimits: Rlimits::initial(1000),
         exit_signal: Some(Signal::CHLD),
         personality: 0,

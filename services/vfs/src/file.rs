@@ -37,6 +37,8 @@ pub struct File {
     moving: Mutex<()>,
     id: u64,
     owner: SpinLock<FileOwner>,
+    /// What [`FileOps::is_seekable`] said when it was opened.
+    is_seekable: bool,
 }
 
 /// Whether Linux knows the mode: one kind of change, alone or with KEEP_SIZE where that makes sense.
@@ -110,7 +112,8 @@ impl File {
         let flags = AtomicU32::new(flags.difference(OpenFlags::TRANSIENT).bits());
         let (offset, moving) = (AtomicU64::new(0), Mutex::new(()));
         let owner = SpinLock::new(FileOwner::default());
-        Arc::new(Self { ops, path, inode, access, flags, offset, moving, id, owner })
+        let is_seekable = ops.is_seekable();
+        Arc::new(Self { ops, path, inode, access, flags, offset, moving, id, owner, is_seekable })
     }
 
     /// A file that was never looked up: a pipe end, an eventfd. `inode` is what
@@ -295,6 +298,7 @@ impl File {
     /// # Errors
     /// `EBADF` if not open for reading, `ESPIPE` where there are no offsets; what
     /// [`FileOps::read_at`] says.
+    #[inline]
     pub fn read_at(&self, offset: u64, dst: &mut Writer<'_>) -> Result<usize> {
         self.seekable()?;
         self.readable()?;
@@ -306,6 +310,7 @@ impl File {
     /// # Errors
     /// `EBADF` if not open for writing, `ESPIPE` where there are no offsets; what
     /// [`FileOps::write_at`] says.
+    #[inline]
     pub fn write_at(&self, offset: u64, src: &mut Reader<'_>) -> Result<usize> {
         self.seekable()?;
         self.writable()?;
@@ -332,9 +337,10 @@ impl File {
     ///
     /// # Errors
     /// `EBADF` if it was opened with O_PATH, `ESPIPE` where there are no offsets.
+    #[inline]
     pub fn seekable(&self) -> Result<()> {
         self.not_path()?;
-        if self.ops.is_seekable() { Ok(()) } else { err!(ESPIPE, "not seekable") }
+        if self.is_seekable { Ok(()) } else { err!(ESPIPE, "not seekable") }
     }
 
     /// lseek(2).

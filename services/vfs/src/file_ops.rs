@@ -106,7 +106,7 @@ pub trait FileOps: Any + Send + Sync {
         err!(ESPIPE, "not seekable")
     }
 
-    /// Whether pread, pwrite and lseek make sense.
+    /// Whether pread, pwrite and lseek make sense; the same for as long as a file is open.
     fn is_seekable(&self) -> bool {
         true
     }

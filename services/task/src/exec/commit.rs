@@ -107,10 +107,11 @@ fn leave_old_memory(thread: &Arc<Thread>, process: &Process, old: &Arc<AddressSp
 /// Replaces all that belongs to the program; nothing here fails.
 fn change_over(thread: &Arc<Thread>, user: &mut UserContext, image: Image) -> Arc<AddressSpace> {
     let process = thread.process();
-    let Image { mm, program, outcome, comm, entry, sp } = image;
+    let Image { mm, program, outcome, mut actions, comm, entry, sp } = image;
     process.set_program(Some(Arc::new(program)));
     change_identity(thread, process, &mm, outcome);
-    let actions = process.with_actions(|actions| actions.after_exec());
+    process.with_actions(|now| actions.copy_from(now));
+    actions.clear();
     *process.sighand.lock() = Sighand::new(actions);
     {
         let mut own = thread.signals.lock();

@@ -21,7 +21,7 @@ use super::stack;
 use super::strings::Strings;
 use crate::{
     process::{Process, Thread},
-    signal::min_stack_size,
+    signal::{SigActions, min_stack_size},
 };
 
 /// Everything that the new program needs, ready to be taken up.
@@ -29,6 +29,8 @@ pub(super) struct Image {
     pub(super) mm: Arc<AddressSpace>,
     pub(super) program: Program,
     pub(super) outcome: ExecOutcome,
+    /// To be filled by those that stay.
+    pub(super) actions: SigActions,
     pub(super) comm: Vec<u8>,
     pub(super) entry: u64,
     pub(super) sp: u64,
@@ -80,7 +82,8 @@ pub(super) fn build(
     let plan = push_stack(&mm, elf, aslr, argv, envp, name, &input)?;
     let program_info = describe(elf, loaded.bias, &plan, program.file().clone());
     mm.set_program(program_info);
-    Ok(Image { mm, program, outcome, comm, entry, sp: plan.sp as u64 })
+    let actions = SigActions::new().map_err(LoadError::late)?;
+    Ok(Image { mm, program, outcome, actions, comm, entry, sp: plan.sp as u64 })
 }
 
 /// What the auxiliary vector tells of a program whose interpreter is at `base`.

@@ -3,7 +3,10 @@
 //!
 //! Spec: sigaction(2).
 
+use alloc::vec::Vec;
+
 use abi::signal::{DefaultAction, RawSigAction, SIG_DFL, SIG_IGN, SaFlags, SigSet, Signal};
+use abi::{Result, error};
 
 /// One signal's action.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -64,16 +67,31 @@ impl SigAction {
 }
 
 /// The actions of all signals.
-#[derive(Clone)]
-pub struct SigActions([SigAction; Signal::COUNT]);
+///
+/// # Invariants
+/// Those behind the end are the default; there is room for all.
+pub struct SigActions(Vec<SigAction>);
 
 impl SigActions {
     /// All default.
-    pub fn new() -> Self {
-        Self([SigAction::default(); Signal::COUNT])
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn new() -> Result<Self> {
+        let mut actions = Vec::new();
+        actions.try_reserve_exact(Signal::COUNT).map_err(|_| error!(ENOMEM))?;
+        Ok(Self(actions))
+    }
+
+
+    /// Becomes like `other`.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.0.clear();
+        self.0.extend_from_slice(&other.0);
     }
 
     /// The action of `signal`.
+    #[inline]
     pub fn get(&self, signal: Signal) -> SigAction {
         self.0.get(signal.index()).copied().unwrap_or_default()
     }
@@ -93,28 +111,26 @@ impl SigActions {
 
     /// Replaces the action of `signal`; returns the old one.
     pub fn set(&mut self, signal: Signal, action: SigAction) -> SigAction {
-        match self.0.get_mut(signal.index()) {
+        let index = signal.index();
+        if self.0.len() <= index {
+            // Within the room that there is.
+            self.0.resize(index + 1, SigAction::default());
+        }
+        match self.0.get_mut(index) {
             Some(slot) => core::mem::replace(slot, action),
             None => SigAction::default(),
         }
     }
 
-    /// What exec leaves: ignored stays ignored, all else is the default.
-    #[must_use]
-    pub fn after_exec(&self) -> Self {
-        let mut fresh = Self::new();
-        for (new, old) in fresh.0.iter_mut().zip(self.0.iter()) {
-            if old.handler == SIG_IGN {
-                new.handler = SIG_IGN;
-            }
+    /// What exec and CLONE_CLEAR_SIGHAND do: ignored stays ignored, all else becomes the
+    /// default.
+    pub fn clear(&mut self) {
+        for action in &mut self.0 {
+            let handler = if action.handler == SIG_IGN { SIG_IGN } else { SIG_DFL };
+            *action = SigAction { handler, ..SigAction::default() };
         }
-        fresh
-    }
-
-    /// What CLONE_CLEAR_SIGHAND leaves: the same rule as exec's.
-    #[must_use]
-    pub fn cleared(&self) -> Self {
-        self.after_exec()
+        let used = self.0.iter().rposition(|action| action.handler != SIG_DFL);
+        self.0.truncate(used.map_or(0, |last| last + 1));
     }
 
     /// The sets of ignored and of caught signals, for procfs.
@@ -131,27 +147,25 @@ impl SigActions {
     }
 }
 
-impl Default for SigActions {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn exec_keeps_only_ignored() {
-        let mut actions = SigActions::new();
+        let mut actions = SigActions::new().unwrap();
         actions.set(Signal::INT, SigAction { handler: SIG_IGN, ..Default::default() });
         actions.set(Signal::TERM, SigAction { handler: 0x1000, ..Default::default() });
         let (ignored, caught) = actions.ignored_and_caught();
         assert_eq!(ignored, SigSet::of(&[Signal::INT]));
         assert_eq!(caught, SigSet::of(&[Signal::TERM]));
-        let after = actions.after_exec();
-        assert_eq!(after.get(Signal::INT).handler, SIG_IGN);
-        assert_eq!(after.get(Signal::TERM).handler, SIG_DFL);
+        let mut copy = SigActions::new().unwrap();
+        copy.copy_from(&actions);
+        actions.clear();
+        assert_eq!(actions.get(Signal::INT).handler, SIG_IGN);
+        assert_eq!(actions.get(Signal::TERM), SigAction::default());
+        assert_eq!(copy.get(Signal::TERM).handler, 0x1000);
+        assert_eq!(copy.get(Signal::new(64).unwrap()), SigAction::default());
     }
 
     #[test]
