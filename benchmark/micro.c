@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -162,11 +163,21 @@ static void nothing(int signal) {
     (void)signal;
 }
 
+/* Where the stack begins decides how many pages a child touches, so it is the same in every kernel and build. */
+static void without_randomness(char **argv) {
+    int now = personality(0xffffffff);
+    if (now & ADDR_NO_RANDOMIZE) return;
+    if (personality(now | ADDR_NO_RANDOMIZE) < 0) die("personality");
+    execv(program, argv);
+    die("exec");
+}
+
 int main(int argc, char **argv) {
     program = argv[0];
     if (argc > 1 && strcmp(argv[1], "--exit") == 0) {
         return 0;
     }
+    without_randomness(argv);
     /* Lets what the boot left behind come to rest; free when time is counted in instructions. */
     sleep(2);
     measure("getppid", getppid_once, 20000);

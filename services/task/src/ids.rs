@@ -129,16 +129,29 @@ const RESERVED: i32 = 300;
 /// Hands out numbers in rising order, from the start again at the end.
 pub(crate) struct PidAllocator {
     last: i32,
+    /// Above this none was ever used.
+    highest: i32,
 }
 
 impl PidAllocator {
     pub(crate) const fn new() -> Self {
-        Self { last: 0 }
+        Self { last: 0, highest: 0 }
     }
 
     /// The last number handed out, for /proc/loadavg.
     pub(crate) fn last(&self) -> i32 {
         self.last
+    }
+
+    /// The next round begins.
+    #[cfg(test)]
+    pub(crate) fn start_again(&mut self) {
+        self.last = 0;
+    }
+
+    /// Number `number` is used, whoever chose it.
+    pub(crate) fn note(&mut self, number: i32) {
+        self.highest = self.highest.max(number);
     }
 
     /// The next number for which `in_use` says no; EAGAIN if there is none.
@@ -147,9 +160,11 @@ impl PidAllocator {
         let next = if self.last + 1 >= max { RESERVED } else { self.last + 1 };
         let low = if self.last >= RESERVED { RESERVED } else { 1 };
         let candidates = (next..max).chain(low..next);
-        match candidates.into_iter().find(|number| !in_use(*number)) {
+        let is_free = |number: &i32| *number > self.highest || !in_use(*number);
+        match candidates.into_iter().find(is_free) {
             Some(number) => {
                 self.last = number;
+                self.highest = self.highest.max(number);
                 Ok(Tid(number))
             }
             None => err!(EAGAIN, "no process number is free"),
@@ -167,11 +182,13 @@ mod tests {
         let mut pids = PidAllocator::new();
         assert_eq!(pids.allocate(|_| false), Ok(Tid(1)));
         assert_eq!(pids.allocate(|_| false), Ok(Tid(2)));
-        assert_eq!(pids.allocate(|p| p < 5), Ok(Tid(5)));
+        assert_eq!(pids.allocate(|_| true), Ok(Tid(3)), "nobody can use it yet");
         pids.last = PID_MAX - 2;
         assert_eq!(pids.allocate(|_| false), Ok(Tid(PID_MAX - 1)));
         assert_eq!(pids.allocate(|_| false), Ok(Tid(RESERVED)));
         assert_eq!(pids.allocate(|p| p == RESERVED + 1), Ok(Tid(RESERVED + 2)));
+        pids.start_again();
+        assert_eq!(pids.allocate(|p| p < 5), Ok(Tid(5)));
     }
 
     #[test]

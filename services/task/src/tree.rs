@@ -20,10 +20,12 @@ use abi::{Result, err, error};
 use crate::ids::{Pgid, Pid, PidAllocator, Sid, Tid};
 
 mod links;
+mod news;
 #[cfg(test)]
 mod tests;
 
 use links::Links;
+use news::News;
 
 /// One process in the tree.
 pub(crate) struct Node<P> {
@@ -47,6 +49,7 @@ pub(crate) struct Node<P> {
     has_news: bool,
     /// It counts in `Tree::links`: it has not begun to end.
     is_linked: bool,
+    child_count: usize,
 }
 
 /// All processes and their relations.
@@ -56,10 +59,7 @@ pub(crate) struct Tree<P> {
     /// Threads that do not lead their process: thread number to process number.
     threads: BTreeMap<Tid, Pid>,
     children: BTreeMap<(Pid, u64), Pid>,
-    /// Of the children, those that have stopped or ended: all that wait can find.
-    news: BTreeMap<(Pid, u64), Pid>,
-    /// Of those, the ones that have ended: who waits for ends only may have many stopped ones.
-    ended: BTreeMap<(Pid, u64), Pid>,
+    news: News,
     members: BTreeMap<(Pgid, u64), Pid>,
     /// What connects groups to the rest of their sessions.
     links: Links,
@@ -82,8 +82,7 @@ impl<P> Tree<P> {
             nodes: BTreeMap::new(),
             threads: BTreeMap::new(),
             children: BTreeMap::new(),
-            news: BTreeMap::new(),
-            ended: BTreeMap::new(),
+            news: News::new(),
             members: BTreeMap::new(),
             links: Links::new(),
             sessions: BTreeMap::new(),
@@ -137,44 +136,37 @@ impl<P> Tree<P> {
         Some((place, self.nodes.get(&pid)?))
     }
 
-    /// The same of the children that have stopped or ended.
+    /// Whether process `pid` has children.
+    pub(crate) fn has_children(&self, pid: Pid) -> bool {
+        self.nodes.get(&pid).is_some_and(|node| node.child_count > 0)
+    }
+
+    /// The same as [`Tree::next_child`] of the children that have stopped or ended.
     pub(crate) fn next_news(&self, parent: Pid, behind: u64) -> Option<(u64, &Node<P>)> {
-        let (place, pid) = next_in(&self.news, parent, behind)?;
+        let (place, pid) = self.news.next(parent, behind)?;
         Some((place, self.nodes.get(&pid)?))
     }
 
     /// The same of the children that have ended.
     pub(crate) fn next_ended(&self, parent: Pid, behind: u64) -> Option<(u64, &Node<P>)> {
-        let (place, pid) = next_in(&self.ended, parent, behind)?;
+        let (place, pid) = self.news.next_ended(parent, behind)?;
         Some((place, self.nodes.get(&pid)?))
     }
 
     /// Notes whether process `pid` has something that its parent can wait for.
     pub(crate) fn set_news(&mut self, pid: Pid, has_news: bool) {
-        let Some(node) = self.nodes.get_mut(&pid) else { return };
-        if node.has_news != has_news {
-            node.has_news = has_news;
-            let key = (node.parent, node.child_at);
-            if has_news {
-                self.news.insert(key, pid);
-                if node.is_zombie {
-                    self.ended.insert(key, pid);
-                }
-            } else {
-                self.news.remove(&key);
-                self.ended.remove(&key);
-            }
+        if let Some(node) = self.nodes.get_mut(&pid) {
+            note(&mut self.news, pid, node, has_news);
         }
     }
 
-    /// Process `pid` has ended, which is news for its parent, whom it returns.
+    /// Process `pid` is a zombie from now on, which is news for its parent: who that is.
     pub(crate) fn set_zombie(&mut self, pid: Pid) -> Option<Pid> {
-        self.set_news(pid, false);
         let node = self.nodes.get_mut(&pid)?;
+        note(&mut self.news, pid, node, false);
         node.is_zombie = true;
-        let parent = node.parent;
-        self.set_news(pid, true);
-        Some(parent)
+        note(&mut self.news, pid, node, true);
+        Some(node.parent)
     }
 
     /// The process that thread `tid` belongs to.
@@ -186,6 +178,7 @@ impl<P> Tree<P> {
     }
 
     pub(crate) fn insert_thread(&mut self, tid: Tid, process: Pid) {
+        self.pids.note(tid.as_raw());
         self.threads.insert(tid, process);
     }
 
@@ -214,10 +207,15 @@ impl<P> Tree<P> {
             }
             None => (pid.own_group(), pid.own_session()),
         };
+        self.pids.note(pid.as_raw());
         let place = self.new_place();
         self.members.insert((group, place), pid);
         self.children.insert((parent, place), pid);
         *self.sessions.entry(session).or_insert(0) += 1;
+        if let Some(above) = self.nodes.get_mut(&parent) {
+            above.child_count += 1;
+        }
+        let is_linked = self.count_link(parent, group, session);
         let node = Node {
             process,
             parent,
@@ -230,20 +228,27 @@ impl<P> Tree<P> {
             child_at: place,
             member_at: place,
             has_news: false,
-            is_linked: false,
+            is_linked,
+            child_count: 0,
         };
         self.nodes.insert(pid, node);
-        self.link(pid);
         Ok((group, session))
     }
 
     /// Removes process `pid`; its number becomes free unless it still names a
     /// group or session.
     pub(crate) fn remove(&mut self, pid: Pid) -> Option<Node<P>> {
-        self.unlink(pid);
-        self.set_news(pid, false);
         let node = self.nodes.remove(&pid)?;
+        if node.is_linked {
+            self.links.remove(node.parent, node.group);
+        }
+        if node.has_news {
+            self.news.remove(node.parent, node.is_zombie, node.child_at);
+        }
         self.children.remove(&(node.parent, node.child_at));
+        if let Some(above) = self.nodes.get_mut(&node.parent) {
+            above.child_count -= 1;
+        }
         self.members.remove(&(node.group, node.member_at));
         self.leave_session(node.session);
         Some(node)
@@ -297,6 +302,12 @@ impl<P> Tree<P> {
         self.children.remove(&(pid, place));
         let place = self.new_place();
         self.children.insert((reaper, place), child);
+        if let Some(above) = self.nodes.get_mut(&pid) {
+            above.child_count -= 1;
+        }
+        if let Some(above) = self.nodes.get_mut(&reaper) {
+            above.child_count += 1;
+        }
         if let Some(node) = self.nodes.get_mut(&child) {
             node.parent = reaper;
             node.child_at = place;
@@ -401,15 +412,24 @@ impl<P> Tree<P> {
     fn link(&mut self, pid: Pid) {
         let Some(node) = self.nodes.get(&pid) else { return };
         let (parent, group, session) = (node.parent, node.group, node.session);
-        if node.is_zombie || parent == Pid::INIT {
+        if node.is_zombie {
             return;
         }
-        let Some(above) = self.nodes.get(&parent) else { return };
+        let is_linked = self.count_link(parent, group, session);
+        if let Some(node) = self.nodes.get_mut(&pid) {
+            node.is_linked = is_linked;
+        }
+    }
+
+    /// Counts a link to `parent` from a member of `group` in `session`, if there is one.
+    fn count_link(&mut self, parent: Pid, group: Pgid, session: Sid) -> bool {
+        if parent == Pid::INIT {
+            return false;
+        }
+        let Some(above) = self.nodes.get(&parent) else { return false };
         let connects = above.group != group && above.session == session;
         self.links.add(parent, group, connects);
-        if let Some(node) = self.nodes.get_mut(&pid) {
-            node.is_linked = true;
-        }
+        true
     }
 
     /// Takes back what [`Tree::link`] did; the group, if that was its last connection.
@@ -429,4 +449,16 @@ fn next_in<K: Ord + Copy>(
 ) -> Option<(u64, Pid)> {
     let rest = (key, behind.saturating_add(1))..=(key, u64::MAX);
     map.range(rest).next().map(|((_, place), pid)| (*place, *pid))
+}
+
+/// Notes in `news` whether process `pid`, that of `node`, has something to wait for.
+fn note<P>(news: &mut News, pid: Pid, node: &mut Node<P>, has_news: bool) {
+    if core::mem::replace(&mut node.has_news, has_news) == has_news {
+        return;
+    }
+    if has_news {
+        news.insert(node.parent, node.is_zombie, node.child_at, pid);
+    } else {
+        news.remove(node.parent, node.is_zombie, node.child_at);
+    }
 }

@@ -127,7 +127,7 @@ fn finish_process(thread: &Arc<Thread>) {
 /// the table is locked for each only.
 fn orphan_children(process: &Arc<Process>) {
     let numbers = process.pid_namespace();
-    if numbers.lock().next_child(process.pid(), 0).is_none() {
+    if !numbers.lock().has_children(process.pid()) {
         return;
     }
     let reaper = numbers.reaper_of(process.pid());
@@ -171,7 +171,7 @@ fn continue_orphaned(leaving: &Process, group: Option<Pgid>) {
 fn become_zombie(process: &Arc<Process>) -> bool {
     let pid = process.pid();
     let mut table = process.pid_namespace().lock();
-    if pid != Pid::INIT && table.next_child(pid, 0).is_some() {
+    if pid != Pid::INIT && table.has_children(pid) {
         return false;
     }
     let Some(parent) = table.set_zombie(pid) else { return true };

@@ -83,7 +83,6 @@ impl SigActions {
         Ok(Self(actions))
     }
 
-
     /// Becomes like `other`.
     pub fn copy_from(&mut self, other: &Self) {
         self.0.clear();

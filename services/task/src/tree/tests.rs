@@ -88,12 +88,12 @@ fn numbers_stay_used_while_they_name_a_group() {
     tree.set_group(p(2), p(3), g(3)).unwrap();
     tree.set_group(p(2), p(4), g(3)).unwrap();
     tree.remove(p(3));
-    tree.pids = PidAllocator::new();
+    tree.pids.start_again();
     for expected in [5, 6] {
         assert_eq!(tree.allocate(), Ok(t(expected)));
     }
     tree.remove(p(4));
-    tree.pids = PidAllocator::new();
+    tree.pids.start_again();
     assert_eq!(tree.allocate(), Ok(t(3)));
     assert_eq!(children(&tree, p(2)), []);
 }
@@ -228,6 +228,10 @@ fn links_stay_counted_through_any_changes() {
         for group in (1..14).map(g) {
             assert_eq!(tree.is_orphaned(group), is_orphaned_by_definition(&tree, group));
         }
+        for pid in (1..14).map(p) {
+            let has_some = tree.get(pid).is_some() && !children(&tree, pid).is_empty();
+            assert_eq!(tree.has_children(pid), has_some);
+        }
     }
 }
 
@@ -237,7 +241,7 @@ fn threads_use_numbers() {
     tree.insert_thread(t(5), p(4));
     assert_eq!(tree.process_of_thread(t(5)), Some(p(4)));
     assert_eq!(tree.process_of_thread(t(4)), Some(p(4)));
-    tree.pids = PidAllocator::new();
+    tree.pids.start_again();
     assert_eq!(tree.allocate(), Ok(t(6)));
     tree.remove_thread(t(5));
     assert_eq!(tree.process_of_thread(t(5)), None);
