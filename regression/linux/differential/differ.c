@@ -20,7 +20,9 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define TRIES 8
+#define PATIENCE_NS 8000000
+#define TRIES 25
+#define LONGEST_PAUSE 1000 /* outside of calls */
 #define PROGRAMS_PER_MOUNT 100
 #define PROGRAMS_PER_LINE 16
 #define WITH_STATE (1ul << 63)
@@ -59,8 +61,9 @@ static int is_filled(void) {
 static void child(uint64_t number, int family, uint64_t mask, const char *folder) {
     dup2(open("/proc/self/maps", O_RDONLY), MAPS_FD);
     dup2(open("/proc/self/status", O_RDONLY), STATUS_FD);
+    dup2(open("/proc", O_PATH | O_DIRECTORY), PROC_FD);
     syscall(SYS_close_range, 0, MAPS_FD - 1, 0);
-    syscall(SYS_close_range, STATUS_FD + 1, ~0u, 0);
+    syscall(SYS_close_range, PROC_FD + 1, ~0u, 0);
     umask(0);
     make_folder(folder);
     open_files();
@@ -72,7 +75,7 @@ static void child(uint64_t number, int family, uint64_t mask, const char *folder
     _exit(99);
 }
 
-/* Waits for the program's end; kicks it when it makes no progress, and kills it when that does not help. */
+/* Waits for the program's end; kicks it when a call makes no progress, and kills it when that does not help. */
 static int await(pid_t pid) {
     sigset_t ended;
     int status = 0, tries = 0, stops = 0;
@@ -89,13 +92,29 @@ static int await(pid_t pid) {
                 return status | stops << 16;
             }
         }
-        struct timespec patience = {0, 25000000};
+        struct timespec patience = {0, PATIENCE_NS};
         if (sigtimedwait(&ended, NULL, &patience) < 0 && errno == EAGAIN) {
             tries = LOG->steps == steps ? tries + 1 : 0;
             steps = LOG->steps;
-            if (tries > 0) {
-                kill(pid, tries < TRIES ? KICK : SIGKILL);
+            int is_in_call = steps & 1;
+            if (tries >= (is_in_call ? TRIES : LONGEST_PAUSE)) {
+                kill(pid, SIGKILL);
+            } else if (tries > 0 && is_in_call) {
+                kill(pid, KICK);
             }
+        }
+    }
+}
+
+/* The program's children end with it; those that did not hear of its end are ended here. */
+static void reap(void) {
+    pid_t got;
+    for (int tries = 0; (got = waitpid(-1, NULL, WNOHANG)) >= 0; tries++) {
+        if (got == 0) {
+            if (tries == 20) {
+                kill(-1, SIGKILL);
+            }
+            nanosleep(&(struct timespec){0, 200000}, NULL);
         }
     }
 }
@@ -130,8 +149,7 @@ static void run(uint64_t number, uint64_t mask) {
     if (mask & WITH_STATE) {
         log_tree(folder);
     }
-    while (waitpid(-1, NULL, WNOHANG) > 0) {
-    }
+    reap();
 }
 
 static void hashes(uint64_t first, uint64_t count) {

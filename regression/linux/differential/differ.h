@@ -41,11 +41,12 @@
 #define RESULTS_FD 100
 #define MAPS_FD 90
 #define STATUS_FD 91
+#define PROC_FD 92
 
 /* What the program that makes the calls leaves to the harness. */
 struct shared {
     volatile uint32_t calls; /* made, compared ones only */
-    volatile uint32_t steps; /* grows while the program makes progress */
+    volatile uint32_t steps; /* grows while the program makes progress; odd during a call */
     uint64_t hash;
     uint32_t is_detailed;
     uint32_t used;
@@ -113,7 +114,7 @@ extern int is_root;
 /* values.c */
 uint64_t draw_from_set(const void *set);
 const void *find_set(const char *name, size_t len);
-uint64_t draw_offset(const void *), draw_length(const void *), draw_mode(const void *), draw_uid(const void *), draw_any(const void *);
+uint64_t draw_offset(const void *), draw_length(const void *), draw_copy_length(const void *), draw_mode(const void *), draw_uid(const void *), draw_any(const void *);
 uint64_t draw_device(const void *), draw_signal(const void *), draw_small(const void *), draw_constant(const void *);
 uint64_t any_value(void);
 

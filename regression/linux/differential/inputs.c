@@ -90,7 +90,7 @@ static size_t put_flock(unsigned char *bytes) {
                          .l_whence = (short)PICK(0, 0, 0, 1, 2, 3, -1),
                          .l_start = (int64_t)draw_offset(NULL),
                          .l_len = one_in(3) ? 0 : (int64_t)draw_offset(NULL),
-                         .l_pid = one_in(8) ? 7 : 0};
+                         .l_pid = one_in(8) ? 4000000 : 0};
     memcpy(bytes, &lock, sizeof lock);
     memset(bytes + 4, 0, 4), memset(bytes + 28, 0, 4);
     return sizeof lock;

@@ -41,7 +41,7 @@ static void may_be_written(uint64_t at, size_t len, normal_fn *normal) {
 
 /* An address that is no good, or only just. */
 static uint64_t odd_pointer(void) {
-    static const uint64_t odd[] = {0, 0, 0, 1, 0xf000000, ODD, ODD + PAGE, EDGE, EDGE - 1, 0xffff800000000000, 0x7ffffffff000, 0x7fffffffeff8, 0x800000000000, -1ul, -8ul, ODD + PAGE - 4};
+    static const uint64_t odd[] = {0, 0, 0, 1, 0xf000000, ODD, ODD + PAGE, EDGE, EDGE - 1, 0xffff800000000000, 0x7ffffffff000, 0x800000000000, -1ul, -8ul, ODD + PAGE - 4};
     uint64_t at = odd[below(sizeof odd / sizeof *odd)];
     char text[32];
     snprintf(text, sizeof text, "odd 0x%lx", at);
@@ -179,7 +179,7 @@ static uint64_t draw_output(const void *detail) {
     if (one_in(30)) {
         /* How much of a structure arrives before the fault is nobody's business; of a buffer it is. */
         size_t room = 1 + below(len < PAGE ? len - 1 : 64);
-        if (len >= PAGE) {
+        if (len >= PAGE && !shape->normal) {
             may_be_written(EDGE - room, room, NULL);
         }
         snprintf(argument_text[current], 40, "edge-%zu", room);
@@ -228,7 +228,7 @@ static uint64_t draw_pattern(const void *detail) {
 }
 
 static uint64_t draw_play(const void *detail) {
-    static const uint64_t odd[] = {0, 1, 0x1000, 0xf0000, 1ul << 47, (1ul << 47) - PAGE, (1ul << 47) - 2 * PAGE, 1ul << 63, -1ul << 12};
+    static const uint64_t odd[] = {0, 1, 0x1000, 0xf0000, 1ul << 47, (1ul << 47) - PAGE, 1ul << 63, -1ul << 12};
     (void)detail;
     if (one_in(20)) {
         return odd[below(sizeof odd / sizeof *odd)];
@@ -293,7 +293,7 @@ static const struct {
 } plain[] = {
     {"fd", draw_fd},         {"dirfd", draw_dirfd}, {"newfd", draw_new_fd},   {"pipefd", draw_pipe_fd}, {"path", draw_path},     {"attribute", draw_attribute},
     {"vector", draw_vector}, {"data", draw_pattern}, {"play", draw_play},     {"pages", draw_pages},    {"break", draw_break},   {"pid", draw_pid},
-    {"waited", draw_waited}, {"offset", draw_offset}, {"len", draw_length},   {"mode", draw_mode},      {"uid", draw_uid},       {"any", draw_any},
+    {"waited", draw_waited}, {"offset", draw_offset}, {"len", draw_length}, {"copylen", draw_copy_length},   {"mode", draw_mode},      {"uid", draw_uid},       {"any", draw_any},
     {"dev", draw_device},    {"signal", draw_signal}, {"small", draw_small},
 };
 

@@ -122,10 +122,11 @@ void open_files(void) {
     open_as(18, "dg", O_RDONLY | O_CLOEXEC);
 }
 
+/* Address space is limited so that no call is busy with gigabytes of it. */
 static void set_limits(void) {
     static const rlim_t limits[16] = {[RLIMIT_CPU] = RLIM_INFINITY,    [RLIMIT_FSIZE] = RLIM_INFINITY,  [RLIMIT_DATA] = RLIM_INFINITY, [RLIMIT_STACK] = 8 << 20,
                                       [RLIMIT_CORE] = 0,               [RLIMIT_RSS] = RLIM_INFINITY,    [RLIMIT_NPROC] = 200,          [RLIMIT_NOFILE] = 64,
-                                      [RLIMIT_MEMLOCK] = 256 << 10,    [RLIMIT_AS] = RLIM_INFINITY,     [RLIMIT_LOCKS] = RLIM_INFINITY, [RLIMIT_SIGPENDING] = 100,
+                                      [RLIMIT_MEMLOCK] = 256 << 10,    [RLIMIT_AS] = 1 << 30,     [RLIMIT_LOCKS] = RLIM_INFINITY, [RLIMIT_SIGPENDING] = 100,
                                       [RLIMIT_MSGQUEUE] = 819200,      [RLIMIT_NICE] = 0,               [RLIMIT_RTPRIO] = 0,           [RLIMIT_RTTIME] = RLIM_INFINITY};
     for (int i = 0; i < 16; i++) {
         struct rlimit limit = {limits[i], limits[i]};

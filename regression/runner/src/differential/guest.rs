@@ -17,6 +17,9 @@ use crate::qemu::{Guest, Launch, Said};
 
 /// Where the guest finds which programs to show in words.
 const LIST: &str = "etc/programs";
+/// Linux's command line: four levels of page tables and no protection keys, as here, so that addresses end at the same place
+/// and memory to execute can be read; no random addresses, so that a run can be repeated.
+const LINUX_WORDS: &str = "no5lvl nopku norandmaps";
 /// Longest silence of a guest.
 const PATIENCE: Duration = Duration::from_secs(100);
 
@@ -77,7 +80,11 @@ impl Guests<'_> {
     /// Hashes of `count` programs from `first` on, of both kernels.
     pub(super) fn hashes(&self, first: u64, count: u64) -> Result<[Hashes; 2]> {
         let [linux, nacre] = self.kernels;
-        Ok([self.cached(linux, first, count)?, self.hashes_of(nacre, first, count)?])
+        std::thread::scope(|scope| {
+            let linux = scope.spawn(|| self.cached(linux, first, count));
+            let nacre = self.hashes_of(nacre, first, count)?;
+            Ok([joined(linux)?, nacre])
+        })
     }
 
     fn cached(&self, kernel: &Kernel, first: u64, count: u64) -> Result<Hashes> {
@@ -113,8 +120,13 @@ impl Guests<'_> {
         let list: String =
             variants.iter().map(|v| format!("{} {:x}\n", v.number, v.mask)).collect();
         let words = ["text", &self.seed.to_string(), self.family, &format!("/{LIST}")];
-        let [linux, nacre] = self.kernels.map(|kernel| self.run(kernel, &words, &list));
-        let (mut linux, mut nacre) = (read_texts(&linux?), read_texts(&nacre?));
+        let [linux, nacre] = self.kernels;
+        let (linux, nacre) = std::thread::scope(|scope| {
+            let linux = scope.spawn(|| self.run(linux, &words, &list));
+            let nacre = self.run(nacre, &words, &list)?;
+            anyhow::Ok((joined(linux)?, nacre))
+        })?;
+        let (mut linux, mut nacre) = (read_texts(&linux), read_texts(&nacre));
         let find = |variant: &Variant| {
             let linux = linux.remove(variant).unwrap_or_default();
             let nacre = nacre.remove(variant).unwrap_or_default();
@@ -134,8 +146,7 @@ impl Guests<'_> {
         let launch = Launch {
             kernel,
             initramfs: &initramfs,
-            // Nacre has four levels of page tables, so addresses end where they do there.
-            append: if kernel.kind == Kind::Linux { "no5lvl" } else { "" },
+            append: if kernel.kind == Kind::Linux { LINUX_WORDS } else { "" },
             smp: self.smp,
             mem_mib: self.mem_mib,
             clock: Clock::Host,
@@ -147,6 +158,10 @@ impl Guests<'_> {
         std::fs::remove_file(initramfs)?;
         result.with_context(|| format!("{name}, seed {}, {words:?}", self.seed))
     }
+}
+
+fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
+    thread.join().unwrap_or_else(|_| bail!("a guest's thread panicked"))
 }
 
 /// What the guest says until it is done.

@@ -13,6 +13,7 @@ mod shrink;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use clap::Args;
@@ -97,14 +98,16 @@ pub(crate) fn run(
     }
     let known = Known::load(&workspace.root().join("regression/linux/differential/known.toml"))?;
     let mut totals = Totals::default();
+    let start = Instant::now();
     while totals.calls < args.calls {
         let wanted = ((args.calls - totals.calls) / CALLS_PER_PROGRAM).clamp(64, CHUNK);
         chunk(&guests, wanted, &mut totals)?;
         println!(
-            "progress {} calls in {} programs, {} classes of differences",
+            "progress {} calls in {} programs, {} classes of differences, {} s",
             totals.calls,
             totals.programs,
-            totals.classes.len()
+            totals.classes.len(),
+            start.elapsed().as_secs()
         );
     }
     report(&guests, args, &known, &totals)
