@@ -90,6 +90,13 @@ impl Dirent {
         (DIRENT_NAME + name_len + 2).next_multiple_of(8)
     }
 
+    /// Length of the record of either kind at the start of `bytes`, and where the entry behind it is.
+    pub fn len_and_next(bytes: &[u8]) -> Option<(usize, u64)> {
+        let (next, rest) = bytes.get(8..)?.split_first_chunk::<8>()?;
+        let (len, _) = rest.split_first_chunk::<2>()?;
+        Some((u16::from_le_bytes(*len).into(), u64::from_le_bytes(*next)))
+    }
+
     /// The head of a `struct linux_dirent64` of `len` bytes.
     pub const fn head64(&self, len: u16) -> [u8; DIRENT64_NAME] {
         let [a, b, c, d, e, f, g, h] = self.ino.to_le_bytes();

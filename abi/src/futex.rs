@@ -15,9 +15,13 @@ pub const FUTEX_WAIT_BITSET: u32 = 9;
 pub const FUTEX_WAKE_BITSET: u32 = 10;
 pub const FUTEX_CLOCK_REALTIME: u32 = 0x100;
 
-/// What of the operation's number is the command.
-pub const FUTEX_CMD_MASK: u32 = 0x7f;
 pub const FUTEX_PRIVATE_FLAG: u32 = 0x80;
+/// What of the operation's number is the command: all but the two flags.
+pub const FUTEX_CMD_MASK: u32 = !(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
+/// Of the operations on futexes with priority inheritance, those with a time-out.
+pub const FUTEX_LOCK_PI: u32 = 6;
+pub const FUTEX_WAIT_REQUEUE_PI: u32 = 11;
+pub const FUTEX_LOCK_PI2: u32 = 13;
 
 /// The bits that FUTEX_WAIT and FUTEX_WAKE use.
 pub const FUTEX_BITSET_MATCH_ANY: u32 = u32::MAX;

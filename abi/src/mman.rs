@@ -86,6 +86,12 @@ bitflags! {
 impl MapFlags {
     /// The mapping type: the low four bits.
     pub const TYPE: u32 = 0x0f;
+    /// Above this bit stands the logarithm of the size of huge pages; 0 is the usual size.
+    pub const HUGE_SHIFT: u32 = 26;
+    /// `MAP_HUGE_2MB`, shifted down.
+    pub const HUGE_2MB: u32 = 21;
+    /// `MAP_HUGE_1GB`, shifted down.
+    pub const HUGE_1GB: u32 = 30;
     /// The type `MAP_SHARED`.
     pub const TYPE_SHARED: u32 = Self::SHARED.bits();
     /// The type `MAP_PRIVATE`.

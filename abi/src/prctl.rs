@@ -23,17 +23,28 @@ pub const PR_GET_SECUREBITS: i32 = 27;
 pub const PR_SET_SECUREBITS: i32 = 28;
 pub const PR_SET_TIMERSLACK: i32 = 29;
 pub const PR_GET_TIMERSLACK: i32 = 30;
+pub const PR_MCE_KILL: i32 = 33;
+pub const PR_MCE_KILL_GET: i32 = 34;
 pub const PR_SET_CHILD_SUBREAPER: i32 = 36;
 pub const PR_GET_CHILD_SUBREAPER: i32 = 37;
 pub const PR_SET_NO_NEW_PRIVS: i32 = 38;
 pub const PR_GET_NO_NEW_PRIVS: i32 = 39;
 pub const PR_GET_TID_ADDRESS: i32 = 40;
 pub const PR_CAP_AMBIENT: i32 = 47;
+pub const PR_GET_SPECULATION_CTRL: i32 = 52;
+pub const PR_SET_SPECULATION_CTRL: i32 = 53;
 
 pub const PR_CAP_AMBIENT_IS_SET: u64 = 1;
 pub const PR_CAP_AMBIENT_RAISE: u64 = 2;
 pub const PR_CAP_AMBIENT_LOWER: u64 = 3;
 pub const PR_CAP_AMBIENT_CLEAR_ALL: u64 = 4;
+
+pub const PR_MCE_KILL_CLEAR: u64 = 0;
+pub const PR_MCE_KILL_SET: u64 = 1;
+/// The last of late, early and default.
+pub const PR_MCE_KILL_DEFAULT: u64 = 2;
+/// The last of the kinds of speculation that Linux knows.
+pub const PR_SPEC_LAST: u64 = 2;
 
 /// The answer to [`PR_GET_TSC`]: RDTSC works.
 pub const PR_TSC_ENABLE: i32 = 1;

@@ -37,6 +37,10 @@ pub mod clock {
 pub const CPUCLOCK_PERTHREAD_MASK: i32 = 4;
 /// In the low bits of a negative clock number: which of its clocks.
 pub const CPUCLOCK_CLOCK_MASK: i32 = 3;
+/// In the number of a clock: what tells the descriptor of a clock device, under [`CLOCKFD_MASK`].
+pub const CLOCKFD: i32 = 3;
+/// See [`CLOCKFD`].
+pub const CLOCKFD_MASK: i32 = 7;
 
 /// Interval timer of real time, SIGALRM (`man 2 setitimer`).
 pub const ITIMER_REAL: i32 = 0;

@@ -280,7 +280,7 @@ syscall_table! {
     219 restart_syscall        restart::sys_restart_syscall()             Full         Block;
     220 semtimedop             ()                                         Stub(ENOSYS) None;
     221 fadvise64              rw::sys_fadvise64(Fd, i64, i64, i32)       Full         None;
-    222 timer_create           timer::sys_timer_create(ClockId, Opt<Sigevent>, Ptr<i32>)
+    222 timer_create           timer::sys_timer_create(i32, Opt<Sigevent>, Ptr<i32>)
         Full None;
     223 timer_settime          timer::sys_timer_settime(i32, u32, Opt<Itimerspec>, Opt<Itimerspec>)
         Full None;

@@ -75,6 +75,12 @@ impl Cred {
         if foreign && !self.capable(Caps::SETUID) {
             return err!(EPERM, "setresuid to another user");
         }
+        let same = |id: Uid, old: Uid| id == UNCHANGED || id == old;
+        let keeps_euid = same(euid, self.euid) && same(euid, self.fsuid);
+        if same(ruid, self.uid) && keeps_euid && same(suid, self.suid) {
+            // Not even the file system's user changes.
+            return Ok(self.clone());
+        }
         let mut new = self.clone();
         replace(&mut new.uid, ruid);
         replace(&mut new.euid, euid);
@@ -160,6 +166,11 @@ impl Cred {
         let foreign = [rgid, egid, sgid].iter().any(|id| !own.contains(id));
         if foreign && !self.capable(Caps::SETGID) {
             return err!(EPERM, "setresgid to another group");
+        }
+        let same = |id: Gid, old: Gid| id == UNCHANGED || id == old;
+        let keeps_egid = same(egid, self.egid) && same(egid, self.fsgid);
+        if same(rgid, self.gid) && keeps_egid && same(sgid, self.sgid) {
+            return Ok(self.clone());
         }
         let mut new = self.clone();
         replace(&mut new.gid, rgid);

@@ -95,7 +95,8 @@ pub fn pipe(flags: OpenFlags, cred: &Cred) -> Result<[Arc<File>; 2]> {
     let inode: Arc<dyn Inode> = Arc::new(PipeInode { base, pipe: pipe.clone() });
     let ops: Arc<dyn FileOps> = Arc::new(End { pipe, writers_at_open: 0 });
     let flags = flags & (OpenFlags::NONBLOCK | OpenFlags::DIRECT);
-    let reader = File::anonymous(ops.clone(), mount, inode.clone(), "pipe:", flags);
+    let for_reader = flags & OpenFlags::NONBLOCK;
+    let reader = File::anonymous(ops.clone(), mount, inode.clone(), "pipe:", for_reader);
     let writer = File::on_path(ops, reader.path().clone(), inode, flags | OpenFlags::WRONLY);
     Ok([reader, writer])
 }

@@ -96,6 +96,18 @@ pub fn is_pipe(file: &File) -> bool {
     file.ops_as::<End>().is_some()
 }
 
+/// How many bytes can be written; waits until there are any.
+///
+/// # Errors
+/// `EBADF` for anything but a pipe or FIFO, `EPIPE` if nobody reads it, `EAGAIN` if it is full
+/// and the file does not wait, `EINTR`.
+pub fn await_room(file: &File) -> Result<usize> {
+    match file.ops_as::<End>() {
+        Some(end) => end.pipe.await_room(block(file)),
+        None => err!(EBADF, "not a pipe"),
+    }
+}
+
 /// fcntl(F_GETPIPE_SZ): the capacity in bytes.
 ///
 /// # Errors

@@ -67,6 +67,9 @@ pub(crate) fn open_pipe(
     partner: Partner,
 ) -> Result<Arc<dyn FileOps>> {
     let (reads, writes) = (flags.can_read(), flags.can_write());
+    if !reads && !writes {
+        return err!(EINVAL, "a FIFO neither to be read nor written");
+    }
     if partner == Partner::Optional {
         pipe.join(reads, writes);
         return Ok(Arc::new(End { pipe, writers_at_open: 0 }));

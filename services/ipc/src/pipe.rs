@@ -177,6 +177,23 @@ impl Pipe {
         Ok(done)
     }
 
+    /// See [`crate::await_room`].
+    pub(crate) fn await_room(&self, block: Block) -> Result<usize> {
+        loop {
+            if self.readers.none() {
+                return err!(EPIPE, "nobody reads the pipe");
+            }
+            match self.room.load(Ordering::Acquire) {
+                0 if block == Block::No => return err!(EAGAIN, "the pipe is full"),
+                0 => self.writable.wait(Wait::interruptible(), || {
+                    let has_room = self.room.load(Ordering::Acquire) > 0;
+                    (has_room || self.readers.none()).then_some(())
+                })?,
+                room => return Ok(room),
+            }
+        }
+    }
+
     /// Writes what there is room for, or nothing if a small write would not fit whole.
     fn write_some(&self, src: &mut Reader<'_>, left: usize, mode: Mode) -> Result<usize> {
         let mut ring = self.ring.lock();

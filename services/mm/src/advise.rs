@@ -295,7 +295,8 @@ impl AddressSpace {
     }
 
     /// mincore(2): hands one byte per page (1: in memory) to `out`, in chunks. `out`
-    /// runs without locks, so it may touch user memory.
+    /// runs without locks, so it may touch user memory. Of files of which the
+    /// caller may not know it, all pages seem to be there.
     ///
     /// # Errors
     /// `EINVAL` for an address inside of a page, `ENOMEM` for a range past the end of user
@@ -304,6 +305,7 @@ impl AddressSpace {
         &self,
         addr: usize,
         len: usize,
+        may_know: impl Fn(&File) -> bool,
         mut out: impl FnMut(&[u8]) -> Result<()>,
     ) -> Result<()> {
         if !is_aligned(addr) {
@@ -322,7 +324,7 @@ impl AddressSpace {
             // Linux tells of what lies before a gap.
             let covered = inner.areas.covered_from(chunk.clone());
             for (byte, page) in buffer.iter_mut().zip((at..covered).step_by(PAGE_SIZE)) {
-                *byte = u8::from(self.is_in_memory(&inner, page));
+                *byte = u8::from(self.is_in_memory(&inner, page, &may_know));
             }
             drop(inner);
             out(buffer.get(..(covered - at) / PAGE_SIZE).unwrap_or_default())?;
@@ -334,12 +336,13 @@ impl AddressSpace {
         Ok(())
     }
 
-    fn is_in_memory(&self, inner: &Inner, page: usize) -> bool {
+    fn is_in_memory(&self, inner: &Inner, page: usize, may_know: &impl Fn(&File) -> bool) -> bool {
         if self.vm.is_mapped(page) {
             return true;
         }
         inner.areas.find(page).is_some_and(|area| match &area.backing {
             Backing::Anonymous => false,
+            Backing::File { file, .. } if !may_know(file) => true,
             Backing::File { pager, .. } => pager.cached(area.page_index(page)).is_some(),
             Backing::Shared { pages, .. } => {
                 vfs::Pager::cached(pages.as_ref(), area.page_index(page)).is_some()

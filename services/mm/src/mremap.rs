@@ -123,9 +123,6 @@ impl AddressSpace {
             if old_end > call.new && call.new + call.new_len > call.old {
                 return err!(EINVAL, "ranges overlap");
             }
-            if call.new < MMAP_MIN_ADDR {
-                return err!(EPERM, "new address too low");
-            }
         }
         if inner.areas.len() + 2 >= max_areas().saturating_sub(3) {
             return err!(ENOMEM, "too many areas");
@@ -139,6 +136,9 @@ impl AddressSpace {
             call.old_len = call.new_len;
         }
         inner.may_resize(&call)?;
+        if is_fixed && call.new < MMAP_MIN_ADDR {
+            return err!(EPERM, "new address too low");
+        }
         let new = match is_fixed {
             true => call.new,
             false => inner.place_anywhere(call.new, call.new_len, false)?,

@@ -14,9 +14,10 @@ use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use abi::capability::Caps;
-use abi::{Result, err};
+use abi::{Result, err, error};
 use cred::Cred;
 
+use crate::ids::Tid;
 use crate::process::{Process, Thread};
 use crate::yama;
 
@@ -45,6 +46,41 @@ pub(crate) fn with_access<R>(
     let thread = find()?;
     check(&thread, caller, look)?;
     Ok(get(&thread))
+}
+
+/// get_robust_list(2) of any thread: where its list of robust futexes begins; 0 once it has
+/// ended.
+///
+/// # Errors
+/// `ESRCH` if there is no such thread, `EPERM` if the caller may not look into its process.
+pub fn robust_list_of(caller: &Thread, tid: Tid) -> Result<usize> {
+    let numbers = caller.pid_namespace();
+    let mut cred = Cred::clone(&caller.cred());
+    (cred.fsuid, cred.fsgid) = (cred.uid, cred.gid);
+    let Some(thread) = numbers.thread(tid) else {
+        let process = numbers.process(tid.as_pid()).ok_or(error!(ESRCH, "no such thread"))?;
+        let left = process.cred().ok_or(error!(ESRCH, "no such thread"))?;
+        check_cred(&left, &cred)?;
+        return Ok(0);
+    };
+    let process = thread.process().clone();
+    with_access(&process, &cred, Look::Read, || Ok(thread), |thread| thread.robust_list())
+}
+
+/// The part of the rule that also holds for who has ended: whose it was.
+fn check_cred(target: &Cred, caller: &Cred) -> Result<()> {
+    if caller.capable(Caps::SYS_PTRACE) {
+        return Ok(());
+    }
+    let is_same_user = [target.uid, target.euid, target.suid].iter().all(|id| *id == caller.fsuid)
+        && [target.gid, target.egid, target.sgid].iter().all(|id| *id == caller.fsgid);
+    if !is_same_user {
+        return err!(EPERM, "another user's process");
+    }
+    if !caller.caps.effective.contains(target.caps.permitted) {
+        return err!(EPERM, "the process may do more");
+    }
+    Ok(())
 }
 
 /// The rule.

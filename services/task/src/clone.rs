@@ -120,6 +120,7 @@ fn child_state(
         files: if flags.contains(CloneFlags::FILES) { files } else { Arc::new(files.fork()?) },
         comm: parent.comm(),
         timer_slack_ns: parent.timer_slack_ns(),
+        mce_kill: parent.mce_kill(),
         signals: parent.signals.lock().for_child(),
     })
 }

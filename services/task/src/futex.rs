@@ -347,10 +347,10 @@ pub fn wake_op(
     counts: (usize, usize),
     encoded: u32,
 ) -> Result<usize> {
-    let change = WakeOp::decode(encoded)?;
     let mm = thread.process().mm().ok_or(error!(EFAULT))?;
     let key = Key::of(&mm, addr, scope)?;
     let target = Key::of(&mm, second, scope)?;
+    let change = WakeOp::decode(encoded)?;
     let mut old = mm.vm().atomic_u32_load(second)?;
     while let Err(other) = mm.vm().atomic_u32_compare_exchange(second, old, change.changed(old))? {
         old = other;

@@ -4,6 +4,7 @@
 use alloc::sync::Arc;
 
 use abi::Result;
+use abi::capability::Caps;
 use abi::resource::Resource;
 use abi::signal::{SigInfo, Signal};
 use cred::Cred;
@@ -70,6 +71,10 @@ impl ProcessHooks for Hooks {
         }
     }
 
+    fn keeps_setid(&self) -> bool {
+        run::with_current(|t| t.cred().capable(Caps::FSETID)).unwrap_or(true)
+    }
+
     fn pipe_broken(&self) {
         if let Some(thread) = run::current() {
             let info = SigInfo::user(Signal::PIPE, thread.pid().as_raw(), thread.cred().uid);
@@ -116,6 +121,7 @@ pub fn start(
         files: Arc::new(files),
         comm: [0; 16],
         timer_slack_ns: 50_000,
+        mce_kill: abi::prctl::PR_MCE_KILL_DEFAULT as u8,
         signals: ThreadSignals::default(),
     });
     let mut user = UserContext::new()?;

@@ -52,6 +52,7 @@ mod yama;
 #[cfg(test)]
 mod tests;
 
+pub use access::robust_list_of;
 pub use clone::clone;
 pub use clone_args::CloneArgs;
 pub use exit::set_init_exit_hook;

@@ -130,6 +130,7 @@ fn first_thread() -> Arc<Thread> {
         files: Arc::new(FdTable::new()),
         comm: [0; 16],
         timer_slack_ns: 50_000,
+        mce_kill: 2,
         signals: ThreadSignals::default(),
     });
     let mut table = process.pid_namespace().lock();

@@ -4,7 +4,7 @@
 use alloc::sync::Arc;
 
 use abi::capability::Caps;
-use abi::time::{CPUCLOCK_CLOCK_MASK, CPUCLOCK_PERTHREAD_MASK, clock};
+use abi::time::{CLOCKFD, CLOCKFD_MASK, CPUCLOCK_CLOCK_MASK, CPUCLOCK_PERTHREAD_MASK, clock};
 use abi::{Result, err, error};
 use cred::Cred;
 use framework::sync::WaitQueue;
@@ -42,6 +42,13 @@ pub enum ClockId {
     BoottimeAlarm,
     /// CLOCK_TAI; no offset is known, so it equals the real time.
     Tai,
+    /// The caller's own CPU time under the number of pthread_getcpuclockid(3): as
+    /// [`ClockId::ThreadCpu`], which is another clock to who sleeps.
+    CallersCpu,
+    /// A clock device's descriptor, of which there is none.
+    Device,
+    /// A number of a CPU's time that counts nothing.
+    NoCpu,
     /// The CPU time of another process (clock_getcpuclockid).
     OtherProcess(Pid),
     /// The CPU time of another thread (pthread_getcpuclockid).
@@ -66,9 +73,10 @@ impl ClockId {
             clock::REALTIME_ALARM => Self::RealtimeAlarm,
             clock::BOOTTIME_ALARM => Self::BoottimeAlarm,
             clock::TAI => Self::Tai,
-            // All bits set: a clock device's descriptor, of which there is none.
-            n if n < 0 && n & CPUCLOCK_CLOCK_MASK != CPUCLOCK_CLOCK_MASK => match (!(n >> 3), n) {
-                (0, n) if n & CPUCLOCK_PERTHREAD_MASK != 0 => Self::ThreadCpu,
+            n if n < 0 && n & CLOCKFD_MASK == CLOCKFD => Self::Device,
+            n if n < 0 && n & CPUCLOCK_CLOCK_MASK == CPUCLOCK_CLOCK_MASK => Self::NoCpu,
+            n if n < 0 => match (!(n >> 3), n) {
+                (0, n) if n & CPUCLOCK_PERTHREAD_MASK != 0 => Self::CallersCpu,
                 (0, _) => Self::ProcessCpu,
                 (id, n) if n & CPUCLOCK_PERTHREAD_MASK != 0 => Self::OtherThread(Tid::from_raw(id)),
                 (id, _) => Self::OtherProcess(Pid::from_raw(id)),
@@ -91,10 +99,25 @@ impl ClockId {
             Self::RealtimeCoarse => coarse(realtime_ns()),
             Self::MonotonicCoarse => coarse(monotonic_ns()),
             Self::ProcessCpu => thread.process().cpu_time_ns(),
-            Self::ThreadCpu => thread.cpu_time_ns(),
+            Self::ThreadCpu | Self::CallersCpu => thread.cpu_time_ns(),
+            Self::Device | Self::NoCpu => return err!(EINVAL, "no such clock"),
             Self::OtherProcess(pid) => other_process(thread, pid)?.cpu_time_ns(),
             Self::OtherThread(tid) => other_thread(thread, tid)?.cpu_time_ns(),
         })
+    }
+
+    /// Whether [`ClockId::set`] may be asked at all.
+    ///
+    /// # Errors
+    /// `EINVAL` for a clock that nobody can set.
+    pub fn check_settable(self) -> Result<()> {
+        match self {
+            Self::Realtime | Self::CallersCpu | Self::OtherProcess(_) | Self::OtherThread(_) => {
+                Ok(())
+            }
+            Self::Device | Self::NoCpu => Ok(()),
+            _ => err!(EINVAL, "this clock cannot be set"),
+        }
     }
 
     /// How finely it counts, in nanoseconds.
@@ -105,6 +128,7 @@ impl ClockId {
     pub fn resolution_ns(self, thread: &Thread) -> Result<u64> {
         match self {
             Self::RealtimeCoarse | Self::MonotonicCoarse => return Ok(TICK_NS),
+            Self::Device | Self::NoCpu => return err!(EINVAL, "no such clock"),
             Self::OtherProcess(pid) => drop(other_process(thread, pid)?),
             Self::OtherThread(tid) => drop(other_thread(thread, tid)?),
             _ => {}
@@ -120,7 +144,7 @@ impl ClockId {
     pub fn set(self, ns: u64, cred: &Cred) -> Result<()> {
         match self {
             Self::Realtime => {}
-            Self::OtherProcess(_) | Self::OtherThread(_) => {
+            Self::OtherProcess(_) | Self::OtherThread(_) | Self::CallersCpu => {
                 return err!(EPERM, "CPU clocks cannot be set");
             }
             _ => return err!(EINVAL, "this clock cannot be set"),
@@ -138,17 +162,34 @@ impl ClockId {
         matches!(self, Self::Realtime | Self::RealtimeAlarm | Self::Tai)
     }
 
-    /// Refuses clocks that one cannot sleep on.
+    /// Refuses clocks that only tell the time, whatever the time to sleep is.
     ///
     /// # Errors
-    /// `EINVAL` for the clock of the caller's own CPU time and for one whose owner is gone,
-    /// `EOPNOTSUPP` for clocks that only tell the time.
-    pub fn check_sleepable(self, thread: &Thread) -> Result<()> {
+    /// `EOPNOTSUPP` for such a clock.
+    pub fn check_sleepable(self) -> Result<()> {
         match self {
-            Self::ThreadCpu | Self::MonotonicRaw | Self::RealtimeCoarse | Self::MonotonicCoarse => {
-                err!(EOPNOTSUPP, "no sleeping on this clock")
+            Self::ThreadCpu
+            | Self::MonotonicRaw
+            | Self::RealtimeCoarse
+            | Self::MonotonicCoarse
+            | Self::Device => err!(EOPNOTSUPP, "no sleeping on this clock"),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses CPU clocks that one cannot sleep on, once the time to sleep is known to be one.
+    ///
+    /// # Errors
+    /// `EINVAL` for the caller's own CPU time and for the clock of somebody who is gone.
+    pub fn check_sleeper(self, thread: &Thread) -> Result<()> {
+        match self {
+            Self::CallersCpu => err!(EINVAL, "no sleeping on one's own CPU time"),
+            Self::OtherThread(tid) if tid == thread.tid() => {
+                err!(EINVAL, "no sleeping on one's own CPU time")
             }
-            Self::OtherProcess(_) | Self::OtherThread(_) => self.now(thread).map(drop),
+            Self::NoCpu | Self::OtherProcess(_) | Self::OtherThread(_) => {
+                self.now(thread).map(drop)
+            }
             _ => Ok(()),
         }
     }
@@ -188,9 +229,9 @@ mod tests {
             Ok(ClockId::OtherThread(Tid::from_raw(77)))
         );
         assert_eq!(ClockId::from_number((!0) << 3 | 2), Ok(ClockId::ProcessCpu));
-        assert_eq!(ClockId::from_number((!0) << 3 | 6), Ok(ClockId::ThreadCpu));
-        // A clock device's descriptor.
-        assert!(ClockId::from_number((!5) << 3 | 3).is_err());
+        assert_eq!(ClockId::from_number((!0) << 3 | 6), Ok(ClockId::CallersCpu));
+        assert_eq!(ClockId::from_number((!5) << 3 | 3), Ok(ClockId::Device));
+        assert_eq!(ClockId::from_number(-1), Ok(ClockId::NoCpu));
     }
 
     #[test]

@@ -38,7 +38,8 @@ pub fn get_itimer(thread: &Thread, which: WhichTimer) -> Itimer {
     };
     let now = read_clock(which.clock(), thread.process());
     let mut state = timers.state.lock();
-    Itimer::of(state.timer(Slot::Interval(which)).and_then(|t| t.expiry), now)
+    let timer = Itimer::of(state.timer(Slot::Interval(which)).and_then(|t| t.expiry), now);
+    state.with_idle_interval(which, timer)
 }
 
 /// setitimer(2): value 0 stops the timer. Returns what it was.
@@ -46,7 +47,7 @@ pub fn get_itimer(thread: &Thread, which: WhichTimer) -> Itimer {
 /// # Errors
 /// `ENOMEM` if the process cannot have timers.
 pub fn set_itimer(thread: &Thread, which: WhichTimer, new: Itimer) -> Result<Itimer> {
-    if new.value_ns == 0 && ProcessTimers::existing(thread.process()).is_none() {
+    if new == Itimer::default() && ProcessTimers::existing(thread.process()).is_none() {
         return Ok(Itimer::default());
     }
     let timers = ProcessTimers::of(thread.process()).ok_or(error!(ENOMEM))?;
@@ -56,8 +57,20 @@ pub fn set_itimer(thread: &Thread, which: WhichTimer, new: Itimer) -> Result<Iti
         interval_ns: new.interval_ns,
     });
     let mut state = timers.state.lock();
-    let old = timers.replace(&mut state, Slot::Interval(which), expiry, now);
-    Ok(Itimer::of(old, now))
+    let old = Itimer::of(timers.replace(&mut state, Slot::Interval(which), expiry, now), now);
+    let old = state.with_idle_interval(which, old);
+    if let Some(idle) = state.idle_intervals.get_mut(which as usize) {
+        *idle = if which == WhichTimer::Real { 0 } else { new.interval_ns };
+    }
+    Ok(old)
+}
+
+impl crate::process_timers::State {
+    /// `timer` with the interval that timers of CPU time show also while they are stopped.
+    fn with_idle_interval(&self, which: WhichTimer, timer: Itimer) -> Itimer {
+        let idle = self.idle_intervals.get(which as usize).copied().unwrap_or(0);
+        Itimer { interval_ns: timer.interval_ns.max(idle), ..timer }
+    }
 }
 
 /// alarm(2): returns the seconds that were left, rounded, at least 1 if any.

@@ -32,30 +32,72 @@ fn timer_clock(thread: &Thread, clock: ClockId) -> Result<TimerClock> {
             Ok(TimerClock::Monotonic)
         }
         ClockId::ProcessCpu => Ok(TimerClock::Cpu),
-        ClockId::ThreadCpu => Ok(TimerClock::ThreadCpu(thread.tid())),
+        ClockId::ThreadCpu | ClockId::CallersCpu => Ok(TimerClock::ThreadCpu(thread.tid())),
+        ClockId::NoCpu => err!(EINVAL, "no such clock"),
+        ClockId::OtherThread(tid) => clock.now(thread).map(|_| TimerClock::ThreadCpu(tid)),
+        ClockId::OtherProcess(pid) if pid == thread.pid() => Ok(TimerClock::Cpu),
+        ClockId::OtherProcess(_) => {
+            clock.now(thread)?;
+            err!(EOPNOTSUPP, "no timers on another process's CPU time")
+        }
         _ => err!(EOPNOTSUPP, "no timers on this clock"),
     }
 }
 
-/// Refuses clocks that have no timers, which counts before the event is looked at.
-///
-/// # Errors
-/// `EOPNOTSUPP` for such a clock.
-pub fn check_timer_clock(thread: &Thread, clock: ClockId) -> Result<()> {
-    timer_clock(thread, clock).map(|_| ())
+impl ClockId {
+    /// Refuses clocks that have no timers, which counts before the event is looked at.
+    ///
+    /// # Errors
+    /// `EOPNOTSUPP` for such a clock.
+    pub fn check_timers(self) -> Result<()> {
+        match self {
+            Self::MonotonicRaw | Self::RealtimeCoarse | Self::MonotonicCoarse | Self::Device => {
+                err!(EOPNOTSUPP, "no timers on this clock")
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
-/// timer_create(2). Without an event: SIGALRM with the timer's number.
+/// Refuses an event for a thread that is not of the caller's process.
 ///
 /// # Errors
-/// `EOPNOTSUPP` for a clock without timers, `EINVAL` for a thread to notify that is not of
-/// the caller's process, `EAGAIN` at RLIMIT_SIGPENDING timers, `ENOMEM`.
-pub fn timer_create(thread: &Thread, clock: ClockId, event: Option<SigEvent>) -> Result<i32> {
-    let clock = timer_clock(thread, clock)?;
+/// `EINVAL` for such a thread.
+pub fn check_event(thread: &Thread, event: Option<SigEvent>) -> Result<()> {
     if let Some(SigEvent { notify: Notify::Thread(_, tid), .. }) = event {
         let other = thread.pid_namespace().thread(tid).filter(|t| t.pid() == thread.pid());
         other.ok_or(error!(EINVAL, "no such thread of this process"))?;
     }
+    Ok(())
+}
+
+/// The number of the process's next timer, which no other gets.
+///
+/// # Errors
+/// `EAGAIN` at RLIMIT_SIGPENDING timers, `ENOMEM`.
+pub fn timer_number(thread: &Thread) -> Result<i32> {
+    let timers = ProcessTimers::of(thread.process()).ok_or(error!(ENOMEM))?;
+    let limit = thread.process().rlimit(Resource::Sigpending).cur;
+    let mut state = timers.state.lock();
+    if state.posix.len() as u64 >= limit {
+        return err!(EAGAIN, "too many timers");
+    }
+    Ok(state.free_id())
+}
+
+/// timer_create(2), with a number of [`timer_number`]. Without an event: SIGALRM with the
+/// timer's number.
+///
+/// # Errors
+/// `EOPNOTSUPP` for a clock without timers, `EINVAL` for the CPU clock of somebody who is
+/// gone, `EAGAIN` at RLIMIT_SIGPENDING timers, `ENOMEM`.
+pub fn timer_create(
+    thread: &Thread,
+    clock: ClockId,
+    event: Option<SigEvent>,
+    id: i32,
+) -> Result<()> {
+    let clock = timer_clock(thread, clock)?;
     let timers = ProcessTimers::of(thread.process()).ok_or(error!(ENOMEM))?;
     // A timer holds a queued signal, so the same limit bounds both.
     let limit = thread.process().rlimit(Resource::Sigpending).cur;
@@ -64,12 +106,11 @@ pub fn timer_create(thread: &Thread, clock: ClockId, event: Option<SigEvent>) ->
     if state.posix.len() as u64 >= limit {
         return err!(EAGAIN, "too many timers");
     }
-    let id = state.free_id();
     let event =
         event.unwrap_or(SigEvent { notify: Notify::Process(Signal::ALRM), value: id as u64 });
     let timer = PosixTimer { clock, event, timer: Timer::default(), overruns: 0 };
     state.posix.insert(id, timer);
-    Ok(id)
+    Ok(())
 }
 
 impl crate::process_timers::State {

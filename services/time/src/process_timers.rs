@@ -47,6 +47,8 @@ pub(crate) struct PosixTimer {
 
 pub(crate) struct State {
     pub(crate) intervals: [Timer; 3],
+    /// The intervals that were last set, in ns; the one of real time ends with its timer.
+    pub(crate) idle_intervals: [u64; 3],
     pub(crate) posix: BTreeMap<i32, PosixTimer>,
     pub(crate) next_id: i32,
 }
@@ -67,6 +69,7 @@ impl ProcessTimers {
                 process: Arc::downgrade(process),
                 state: SpinLock::new(State {
                     intervals: [Timer::default(); 3],
+                    idle_intervals: [0; 3],
                     posix: BTreeMap::new(),
                     next_id: 0,
                 }),

@@ -22,7 +22,8 @@ static QUIET: WaitQueue = WaitQueue::new();
 /// `EINVAL` for the thread's own CPU clock or one of somebody who is gone, `EOPNOTSUPP` for
 /// raw and coarse clocks.
 pub fn sleep_until(thread: &Thread, clock: ClockId, until_ns: u64) -> Result<()> {
-    clock.check_sleepable(thread)?;
+    clock.check_sleepable()?;
+    clock.check_sleeper(thread)?;
     loop {
         let now = clock.now(thread)?;
         if now >= until_ns {

@@ -35,7 +35,7 @@ pub fn chmod(path: &Path, cred: &Cred, mode: u32) -> Result<()> {
 ///
 /// # Errors
 /// `EROFS` on a read-only mount; `EPERM` without CAP_CHOWN, unless the owner keeps
-/// the file and gives it a group of his own; what the file system's [`set_attr`](crate::Inode::set_attr) says.
+/// the file and gives it a group of his own, or if set-id bits go that are not his to clear; what the file system's [`set_attr`](crate::Inode::set_attr) says.
 pub fn chown(path: &Path, cred: &Cred, uid: Option<Uid>, gid: Option<Gid>) -> Result<()> {
     path.mount().check_writable()?;
     let inode = path.inode()?;
@@ -54,6 +54,9 @@ pub fn chown(path: &Path, cred: &Cred, uid: Option<Uid>, gid: Option<Gid>) -> Re
         let drops_setgid = attr.perm & S_IXGRP != 0 || !is_member;
         let cleared = S_ISUID | if drops_setgid { S_ISGID } else { 0 };
         if attr.perm & cleared != 0 {
+            if !perm::is_owner(inode, cred) {
+                return err!(EPERM, "clearing set-id bits by someone else than the owner");
+            }
             change.perm = Some(attr.perm & !cleared);
         }
     }
@@ -123,7 +126,7 @@ pub fn truncate(path: &Path, cred: &Cred, size: i64) -> Result<()> {
     perm::check_path(path, cred, May::WRITE)?;
     hooks::check_length(size)?;
     inode.base().get_write()?;
-    if !cred.capable(Caps::FSETID) {
+    if inode.base().may_be_setid() && !cred.capable(Caps::FSETID) {
         inode.base().remove_setid();
     }
     let result = inode.truncate(size);

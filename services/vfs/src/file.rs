@@ -59,20 +59,13 @@ pub(crate) struct Access {
     pub(crate) can_write: bool,
     /// O_PATH: neither, nor ioctl.
     pub(crate) is_path: bool,
-    /// The opener has CAP_FSETID: writing keeps set-id bits.
-    pub(crate) keeps_setid: bool,
     /// This file counts in the inode's writers.
     pub(crate) holds_write: bool,
 }
 
 impl Access {
-    pub(crate) const NONE: Self = Self {
-        can_read: false,
-        can_write: false,
-        is_path: false,
-        keeps_setid: false,
-        holds_write: false,
-    };
+    pub(crate) const NONE: Self =
+        Self { can_read: false, can_write: false, is_path: false, holds_write: false };
 }
 
 /// The offset of a file while nobody else can move it.
@@ -142,7 +135,6 @@ impl File {
             can_read: flags.can_read(),
             can_write: flags.can_write(),
             is_path: false,
-            keeps_setid: true,
             holds_write: false,
         };
         Self::new(ops, path, inode, flags, access)
@@ -463,8 +455,9 @@ impl File {
     /// systems call it before they write.
     #[inline]
     pub fn remove_setid(&self) {
-        if !self.access.keeps_setid {
-            self.inode.base().remove_setid();
+        let base = self.inode.base();
+        if base.may_be_setid() && !crate::size_limit::keeps_setid() {
+            base.remove_setid();
         }
     }
 }

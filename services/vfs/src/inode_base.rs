@@ -30,6 +30,8 @@ pub struct InodeBase {
     writers: AtomicI32,
     locks: Once<Box<LockTable>>,
     is_linkable: AtomicBool,
+    /// It has or once had a set-id bit: writers need not look at the others.
+    may_be_setid: AtomicBool,
 }
 
 impl InodeBase {
@@ -56,6 +58,7 @@ impl InodeBase {
             writers: AtomicI32::new(0),
             locks: Once::new(),
             is_linkable: AtomicBool::new(false),
+            may_be_setid: AtomicBool::new(attr.perm & (S_ISUID | S_ISGID) != 0),
         }
     }
 
@@ -118,6 +121,9 @@ impl InodeBase {
         let mut attr = self.attr.lock();
         let SetAttr { perm, uid, gid, atime, mtime, ctime } = *change;
         attr.perm = perm.unwrap_or(attr.perm) & S_IALLUGO;
+        if attr.perm & (S_ISUID | S_ISGID) != 0 {
+            self.may_be_setid.store(true, Ordering::Relaxed);
+        }
         attr.uid = uid.unwrap_or(attr.uid);
         attr.gid = gid.unwrap_or(attr.gid);
         attr.atime = atime.unwrap_or(attr.atime);
@@ -136,6 +142,12 @@ impl InodeBase {
     /// Attributes changed: sets ctime.
     pub fn touch_changed(&self) {
         self.attr.lock().ctime = Timestamp::now();
+    }
+
+    /// Whether a write has set-id bits to look at.
+    #[inline]
+    pub(crate) fn may_be_setid(&self) -> bool {
+        self.may_be_setid.load(Ordering::Relaxed)
     }
 
     /// Clears the set-id bits that a write by another clears.

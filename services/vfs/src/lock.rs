@@ -212,6 +212,17 @@ impl LockTable {
         self.held.lock().conflict(lock)
     }
 
+    /// fcntl(F_OFD_GETLK) with F_UNLCK: a lock of the owner's own in the range.
+    pub fn own(&self, lock: &RecordLock) -> Option<RecordLock> {
+        let held = self.held.lock();
+        let is_own = |other: &&RecordLock| {
+            other.owner == lock.owner
+                && other.range.start < lock.range.end
+                && lock.range.start < other.range.end
+        };
+        held.records.iter().find(is_own).copied()
+    }
+
     /// Takes back everything an owner holds.
     pub fn release_owner(&self, owner: LockOwner) {
         let had = {

@@ -369,7 +369,6 @@ fn last_of(name: &[u8]) -> Result<Last<'_>> {
     Ok(match name {
         b"." => Last::Dot,
         b".." => Last::DotDot,
-        name if name.len() > NAME_MAX => return err!(ENAMETOOLONG, "name too long"),
         name => Last::Name(Cow::Borrowed(name)),
     })
 }

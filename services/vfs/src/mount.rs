@@ -74,7 +74,7 @@ impl Mount {
 
     /// The mount of anonymous files (pipes); nobody can walk into it.
     pub fn internal(sb: Arc<dyn SuperBlock>) -> Arc<Self> {
-        let flags = MountFlags::NOATIME | MountFlags::NODEV | MountFlags::NOEXEC;
+        let flags = MountFlags::NOATIME | MountFlags::NODEV;
         Self::of(sb, Dentry::new_unreachable_root(), b"none", flags, true)
     }
 

@@ -8,7 +8,6 @@
 
 use alloc::sync::Arc;
 
-use abi::capability::Caps;
 use abi::fcntl::OpenFlags;
 use abi::mount::MountFlags;
 use abi::stat::S_IALLUGO;
@@ -287,7 +286,6 @@ fn finish(
         can_read: flags.can_read(),
         can_write: flags.can_write(),
         is_path: false,
-        keeps_setid: cred.capable(Caps::FSETID),
         holds_write,
     };
     let opened = open_ops(&Opening { flags, path: &place, inode: &inode, cred });
@@ -301,13 +299,13 @@ fn finish(
             return Err(error);
         }
     };
+    // From here on the file's own drop takes the writer back.
+    let file = File::new(ops, place, inode, flags, access);
     if flags.contains(OpenFlags::DIRECT)
-        && matches!(inode.base().kind(), FileKind::Directory | FileKind::CharDevice)
+        && matches!(file.kind(), FileKind::Directory | FileKind::CharDevice | FileKind::Fifo)
     {
         return err!(EINVAL, "O_DIRECT");
     }
-    // From here on the file's own drop takes the writer back.
-    let file = File::new(ops, place, inode, flags, access);
     if truncates && file.kind() == FileKind::Regular {
         file.remove_setid();
         file.inode().truncate(0)?;

@@ -90,6 +90,9 @@ impl Job<'_> {
         let (old_inode, new_inode) = (self.old.dir.inode()?, self.new.dir.inode()?);
         let source = child_locked(old_dir, old_inode, self.old_name)?;
         source.positive()?;
+        if new_dir.is_unlinked() {
+            return err!(ENOENT, "the new directory was removed");
+        }
         let target = child_locked(new_dir, new_inode, self.new_name)?;
         self.check_shape(&source, &target)?;
         let moved = source.positive()?;

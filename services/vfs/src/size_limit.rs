@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! The current process: how long it may make a file, and who is charged for it.
+//! The current process: how long it may make a file, who is charged for it, and whether it keeps set-id bits.
 
 use alloc::sync::Arc;
 
@@ -19,6 +19,8 @@ pub trait ProcessHooks: Send + Sync {
     /// The current process has written a part of what it wanted to where nobody reads any
     /// more: raise SIGPIPE.
     fn pipe_broken(&self);
+    /// Whether the current thread has CAP_FSETID: what it writes keeps its set-id bits.
+    fn keeps_setid(&self) -> bool;
 }
 
 static PROCESS: Once<&'static dyn ProcessHooks> = Once::new();
@@ -65,6 +67,11 @@ pub fn check_length(size: u64) -> Result<()> {
         return err!(EFBIG, "file size limit");
     }
     Ok(())
+}
+
+/// Whether the current thread's writes keep set-id bits.
+pub(crate) fn keeps_setid() -> bool {
+    PROCESS.get().is_none_or(|hooks| hooks.keeps_setid())
 }
 
 /// Tells the process layer that a write was cut short as the last reader left. A write that

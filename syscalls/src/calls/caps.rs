@@ -8,15 +8,14 @@ use abi::{Result, err, error};
 use alloc::sync::Arc;
 
 /// How many bytes of [`CapData`] the header's version has.
-fn data_len(cx: &Context, pointer: UserPtr<CapHeader>) -> Result<(CapHeader, Option<usize>)> {
-    let mut header = pointer.read(cx.vm())?;
-    match header.version {
-        VERSION_1 => Ok((header, Some(size_of::<CapData>() / 2))),
-        VERSION_2 | VERSION_3 => Ok((header, Some(size_of::<CapData>()))),
+fn data_len(cx: &Context, pointer: UserPtr<CapHeader>) -> Result<Option<usize>> {
+    let version = UserPtr::<u32>::new(pointer.addr());
+    match version.read(cx.vm())? {
+        VERSION_1 => Ok(Some(size_of::<CapData>() / 2)),
+        VERSION_2 | VERSION_3 => Ok(Some(size_of::<CapData>())),
         _ => {
-            header.version = VERSION_3;
-            pointer.write(cx.vm(), &header)?;
-            Ok((header, None))
+            version.write(cx.vm(), &VERSION_3)?;
+            Ok(None)
         }
     }
 }
@@ -27,10 +26,11 @@ pub(crate) fn sys_capget(
     header: UserPtr<CapHeader>,
     data: Option<UserPtr<CapData>>,
 ) -> Result<()> {
-    let (header, len) = data_len(cx, header)?;
-    let (Some(len), Some(data)) = (len, data) else {
+    // Without room for an answer only the version is asked for: the process is not read.
+    let (Some(len), Some(data)) = (data_len(cx, header)?, data) else {
         return if data.is_none() { Ok(()) } else { err!(EINVAL, "version") };
     };
+    let header = header.read(cx.vm())?;
     if header.pid < 0 {
         return err!(EINVAL, "negative process");
     }
@@ -59,8 +59,8 @@ pub(crate) fn sys_capset(
     header: UserPtr<CapHeader>,
     data: UserPtr<CapData>,
 ) -> Result<()> {
-    let (header, len) = data_len(cx, header)?;
-    let len = len.ok_or(error!(EINVAL, "version"))?;
+    let len = data_len(cx, header)?.ok_or(error!(EINVAL, "version"))?;
+    let header = header.read(cx.vm())?;
     if header.pid != 0 && header.pid != cx.thread.tid().as_raw() {
         return err!(EPERM, "capabilities of another process");
     }

@@ -27,32 +27,86 @@ pub(crate) fn sys_sendfile(
         Some(pointer) => Some(pointer.read(cx.vm())?),
         None => None,
     };
+    let mut place = start;
+    let result = send_from(cx, out_fd, in_fd, &mut place, count);
+    // The offset is told again even if nothing was sent.
+    if let (Some(pointer), Some(place)) = (offset, place) {
+        pointer.write(cx.vm(), &place)?;
+    }
+    result
+}
+
+/// sendfile(2), from an offset that moves on or the file's own.
+fn send_from(
+    cx: &Context,
+    out_fd: Fd,
+    in_fd: Fd,
+    place: &mut Option<i64>,
+    count: usize,
+) -> Result<usize> {
     let input = cx.file(in_fd)?;
     input.readable()?;
-    if start.is_some() {
+    if place.is_some() {
         input.seekable()?;
     }
-    let start = start.map(checked).transpose()?;
+    let start = place.map(checked).transpose()?;
     verify_area(start.unwrap_or_else(|| input.offset()), count)?;
     let output = cx.file(out_fd)?;
     output.writable()?;
-    if count == 0 && ipc::is_pipe(&output) {
+    let mut position = Position::new(&input, start);
+    let done = raise_sigpipe(cx, send(&input, position.offset(), &output, count))?;
+    // Devices have no place that moves.
+    position.advance(if input.kind() == FileKind::CharDevice { 0 } else { done });
+    *place = place.map(|_| position.offset() as i64);
+    Ok(done)
+}
+
+/// What sendfile(2) moves. A pipe gets what it has room for, once it has any.
+fn send(input: &File, from: u64, output: &File, count: usize) -> Result<usize> {
+    let is_pipe = ipc::is_pipe(output);
+    let room = if is_pipe { ipc::await_room(output)? } else { usize::MAX };
+    if !is_pipe {
+        verify_area(output.offset(), count)?;
+        if output.flags().contains(OpenFlags::APPEND) {
+            return err!(EINVAL, "the target appends");
+        }
+        input.seekable().map_err(|_| error!(EINVAL, "the source has no positions"))?;
+    }
+    if count == 0 {
         return Ok(0);
     }
-    if input.kind() != FileKind::Regular {
-        return err!(EINVAL, "not a regular file");
+    if !can_be_sent(input) {
+        return err!(EINVAL, "not from this kind of file");
     }
-    if output.flags().contains(OpenFlags::APPEND) {
-        return err!(EINVAL, "the target appends");
+    if !is_pipe && !takes_pages(output) {
+        // Known only once there is something to be written.
+        let is_over = input.read_at(from, &mut Writer::kernel(&mut [0]))? == 0;
+        return if is_over { Ok(0) } else { err!(EINVAL, "not to this kind of file") };
     }
-    let mut position = Position::new(&input, start);
-    let result = copy(&input, position.offset(), Target::Stream(&output), count);
-    let done = raise_sigpipe(cx, result)?;
-    position.advance(done);
-    if let Some(pointer) = offset {
-        pointer.write(cx.vm(), &(position.offset() as i64))?;
+    copy(input, from, Target::Stream(output), count.min(room))
+}
+
+/// The memory devices: null, zero, full.
+const NULL: u32 = 3;
+const FULL: u32 = 7;
+
+fn memory_device(file: &File) -> Option<u32> {
+    let rdev = file.inode().base().rdev();
+    (file.kind() == FileKind::CharDevice && rdev.major == 1).then_some(rdev.minor)
+}
+
+/// Whether Linux reads pages of the file for another: all that is stored, and most devices.
+fn can_be_sent(file: &File) -> bool {
+    match file.kind() {
+        FileKind::Regular | FileKind::BlockDevice => true,
+        FileKind::CharDevice => memory_device(file) != Some(NULL),
+        _ => false,
     }
-    Ok(done)
+}
+
+/// Whether Linux gives the file pages of another.
+fn takes_pages(file: &File) -> bool {
+    file.kind() != FileKind::Directory && memory_device(file) != Some(FULL)
 }
 
 /// copy_file_range(2).

@@ -71,12 +71,29 @@ fn read_entries(
     if batch.is_empty() && is_full {
         return err!(EINVAL, "no room for one entry");
     }
-    if let Err(fault) = cx.vm().write(out.addr(), &batch) {
-        // Nothing arrived: the next call starts where this one did.
-        file.lock_offset().set(start);
-        return Err(fault.into());
+    if cx.vm().write(out.addr(), &batch).is_ok() {
+        return Ok(batch.len());
     }
-    Ok(batch.len())
+    // What arrives whole counts; the next call starts behind it.
+    let (arrived, next) = write_records(cx, out.addr(), &batch);
+    file.lock_offset().set(next.unwrap_or(start));
+    if arrived > 0 { Ok(arrived) } else { err!(EFAULT, "no room for one entry") }
+}
+
+/// Writes records one by one up to the first that does not fit: how many bytes, and where the entry
+/// behind them is.
+fn write_records(cx: &Context, to: usize, batch: &[u8]) -> (usize, Option<u64>) {
+    let (mut done, mut next) = (0, None);
+    while let Some((len, behind)) = batch.get(done..).and_then(Dirent::len_and_next) {
+        let Some(record) = batch.get(done..done + len).filter(|record| !record.is_empty()) else {
+            break;
+        };
+        if cx.vm().write(to.saturating_add(done), record).is_err() {
+            break;
+        }
+        (done, next) = (done + len, Some(behind));
+    }
+    (done, next)
 }
 
 /// getcwd(2): returns the length with the final NUL.

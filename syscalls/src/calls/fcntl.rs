@@ -148,10 +148,23 @@ fn get_lock(
     owner: (LockOwner, i32),
 ) -> Result<()> {
     let mut flock = pointer.read(cx.vm())?;
-    let kind = kind_of(&flock).ok_or(error!(EINVAL, "kind of lock"))?;
-    let wanted = record(file, &flock, owner, kind)?;
+    let is_ofd = owner.1 < 0;
+    let kind = kind_of(&flock);
+    if !is_ofd && kind.is_none() {
+        return err!(EINVAL, "kind of lock");
+    }
+    let wanted = record(file, &flock, owner, kind.unwrap_or(LockKind::Read))?;
+    if kind.is_none() && flock.kind != F_UNLCK {
+        return err!(EINVAL, "kind of lock");
+    }
     no_pid(&flock, owner)?;
-    match file.inode().base().locks().conflicting(&wanted) {
+    let locks = file.inode().base().locks();
+    let found = match kind {
+        Some(_) => locks.conflicting(&wanted),
+        // F_UNLCK asks for the file's own locks.
+        None => locks.own(&wanted),
+    };
+    match found {
         Some(other) => {
             let len =
                 if other.range.end == u64::MAX { 0 } else { other.range.end - other.range.start };
@@ -178,10 +191,10 @@ fn set_lock(
     let flock = pointer.read(cx.vm())?;
     let locks = file.inode().base().locks();
     let Some(kind) = kind_of(&flock) else {
+        let wanted = record(file, &flock, owner, LockKind::Read)?;
         if flock.kind != F_UNLCK {
             return err!(EINVAL, "kind of lock");
         }
-        let wanted = record(file, &flock, owner, LockKind::Read)?;
         no_pid(&flock, owner)?;
         return locks.unlock(wanted.owner, wanted.range);
     };

@@ -95,7 +95,7 @@ pub(crate) fn sys_ioctl(cx: &mut Context, fd: Fd, request: u32, arg: usize) -> R
             let rest = file.metadata().size as i64 - file.offset() as i64;
             UserPtr::<i32>::new(arg).write(cx.vm(), &(rest as i32))?;
         }
-        FIGETBSZ if matches!(file.kind(), FileKind::Regular | FileKind::Directory) => {
+        FIGETBSZ => {
             UserPtr::<i32>::new(arg).write(cx.vm(), &(file.metadata().blksize as i32))?;
         }
         FICLONE => return share(&file, &*cx.file(Fd(arg as i32))?),

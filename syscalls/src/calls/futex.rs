@@ -6,9 +6,9 @@ use crate::calls::deadline::{self, Duration};
 use crate::cx::Context;
 use crate::row::Outcome;
 use abi::futex::{
-    FUTEX_BITSET_MATCH_ANY, FUTEX_CLOCK_REALTIME, FUTEX_CMD_MASK, FUTEX_CMP_REQUEUE,
-    FUTEX_PRIVATE_FLAG, FUTEX_REQUEUE, FUTEX_WAIT, FUTEX_WAIT_BITSET, FUTEX_WAKE,
-    FUTEX_WAKE_BITSET, FUTEX_WAKE_OP,
+    FUTEX_BITSET_MATCH_ANY, FUTEX_CLOCK_REALTIME, FUTEX_CMD_MASK, FUTEX_CMP_REQUEUE, FUTEX_LOCK_PI,
+    FUTEX_LOCK_PI2, FUTEX_PRIVATE_FLAG, FUTEX_REQUEUE, FUTEX_WAIT, FUTEX_WAIT_BITSET,
+    FUTEX_WAIT_REQUEUE_PI, FUTEX_WAKE, FUTEX_WAKE_BITSET, FUTEX_WAKE_OP,
 };
 use abi::time::Timespec;
 use abi::{Errno, Result, err, error, nr};
@@ -29,6 +29,10 @@ pub(crate) fn sys_futex(
     let is_realtime = operation & FUTEX_CLOCK_REALTIME != 0;
     let at = word.addr();
     let command = operation & FUTEX_CMD_MASK;
+    if let (true, Some(timeout)) = (has_timeout(command), pointer(timeout)) {
+        // What is no time is refused before what is no operation.
+        timeout.read(cx.vm())?.to_ns()?;
+    }
     if is_realtime && command != FUTEX_WAIT_BITSET {
         return err!(ENOSYS, "clock of a futex call that does not wait");
     }
@@ -63,6 +67,11 @@ pub(crate) fn sys_futex(
         _ => return err!(ENOSYS, "futex operation"),
     };
     Ok(Outcome::Return(done as i64))
+}
+
+fn has_timeout(command: u32) -> bool {
+    let waits = matches!(command, FUTEX_WAIT | FUTEX_WAIT_BITSET);
+    waits || matches!(command, FUTEX_LOCK_PI | FUTEX_LOCK_PI2 | FUTEX_WAIT_REQUEUE_PI)
 }
 
 fn pointer(addr: usize) -> Option<UserPtr<Timespec>> {

@@ -8,6 +8,7 @@ use abi::mman::{LockAll, MLOCK_ONFAULT, MapFlags, Prot, RemapFlags, SyncFlags};
 use abi::{Result, err, error};
 use framework::mm::PAGE_SIZE;
 use mm::{Advice, LockMode, MapRequest};
+use vfs::May;
 
 /// mmap(2).
 pub(crate) fn sys_mmap(
@@ -23,11 +24,28 @@ pub(crate) fn sys_mmap(
         return err!(EINVAL, "offset not page-aligned");
     }
     let file = if flags.contains(MapFlags::ANONYMOUS) { None } else { Some(cx.open_file(fd)?) };
+    if flags.contains(MapFlags::HUGETLB) {
+        return huge(flags, len);
+    }
     if flags.contains(MapFlags::LOCKED) {
         locking_mm(cx);
     }
     let may_map_low = cx.cred().capable(Caps::SYS_RAWIO);
     cx.mm().mmap(&MapRequest { addr: addr.0, len, prot, flags, file, offset, may_map_low })
+}
+
+/// `MAP_HUGETLB`: there are no huge pages of their own to be had, nor a file system of them.
+fn huge(flags: MapFlags, len: usize) -> Result<usize> {
+    let size = match flags.bits() >> MapFlags::HUGE_SHIFT {
+        0 => MapFlags::HUGE_2MB,
+        size => size,
+    };
+    let is_known = matches!(size, MapFlags::HUGE_2MB | MapFlags::HUGE_1GB);
+    if !flags.contains(MapFlags::ANONYMOUS) || !is_known {
+        return err!(EINVAL, "no such huge pages");
+    }
+    let is_empty = len == 0 || len.checked_next_multiple_of(1 << size).is_none();
+    if is_empty { err!(EINVAL, "empty mapping") } else { err!(ENOMEM, "no huge pages") }
 }
 
 /// munmap(2).
@@ -70,7 +88,12 @@ pub(crate) fn sys_msync(cx: &mut Context, addr: Addr, len: usize, flags: SyncFla
 /// mincore(2): one byte a page.
 pub(crate) fn sys_mincore(cx: &mut Context, addr: Addr, len: usize, out: Addr) -> Result<()> {
     let mut at = out.0;
-    cx.mm().mincore(addr.0, len, |bytes| {
+    let cred = cx.cred();
+    let may_know = |file: &vfs::File| {
+        let inode = file.inode();
+        vfs::perm::is_owner(inode, &cred) || vfs::perm::check(inode, &cred, May::WRITE).is_ok()
+    };
+    cx.mm().mincore(addr.0, len, may_know, |bytes| {
         cx.vm().write(at, bytes)?;
         at = at.checked_add(bytes.len()).ok_or(error!(EFAULT))?;
         Ok(())

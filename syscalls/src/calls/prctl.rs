@@ -30,6 +30,7 @@ pub(crate) fn sys_prctl(
         PR_GET_SECCOMP => {}
         PR_GET_TSC => put_int(cx, arg2, PR_TSC_ENABLE)?,
         PR_SET_TSC if arg2 as i32 == PR_TSC_ENABLE => {}
+        PR_SET_TIMERSLACK if cx.thread.timer_slack_ns() == 0 => {}
         PR_SET_TIMERSLACK => {
             cx.thread.set_timer_slack_ns(Some(arg2).filter(|slack| *slack as i64 > 0));
         }
@@ -45,6 +46,10 @@ pub(crate) fn sys_prctl(
                 Ok(changed)
             })?;
         }
+        PR_MCE_KILL if arg4 == 0 && arg5 == 0 => mce_kill(cx, arg2, arg3)?,
+        PR_MCE_KILL_GET if arg2 == 0 && rest_is_zero => return Ok(cx.thread.mce_kill().into()),
+        PR_GET_SPECULATION_CTRL if rest_is_zero => return speculation(arg2),
+        PR_SET_SPECULATION_CTRL if arg4 == 0 && arg5 == 0 => return speculation(arg2),
         PR_SET_THP_DISABLE if rest_is_zero => cx.mm().set_huge_pages_off(arg2 != 0),
         PR_GET_THP_DISABLE if arg2 == 0 && rest_is_zero => {
             return Ok(cx.mm().huge_pages_off().into());
@@ -59,6 +64,25 @@ pub(crate) fn sys_prctl(
         }
     }
     Ok(0)
+}
+
+/// When a thread is told of broken memory: kept and told again, as no report of any reaches it.
+fn mce_kill(cx: &Context, operation: u64, policy: u64) -> Result<()> {
+    match (operation, policy) {
+        (PR_MCE_KILL_CLEAR, 0) => cx.thread.set_mce_kill(PR_MCE_KILL_DEFAULT as u8),
+        (PR_MCE_KILL_SET, 0..=PR_MCE_KILL_DEFAULT) => cx.thread.set_mce_kill(policy as u8),
+        _ => return err!(EINVAL, "policy"),
+    }
+    Ok(())
+}
+
+/// Speculation cannot be controlled; what is none at all is told apart.
+fn speculation(kind: u64) -> Result<usize> {
+    if kind > PR_SPEC_LAST {
+        err!(ENODEV, "kind of speculation")
+    } else {
+        err!(EINVAL, "no control")
+    }
 }
 
 /// The options about the process as a whole.

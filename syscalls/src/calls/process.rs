@@ -150,15 +150,12 @@ pub(crate) fn sys_get_robust_list(
     head: UserPtr<u64>,
     len: UserPtr<u64>,
 ) -> Result<()> {
-    let thread = match tid.0 {
-        0 => cx.thread.clone(),
-        tid => cx.pid_namespace().thread(Tid::from_raw(tid)).ok_or(error!(ESRCH))?,
+    let list = match tid.0 {
+        0 => cx.thread.robust_list(),
+        tid => task::robust_list_of(&cx.thread, Tid::from_raw(tid))?,
     };
-    if thread.pid() != cx.thread.pid() {
-        cx.require(abi::capability::Caps::SYS_PTRACE)?;
-    }
     len.write(cx.vm(), &(size_of::<RobustListHead>() as u64))?;
-    head.write(cx.vm(), &(thread.robust_list() as u64))
+    head.write(cx.vm(), &(list as u64))
 }
 
 /// personality(2).

@@ -7,7 +7,7 @@ use abi::fs::{POSIX_FADV_LAST, rwf};
 use abi::signal::{SigInfo, Signal};
 use abi::{Errno, Result, err, error};
 use framework::mm::{Reader, Writer};
-use vfs::{FileKind, SeekFrom};
+use vfs::{File, FileKind, SeekFrom};
 
 /// Flags of `preadv2` and `pwritev2` that change nothing here.
 const RWF_HARMLESS: u32 = rwf::HIPRI | rwf::DSYNC | rwf::SYNC;
@@ -114,8 +114,22 @@ pub(super) fn verify_area(offset: u64, len: usize) -> Result<()> {
     Ok(())
 }
 
-fn check_flags(flags: u32) -> Result<()> {
-    if flags & !RWF_HARMLESS != 0 { err!(EOPNOTSUPP, "RWF flag") } else { Ok(()) }
+fn check_flags(flags: u32, known: u32) -> Result<()> {
+    if flags & !known != 0 { err!(EOPNOTSUPP, "RWF flag") } else { Ok(()) }
+}
+
+/// The flags that a file takes when it is read; a directory on Linux has no such operation, so that
+/// only what asks for nothing passes.
+fn flags_read(file: &File) -> u32 {
+    if file.kind() == FileKind::Directory { rwf::HIPRI } else { RWF_HARMLESS }
+}
+
+/// The same when it is written; /dev/full has only the plain call.
+fn flags_written(file: &File) -> u32 {
+    const FULL: (u32, u32) = (1, 7);
+    let rdev = file.inode().base().rdev();
+    let is_full = file.kind() == FileKind::CharDevice && (rdev.major, rdev.minor) == FULL;
+    if is_full { rwf::HIPRI } else { RWF_HARMLESS }
 }
 
 /// Nothing to move ends the call before flags and file are asked.
@@ -141,7 +155,7 @@ fn read_vectored(
         return Ok(0);
     }
     verify_area(offset.unwrap_or_else(|| file.offset()), len)?;
-    check_flags(flags)?;
+    check_flags(flags, flags_read(&file))?;
     let mut writer = Writer::user_vec(cx.vm(), &buffers)?;
     match offset {
         Some(offset) => file.read_at(offset, &mut writer),
@@ -167,7 +181,7 @@ fn write_vectored(
         return Ok(0);
     }
     verify_area(offset.unwrap_or_else(|| file.offset()), len)?;
-    check_flags(flags)?;
+    check_flags(flags, flags_written(&file))?;
     let mut reader = Reader::user_vec(cx.vm(), &buffers)?;
     let result = match offset {
         Some(offset) => file.write_at(offset, &mut reader),

@@ -99,6 +99,12 @@ fn change(cx: &Context, thread: &Thread, task: &Arc<Task>, new: Params) -> Resul
     };
     sched::may_set(sched::params(task), new, &caller)?;
     sched::set_params(task, new);
+    // Timers of real-time threads have no slack.
+    if new.policy.is_realtime() {
+        thread.set_timer_slack_ns(Some(0));
+    } else if thread.timer_slack_ns() == 0 {
+        thread.set_timer_slack_ns(None);
+    }
     Ok(())
 }
 
@@ -184,15 +190,30 @@ pub(crate) fn sys_sched_setaffinity(
 ) -> Result<()> {
     let mut bytes = [0_u8; MASK_BYTES];
     let wanted = bytes.get_mut(..MASK_BYTES.min(len as usize)).unwrap_or_default();
-    cx.vm().read(mask.addr(), wanted)?;
+    if !wanted.is_empty() {
+        cx.vm().read(mask.addr(), wanted)?;
+    }
     let target = affine(cx, tid)?;
     let cred = cx.cred();
     let owns = target.cred().is_some_and(|other| is_owner(&cred, &other));
     if !owns && !cred.capable(Caps::SYS_NICE) {
         return err!(EPERM, "somebody else's thread");
     }
-    let Target::Living(_, task) = target else { return Ok(()) };
-    sched::set_affinity(&task, CpuSet::from_bits(u64::from_le_bytes(bytes)))
+    let wanted = CpuSet::from_bits(u64::from_le_bytes(bytes));
+    match target {
+        Target::Living(_, task) => sched::set_affinity(&task, wanted),
+        Target::Ended(..) if wanted.intersection(online()).is_empty() => {
+            err!(EINVAL, "no CPU that there is")
+        }
+        Target::Ended(..) => Ok(()),
+    }
+}
+
+fn online() -> CpuSet {
+    cpu::all().fold(CpuSet::EMPTY, |mut set, cpu| {
+        set.insert(cpu);
+        set
+    })
 }
 
 /// sched_getaffinity(2): returns how many bytes it wrote.
@@ -203,15 +224,14 @@ pub(crate) fn sys_sched_getaffinity(
     mask: UserPtr<u8>,
 ) -> Result<usize> {
     let len = len as usize;
-    if len.saturating_mul(8) < cpu::count() || !len.is_multiple_of(size_of::<u64>()) {
+    // The bits are counted in 32 bits, as on Linux.
+    if ((len as u32).wrapping_mul(8) as usize) < cpu::count()
+        || !len.is_multiple_of(size_of::<u64>())
+    {
         return err!(EINVAL, "size of the mask");
     }
     let now = affine(cx, tid)?.scheduling();
-    let online = cpu::all().fold(CpuSet::EMPTY, |mut set, cpu| {
-        set.insert(cpu);
-        set
-    });
-    let allowed = now.affinity.intersection(online);
+    let allowed = now.affinity.intersection(online());
     cx.vm().write(mask.addr(), &allowed.bits().to_le_bytes())?;
     Ok(MASK_BYTES)
 }
@@ -270,6 +290,9 @@ pub(crate) fn sys_setpriority(cx: &mut Context, which: u32, who: u32, nice: i32)
         return match one_target(cx, who)? {
             Target::Living(thread, _) => set_nice(cx, &thread, nice),
             Target::Ended(process, _) => {
+                let owner = process.cred().unwrap_or_else(|| cx.cred());
+                let limit = process.rlimit(Resource::Nice).cur;
+                may_set_nice(cx, &owner, i32::from(process.nice()), limit, nice)?;
                 process.note_nice(nice as i8);
                 Ok(())
             }
@@ -288,16 +311,22 @@ pub(crate) fn sys_setpriority(cx: &mut Context, which: u32, who: u32, nice: i32)
 
 /// Sets one thread's nice value, if the caller may.
 fn set_nice(cx: &Context, thread: &Thread, nice: i32) -> Result<()> {
+    let limit = thread.process().rlimit(Resource::Nice).cur;
+    may_set_nice(cx, &thread.cred(), i32::from(thread.nice()), limit, nice)?;
+    thread.set_nice(nice as i8);
+    Ok(())
+}
+
+/// Whether the caller may change the nice value of somebody with these credentials and this limit.
+fn may_set_nice(cx: &Context, owner: &Cred, now: i32, limit: u64, nice: i32) -> Result<()> {
     let cred = cx.cred();
     let has_sys_nice = cred.capable(Caps::SYS_NICE);
-    if !has_sys_nice && !is_owner(&cred, &thread.cred()) {
+    if !has_sys_nice && !is_owner(&cred, owner) {
         return err!(EPERM, "somebody else's thread");
     }
-    let limit = lowest_nice(thread.process().rlimit(Resource::Nice).cur);
-    if nice < i32::from(thread.nice()) && nice < limit && !has_sys_nice {
+    if nice < now && nice < lowest_nice(limit) && !has_sys_nice {
         return err!(EACCES, "below the limit");
     }
-    thread.set_nice(nice as i8);
     Ok(())
 }
 

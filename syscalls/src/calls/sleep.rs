@@ -29,14 +29,15 @@ pub(crate) fn sys_clock_nanosleep(
     wanted: UserPtr<Timespec>,
     left: Option<UserPtr<Timespec>>,
 ) -> Result<Outcome> {
-    clock.check_sleepable(&cx.thread)?;
+    clock.check_sleepable()?;
+    let wanted = wanted.read(cx.vm())?.to_ns()?;
+    clock.check_sleeper(&cx.thread)?;
     if matches!(clock, ClockId::RealtimeAlarm | ClockId::BoottimeAlarm) {
         if flags & !TIMER_ABSTIME != 0 {
             return err!(EINVAL, "flags");
         }
         cx.require(Caps::WAKE_ALARM)?;
     }
-    let wanted = wanted.read(cx.vm())?.to_ns()?;
     if flags & TIMER_ABSTIME == 0 {
         sleep_relative(cx, clock, wanted, left, nr::CLOCK_NANOSLEEP)?;
         return Ok(Outcome::Return(0));

@@ -40,7 +40,11 @@ pub(crate) fn sys_newfstatat(
     out: UserPtr<Stat>,
     flags: AtFlags,
 ) -> Result<()> {
-    only(flags, AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_NO_AUTOMOUNT | AtFlags::AT_EMPTY_PATH)?;
+    let sync = AtFlags::AT_STATX_FORCE_SYNC | AtFlags::AT_STATX_DONT_SYNC;
+    only(
+        flags,
+        sync | AtFlags::AT_SYMLINK_NOFOLLOW | AtFlags::AT_NO_AUTOMOUNT | AtFlags::AT_EMPTY_PATH,
+    )?;
     let metadata = locate_or_null(cx, dir, path, flags)?.metadata()?;
     out.write(cx.vm(), &to_stat(&metadata))
 }

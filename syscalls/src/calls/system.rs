@@ -162,13 +162,11 @@ pub(crate) fn sys_getcpu(
     cpu: Option<UserPtr<u32>>,
     node: Option<UserPtr<u32>>,
 ) -> Result<()> {
-    if let Some(cpu) = cpu {
-        cpu.write(cx.vm(), &(framework::cpu::current().index() as u32))?;
-    }
-    match node {
-        Some(node) => node.write(cx.vm(), &0),
-        None => Ok(()),
-    }
+    let index = framework::cpu::current().index() as u32;
+    let first = cpu.map_or(Ok(()), |cpu| cpu.write(cx.vm(), &index));
+    // The one is told though the other cannot be.
+    let second = node.map_or(Ok(()), |node| node.write(cx.vm(), &0));
+    first.and(second)
 }
 
 /// membarrier(2): every switch between threads is a full barrier on x86; what is

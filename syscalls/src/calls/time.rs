@@ -32,6 +32,9 @@ impl FromArg for ClockId {
             Self::RealtimeAlarm => "CLOCK_REALTIME_ALARM",
             Self::BoottimeAlarm => "CLOCK_BOOTTIME_ALARM",
             Self::Tai => "CLOCK_TAI",
+            Self::CallersCpu => "CPU clock of the thread",
+            Self::Device => "clock device",
+            Self::NoCpu => "no CPU clock",
             Self::OtherProcess(_) => "CPU clock of a process",
             Self::OtherThread(_) => "CPU clock of a thread",
         });
@@ -54,6 +57,7 @@ pub(crate) fn sys_clock_settime(
     clock: ClockId,
     new: UserPtr<Timespec>,
 ) -> Result<()> {
+    clock.check_settable()?;
     let ns = new.read(cx.vm())?.to_ns()?;
     clock.set(ns, &cx.cred())
 }

@@ -4,6 +4,7 @@
 use crate::arg::UserPtr;
 use crate::calls::deadline::Duration;
 use crate::cx::Context;
+use abi::capability::Caps;
 use abi::time::{Itimerspec, Itimerval, Sigevent, TIMER_ABSTIME, Timespec, Timeval};
 use abi::{Result, error};
 use time::{ClockId, Itimer, SigEvent, TimerMode, WhichTimer};
@@ -60,27 +61,33 @@ pub(crate) fn sys_alarm(cx: &mut Context, seconds: u32) -> Result<usize> {
 /// timer_create(2).
 pub(crate) fn sys_timer_create(
     cx: &mut Context,
-    clock: ClockId,
+    clock: i32,
     event: Option<UserPtr<Sigevent>>,
     id: UserPtr<i32>,
 ) -> Result<()> {
-    let event = match event {
-        Some(event) => {
-            let raw = event.read(cx.vm())?;
-            time::check_timer_clock(&cx.thread, clock)?;
-            Some(SigEvent::from_fields(
-                raw.notify,
-                raw.signo,
-                task::Tid::from_raw(raw.tid),
-                raw.value,
-            )?)
-        }
+    let raw = match event {
+        Some(event) => Some(event.read(cx.vm())?),
         None => None,
     };
-    let new = time::timer_create(&cx.thread, clock, event)?;
-    id.write(cx.vm(), &new).inspect_err(|_| {
-        let _ = time::timer_delete(&cx.thread, new);
-    })
+    let clock = ClockId::from_number(clock)?;
+    clock.check_timers()?;
+    // Its number is used up whatever comes of the timer.
+    let new = time::timer_number(&cx.thread)?;
+    let event = match raw {
+        Some(raw) => Some(SigEvent::from_fields(
+            raw.notify,
+            raw.signo,
+            task::Tid::from_raw(raw.tid),
+            raw.value,
+        )?),
+        None => None,
+    };
+    time::check_event(&cx.thread, event)?;
+    id.write(cx.vm(), &new)?;
+    if matches!(clock, ClockId::RealtimeAlarm | ClockId::BoottimeAlarm) {
+        cx.require(Caps::WAKE_ALARM)?;
+    }
+    time::timer_create(&cx.thread, clock, event, new)
 }
 
 /// timer_settime(2).

@@ -6,10 +6,13 @@
 use crate::arg::{Addr, Fd, UserPath};
 use crate::calls::at::locate;
 use crate::cx::Context;
+use abi::capability::Caps;
 use abi::fcntl::AtFlags;
 use abi::fs::{XATTR_CREATE, XATTR_NAME_MAX, XATTR_REPLACE, XATTR_SIZE_MAX};
+use abi::stat::S_ISVTX;
 use abi::{Errno, Result, err};
-use vfs::Path;
+use alloc::vec::Vec;
+use vfs::{FileKind, May, Path};
 
 use crate::arg::DirFd;
 
@@ -23,21 +26,69 @@ fn place_of(cx: &Context, fd: Fd) -> Result<Path> {
     Ok(file.path().clone())
 }
 
-/// Whether there could be an attribute of this name on the file.
-fn check_name(cx: &Context, name: UserPath, path: &Path) -> Result<()> {
+/// What a call wants of an attribute.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Read,
+    Write,
+}
+
+/// Copies a name in, which comes before the file is looked for where Linux does so.
+fn name_of(cx: &Context, name: UserPath) -> Result<Vec<u8>> {
     let name = name.read_max(cx.vm(), XATTR_NAME_MAX + 1, Errno::ERANGE)?;
-    if name.is_empty() {
-        return err!(ERANGE, "empty name");
+    if name.is_empty() { err!(ERANGE, "empty name") } else { Ok(name) }
+}
+
+/// Whether the caller may use attributes of this name, by the rules of its class; then whether there
+/// could be one on the file.
+fn check(cx: &Context, name: &[u8], path: &Path, wanted: Use) -> Result<()> {
+    let inode = path.inode()?;
+    let cred = cx.cred();
+    let refuse = || match wanted {
+        Use::Read => err!(ENODATA, "attributes that this file cannot have"),
+        Use::Write => err!(EPERM, "attributes that the caller may not change"),
+    };
+    let may = if wanted == Use::Write { May::WRITE } else { May::READ };
+    if name.starts_with(b"trusted.") {
+        if !cred.capable(Caps::SYS_ADMIN) {
+            return refuse();
+        }
+    } else if name.starts_with(b"security.") {
+        let needed = if name == b"security.capability" { Caps::SETFCAP } else { Caps::SYS_ADMIN };
+        if wanted == Use::Write && !cred.capable(needed) {
+            return refuse();
+        }
+    } else if name.starts_with(b"user.") {
+        if !matches!(inode.base().kind(), FileKind::Regular | FileKind::Directory) {
+            return refuse();
+        }
+        let is_sticky = inode.base().is_dir() && inode.base().owner().perm & S_ISVTX != 0;
+        if is_sticky && wanted == Use::Write && !vfs::perm::is_owner(inode, &cred) {
+            return refuse();
+        }
+        vfs::perm::check(inode, &cred, may)?;
+    } else if !name.starts_with(b"system.") {
+        vfs::perm::check(inode, &cred, may)?;
     }
-    let is_known = [&b"user."[..], b"trusted.", b"security."]
-        .iter()
-        .any(|prefix| name.strip_prefix(*prefix).is_some_and(|rest| !rest.is_empty()));
+    check_kept(name, path)
+}
+
+/// Whether the file system could keep an attribute of this name.
+fn check_kept(name: &[u8], path: &Path) -> Result<()> {
     let keeps_them = matches!(path.mount().sb().type_name(), "tmpfs" | "devtmpfs" | "rootfs");
-    if is_known && keeps_them { Ok(()) } else { err!(EOPNOTSUPP, "no such attributes here") }
+    for prefix in [&b"user."[..], b"trusted.", b"security."] {
+        match name.strip_prefix(prefix) {
+            Some(_) if !keeps_them => break,
+            Some(b"") => return err!(EINVAL, "a class without a name"),
+            Some(_) => return Ok(()),
+            None => {}
+        }
+    }
+    err!(EOPNOTSUPP, "no such attributes here")
 }
 
 fn get(cx: &Context, name: UserPath, path: &Path) -> Result<()> {
-    check_name(cx, name, path)?;
+    check(cx, &name_of(cx, name)?, path, Use::Read)?;
     err!(ENODATA, "no file has attributes")
 }
 
@@ -45,20 +96,21 @@ fn set(cx: &Context, name: UserPath, size: usize, flags: u32, path: &Path) -> Re
     if flags & !(XATTR_CREATE | XATTR_REPLACE) != 0 {
         return err!(EINVAL, "flags");
     }
-    check_name(cx, name, path)?;
+    let name = name_of(cx, name)?;
     if size > XATTR_SIZE_MAX {
         return err!(E2BIG, "no attribute is that long");
     }
     path.mount().check_writable()?;
+    check(cx, &name, path, Use::Write)?;
     if flags & XATTR_REPLACE != 0 {
         return err!(ENODATA, "no file has attributes");
     }
     err!(EOPNOTSUPP, "no attributes are kept")
 }
 
-fn remove(cx: &Context, name: UserPath, path: &Path) -> Result<()> {
-    check_name(cx, name, path)?;
+fn remove(cx: &Context, name: &[u8], path: &Path) -> Result<()> {
     path.mount().check_writable()?;
+    check(cx, name, path, Use::Write)?;
     err!(ENODATA, "no file has attributes")
 }
 
@@ -130,15 +182,18 @@ pub(crate) fn sys_fsetxattr(
 
 /// removexattr(2).
 pub(crate) fn sys_removexattr(cx: &mut Context, path: UserPath, name: UserPath) -> Result<()> {
-    remove(cx, name, &place(cx, path, AtFlags::empty())?)
+    let name = name_of(cx, name)?;
+    remove(cx, &name, &place(cx, path, AtFlags::empty())?)
 }
 
 /// lremovexattr(2).
 pub(crate) fn sys_lremovexattr(cx: &mut Context, path: UserPath, name: UserPath) -> Result<()> {
-    remove(cx, name, &place(cx, path, AtFlags::AT_SYMLINK_NOFOLLOW)?)
+    let name = name_of(cx, name)?;
+    remove(cx, &name, &place(cx, path, AtFlags::AT_SYMLINK_NOFOLLOW)?)
 }
 
 /// fremovexattr(2).
 pub(crate) fn sys_fremovexattr(cx: &mut Context, fd: Fd, name: UserPath) -> Result<()> {
-    remove(cx, name, &place_of(cx, fd)?)
+    let path = place_of(cx, fd)?;
+    remove(cx, &name_of(cx, name)?, &path)
 }

@@ -7,9 +7,10 @@
 //! Locks: `writing` (sleeping, held over user copies, which may fault into `page`), then the
 //! leaf `pages` (preemption off), never held over a copy.
 
+use core::ops::Range;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use abi::{Result, err};
+use abi::{Result, error};
 use framework::mm::{Frame, PAGE_SIZE, Reader, Writer};
 use framework::sync::{Mutex, SpinLock};
 use vfs::{PageMap, Pager, Seeking, hooks};
@@ -58,20 +59,30 @@ impl FileData {
         if let Some(frame) = self.get(index) {
             return Ok(frame);
         }
+        let frame = Self::fresh(sb)?;
+        Ok(self.attach(sb, index, &frame).unwrap_or(frame))
+    }
+
+    /// A page of zeros, charged, that is not of the file yet.
+    fn fresh(sb: &TmpSuper) -> Result<Frame> {
         sb.charge_pages(1)?;
-        let Ok(frame) = Frame::zeroed() else {
+        Frame::zeroed().map_err(|_| {
             sb.uncharge_pages(1);
-            return err!(ENOMEM, "no page for a file");
-        };
+            error!(ENOMEM, "no page for a file")
+        })
+    }
+
+    /// Makes a fresh page one of the file; the one that is there instead if somebody was faster.
+    fn attach(&self, sb: &TmpSuper, index: u64, frame: &Frame) -> Option<Frame> {
         let mut pages = self.pages.lock();
         if let Some(winner) = pages.get(index) {
             let winner = winner.clone();
             drop(pages);
             sb.uncharge_pages(1);
-            return Ok(winner);
+            return Some(winner);
         }
         pages.insert(index, frame.clone());
-        Ok(frame)
+        None
     }
 
     /// Sets the length; pages beyond it are freed, what is left of the last one cleared.
@@ -182,6 +193,29 @@ impl FileData {
         Ok(done)
     }
 
+    /// Writes into a page that is not there yet; it joins the file once there is something in it.
+    fn write_new(
+        &self,
+        sb: &TmpSuper,
+        index: u64,
+        inside: usize,
+        part: usize,
+        src: &mut Reader<'_>,
+    ) -> Result<usize> {
+        let frame = Self::fresh(sb)?;
+        let copied = src.read_frame(&frame, inside, part);
+        if !matches!(copied, Ok(1..)) {
+            sb.uncharge_pages(1);
+            return Ok(copied?);
+        }
+        let count = copied?;
+        if let Some(winner) = self.attach(sb, index, &frame) {
+            // A program that has the file mapped was here meanwhile.
+            copy_between(&frame, &winner, inside..inside + count);
+        }
+        Ok(count)
+    }
+
     /// Writes `len` bytes; the caller holds `writing`.
     pub(crate) fn write(
         &self,
@@ -198,11 +232,11 @@ impl FileData {
             let at = offset + done as u64;
             let inside = (at % PAGE) as usize;
             let part = (PAGE_SIZE - inside).min(len - done);
-            let frame = match self.get_or_make(sb, at / PAGE) {
-                Ok(frame) => frame,
-                Err(error) => break Err(error),
+            let copied = match self.get(at / PAGE) {
+                Some(frame) => src.read_frame(&frame, inside, part).map_err(Into::into),
+                None => self.write_new(sb, at / PAGE, inside, part, src),
             };
-            match src.read_frame(&frame, inside, part) {
+            match copied {
                 Ok(0) => break Ok(()),
                 Ok(count) => {
                     done += count;
@@ -214,12 +248,22 @@ impl FileData {
                         break Ok(());
                     }
                 }
-                Err(fault) => break Err(fault.into()),
+                Err(error) => break Err(error),
             }
         };
         match result {
             Err(error) if done == 0 => Err(error),
             _ => Ok(done),
         }
+    }
+}
+
+fn copy_between(from: &Frame, to: &Frame, range: Range<usize>) {
+    let mut buffer = [0; 256];
+    for at in range.clone().step_by(buffer.len()) {
+        let room = (range.end - at).min(buffer.len());
+        let part = buffer.get_mut(..room).unwrap_or_default();
+        from.read(at, part);
+        to.write(at, part);
     }
 }

@@ -196,10 +196,10 @@ fn advice_msync_mincore() {
         seen.extend_from_slice(chunk);
         Ok(())
     };
-    s.mincore(BASE, 2 * PAGE_SIZE, collect).unwrap();
+    s.mincore(BASE, 2 * PAGE_SIZE, |_| true, collect).unwrap();
     assert_eq!(seen, [0, 1]);
-    fails(s.mincore(BASE, 3 * PAGE_SIZE, |_| Ok(())), Errno::ENOMEM);
-    fails(s.mincore(BASE + 1, 1, |_| Ok(())), Errno::EINVAL);
+    fails(s.mincore(BASE, 3 * PAGE_SIZE, |_| true, |_| Ok(())), Errno::ENOMEM);
+    fails(s.mincore(BASE + 1, 1, |_| true, |_| Ok(())), Errno::EINVAL);
     s.madvise(BASE, 2 * PAGE_SIZE, Advice::PopulateWrite).unwrap();
     assert_eq!(s.usage().resident, 2 * PAGE_SIZE);
     fails(s.madvise(page(2), PAGE_SIZE, Advice::PopulateRead), Errno::ENOMEM);

@@ -262,6 +262,16 @@ impl Thread {
         self.timer_slack_ns.load(Relaxed)
     }
 
+    /// What prctl(2), PR_MCE_KILL, last asked for; 2 is the default.
+    pub fn mce_kill(&self) -> u8 {
+        self.mce_kill.load(Relaxed)
+    }
+
+    /// See [`Thread::mce_kill`].
+    pub fn set_mce_kill(&self, policy: u8) {
+        self.mce_kill.store(policy, Relaxed);
+    }
+
     /// PR_SET_TIMERSLACK; None for what its parent had.
     pub fn set_timer_slack_ns(&self, ns: Option<u64>) {
         self.timer_slack_ns.store(ns.unwrap_or(self.default_timer_slack_ns), Relaxed);

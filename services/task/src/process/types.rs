@@ -11,7 +11,9 @@ use alloc::{
     sync::{Arc, Weak},
     vec::Vec,
 };
-use core::sync::atomic::{AtomicBool, AtomicI16, AtomicI32, AtomicU32, AtomicU64, AtomicUsize};
+use core::sync::atomic::{
+    AtomicBool, AtomicI16, AtomicI32, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
+};
 
 use abi::prctl::TASK_COMM_LEN;
 use abi::process::WaitStatus;
@@ -192,6 +194,8 @@ pub struct Thread {
     pub(super) major_faults: AtomicU64,
     pub(super) start_ns: u64,
     pub(super) timer_slack_ns: AtomicU64,
+    /// See prctl(2), PR_MCE_KILL_GET.
+    pub(super) mce_kill: AtomicU8,
     /// What its parent had: what PR_SET_TIMERSLACK goes back to.
     pub(super) default_timer_slack_ns: u64,
     pub(super) last_fault: SpinLock<Exception>,
@@ -207,6 +211,7 @@ pub(crate) struct NewThread {
     pub(crate) files: Arc<FdTable>,
     pub(crate) comm: [u8; TASK_COMM_LEN],
     pub(crate) timer_slack_ns: u64,
+    pub(crate) mce_kill: u8,
     pub(crate) signals: ThreadSignals,
 }
 
@@ -278,6 +283,7 @@ impl Thread {
             major_faults: AtomicU64::new(0),
             start_ns: framework::time::monotonic_ns(),
             timer_slack_ns: AtomicU64::new(new.timer_slack_ns),
+            mce_kill: AtomicU8::new(new.mce_kill),
             default_timer_slack_ns: new.timer_slack_ns,
             last_fault: SpinLock::new(Exception::default()),
         })

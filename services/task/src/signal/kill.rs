@@ -108,6 +108,19 @@ fn find_process(sender: &Thread, pid: Pid) -> Result<Arc<Process>> {
     found.ok_or(error!(ESRCH, "no such process"))
 }
 
+/// The thread of that number; `None` if it has ended and its process is still there.
+fn find_thread(sender: &Thread, process: Option<Pid>, tid: Tid) -> Result<Option<Arc<Thread>>> {
+    let numbers = sender.pid_namespace();
+    match numbers.thread(tid) {
+        Some(thread) if process.is_none_or(|pid| pid == thread.pid()) => Ok(Some(thread)),
+        Some(_) => err!(ESRCH, "the thread is in another process"),
+        None => match numbers.process(tid.as_pid()) {
+            Some(_) if process.is_none_or(|pid| pid == tid.as_pid()) => Ok(None),
+            _ => err!(ESRCH, "no such thread"),
+        },
+    }
+}
+
 /// tgkill(2); `process` None is tkill(2).
 fn thread_kill(
     sender: &Thread,
@@ -118,17 +131,7 @@ fn thread_kill(
     if tid.as_raw() <= 0 || process.is_some_and(|pid| pid.as_raw() <= 0) {
         return err!(EINVAL, "numbers are positive");
     }
-    let numbers = sender.pid_namespace();
-    let Some(target) = numbers.thread(tid) else {
-        // The leading thread has ended but its process is still there.
-        return match numbers.process(tid.as_pid()) {
-            Some(_) if process.is_none_or(|pid| pid == tid.as_pid()) => Ok(()),
-            _ => err!(ESRCH, "no such thread"),
-        };
-    };
-    if process.is_some_and(|pid| pid != target.pid()) {
-        return err!(ESRCH, "the thread is in another process");
-    }
+    let Some(target) = find_thread(sender, process, tid)? else { return Ok(()) };
     check_permission(sender, target.process(), signal)?;
     match signal {
         Some(signal) => {
@@ -203,8 +206,7 @@ pub fn queue_to_thread(
         return err!(EINVAL, "numbers are positive");
     }
     check_claim(sender.tid().as_raw(), tid.as_raw(), &info)?;
-    let target = sender.pid_namespace().thread(tid).filter(|t| t.pid() == pid);
-    let target = target.ok_or(error!(ESRCH, "no such thread"))?;
+    let Some(target) = find_thread(sender, Some(pid), tid)? else { return Ok(()) };
     check_permission(sender, target.process(), signal)?;
     let Some(signal) = signal else { return Ok(()) };
     info.signo = signal.number();

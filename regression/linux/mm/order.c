@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * Which error of calls about mappings comes first, and what they have done by then.
+ *
+ * Each case was found by `make differential`.
+ */
+#include "test.h"
+
+#define PAGE 4096
+
+static char *map(size_t pages) {
+    return OK(mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+}
+
+TEST(a_move_that_fails_has_cut_the_tail) {
+    IN_CHILD({
+        OK(setresuid(1000, 1000, 1000));
+        char *at = map(4);
+        EXPECT_ERRNO(mremap(at, 4 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)PAGE), EPERM);
+        unsigned char seen[4];
+        OK(mincore(at, 2 * PAGE, seen));
+        EXPECT_ERRNO(mincore(at + 2 * PAGE, PAGE, seen), ENOMEM);
+    });
+}
+
+TEST(huge_pages_of_no_size) {
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB;
+    EXPECT_ERRNO(mmap(NULL, -1ul, PROT_READ, flags | 31 << 26, -1, 0), EINVAL);
+    EXPECT_ERRNO(mmap(NULL, PAGE, PROT_READ, flags | 5 << 26, -1, 0), EINVAL);
+    EXPECT_ERRNO(mmap(NULL, 0, PROT_READ, flags, -1, 0), EINVAL);
+    EXPECT_ERRNO(mmap(NULL, 4 << 20, PROT_READ, flags, -1, 0), ENOMEM);
+    EXPECT_ERRNO(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_HUGETLB, 999, 0), EBADF);
+}
+
+TEST(residency_of_foreign_files_is_not_told) {
+    PUT("f", "");
+    OK(chmod("f", 0644));
+    OK(truncate("f", 2 * PAGE));
+    int fd = OK(open("f", O_RDONLY));
+    char *at = OK(mmap(NULL, 2 * PAGE, PROT_READ, MAP_PRIVATE, fd, 0));
+    unsigned char seen[2];
+    OK(mincore(at, 2 * PAGE, seen));
+    EXPECT_EQ(seen[0] | seen[1], 0);
+    IN_CHILD({
+        OK(setresuid(1000, 1000, 1000));
+        OK(mincore(at, 2 * PAGE, seen));
+        EXPECT_EQ(seen[0] & seen[1], 1);
+    });
+}
