@@ -182,7 +182,7 @@ impl Ring {
             Some(Some(frame)) => Ok(frame),
             Some(empty) => {
                 let frame = empty.insert(Frame::zeroed()?);
-                self.account.add(1);
+                self.account.add(PAGE_SIZE);
                 self.charged += 1;
                 Ok(frame)
             }
@@ -221,6 +221,6 @@ impl Ring {
 
 impl Drop for Ring {
     fn drop(&mut self) {
-        self.account.sub(self.charged);
+        self.account.sub(self.charged * PAGE_SIZE);
     }
 }

@@ -30,6 +30,7 @@ pub mod hooks;
 mod inode;
 mod inode_base;
 pub mod lock;
+mod lock_records;
 mod lock_waits;
 mod lookup;
 mod mount;
@@ -49,7 +50,7 @@ mod size_limit;
 mod super_block;
 mod types;
 
-pub use account::Account;
+pub use account::{Account, Charge};
 pub use attr::{NewTime, access, chmod, chown, set_times, truncate};
 pub use create::{link, mkdir, mknod, symlink};
 pub use dentry::Dentry;
