@@ -1,28 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /* Memory exhaustion, fork bombs, deep nesting: the kernel refuses or kills, and goes on. */
-#include "test.h"
+#include "exhaustion.h"
 
 #include <sys/mount.h>
-
-#define RW (PROT_READ | PROT_WRITE)
-
-/* The machine still works: a process runs and a file can be made. */
-static void expect_alive(void) {
-    for (int i = 0; i < 100; i++) {
-        pid_t pid = fork();
-        if (pid == 0) {
-            _exit(7);
-        }
-        if (pid > 0) {
-            EXPECT_EXIT(pid, 7);
-            PUT("alive", "yes");
-            EXPECT_STR(GET("alive"), "yes");
-            return;
-        }
-        test_sleep_ms(50);
-    }
-    FAIL("fork keeps failing");
-}
 
 static int died_or_exited(pid_t pid) {
     int status = WAIT(pid);

@@ -1,55 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /* What an ordinary user can make large or many in the kernel: it is refused or its owner killed, and the machine lives. */
-#include "test.h"
+#include "exhaustion.h"
 
-#include <grp.h>
-#include <sys/prctl.h>
-
-#define RW (PROT_READ | PROT_WRITE)
-
-static void become_user(void) {
-    OK(setgroups(0, NULL));
-    OK(setresgid(1000, 1000, 1000));
-    OK(setresuid(1000, 1000, 1000));
-}
-
-/* init's own kind of work still goes: a process, a file, text of /proc. */
-static void expect_alive(void) {
-    for (int i = 0; i < 200; i++) {
-        pid_t pid = fork();
-        if (pid == 0) {
-            _exit(7);
-        }
-        if (pid > 0) {
-            EXPECT_EXIT(pid, 7);
-            PUT("alive", "yes");
-            EXPECT_STR(GET("alive"), "yes");
-            return;
-        }
-        test_sleep_ms(50);
-    }
-    FAIL("fork keeps failing");
-}
-
-/* Ends a group with all that came of it, and waits until it is gone. */
-static void kill_group(pid_t group) {
-    while (kill(-group, SIGKILL) == 0) {
-        while (waitpid(-1, NULL, WNOHANG) > 0) {
-        }
-        test_sleep_ms(10);
-    }
-}
-
-/* Areas that do not merge with their neighbours. */
-static int make_areas(int count) {
-    int made = 0;
-    for (; made < count; made++) {
-        if (mmap(NULL, 8192, made & 1 ? PROT_READ : RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED) {
-            break;
-        }
-    }
-    return made;
-}
+#include <sys/utsname.h>
 
 TEST(number_of_areas) {
     /* vm.max_map_count */
@@ -61,7 +14,7 @@ TEST(number_of_areas) {
 TEST_LIMIT(records_of_areas, 120) {
     /* No page is touched: all of this is the kernel's memory. */
     OK(prctl(PR_SET_CHILD_SUBREAPER, 1));
-    pid_t group = fork();
+    pid_t group = test_fork(__FILE__, __LINE__);
     if (group == 0) {
         setpgid(0, 0);
         become_user();
@@ -178,16 +131,6 @@ TEST_LIMIT(maps_of_many_areas, 60) {
     fclose(maps);
 }
 
-static long free_kib(void) {
-    static char text[4096];
-    int fd = open("/proc/meminfo", O_RDONLY);
-    ssize_t n = read(fd, text, sizeof text - 1);
-    close(fd);
-    text[n > 0 ? n : 0] = 0;
-    char *at = strstr(text, "MemFree:");
-    return at == NULL ? -1 : atol(at + 8);
-}
-
 TEST_LIMIT(long_paths_without_memory, 120) {
     /* The text of a path of a megabyte is asked for while there is hardly any memory. */
     static char buffer[8192];
@@ -197,7 +140,7 @@ TEST_LIMIT(long_paths_without_memory, 120) {
     int fd = OK(open("f", O_CREAT | O_RDWR, 0644));
     OK(ftruncate(fd, 8192));
     CHECK(mmap(NULL, 8192, PROT_READ, MAP_PRIVATE, fd, 0) != MAP_FAILED);
-    pid_t hog = fork();
+    pid_t hog = test_fork(__FILE__, __LINE__);
     if (hog == 0) {
         char *at = mmap(NULL, 4ul << 30, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         for (unsigned long i = 0;; i += 4096) {
@@ -222,12 +165,15 @@ TEST_LIMIT(long_paths_without_memory, 120) {
     waitpid(hog, NULL, 0);
     expect_alive();
 }
+
 TEST_LIMIT(forks_of_many_areas, 120) {
     /* Where free memory ends within a fork depends on the size, so there are several. */
     OK(prctl(PR_SET_CHILD_SUBREAPER, 1));
+    PUT("/proc/self/oom_score_adj", "-1000"); /* the killer takes the children */
     for (int areas = 65000; areas > 40000; areas -= 8000) {
-        pid_t pid = fork();
+        pid_t pid = test_fork(__FILE__, __LINE__);
         if (pid == 0) {
+            PUT("/proc/self/oom_score_adj", "0");
             setpgid(0, 0);
             become_user();
             make_areas(areas);
@@ -249,7 +195,6 @@ TEST_LIMIT(forks_of_many_areas, 120) {
         expect_alive();
     }
 }
-
 
 TEST_LIMIT(pipes_of_one_user, 60) {
     /* Beyond pipe-user-pages-soft new pipes have two pages, and none may grow; root is exempt. */
@@ -296,4 +241,22 @@ TEST_LIMIT(the_killer_counts_page_tables, 120) {
     kill(bystander, SIGKILL);
     WAIT(bystander);
     expect_alive();
+}
+
+TEST_LIMIT(the_killer_counts_record_locks, 60) {
+    /* Linux leaves that to memory groups. */
+    struct utsname name;
+    OK(uname(&name));
+    if (!strstr(name.release, "nacre")) {
+        SKIP("the account is Nacre's");
+    }
+    int fd = OK(open("locked", O_CREAT | O_RDWR, 0600)), before = atoi(GET("/proc/self/oom_score"));
+    for (long at = 0; at < 10000; at++) {
+        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = at * 2, .l_len = 1};
+        OK(fcntl(fd, F_SETLK, &lock));
+    }
+    CHECK(atoi(GET("/proc/self/oom_score")) > before);
+    struct flock all = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+    OK(fcntl(fd, F_SETLK, &all));
+    EXPECT_EQ(atoi(GET("/proc/self/oom_score")), before);
 }
