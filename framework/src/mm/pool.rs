@@ -96,11 +96,12 @@ impl<'a> FramePool<'a> {
                 break;
             }
             let index = self.head;
+            let base = index.wrapping_mul(CHUNK as u32); // Frame numbers are `u32`.
             let Some(chunk) = self.chunks.get_mut(index as usize) else { break };
             while chunk.free != 0 && got < want {
                 let bit = chunk.free.trailing_zeros();
                 chunk.free &= chunk.free - 1;
-                put(index * CHUNK as u32 + bit);
+                put(base | bit);
                 got += 1;
             }
             if chunk.free == 0 {
@@ -113,6 +114,7 @@ impl<'a> FramePool<'a> {
     }
 
     /// Gives a single frame back. False, and nothing done: it was not out.
+    #[inline]
     #[must_use]
     pub(super) fn give_single(&mut self, frame: u32) -> bool {
         let index = frame / CHUNK as u32;

@@ -47,6 +47,22 @@ TEST(locked_memory_is_not_freed_by_advice) {
     OK(madvise(page + 4096, 4096, MADV_FREE));
 }
 
+TEST(mremap_of_lengths_near_the_top) {
+    /* The old range would end beyond the end of all addresses, also where the new place lies below it. */
+    char *low = three_pages(), *page = three_pages();
+    if (low > page) {
+        char *other = low;
+        low = page;
+        page = other;
+    }
+    for (unsigned long length = -4096ul; length >= -65536ul; length -= 4096) {
+        EXPECT_ERRNO((long)mremap(page, length, 4096, 0), EINVAL);
+        EXPECT_ERRNO((long)mremap(page, length, 4096, MREMAP_MAYMOVE), EINVAL);
+        EXPECT_ERRNO((long)mremap(page, length, 4096, MREMAP_MAYMOVE | MREMAP_FIXED, low), EINVAL);
+        EXPECT_ERRNO((long)mremap(page, 4096, length, MREMAP_MAYMOVE | MREMAP_FIXED, low), EINVAL);
+    }
+}
+
 TEST(mlock_counts_before_it_looks_at_the_end) {
     char *page = three_pages();
     IN_CHILD({

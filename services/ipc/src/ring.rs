@@ -21,6 +21,9 @@ struct Packet {
     is_whole: bool,
 }
 
+/// # Invariants
+/// `len` is at most the capacity, which `head` is below; what is moved is at most what was
+/// asked for, so that no sum of these wraps.
 pub(crate) struct Ring {
     frames: Vec<Option<Frame>>,
     head: usize,
@@ -47,7 +50,7 @@ impl Ring {
 
     #[inline]
     pub(crate) fn capacity(&self) -> usize {
-        self.frames.len() * PAGE_SIZE
+        self.frames.len().wrapping_mul(PAGE_SIZE)
     }
 
     /// Bytes that can be written; none where the packets fill all slots.
@@ -58,7 +61,7 @@ impl Ring {
         {
             return 0;
         }
-        self.capacity() - self.len
+        self.capacity().wrapping_sub(self.len)
     }
 
     /// Moves bytes to a reader.
@@ -81,12 +84,12 @@ impl Ring {
         let mut done = 0;
         while done < wanted {
             let inside = self.head % PAGE_SIZE;
-            let part = (PAGE_SIZE - inside).min(wanted - done);
+            let part = (PAGE_SIZE - inside).min(wanted.wrapping_sub(done));
             let Some(Some(frame)) = self.frames.get(self.head / PAGE_SIZE) else { break };
             match dst.write_frame(frame, inside, part) {
                 Ok(count) => {
                     self.consume(count);
-                    done += count;
+                    done = done.wrapping_add(count);
                     if count < part {
                         break;
                     }
@@ -98,16 +101,20 @@ impl Ring {
         Ok(done)
     }
 
+    /// A place behind the end of the ring, which goes on at its start.
+    #[inline]
+    fn wrapped(&self, place: usize) -> usize {
+        place.checked_sub(self.capacity()).unwrap_or(place)
+    }
+
     /// Drops bytes at the head. An empty ring starts over at its first page, so that a
     /// pipe that is drained after each write uses one page.
     #[inline]
     fn consume(&mut self, count: usize) {
-        self.len -= count;
-        self.head += count;
+        self.len = self.len.wrapping_sub(count);
+        self.head = self.wrapped(self.head.wrapping_add(count));
         if self.len == 0 {
             self.head = 0;
-        } else if self.head >= self.capacity() {
-            self.head -= self.capacity();
         }
     }
 
@@ -141,12 +148,9 @@ impl Ring {
         let mut done = 0;
         let mut failure: Option<Error> = None;
         while done < wanted {
-            let mut tail = self.head + self.len;
-            if tail >= self.capacity() {
-                tail -= self.capacity();
-            }
+            let tail = self.wrapped(self.head.wrapping_add(self.len));
             let inside = tail % PAGE_SIZE;
-            let part = (PAGE_SIZE - inside).min(wanted - done);
+            let part = (PAGE_SIZE - inside).min(wanted.wrapping_sub(done));
             let frame = match self.frame(tail / PAGE_SIZE) {
                 Ok(frame) => frame,
                 Err(error) => {
@@ -161,8 +165,8 @@ impl Ring {
                     break;
                 }
                 Ok(count) => {
-                    self.len += count;
-                    done += count;
+                    self.len = self.len.wrapping_add(count);
+                    done = done.wrapping_add(count);
                 }
                 Err(fault) => {
                     failure = Some(fault.into());

@@ -23,6 +23,13 @@ struct Remap {
     new: usize,
 }
 
+impl Remap {
+    /// The end of the old range, if it is one of user addresses.
+    fn old_end(&self) -> Option<usize> {
+        self.old.checked_add(self.old_len).filter(|&end| end <= TASK_SIZE)
+    }
+}
+
 impl AddressSpace {
     /// mremap(2): returns the start of the mapping afterwards.
     ///
@@ -79,10 +86,7 @@ impl AddressSpace {
     /// Without a wished address.
     fn remap(&self, inner: &mut Inner, call: &Remap) -> Result<usize> {
         if call.old_len >= call.new_len {
-            let Some(end) = call.old.checked_add(call.old_len).filter(|&end| end <= TASK_SIZE)
-            else {
-                return err!(EINVAL, "range wraps");
-            };
+            let Some(end) = call.old_end() else { return err!(EINVAL, "range wraps") };
             if call.old_len > call.new_len {
                 self.unmap_range(inner, call.old + call.new_len..end)?;
             }
@@ -132,7 +136,8 @@ impl AddressSpace {
         }
         let mut call = Remap { ..*call };
         if call.old_len > call.new_len {
-            self.unmap_range(inner, call.old + call.new_len..call.old + call.old_len)?;
+            let Some(end) = call.old_end() else { return err!(EINVAL, "range wraps") };
+            self.unmap_range(inner, call.old + call.new_len..end)?;
             call.old_len = call.new_len;
         }
         inner.may_resize(&call)?;

@@ -222,7 +222,7 @@ impl Mount {
             let is_due = flags.contains(MountFlags::STRICTATIME)
                 || attr.atime <= attr.mtime
                 || attr.atime <= attr.ctime
-                || now.sec - attr.atime.sec >= DAY;
+                || now.sec.saturating_sub(attr.atime.sec) >= DAY;
             if is_due {
                 attr.atime = now;
             }

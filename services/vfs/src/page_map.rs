@@ -122,16 +122,22 @@ impl<T> Inner<T> {
     }
 }
 
+/// Bits of an index that the levels below `level` tell apart. It wraps nowhere: a map grows
+/// while an index does not fit, so to 11 levels at most.
+#[inline]
+fn bits_below(level: u32) -> u32 {
+    level.wrapping_mul(BITS)
+}
+
 /// Whether `index` does not fit below `height` levels.
 #[inline]
 fn beyond(index: u64, height: u32) -> bool {
-    let bits = height * BITS;
-    bits < u64::BITS && index >> bits != 0
+    index.unbounded_shr(bits_below(height)) != 0
 }
 
 #[inline]
 fn slot(index: u64, level: u32) -> usize {
-    ((index >> (level * BITS)) as usize) & (WIDTH - 1)
+    (index.unbounded_shr(bits_below(level)) as usize) & (WIDTH - 1)
 }
 
 fn insert<T>(node: &mut Node<T>, level: u32, index: u64, value: T) -> Option<T> {

@@ -28,15 +28,17 @@ pub struct Rusage {
 }
 
 impl Rusage {
-    /// Adds what `other` used; the resident size is the larger of both.
+    /// Adds what `other` used; the resident size is the larger of both. No sum wraps: 2^64
+    /// nanoseconds of all CPUs are years.
     pub fn add(&mut self, other: &Self) {
-        self.user_ns += other.user_ns;
-        self.system_ns += other.system_ns;
+        self.user_ns = self.user_ns.wrapping_add(other.user_ns);
+        self.system_ns = self.system_ns.wrapping_add(other.system_ns);
         self.max_rss_kib = self.max_rss_kib.max(other.max_rss_kib);
-        self.minor_faults += other.minor_faults;
-        self.major_faults += other.major_faults;
-        self.voluntary_switches += other.voluntary_switches;
-        self.involuntary_switches += other.involuntary_switches;
+        self.minor_faults = self.minor_faults.wrapping_add(other.minor_faults);
+        self.major_faults = self.major_faults.wrapping_add(other.major_faults);
+        self.voluntary_switches = self.voluntary_switches.wrapping_add(other.voluntary_switches);
+        self.involuntary_switches =
+            self.involuntary_switches.wrapping_add(other.involuntary_switches);
     }
 }
 
