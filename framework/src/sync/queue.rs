@@ -31,7 +31,11 @@ intrusive_adapter!(ByWait = Arc<Task>: Task { wait_link => LinkedListAtomicLink 
 
 struct Sleepers {
     tasks: LinkedList<ByWait>,
+    /// In no order. An entry moves towards the front only, and new ones come at the end:
+    /// who walks from the end to the front misses none.
     pollers: Vec<Weak<Waiter>>,
+    /// Where the next look for pollers that have gone begins.
+    swept: usize,
 }
 
 impl Default for WaitQueue {
@@ -48,8 +52,11 @@ impl core::fmt::Debug for WaitQueue {
     }
 }
 
-/// Tasks that are woken with the lock held once.
+/// Tasks that are woken with the lock held once, and pollers that are looked at.
 const TURN: usize = 32;
+/// Pollers that are looked at when one comes: more than come, so that who has gone is
+/// found before the list has grown for long.
+const LOOKS: usize = 4;
 
 impl WaitQueue {
     /// An empty queue.
@@ -60,6 +67,7 @@ impl WaitQueue {
             sleepers: IrqLock::new(Sleepers {
                 tasks: LinkedList::new(ByWait::NEW),
                 pollers: Vec::new(),
+                swept: 0,
             }),
         }
     }
@@ -128,9 +136,10 @@ impl WaitQueue {
     /// is told so: [`Waiter::is_deaf`].
     pub fn enlist(&self, waiter: &Arc<Waiter>) {
         let mut sleepers = self.sleepers.lock();
-        let known = sleepers.pollers.iter().any(|known| Weak::as_ptr(known) == Arc::as_ptr(waiter));
-        if !known {
-            sleepers.pollers.retain(|known| known.strong_count() > 0);
+        // One that listens twice enlists twice in a row; else twice does no harm.
+        let last = sleepers.pollers.last();
+        if last.is_none_or(|last| Weak::as_ptr(last) != Arc::as_ptr(waiter)) {
+            sleepers.sweep();
             match sleepers.pollers.try_reserve(1) {
                 Ok(()) => sleepers.pollers.push(Arc::downgrade(waiter)),
                 Err(_) => waiter.set_deaf(),
@@ -182,6 +191,15 @@ impl WaitQueue {
         self.is_used.store(is_used, Ordering::Relaxed);
     }
 
+    /// Tells the first so many pollers, a few with the lock held at a time.
+    fn tell_pollers(&self, mut left: usize) {
+        while left > 0 {
+            let (begin, turn) = self.sleepers.lock().pollers_before(left);
+            turn.into_iter().flatten().for_each(|poller| poller.notify());
+            left = begin;
+        }
+    }
+
     /// Wakes up to `most`, a few with the lock held at a time: there may be many. Who comes
     /// behind the last one of the first turn is left.
     fn wake(&self, most: usize) -> usize {
@@ -203,8 +221,10 @@ impl WaitQueue {
                 }
             }
             if is_end {
-                sleepers.tell_pollers();
+                let pollers = sleepers.pollers.len();
                 self.update(&sleepers);
+                drop(sleepers);
+                self.tell_pollers(pollers);
                 return woken;
             }
             last = last.or_else(|| sleepers.tasks.back().get().map(core::ptr::from_ref));
@@ -213,12 +233,27 @@ impl WaitQueue {
 }
 
 impl Sleepers {
-    fn tell_pollers(&self) {
-        for poller in &self.pollers {
-            if let Some(poller) = poller.upgrade() {
-                poller.notify();
+    /// Forgets some of the pollers that have gone.
+    fn sweep(&mut self) {
+        for _ in 0..LOOKS {
+            match self.pollers.get(self.swept) {
+                Some(poller) if poller.strong_count() == 0 => {
+                    drop(self.pollers.swap_remove(self.swept))
+                }
+                Some(_) => self.swept += 1,
+                None => self.swept = 0,
             }
         }
+    }
+
+    /// The pollers in front of place `end`, a turn of them, and where these begin.
+    fn pollers_before(&self, end: usize) -> (usize, [Option<Arc<Waiter>>; TURN]) {
+        let end = end.min(self.pollers.len());
+        let begin = end.saturating_sub(TURN);
+        let mut found = [const { None }; TURN];
+        let turn = self.pollers.iter().take(end).skip(begin);
+        found.iter_mut().zip(turn).for_each(|(found, poller)| *found = poller.upgrade());
+        (begin, found)
     }
 }
 
@@ -338,6 +373,27 @@ mod tests {
         }
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         assert!(queued(&queue) == 0 && !queue.anybody());
+    }
+
+    #[test]
+    fn all_pollers_hear_and_who_has_gone_is_forgotten() {
+        let queue = WaitQueue::new();
+        let listed = || queue.sleepers.lock().pollers.len();
+        let waiters: Vec<_> = (0..3 * TURN + 1).map(|_| Waiter::new()).collect();
+        for waiter in &waiters {
+            queue.enlist(&Waiter::new());
+            queue.enlist(waiter);
+            queue.enlist(waiter);
+        }
+        assert!(listed() <= waiters.len() + LOOKS, "{}", listed());
+        queue.wake_all();
+        for waiter in waiters {
+            assert_eq!(waiter.wait(Wait::uninterruptible().deadline_ns(0)), Ok(()));
+        }
+        for _ in 0..3 * TURN {
+            queue.enlist(&Waiter::new());
+        }
+        assert!(listed() <= LOOKS, "{}", listed());
     }
 
     #[test]

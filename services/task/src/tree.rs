@@ -5,8 +5,7 @@
 //! each process, so its rules (reparenting, setpgid, setsid, orphaned groups,
 //! freeing of numbers) are tested without any process. Each pid namespace has one,
 //! behind its lock, which spins: so each step takes a time that does not grow with
-//! the number of processes, but for setsid(2), which looks at each group that the
-//! caller has children in. Children and members have places, numbers that rise in the order
+//! the number of processes. Children and members have places, numbers that rise in the order
 //! they came, so that who walks through them can let the lock go and go on behind a place.
 //!
 //! More than 400 lines: each change of one relation is here beside what it owes the others.
@@ -26,6 +25,9 @@ mod tests;
 
 use links::Links;
 use news::News;
+
+/// Groups that are left with the tree locked once.
+const GROUPS: usize = 32;
 
 /// One process in the tree.
 pub(crate) struct Node<P> {
@@ -379,20 +381,26 @@ impl<P> Tree<P> {
         self.links.disconnect(pid, group);
     }
 
-    /// setsid(2): a new session and group of which `pid` is the only member.
+    /// setsid(2): a new session and group of which `pid` is the only member. The caller
+    /// owes calls of [`Tree::leave_groups`] until there are no more.
     pub(crate) fn set_session(&mut self, pid: Pid) -> Result<()> {
         if self.session_of(pid.own_group()).is_some() {
             return err!(EPERM, "already leads a process group");
         }
         self.move_to_group(pid, pid.own_group());
         self.unlink(pid);
-        self.links.disconnect_all(pid);
         let Some(node) = self.nodes.get_mut(&pid) else { return err!(ESRCH) };
         let old = core::mem::replace(&mut node.session, pid.own_session());
         *self.sessions.entry(pid.own_session()).or_insert(0) += 1;
         self.leave_session(old);
         self.link(pid);
         Ok(())
+    }
+
+    /// A few of the groups that `pid` has children in are connected by that no more, since
+    /// it has left the session: those from `first` on. Where to go on, if there are more.
+    pub(crate) fn leave_groups(&mut self, pid: Pid, first: Pgid) -> Option<Pgid> {
+        self.links.disconnect_from(pid, first, GROUPS)
     }
 
     /// Whether no member of `group` has a living parent in the same session

@@ -2,7 +2,10 @@
 //! File descriptors of a process.
 //!
 //! A table is shared by tasks made with CLONE_FILES. The caller brings
-//! RLIMIT_NOFILE as `limit`. Files that leave the table are dropped outside of its lock.
+//! RLIMIT_NOFILE as `limit`. Files that leave the table are dropped outside of its lock,
+//! and who looks at many slots looks at [`TURN`] of them with the lock held at a time.
+//!
+//! More than 400 lines: every call on descriptors is one short function here.
 //!
 //! Locks: the one lock is a leaf.
 
@@ -11,7 +14,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use abi::{Result, err, error};
-use framework::sync::SpinLock;
+use framework::sync::{SpinLock, SpinLockGuard, WaitQueue};
 
 use crate::File;
 use crate::lock::LockOwner;
@@ -55,19 +58,35 @@ struct Slot {
     on_exec: CloseOnExec,
 }
 
-#[derive(Clone)]
+/// Slots that are looked at with the lock held once.
+const TURN: usize = 256;
+
 struct Slots {
     slots: Vec<Option<Slot>>,
     /// No slot below is free.
     lowest_free: usize,
     /// Slots that are not free.
     open: usize,
+    /// Copies that are being made: meanwhile no file comes or goes.
+    copies: usize,
 }
 
 /// The descriptors of a process.
 pub struct FdTable {
     inner: SpinLock<Slots>,
+    /// Woken when a copy has been made.
+    copied: WaitQueue,
     id: u64,
+}
+
+/// Holds who would change the table, as long as a large one is copied.
+struct Copying<'a>(&'a FdTable);
+
+impl Drop for Copying<'_> {
+    fn drop(&mut self) {
+        self.0.inner.lock().copies -= 1;
+        self.0.copied.wake_all();
+    }
 }
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
@@ -75,11 +94,25 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 impl FdTable {
     /// An empty table.
     pub fn new() -> Self {
-        Self::of(Slots { slots: Vec::new(), lowest_free: 0, open: 0 })
+        Self::of(Vec::new(), 0, 0)
     }
 
-    fn of(slots: Slots) -> Self {
-        Self { inner: SpinLock::new(slots), id: NEXT_ID.fetch_add(1, Ordering::Relaxed) }
+    fn of(slots: Vec<Option<Slot>>, lowest_free: usize, open: usize) -> Self {
+        let inner = SpinLock::new(Slots { slots, lowest_free, open, copies: 0 });
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        Self { inner, copied: WaitQueue::new(), id }
+    }
+
+    /// The table, to put files in or take them out.
+    fn lock_to_change(&self) -> SpinLockGuard<'_, Slots> {
+        loop {
+            let inner = self.inner.lock();
+            if inner.copies == 0 {
+                return inner;
+            }
+            drop(inner);
+            self.copied.wait_until(|| (self.inner.lock().copies == 0).then_some(()));
+        }
     }
 
     /// A copy for a forked process: the same files under the same numbers.
@@ -88,13 +121,24 @@ impl FdTable {
     /// `ENOMEM` without memory for the copy.
     pub fn fork(&self) -> Result<Self> {
         let mut slots = Vec::new();
-        let inner = self.inner.lock();
+        let mut inner = self.inner.lock();
         let used = inner.slots.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
-        slots.try_reserve_exact(used).map_err(|_| error!(ENOMEM))?;
-        slots.extend(inner.slots.iter().take(used).cloned());
         let (lowest_free, open) = (inner.lowest_free.min(used), inner.open);
+        if used <= TURN {
+            slots.try_reserve_exact(used).map_err(|_| error!(ENOMEM))?;
+            slots.extend(inner.slots.iter().take(used).cloned());
+            return Ok(Self::of(slots, lowest_free, open));
+        }
+        inner.copies += 1;
         drop(inner);
-        Ok(Self::of(Slots { slots, lowest_free, open }))
+        let copying = Copying(self);
+        slots.try_reserve_exact(used).map_err(|_| error!(ENOMEM))?;
+        while slots.len() < used {
+            let turn = TURN.min(used - slots.len());
+            slots.extend(self.inner.lock().slots.iter().skip(slots.len()).take(turn).cloned());
+        }
+        drop(copying);
+        Ok(Self::of(slots, lowest_free, open))
     }
 
     /// The owner of POSIX record locks taken through this table.
@@ -138,7 +182,7 @@ impl FdTable {
         if min > 0 && min >= limit {
             return err!(EINVAL, "beyond the descriptor limit");
         }
-        let mut inner = self.inner.lock();
+        let mut inner = self.lock_to_change();
         let fd = inner.find_free(min);
         if fd >= limit {
             return err!(EMFILE, "too many open files");
@@ -180,7 +224,7 @@ impl FdTable {
         };
         let file = self.get(old)?;
         let replaced = {
-            let mut inner = self.inner.lock();
+            let mut inner = self.lock_to_change();
             inner.put(index, Slot { file, on_exec })?
         };
         if let Some(slot) = replaced {
@@ -208,10 +252,17 @@ impl FdTable {
 
     /// close_range(2) with CLOSE_RANGE_CLOEXEC.
     pub fn mark_range(&self, first: u32, last: u32) {
-        let mut inner = self.inner.lock();
-        let count = (last as usize).saturating_sub(first as usize).saturating_add(1);
-        for slot in inner.slots.iter_mut().skip(first as usize).take(count).flatten() {
-            slot.on_exec = CloseOnExec::Yes;
+        let (mut next, end) = (first as usize, (last as usize).saturating_add(1));
+        while next < end {
+            let mut inner = self.inner.lock();
+            let turn = TURN.min(end - next);
+            for slot in inner.slots.iter_mut().skip(next).take(turn).flatten() {
+                slot.on_exec = CloseOnExec::Yes;
+            }
+            next += turn;
+            if next >= inner.slots.len() {
+                return;
+            }
         }
     }
 
@@ -222,7 +273,7 @@ impl FdTable {
 
     /// Closes everything (exit of the last user).
     pub fn close_all(&self) {
-        let mut inner = self.inner.lock();
+        let mut inner = self.lock_to_change();
         let slots = core::mem::take(&mut inner.slots);
         (inner.lowest_free, inner.open) = (0, 0);
         drop(inner);
@@ -279,7 +330,7 @@ impl FdTable {
 
     fn take(&self, fd: i32) -> Option<Arc<File>> {
         let index = fd as u32 as usize;
-        let mut inner = self.inner.lock();
+        let mut inner = self.lock_to_change();
         let slot = inner.slots.get_mut(index)?.take()?;
         inner.open -= 1;
         inner.lowest_free = inner.lowest_free.min(index);
@@ -288,20 +339,26 @@ impl FdTable {
 
     fn close_where(&self, is_wanted: impl Fn(u32, CloseOnExec) -> bool) {
         let mut next = 0;
-        loop {
+        while let Some(end) = self.next_turn(next) {
             let found = {
                 let inner = self.inner.lock();
-                let open = inner.slots.iter().enumerate().skip(next);
-                open.filter_map(|(fd, slot)| Some((fd, slot.as_ref()?)))
+                let turn = inner.slots.iter().enumerate().take(end).skip(next);
+                turn.filter_map(|(fd, slot)| Some((fd, slot.as_ref()?)))
                     .find(|(fd, slot)| is_wanted(*fd as u32, slot.on_exec))
                     .map(|(fd, _)| fd)
             };
-            let Some(fd) = found else { return };
-            if let Some(file) = self.take(fd as i32) {
+            if let Some(fd) = found
+                && let Some(file) = self.take(fd as i32)
+            {
                 let _ = self.finish_close(file);
             }
-            next = fd + 1;
+            next = found.map_or(end, |fd| fd + 1);
         }
+    }
+
+    /// Where a turn that begins at `next` ends; None behind the last slot.
+    fn next_turn(&self, next: usize) -> Option<usize> {
+        (next < self.inner.lock().slots.len()).then_some(next + TURN)
     }
 
     /// Flushes the file and gives back POSIX locks, as each close of any descriptor does.
@@ -350,5 +407,29 @@ impl Slots {
         let old = place.replace(slot);
         self.open += usize::from(old.is_none());
         Ok(old)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    extern crate std;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    #[test]
+    fn nothing_comes_or_goes_while_a_table_is_copied() {
+        let table = Arc::new(FdTable::new());
+        table.inner.lock().copies += 1;
+        let copying = Copying(&table);
+        let (changer, (tell, told)) = (table.clone(), mpsc::channel());
+        let thread = std::thread::spawn(move || {
+            drop(changer.lock_to_change());
+            tell.send(()).unwrap();
+        });
+        assert!(told.recv_timeout(Duration::from_millis(50)).is_err());
+        drop(copying);
+        told.recv().unwrap();
+        thread.join().unwrap();
     }
 }

@@ -39,6 +39,12 @@ impl Process {
         let session = pid.own_session();
         self.note_relations(self.parent_pid(), pid.own_group(), session);
         self.set_session(Session::new(session));
+        let mut left = Some(Pgid::from_raw(1));
+        while let Some(first) = left {
+            left = table.leave_groups(pid, first);
+            drop(table);
+            table = self.pid_namespace().lock();
+        }
         Ok(session)
     }
 

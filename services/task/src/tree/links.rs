@@ -73,14 +73,22 @@ impl Links {
         }
     }
 
-    /// No link of `parent` connects any more: it leaves the session.
-    pub(super) fn disconnect_all(&mut self, parent: Pid) {
-        let all = (parent, Pgid::from_raw(i32::MIN))..=(parent, Pgid::from_raw(i32::MAX));
+    /// The links of `parent` into `most` groups, from `first` on, connect no more: it has
+    /// left the session. Where to go on, if there are more.
+    pub(super) fn disconnect_from(
+        &mut self,
+        parent: Pid,
+        first: Pgid,
+        most: usize,
+    ) -> Option<Pgid> {
         let Self { bundles, connections } = self;
-        for ((_, group), bundle) in bundles.range_mut(all).filter(|(_, bundle)| bundle.connects) {
+        let all = (parent, first)..=(parent, Pgid::from_raw(i32::MAX));
+        let mut rest = bundles.range_mut(all);
+        for ((_, group), bundle) in rest.by_ref().take(most).filter(|(_, bundle)| bundle.connects) {
             bundle.connects = false;
             lose(connections, *group, bundle.count);
         }
+        rest.next().map(|((_, group), _)| *group)
     }
 
     fn lose(&mut self, group: Pgid, count: usize) -> bool {

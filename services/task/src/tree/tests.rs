@@ -35,6 +35,16 @@ fn reparent(tree: &mut Tree<()>, pid: Pid, reaper: Pid) -> (Vec<Pid>, Vec<Pgid>)
     (moved, orphaned)
 }
 
+/// setsid with all that it owes.
+fn set_session(tree: &mut Tree<()>, pid: Pid) -> Result<()> {
+    tree.set_session(pid)?;
+    let mut next = Some(g(i32::MIN));
+    while let Some(first) = next {
+        next = tree.leave_groups(pid, first);
+    }
+    Ok(())
+}
+
 /// What the counts of links must say.
 fn is_orphaned_by_definition(tree: &Tree<()>, group: Pgid) -> bool {
     !tree.nodes.values().filter(|node| node.group == group && node.is_linked).any(|node| {
@@ -49,7 +59,7 @@ fn family() -> Tree<()> {
     let mut tree = Tree::new();
     tree.insert(p(1), p(0), None, ()).unwrap();
     tree.insert(p(2), p(1), Some(p(1)), ()).unwrap();
-    tree.set_session(p(2)).unwrap();
+    set_session(&mut tree, p(2)).unwrap();
     tree.insert(p(3), p(2), Some(p(2)), ()).unwrap();
     tree.insert(p(4), p(2), Some(p(2)), ()).unwrap();
     tree
@@ -75,8 +85,8 @@ fn groups_are_made_and_left() {
 #[test]
 fn sessions() {
     let mut tree = family();
-    assert!(tree.set_session(p(2)).is_err());
-    tree.set_session(p(3)).unwrap();
+    assert!(set_session(&mut tree, p(2)).is_err());
+    set_session(&mut tree, p(3)).unwrap();
     assert_eq!(tree.get(p(3)).unwrap().session, p(3).own_session());
     assert_eq!(tree.get(p(3)).unwrap().group, g(3));
     assert_eq!(tree.set_group(p(2), p(3), g(2)).unwrap_err().errno(), abi::Errno::EPERM);
@@ -148,6 +158,23 @@ fn a_group_is_orphaned_with_its_last_child() {
     assert!(tree.is_orphaned(g(3)));
 }
 
+#[test]
+fn groups_are_left_a_few_at_a_time() {
+    let mut tree = family();
+    let (parent, many) = (p(3), GROUPS as i32 + 5);
+    for n in 0..many {
+        let child = p(100 + n);
+        tree.insert(child, parent, Some(parent), ()).unwrap();
+        tree.set_group(parent, child, child.own_group()).unwrap();
+    }
+    tree.set_session(parent).unwrap();
+    let next = tree.leave_groups(parent, g(i32::MIN));
+    assert_eq!(next, Some(g(100 + GROUPS as i32)));
+    assert!(tree.is_orphaned(g(100)) && !tree.is_orphaned(g(100 + many - 1)));
+    assert_eq!(tree.leave_groups(parent, g(100 + GROUPS as i32)), None);
+    assert!((0..many).all(|n| tree.is_orphaned(g(100 + n))));
+}
+
 /// However many children of the first process end in a group, none of them is a reason to
 /// look through it.
 #[test]
@@ -211,7 +238,7 @@ fn links_stay_counted_through_any_changes() {
             }
             2 | 3 => drop(tree.set_group(other, one, g(2 + dice(12)))),
             4 => drop(tree.set_group(one, one, one.own_group())),
-            5 => drop(tree.set_session(one)),
+            5 => drop(set_session(&mut tree, one)),
             6 => drop(tree.begin_end(one)),
             7 => {
                 reparent(&mut tree, one, other);

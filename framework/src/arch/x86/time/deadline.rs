@@ -17,6 +17,8 @@ use crate::sync::IrqLock;
 use crate::task::{TICK_NS, Task, scheduler};
 
 const NEVER: u64 = u64::MAX;
+/// Tasks that one interrupt wakes; if more are due, the next one comes at once.
+const TURN: usize = 16;
 
 /// A deadline that was added: its CPU, time and task.
 pub(crate) struct Deadline {
@@ -95,7 +97,7 @@ pub(crate) fn on_timer(from_user: bool, wake: fn(&Arc<Task>)) {
     let now_ns = tsc::monotonic_ns();
     timer.armed_ns.store(NEVER, Ordering::Relaxed);
     preempt::check_depth();
-    loop {
+    for _ in 0..TURN {
         let mut queue = timer.queue.lock();
         let due = queue.sleepers.first_entry().filter(|first| first.key().0 <= now_ns);
         let Some(due) = due else { break };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Files: reading, writing, holes, seeking, limits, opening modes, descriptors.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::{vec, vec::Vec};
 
 use abi::fcntl::OpenFlags;
@@ -256,6 +258,42 @@ fn descriptors_over_exec_fork_and_ranges() {
     assert_eq!(fds.insert(fds.get(0).unwrap(), CloseOnExec::No, 10).unwrap(), 1);
     fds.close_range(0, u32::MAX);
     assert!(fds.open_fds(0, 10).is_empty());
+}
+
+/// A descriptor that moves is in each copy, at one of its places.
+#[test]
+fn a_large_table_is_copied_as_of_one_moment() {
+    const HIGH: i32 = 6000;
+    const LIMIT: usize = 8000;
+    let fds = Arc::new(table(&world(), 1));
+    for _ in 0..HIGH {
+        fds.insert(fds.get(0).unwrap(), CloseOnExec::No, LIMIT).unwrap();
+    }
+    fds.mark_range(250, 600);
+    fds.close(10).unwrap();
+    let (mover, is_over) = (fds.clone(), Arc::new(AtomicBool::new(false)));
+    let stop = is_over.clone();
+    let thread = std::thread::spawn(move || {
+        while !stop.load(Relaxed) {
+            for (from, to) in [(HIGH, 10), (10, HIGH)] {
+                mover.replace(from, to, CloseOnExec::No, LIMIT).unwrap();
+                mover.close(from).unwrap();
+            }
+        }
+    });
+    for _ in 0..300 {
+        let copy = fds.fork().unwrap();
+        assert!(copy.get(10).is_ok() || copy.get(HIGH).is_ok());
+        assert_eq!(copy.on_exec(250).unwrap(), CloseOnExec::Yes);
+        assert_eq!(copy.on_exec(601).unwrap(), CloseOnExec::No);
+    }
+    is_over.store(true, Relaxed);
+    thread.join().unwrap();
+    let copy = fds.fork().unwrap();
+    copy.close_on_exec();
+    assert_eq!(copy.open_fds(249, 3), [249, 601, 602]);
+    copy.close_range(255, u32::MAX);
+    assert_eq!(copy.open_fds(248, 10), [248, 249]);
 }
 
 #[test]
