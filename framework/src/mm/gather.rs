@@ -63,10 +63,14 @@ impl<'a> Gather<'a> {
     }
 
     /// Makes the pages unreachable, then drops the frames.
+    #[inline]
     pub(super) fn flush(&mut self) {
-        if self.end == 0 {
-            return;
+        if self.end != 0 {
+            self.flush_now();
         }
+    }
+
+    fn flush_now(&mut self) {
         tlb::flush(self.cpus, self.start..self.end);
         (self.start, self.end) = (usize::MAX, 0);
         let len = core::mem::replace(&mut self.len, 0);

@@ -52,6 +52,8 @@ pub(crate) struct Node<P> {
     /// It counts in `Tree::links`: it has not begun to end.
     is_linked: bool,
     child_count: usize,
+    /// Of the children, those that are linked and in the same group, which they do not connect.
+    kin_count: usize,
 }
 
 /// All processes and their relations.
@@ -232,6 +234,7 @@ impl<P> Tree<P> {
             has_news: false,
             is_linked,
             child_count: 0,
+            kin_count: 0,
         };
         self.nodes.insert(pid, node);
         Ok((group, session))
@@ -242,7 +245,7 @@ impl<P> Tree<P> {
     pub(crate) fn remove(&mut self, pid: Pid) -> Option<Node<P>> {
         let node = self.nodes.remove(&pid)?;
         if node.is_linked {
-            self.links.remove(node.parent, node.group);
+            self.uncount_link(node.parent, node.group);
         }
         if node.has_news {
             self.news.remove(node.parent, node.is_zombie, node.child_at);
@@ -362,7 +365,7 @@ impl<P> Tree<P> {
         if node.group == group {
             return;
         }
-        let (old, session) = (node.group, node.session);
+        let old = node.group;
         let was_linked = node.is_linked;
         self.unlink(pid);
         if let Some(node) = self.nodes.get_mut(&pid) {
@@ -375,10 +378,11 @@ impl<P> Tree<P> {
             self.link(pid);
         }
         // Its children in the old group connect that now, those in the new one no more.
-        if self.session_of(old) == Some(session) {
-            self.links.connect(pid, old);
+        let kin = self.links.take(pid, group);
+        if let Some(node) = self.nodes.get_mut(&pid) {
+            let before = core::mem::replace(&mut node.kin_count, kin);
+            self.links.put(pid, old, before);
         }
-        self.links.disconnect(pid, group);
     }
 
     /// setsid(2): a new session and group of which `pid` is the only member. The caller
@@ -434,10 +438,24 @@ impl<P> Tree<P> {
         if parent == Pid::INIT {
             return false;
         }
-        let Some(above) = self.nodes.get(&parent) else { return false };
-        let connects = above.group != group && above.session == session;
-        self.links.add(parent, group, connects);
+        let Some(above) = self.nodes.get_mut(&parent) else { return false };
+        if above.group == group {
+            above.kin_count += 1;
+        } else {
+            self.links.add(parent, group, above.session == session);
+        }
         true
+    }
+
+    /// Counts such a link less; whether it was the last that connected the group.
+    fn uncount_link(&mut self, parent: Pid, group: Pgid) -> bool {
+        match self.nodes.get_mut(&parent) {
+            Some(above) if above.group == group => {
+                above.kin_count -= 1;
+                false
+            }
+            _ => self.links.remove(parent, group),
+        }
     }
 
     /// Takes back what [`Tree::link`] did; the group, if that was its last connection.
@@ -445,7 +463,7 @@ impl<P> Tree<P> {
         let node = self.nodes.get_mut(&pid).filter(|node| node.is_linked)?;
         node.is_linked = false;
         let (parent, group) = (node.parent, node.group);
-        self.links.remove(parent, group).then_some(group)
+        self.uncount_link(parent, group).then_some(group)
     }
 }
 

@@ -3,14 +3,15 @@
 //!
 //! A link is a process that has not begun to end and whose parent is not the first
 //! process. Links with the same parent and group are alike, so they are counted together:
-//! they connect the group if the parent is in its session but in another group. A group
+//! they connect the group if the parent is in its session but in another group. Those in
+//! the parent's own group, nearly all, are a number in its node instead. A group
 //! without a link that connects is orphaned (POSIX): nobody could continue it.
 
 use alloc::collections::BTreeMap;
 
 use crate::ids::{Pgid, Pid};
 
-/// Links of one parent into one group.
+/// Links of one parent into one group that is not its own.
 #[derive(Clone, Copy)]
 struct Bundle {
     count: usize,
@@ -54,23 +55,22 @@ impl Links {
         connects && self.lose(group, 1)
     }
 
-    /// The links of `parent` into `group` connect it now: it has moved out of the group.
-    pub(super) fn connect(&mut self, parent: Pid, group: Pgid) {
-        let Some(bundle) = self.bundles.get_mut(&(parent, group)) else { return };
-        if !bundle.connects {
-            bundle.connects = true;
-            *self.connections.entry(group).or_insert(0) += bundle.count;
+    /// `count` links of `parent` into `group` connect it now: it has moved out of the group.
+    pub(super) fn put(&mut self, parent: Pid, group: Pgid, count: usize) {
+        if count > 0 {
+            self.bundles.insert((parent, group), Bundle { count, connects: true });
+            *self.connections.entry(group).or_insert(0) += count;
         }
     }
 
-    /// The links of `parent` into `group` connect it no more: it has moved into the group.
-    pub(super) fn disconnect(&mut self, parent: Pid, group: Pgid) {
-        let Some(bundle) = self.bundles.get_mut(&(parent, group)) else { return };
+    /// Forgets the links of `parent` into `group`, and tells how many there were: it is about to
+    /// move into the group.
+    pub(super) fn take(&mut self, parent: Pid, group: Pgid) -> usize {
+        let Some(bundle) = self.bundles.remove(&(parent, group)) else { return 0 };
         if bundle.connects {
-            bundle.connects = false;
-            let count = bundle.count;
-            self.lose(group, count);
+            self.lose(group, bundle.count);
         }
+        bundle.count
     }
 
     /// The links of `parent` into `most` groups, from `first` on, connect no more: it has
