@@ -86,6 +86,12 @@ impl Frame {
         u64::from(self.0.get())
     }
 
+    /// Its number.
+    #[inline]
+    pub(super) fn pfn(&self) -> Pfn {
+        self.0
+    }
+
     /// Turns the reference into one that a page-table entry holds.
     #[inline]
     pub(super) fn into_pfn(self) -> Pfn {

@@ -11,22 +11,22 @@
 //! More than 400 lines: each change of a mapping is here, beside the TLB flush that it
 //! owes.
 //!
-//! Locks: a space's table lock; that of a second space is tried, not waited for.
-//! Nothing sleeps under it. It is held for the entries of one leaf table at most, and free
-//! while other CPUs are waited for, but for the copy of one page.
+//! Locks: `copying`, then a space's table lock; that of a second space is tried, not waited for.
+//! Nothing sleeps under it. It is held for the entries of one leaf table at most, or the copy
+//! of one page, and free while other CPUs are waited for.
 
 use alloc::sync::{Arc, Weak};
 use core::ops::{Deref, Range};
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::frames;
 use super::gather::{Gather, ROOM};
 use super::meta;
-use super::table::{Piece, Tables};
+use super::table::{Piece, Seen, Tables};
 use super::tlb::{self, ActiveCpus};
 use super::{Access, Frame, NoMemory, PAGE_SIZE, Perms, USER_MAX, USER_MIN, UserFault};
-use crate::arch::paging::Pte;
-use crate::sync::{Once, SpinLock, SpinLockGuard};
+use crate::arch::paging::{Pte, span};
+use crate::sync::{Once, SpinLock, SpinLockGuard, Spread};
 
 /// Is a mapped frame copied before it is written?
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,8 +87,10 @@ pub trait FaultHandler: Send + Sync {
 pub struct VmSpace {
     tables: Tables,
     lock: SpinLock<()>,
-    /// Pages mapped; changed with the lock held.
-    pages: AtomicUsize,
+    /// Held for a copy-on-write while other CPUs are waited for, by those who wait for them.
+    copying: SpinLock<()>,
+    /// Pages mapped: the sum, which wraps on the way.
+    pages: Spread,
     pub(super) cpus: ActiveCpus,
     handler: Once<Weak<dyn FaultHandler>>,
 }
@@ -118,7 +120,8 @@ impl VmSpace {
         Ok(Arc::new(Self {
             tables: Tables::new()?,
             lock: SpinLock::new(()),
-            pages: AtomicUsize::new(0),
+            copying: SpinLock::new(()),
+            pages: Spread::new(),
             cpus: ActiveCpus::new(),
             handler: Once::new(),
         }))
@@ -165,7 +168,7 @@ impl VmSpace {
         }
         let tables = self.lock();
         let shared = cow == Cow::Yes && frame.refs() > 1;
-        Ok(self.fill(&tables, tables.make_leaf(addr)?, frame, perms, shared))
+        Ok(self.fill(tables.make_leaf(addr)?, frame, perms, shared))
     }
 
     /// Serves a program's write to the page of `addr`, which it may make: copies
@@ -187,44 +190,35 @@ impl VmSpace {
         if !(USER_MIN..USER_MAX).contains(&addr) {
             return Ok(WriteOutcome::Refused);
         }
-        let leaf = self.tables.find(addr);
-        if let Some(leaf) = leaf
-            && Pte(leaf.entry().load(Ordering::Relaxed)).is_page()
-        {
-            return Ok(self.break_cow(addr, leaf.entry())?);
+        let seen = self.tables.glance(&self.cpus, addr);
+        let seen = seen.unwrap_or_else(|| self.lock().see(addr));
+        if seen.has_page {
+            return Ok(self.break_cow(addr, seen)?);
         }
         let frame = fill()?;
         let tables = self.lock();
-        let entry = match leaf {
-            Some(leaf) => leaf.for_use(),
-            None => tables.make_leaf(addr)?,
-        };
-        let is_filled = self.fill(&tables, entry, frame, perms, false);
+        let is_filled = self.fill(tables.make_leaf_again(seen)?, frame, perms, false);
         Ok(if is_filled { WriteOutcome::Filled } else { WriteOutcome::Retry })
     }
 
     /// Puts `frame` in a leaf entry, unless something is there already.
     #[inline]
-    fn fill(
-        &self,
-        tables: &Locked<'_>,
-        entry: &AtomicU64,
-        frame: Frame,
-        perms: Perms,
-        cow: bool,
-    ) -> bool {
+    fn fill(&self, entry: &AtomicU64, frame: Frame, perms: Perms, cow: bool) -> bool {
         if Pte(entry.load(Ordering::Relaxed)).is_page() {
             return false;
         }
         let pte = Pte::user_page(frame.into_pfn(), perms, cow);
         entry.store(pte.0, Ordering::Release);
-        self.count(tables, 1);
+        self.count(1);
         true
     }
 
-    /// Resolves a write to the page in `entry`, that of `addr`.
-    fn break_cow(&self, addr: usize, entry: &AtomicU64) -> Result<WriteOutcome, NoMemory> {
+    /// Resolves a write to the page that is mapped at `addr`.
+    fn break_cow(&self, addr: usize, seen: Seen) -> Result<WriteOutcome, NoMemory> {
+        // Two that copy each other's copies, before either may be written, would not end.
+        let _turn = self.cpus.has_others().then(|| self.copying.lock());
         let tables = self.lock();
+        let Some(entry) = tables.leaf_again(seen) else { return Ok(WriteOutcome::Retry) };
         let pte = Pte(entry.load(Ordering::Relaxed));
         let Some(pfn) = pte.pfn().filter(|_| pte.is_page() && !pte.is_writable()) else {
             return Ok(WriteOutcome::Retry);
@@ -249,17 +243,39 @@ impl VmSpace {
                 return Err(error);
             }
         };
-        entry.store(pte.into_private(new.into_pfn()).0, Ordering::Release);
         let page = page_down(addr);
-        tlb::flush(&self.cpus, page..page + PAGE_SIZE);
-        drop(tables);
+        let page = page..page + PAGE_SIZE;
+        // Until all have flushed, a CPU may read the old page: nobody may write to the new one.
+        entry.store(pte.with_frame(new.pfn()).0, Ordering::Release);
+        if tlb::flush_alone(&self.cpus, page.clone()) {
+            entry.store(pte.into_private(new.into_pfn()).0, Ordering::Release);
+            drop(tables);
+        } else {
+            // A second reference, so that who writes meanwhile makes a copy too.
+            let held = new.clone();
+            new.into_pfn();
+            drop(tables);
+            tlb::flush(&self.cpus, page);
+            self.open(addr, &held);
+        }
         drop(old);
         Ok(WriteOutcome::Copied)
     }
 
+    /// Makes the copy-on-write page at `addr` writable if it is `frame`, to which nobody else
+    /// refers.
+    fn open(&self, addr: usize, frame: &Frame) {
+        let tables = self.lock();
+        let Some(entry) = tables.leaf(addr) else { return };
+        let pte = Pte(entry.load(Ordering::Relaxed));
+        if pte.is_page() && pte.is_cow() && pte.pfn() == Some(frame.pfn()) && frame.refs() == 2 {
+            entry.store(pte.into_private(frame.pfn()).0, Ordering::Release);
+        }
+    }
+
     /// Calls `change` for pieces of a range with the tables locked, of at most `most`
-    /// pages each. After each piece the lock is free, other tasks may run, and what the
-    /// piece gathered is flushed.
+    /// pages each. After each piece the lock is free and other tasks may run; what the
+    /// pieces gathered is flushed when there is no room for as much again, and at the end.
     fn in_pieces<E>(
         &self,
         range: Range<usize>,
@@ -275,7 +291,7 @@ impl VmSpace {
                 change(&tables, piece, &mut gather)?;
             }
             drop(tables);
-            gather.flush();
+            gather.make_room(ROOM);
             at = next;
         }
         Ok(())
@@ -294,32 +310,28 @@ impl VmSpace {
         });
     }
 
-    /// Removes all pages of a range (widened to whole pages); how many it held.
+    /// Removes all pages of a range (widened to whole pages), and tables that are empty
+    /// then; how many pages it held.
     pub fn unmap(&self, range: Range<usize>) -> usize {
-        let mut all = 0;
-        self.each_piece(user_pages(range), ROOM, |tables, piece, gather| {
-            let mut removed = 0;
-            piece.visit(|start, run| {
-                for (i, entry) in run.iter().enumerate() {
-                    if !Pte(entry.load(Ordering::Relaxed)).is_page() {
-                        continue;
-                    }
-                    // The CPU may set the dirty bit until the swap.
-                    let pte = Pte(entry.swap(Pte::EMPTY.0, Ordering::AcqRel));
-                    if let Some(pfn) = pte.pfn() {
-                        // SAFETY: the entry owned this reference and is empty now.
-                        gather.push(start + i * PAGE_SIZE, unsafe { Frame::from_pfn(pfn) });
-                        removed += 1;
-                    }
-                }
-            });
-            if removed > 0 {
-                piece.forget();
-                self.count(tables, -removed);
+        let range = user_pages(range);
+        let mut gather = Gather::new(&self.cpus);
+        let mut removed = 0;
+        let mut at = range.start;
+        while at < range.end {
+            let tables = self.lock();
+            let most = if covers_table(at..range.end) { ROOM } else { gather.room() };
+            let (piece, next) = tables.piece(at..range.end, most);
+            if let Some(piece) = piece {
+                removed += remove(&tables, &piece, &mut gather);
             }
-            all += removed.unsigned_abs();
-        });
-        all
+            drop(tables);
+            gather.make_room(1);
+            at = next;
+        }
+        gather.flush();
+        removed += gather.freed;
+        self.count(-removed.cast_signed());
+        removed
     }
 
     /// Changes the permissions of the pages that are mapped in a range.
@@ -372,7 +384,7 @@ impl VmSpace {
             result
         })?;
         // Each page may push two frames.
-        self.each_piece(from, ROOM / 2, |tables, piece, gather| {
+        self.each_piece(from.clone(), ROOM / 2, |tables, piece, gather| {
             let mut replaced = 0;
             piece.visit(|start, run| {
                 for (i, entry) in run.iter().enumerate() {
@@ -380,8 +392,10 @@ impl VmSpace {
                     replaced += move_page(tables, entry, source, source - old + new, gather);
                 }
             });
-            self.count(tables, -replaced);
+            self.count(-replaced);
         });
+        // Only now: a table that pages leave may be one that others come to.
+        self.each_piece(from, ROOM, |tables, piece, gather| prune(tables, &piece, gather));
         Ok(())
     }
 
@@ -402,13 +416,14 @@ impl VmSpace {
 
     /// Is something mapped at the page of `addr`, with whatever permissions?
     pub fn is_mapped(&self, addr: usize) -> bool {
-        addr < USER_MAX
-            && self.lock().leaf(addr).is_some_and(|e| Pte(e.load(Ordering::Relaxed)).is_page())
+        addr < USER_MAX && self.lock().has_page(addr)
     }
 
     /// Pages that are mapped.
     pub fn rss_pages(&self) -> usize {
-        self.pages.load(Ordering::Relaxed)
+        let parts = self.pages.iter().map(|pages| pages.load(Ordering::Relaxed));
+        // A page may be counted on one CPU and go on another, in the midst of this.
+        parts.fold(0, usize::wrapping_add).cast_signed().max(0).cast_unsigned()
     }
 
     /// Pages that its page tables take.
@@ -498,15 +513,57 @@ impl VmSpace {
                 gather.touch(start..start + run.len() * PAGE_SIZE);
             }
         });
-        self.count(own, copied);
+        self.count(copied);
         result
     }
 
     /// Counts pages that came or went.
     #[inline]
-    fn count(&self, _: &Locked<'_>, change: isize) {
-        let pages = self.pages.load(Ordering::Relaxed).saturating_add_signed(change);
-        self.pages.store(pages, Ordering::Relaxed);
+    fn count(&self, change: isize) {
+        self.pages.current().fetch_add(change.cast_unsigned(), Ordering::Relaxed);
+    }
+}
+
+/// Does a range begin with all that a leaf table maps?
+fn covers_table(range: Range<usize>) -> bool {
+    range.start.is_multiple_of(span(2)) && range.len() >= span(2)
+}
+
+/// Removes the pages of a piece, and its table if it is empty then; how many pages that
+/// were, but for those of a table that goes as a whole.
+fn remove(tables: &Locked<'_>, piece: &Piece<'_>, gather: &mut Gather<'_>) -> usize {
+    if piece.is_whole() {
+        gather.touch(piece.start()..piece.start() + span(2));
+        tables.detach(piece.start(), &mut gather.tables);
+        return 0;
+    }
+    let mut removed = 0;
+    piece.visit(|start, run| {
+        for (i, entry) in run.iter().enumerate() {
+            if !Pte(entry.load(Ordering::Relaxed)).is_page() {
+                continue;
+            }
+            // The CPU may set the dirty bit until the swap.
+            let pte = Pte(entry.swap(Pte::EMPTY.0, Ordering::AcqRel));
+            if let Some(pfn) = pte.pfn() {
+                // SAFETY: the entry owned this reference and is empty now.
+                gather.push(start + i * PAGE_SIZE, unsafe { Frame::from_pfn(pfn) });
+                removed += 1;
+            }
+        }
+    });
+    if removed > 0 {
+        piece.forget();
+    }
+    prune(tables, piece, gather);
+    removed
+}
+
+/// Takes the table of a piece out of the tree if it is empty.
+fn prune(tables: &Locked<'_>, piece: &Piece<'_>, gather: &mut Gather<'_>) {
+    if piece.is_empty() {
+        gather.touch(piece.start()..piece.start() + PAGE_SIZE);
+        tables.detach(piece.start(), &mut gather.tables);
     }
 }
 
@@ -522,7 +579,7 @@ fn move_page(
     target: usize,
     gather: &mut Gather<'_>,
 ) -> isize {
-    let Some(slot) = tables.leaf(target) else { return 0 };
+    let Some(slot) = tables.leaf_for_use(target) else { return 0 };
     if !Pte(entry.load(Ordering::Relaxed)).is_page() {
         return 0;
     }

@@ -16,7 +16,9 @@ use super::frames::{self, Class, Frames};
 use super::local::CpuCell;
 use super::meta::{self, Kind};
 use super::phys::Pfn;
+use super::tlb::ActiveCpus;
 use super::{Frame, NoMemory, PAGE_SIZE, usage};
+use crate::arch;
 use crate::arch::paging::{ENTRIES, Pte, USER_ENTRIES, index, span};
 
 /// The level of the top table; leaves are level 1.
@@ -25,7 +27,8 @@ const TOP: usize = 4;
 /// One table.
 ///
 /// # Invariants
-/// The frame is a [`Kind::Table`] that lives for `'a`, is used for nothing
+/// The frame is a [`Kind::Table`] that lives for `'a` (the tree's lock is held, or as in
+/// [`Tables::glance`]), is used for nothing
 /// else, and whose present entries of the user half (all entries below the top)
 /// point to tables of the next level or, in a leaf, to frames the entry owns a
 /// reference of.
@@ -75,6 +78,31 @@ impl<'a> Table<'a> {
         &meta::of(self.0).count
     }
 
+    /// The leaf entry of `addr`, to be filled. The tree's lock is held.
+    #[inline]
+    fn entry_for_use(self, addr: usize) -> &'a AtomicU64 {
+        let index = index(addr, 1);
+        self.note(1 << (index / GROUP));
+        self.entry(index)
+    }
+
+    /// Forgets groups in which no entry is left, up to the first that has one; whether
+    /// there was none. The tree's lock is held.
+    fn is_empty(self) -> bool {
+        let groups = self.groups();
+        let mut left = groups.load(Ordering::Relaxed);
+        while left != 0 {
+            let first = left.trailing_zeros() as usize * GROUP;
+            let run = self.run(first, first + GROUP);
+            if run.iter().any(|entry| entry.load(Ordering::Relaxed) != Pte::EMPTY.0) {
+                break;
+            }
+            left &= left - 1;
+        }
+        groups.store(left, Ordering::Relaxed);
+        left == 0
+    }
+
     /// Notes that the groups in `mask` are used. The tree's lock is held.
     #[inline]
     fn note(self, mask: u32) {
@@ -99,27 +127,14 @@ fn groups_of(first: usize, count: usize) -> u32 {
     (u32::MAX >> (31 - last / GROUP)) & (u32::MAX << (first / GROUP))
 }
 
-/// The place of a leaf entry. It stays as long as the tree; what the entry holds
-/// changes unless the tree's lock is held.
+/// Where the leaf entry of an address is, as it was seen, perhaps without the lock.
 #[derive(Clone, Copy)]
-pub(super) struct Leaf<'a> {
-    table: Table<'a>,
-    index: usize,
-}
-
-impl<'a> Leaf<'a> {
-    /// The entry.
-    #[inline]
-    pub(super) fn entry(self) -> &'a AtomicU64 {
-        self.table.entry(self.index)
-    }
-
-    /// The entry, to be filled. The tree's lock is held.
-    #[inline]
-    pub(super) fn for_use(self) -> &'a AtomicU64 {
-        self.table.note(1 << (self.index / GROUP));
-        self.entry()
-    }
+pub(super) struct Seen {
+    addr: usize,
+    table: Option<Pfn>,
+    age: usize,
+    /// Was a page mapped there?
+    pub(super) has_page: bool,
 }
 
 /// Pages in a row whose entries lie in one leaf table. The tree's lock is held.
@@ -129,6 +144,24 @@ pub(super) struct Piece<'a> {
 }
 
 impl<'a> Piece<'a> {
+    /// Is it all that the table maps?
+    #[inline]
+    pub(super) fn is_whole(&self) -> bool {
+        self.range.len() == span(2)
+    }
+
+    /// Does the table map nothing, here and elsewhere?
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// Its first address.
+    #[inline]
+    pub(super) fn start(&self) -> usize {
+        self.range.start
+    }
+
     /// Calls `visit` for runs of entries, with the address of the first: all that may be in
     /// use.
     #[inline]
@@ -161,13 +194,16 @@ impl<'a> Piece<'a> {
 }
 
 /// The page tables of an address space: a tree that owns its tables and a
-/// reference to each frame that is mapped. Tables stay until the tree dies.
+/// reference to each frame that is mapped. A table without entries is taken out of the tree,
+/// and freed when no CPU can reach it any more ([`Detached`]).
 ///
-/// The owner holds a lock for all but [`Tables::find`].
+/// The owner holds a lock for all but [`Tables::glance`].
 pub(super) struct Tables {
     root: Pfn,
     /// How many tables there are, the top one included.
     count: AtomicUsize,
+    /// Grows after tables were taken out of the tree.
+    age: AtomicUsize,
 }
 
 impl Tables {
@@ -182,7 +218,7 @@ impl Tables {
             }
         };
         usage::TABLES.add(1);
-        Ok(Self { root, count: AtomicUsize::new(1) })
+        Ok(Self { root, count: AtomicUsize::new(1), age: AtomicUsize::new(0) })
     }
 
     /// The top table's frame.
@@ -209,16 +245,74 @@ impl Tables {
         second.child(index(addr, 2)).ok_or(2)
     }
 
-    /// Where the leaf entry for `addr` is, if there is a leaf table; also without the lock.
-    #[inline]
-    pub(super) fn find(&self, addr: usize) -> Option<Leaf<'_>> {
-        self.leaf_table(addr).ok().map(|table| Leaf { table, index: index(addr, 1) })
-    }
-
     /// The leaf entry for `addr`, if there is a leaf table.
     #[inline]
     pub(super) fn leaf(&self, addr: usize) -> Option<&AtomicU64> {
-        self.find(addr).map(Leaf::entry)
+        self.leaf_table(addr).ok().map(|table| table.entry(index(addr, 1)))
+    }
+
+    /// The same, to be filled.
+    pub(super) fn leaf_for_use(&self, addr: usize) -> Option<&AtomicU64> {
+        self.leaf_table(addr).ok().map(|table| table.entry_for_use(addr))
+    }
+
+    /// Looks for the leaf table of `addr` without the lock: not if this CPU is none of
+    /// `active`, which have the tables loaded.
+    ///
+    /// Interrupts are off meanwhile. So a table that is taken out of the tree stays what it
+    /// was: it is freed only after all of `active` have answered a flush, which this CPU does
+    /// in an interrupt or while it spins.
+    #[inline]
+    #[allow(clippy::let_unit_value, reason = "there is no such state on the build machine")]
+    pub(super) fn glance(&self, active: &ActiveCpus, addr: usize) -> Option<Seen> {
+        let state = arch::irq_save();
+        let seen = active.has_current().then(|| self.see(addr));
+        arch::irq_restore(state);
+        seen
+    }
+
+    /// Looks for the leaf table of `addr`.
+    #[inline]
+    pub(super) fn see(&self, addr: usize) -> Seen {
+        // Before the walk: of a table that went before this age, nothing is seen.
+        let age = self.age.load(Ordering::Acquire);
+        let table = self.leaf_table(addr).ok();
+        let entry = table.map(|table| table.entry(index(addr, 1)).load(Ordering::Relaxed));
+        let has_page = entry.is_some_and(|entry| Pte(entry).is_page());
+        Seen { addr, table: table.map(|table| table.0), age, has_page }
+    }
+
+    /// The leaf table that was seen, if there still is one.
+    #[inline]
+    fn again(&self, seen: Seen) -> Option<Table<'_>> {
+        match seen.table {
+            // None was taken out of the tree since, so it is still there.
+            Some(table) if seen.age == self.age.load(Ordering::Relaxed) => {
+                Some(Table(table, PhantomData))
+            }
+            _ => self.leaf_table(seen.addr).ok(),
+        }
+    }
+
+    /// The leaf entry that was seen, if there still is a table.
+    #[inline]
+    pub(super) fn leaf_again(&self, seen: Seen) -> Option<&AtomicU64> {
+        self.again(seen).map(|table| table.entry(index(seen.addr, 1)))
+    }
+
+    /// The leaf entry that was seen, to be filled, making tables on the way.
+    #[inline]
+    pub(super) fn make_leaf_again(&self, seen: Seen) -> Result<&AtomicU64, NoMemory> {
+        let table = match self.again(seen) {
+            Some(table) => table,
+            None => self.make_leaf_table(seen.addr)?,
+        };
+        Ok(table.entry_for_use(seen.addr))
+    }
+
+    /// Whether a page is mapped at `addr`, with whatever permissions.
+    pub(super) fn has_page(&self, addr: usize) -> bool {
+        self.leaf(addr).is_some_and(|entry| Pte(entry.load(Ordering::Relaxed)).is_page())
     }
 
     /// The leaf entry for `addr`, making tables on the way.
@@ -230,7 +324,7 @@ impl Tables {
             Ok(table) => table,
             Err(_) => self.make_leaf_table(addr)?,
         };
-        Ok(Leaf { table, index: index(addr, 1) }.for_use())
+        Ok(table.entry_for_use(addr))
     }
 
     /// The `count` leaf entries from that of `addr` on, all in one table, making
@@ -287,10 +381,85 @@ impl Tables {
     }
 }
 
+impl Tables {
+    /// Takes the leaf table of `addr` out of the tree, and those above it that are empty
+    /// then. Its entries keep what they hold.
+    pub(super) fn detach(&self, addr: usize, out: &mut Detached) {
+        let top = self.top();
+        let Some(third) = top.child(index(addr, 4)) else { return };
+        let Some(second) = third.child(index(addr, 3)) else { return };
+        for (table, level) in [(second, 2), (third, 3), (top, TOP)] {
+            let index = index(addr, level);
+            let Some(child) = table.child(index) else { break };
+            table.entry(index).store(Pte::EMPTY.0, Ordering::Release);
+            self.count.fetch_sub(1, Ordering::Relaxed);
+            out.push(child);
+            if level == TOP || !table.is_empty() {
+                break;
+            }
+        }
+        self.age.fetch_add(1, Ordering::Release);
+    }
+}
+
+/// Tables that were taken out of a tree, linked by their records.
+///
+/// # Invariants
+/// Each is in no tree and in no other list. It is a leaf, or has no entries.
+pub(super) struct Detached {
+    first: Option<Pfn>,
+    count: usize,
+}
+
+impl Detached {
+    /// None.
+    pub(super) const fn new() -> Self {
+        Self { first: None, count: 0 }
+    }
+
+    /// How many there are.
+    #[inline]
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Takes a table, which the caller has just taken out of its tree.
+    fn push(&mut self, table: Table<'_>) {
+        let next = self.first.map_or(0, Pfn::get);
+        meta::of(table.0).next.store(next, Ordering::Relaxed);
+        self.first = Some(table.0);
+        self.count += 1;
+    }
+
+    /// Drops what the tables map, and frees them. Returns how many pages that were.
+    ///
+    /// # Safety
+    /// No CPU can reach any of them: all that had the space loaded have flushed it since
+    /// the last one was pushed.
+    pub(super) unsafe fn free(&mut self, batch: &mut Batch) -> usize {
+        let mut pages = 0;
+        usage::TABLES.sub(core::mem::take(&mut self.count));
+        while let Some(table) = self.first {
+            self.first = Pfn::new(meta::of(table).next.load(Ordering::Relaxed));
+            pages += empty(Table(table, PhantomData), 1, batch);
+            give_table(table);
+        }
+        pages
+    }
+}
+
+/// Keeps an empty table for the next tree, or frees it.
+fn give_table(table: Pfn) {
+    if let Err(table) = EMPTY_TABLES.with(|tables| tables.push(table)) {
+        frames::give(table, Kind::Table);
+    }
+}
+
 impl Drop for Tables {
     fn drop(&mut self) {
         let mut batch = Batch::new();
-        usage::TABLES.sub(1 + empty(self.top(), TOP, &mut batch));
+        empty(self.top(), TOP, &mut batch);
+        usage::TABLES.sub(self.count());
         if let Err(root) = ROOTS.with(|roots| roots.push(self.root)) {
             frames::give(root, Kind::Table);
         }
@@ -298,9 +467,9 @@ impl Drop for Tables {
 }
 
 /// Frees the tables below `table`, drops what the leaves refer to, and leaves
-/// the table without user entries. Returns how many tables it freed.
+/// the table without user entries. Returns how many pages that were.
 fn empty(table: Table<'_>, level: usize, batch: &mut Batch) -> usize {
-    let mut freed = 0;
+    let mut pages = 0;
     let groups = table.groups();
     let mut left = groups.load(Ordering::Relaxed);
     groups.store(0, Ordering::Relaxed);
@@ -318,15 +487,14 @@ fn empty(table: Table<'_>, level: usize, batch: &mut Batch) -> usize {
                 // SAFETY: the leaf entry owned a reference (`Table`'s
                 // invariant), and is empty now.
                 batch.drop(unsafe { Frame::from_pfn(pfn) });
+                pages += 1;
             } else {
-                freed += 1 + empty(Table(pfn, PhantomData), level - 1, batch);
-                if let Err(table) = EMPTY_TABLES.with(|tables| tables.push(pfn)) {
-                    frames::give(table, Kind::Table);
-                }
+                pages += empty(Table(pfn, PhantomData), level - 1, batch);
+                give_table(pfn);
             }
         }
     }
-    freed
+    pages
 }
 
 /// Tables of trees that died: all zeros, and not used in any group.

@@ -377,6 +377,94 @@ fn two_threads_fault_and_unmap() {
 }
 
 #[test]
+fn tables_go_with_their_last_page() {
+    const MIB_2: usize = 512 * PAGE_SIZE;
+    const GIB: usize = 512 * MIB_2;
+    let space = VmSpace::new().unwrap();
+    let empty = space.table_pages();
+    for step in [MIB_2, GIB, 512 * GIB] {
+        let at = |n: usize| BASE + n * step;
+        for n in 0..5 {
+            assert_eq!(space.map(at(n), filled(n as u8), RW, Cow::No), Ok(true));
+        }
+        let full = space.table_pages();
+        assert!(full >= empty + 5 + 2);
+        assert_eq!(space.unmap(at(1)..at(2)), 1);
+        assert!(space.table_pages() < full);
+        let bytes = [0, 2, 3, 4].map(|n| byte_at(&space, at(n)));
+        assert_eq!(bytes, [0, 2, 3, 4]);
+        assert_eq!(space.map(at(1), filled(9), RW, Cow::No), Ok(true));
+        assert_eq!((space.table_pages(), byte_at(&space, at(1))), (full, 9));
+        for n in 0..5 {
+            assert_eq!(space.unmap(at(n)..at(n) + PAGE_SIZE), 1);
+        }
+        assert_eq!((space.table_pages(), space.rss_pages()), (empty, 0));
+    }
+}
+
+#[test]
+fn whole_tables_go_at_once() {
+    // The second of three tables is full; of the others, what lies next to it.
+    let first = BASE.next_multiple_of(512 * PAGE_SIZE) + 512 * PAGE_SIZE;
+    let at = |n: usize| first - 4 * PAGE_SIZE + n * PAGE_SIZE;
+    let space = VmSpace::new().unwrap();
+    for n in 0..520 {
+        assert_eq!(space.map(at(n), filled(n as u8), RW, Cow::No), Ok(true));
+    }
+    let tables = space.table_pages();
+    let kept = space.query(at(300)).unwrap().frame;
+    assert_eq!(space.unmap(at(1)..at(519)), 518);
+    assert_eq!((space.table_pages(), space.rss_pages()), (tables - 1, 2));
+    assert_eq!((byte_at(&space, at(0)), byte_at(&space, at(519))), (0, 519_usize as u8));
+    assert!(space.query(at(300)).is_none());
+    assert_eq!(kept.refs(), 1);
+    assert_eq!(space.map(at(300), filled(7), RW, Cow::No), Ok(true));
+    assert_eq!(byte_at(&space, at(300)), 7);
+    assert!(!space.is_mapped(at(301)));
+}
+
+#[test]
+fn a_move_leaves_no_table_behind() {
+    let space = space_with(&[(0, 1), (1, 2)]);
+    let tables = space.table_pages();
+    let to = BASE + (1 << 30);
+    space.move_range(page(0), to, 2 * PAGE_SIZE).unwrap();
+    assert_eq!((byte_at(&space, to), byte_at(&space, to + PAGE_SIZE)), (1, 2));
+    space.unmap(to..to + 2 * PAGE_SIZE);
+    assert!(space.table_pages() < tables && space.rss_pages() == 0);
+}
+
+#[test]
+fn a_move_goes_to_a_table_that_it_empties() {
+    // From the second and third table to the first and second.
+    let table = BASE.next_multiple_of(512 * PAGE_SIZE) + 512 * PAGE_SIZE;
+    let (len, old) = (384 * PAGE_SIZE, table + 256 * PAGE_SIZE);
+    let space = VmSpace::new().unwrap();
+    for (at, byte) in [(old, 1), (old + len - PAGE_SIZE, 2)] {
+        assert_eq!(space.map(at, filled(byte), RW, Cow::No), Ok(true));
+    }
+    let new = old - len;
+    space.move_range(old, new, len).unwrap();
+    assert_eq!((byte_at(&space, new), byte_at(&space, new + len - PAGE_SIZE)), (1, 2));
+    assert_eq!((space.unmap(ALL), space.table_pages()), (2, 1));
+}
+
+#[test]
+fn a_page_is_copied_while_other_cpus_are_waited_for() {
+    let (parent, child) = (space_with(&[(0, 5)]), VmSpace::new().unwrap());
+    parent.fork_range(&child, page(0)..page(1), Sharing::Private).unwrap();
+    // Another CPU has the space loaded.
+    parent.cpus.join(2);
+    assert_eq!(break_cow(&parent, page(0)), Ok(WriteOutcome::Copied));
+    assert!(!parent.query(page(0)).unwrap().cow);
+    parent.write(page(0), &[6]).unwrap();
+    assert_eq!((byte_at(&parent, page(0)), byte_at(&child, page(0))), (6, 5));
+    assert_eq!(parent.query(page(0)).unwrap().frame.refs(), 2);
+    assert_eq!(break_cow(&child, page(0)), Ok(WriteOutcome::Reused));
+    parent.cpus.leave(2);
+}
+
+#[test]
 fn stats_count_pages() {
     let before = stats();
     assert!(before.free_pages <= before.total_pages);

@@ -27,10 +27,39 @@ impl ActiveCpus {
     }
 }
 
-/// Returns when no CPU can use an old translation of the pages in `range`.
+impl ActiveCpus {
+    /// Is another CPU one of them, by what can be told?
+    #[inline]
+    pub(super) fn has_others(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & !CpuSet::of(cpu::current()).bits() != 0
+    }
+
+    /// Is this CPU one of them? It stays so while interrupts are off.
+    #[inline]
+    pub(super) fn has_current(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & CpuSet::of(cpu::current()).bits() != 0
+    }
+}
+
+/// Does the same as [`flush`] if no other CPU is concerned; false if one is.
+pub(super) fn flush_alone(active: &ActiveCpus, range: Range<usize>) -> bool {
+    arch::preempt_disable();
+    // As in `flush`.
+    fence(Ordering::SeqCst);
+    let cpus = active.0.load(Ordering::SeqCst);
+    let me = CpuSet::of(cpu::current()).bits();
+    if cpus == me {
+        arch::flush_local(range);
+    }
+    arch::preempt_enable();
+    cpus & !me == 0
+}
+
+/// Returns when no CPU can use an old translation of the pages in `range`, nor a table that
+/// was taken out of the tree before.
 ///
-/// The entries were changed before. The space's lock should be free: another CPU may
-/// take its time to answer.
+/// The entries were changed before. The space's lock is free: another CPU may take its time
+/// to answer.
 pub(super) fn flush(active: &ActiveCpus, range: Range<usize>) {
     // Which CPUs are the others holds for this one.
     arch::preempt_disable();

@@ -233,6 +233,11 @@ impl AddressSpace {
         self.vm.table_pages() + records.div_ceil(PAGE_SIZE)
     }
 
+    /// The memory of its page tables below the top one, in bytes: `VmPTE`.
+    pub fn table_bytes(&self) -> usize {
+        self.vm.table_pages().saturating_sub(1) * PAGE_SIZE
+    }
+
     /// Whether the program wants no huge pages (PR_GET_THP_DISABLE); there are none anyway.
     pub fn huge_pages_off(&self) -> bool {
         self.huge_pages_off.load(Acquire)

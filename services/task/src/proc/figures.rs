@@ -16,9 +16,6 @@ use super::status::{MemoryStatus, Status};
 use super::target::Target;
 use crate::{NS_PER_TICK, Pgid, Process, Thread};
 
-/// Memory of a page table for each area's worth of pages; none is smaller.
-const LEAST_TABLES: usize = 4 * PAGE_SIZE;
-
 /// The name of the thread or process, a zombie's included.
 pub(super) fn name(target: &Target) -> Result<Vec<u8>> {
     let process = target.process()?;
@@ -208,7 +205,7 @@ fn memory_status(process: &Process) -> Option<MemoryStatus> {
         stack: usage.stack,
         text: usage.text,
         library: usage.library,
-        tables: LEAST_TABLES,
+        tables: process.mm()?.table_bytes(),
     })
 }
 

@@ -178,11 +178,17 @@ impl Pte {
         Self(self.0 & !WRITABLE | COW | write)
     }
 
+    /// The same entry for another frame.
+    #[inline]
+    pub(crate) fn with_frame(self, frame: Pfn) -> Self {
+        Self(self.0 & !FRAME | frame.addr())
+    }
+
     /// The entry after the copy: `frame` is the program's own.
     #[inline]
     pub(crate) fn into_private(self, frame: Pfn) -> Self {
         let write = if self.0 & COW_WRITE != 0 { WRITABLE } else { 0 };
-        Self(self.0 & !(COW | COW_WRITE | FRAME) | frame.addr() | write)
+        Self(self.with_frame(frame).0 & !(COW | COW_WRITE) | write)
     }
 
     /// Marks the page as used, and as written if `written`.
