@@ -135,10 +135,9 @@ fn new_thread(parent: &Arc<Thread>, args: &CloneArgs) -> Result<Arc<Thread>> {
     if group.group_exit.is_some() || group.exec_thread.is_some() {
         return err!(EAGAIN, "the process is ending");
     }
-    group.threads.try_reserve(1).map_err(|_| error!(ENOMEM))?;
     thread.set_tid(table.allocate()?);
     table.insert_thread(thread.tid(), process.pid());
-    group.threads.push(thread.clone());
+    group.threads.insert(thread.tid(), thread.clone());
     Ok(thread)
 }
 
@@ -167,18 +166,13 @@ fn new_process(parent: &Arc<Thread>, args: &CloneArgs) -> Result<Arc<Thread>> {
         new.signals.alt_stack = Default::default();
     }
     let thread = Thread::new(new);
-    process.signals.lock().threads.push(thread.clone());
-
-    if let Err(why) = register(from, shares_parent, &thread) {
-        process.signals.lock().threads.clear();
-        return Err(why);
-    }
+    register(from, shares_parent, &thread)?;
     Ok(thread)
 }
 
 /// Enters a new process in the table. A parent that was killed meanwhile gets no
 /// child any more: who kills all processes would miss it.
-fn register(from: &Process, shares_parent: bool, thread: &Thread) -> Result<()> {
+fn register(from: &Process, shares_parent: bool, thread: &Arc<Thread>) -> Result<()> {
     let process = thread.process();
     let mut table = process.pid_namespace().lock();
     if from.signals.lock().group_exit.is_some() {
@@ -190,6 +184,7 @@ fn register(from: &Process, shares_parent: bool, thread: &Thread) -> Result<()> 
     process.set_pid(pid);
     thread.set_tid(tid);
     let (group, session) = table.insert(pid, parent_pid, Some(from.pid()), process.clone())?;
+    process.signals.lock().threads.insert(tid, thread.clone());
     process.note_relations(parent_pid, group, session);
     Ok(())
 }
@@ -257,7 +252,7 @@ fn abandon(child: &Arc<Thread>, args: &CloneArgs) {
     } else {
         table.remove(process.pid())
     };
-    process.signals.lock().threads.retain(|t| !Arc::ptr_eq(t, child));
+    process.signals.lock().threads.remove(&child.tid());
     drop(table);
     drop(removed);
     child.is_dying.store(true, Relaxed);

@@ -134,7 +134,7 @@ pub fn start(
     let (group, session) = table.insert(Pid::INIT, Pid::NONE, None, process.clone())?;
     process.note_relations(Pid::NONE, group, session);
     drop(table);
-    process.signals.lock().threads.push(thread.clone());
+    process.signals.lock().threads.insert(thread.tid(), thread.clone());
     let task = clone::build_task(&thread, user, mm.vm().clone())?;
     before(&process);
     task.start();

@@ -34,9 +34,7 @@ impl PidNamespace {
 
     /// The thread with number `tid` that has not ended.
     pub fn thread(&self, tid: Tid) -> Option<Arc<Thread>> {
-        let process = self.process_of_thread(tid)?;
-        let signals = process.signals.lock();
-        signals.threads.iter().find(|t| t.tid() == tid).cloned()
+        self.process_of_thread(tid)?.thread(tid)
     }
 
     /// The process that thread `tid` belongs to.

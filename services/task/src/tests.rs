@@ -138,7 +138,7 @@ fn first_thread() -> Arc<Thread> {
     table.insert(Pid::INIT, Pid::NONE, None, process.clone()).unwrap();
     process.note_relations(Pid::NONE, Pid::INIT.own_group(), Pid::INIT.own_session());
     drop(table);
-    process.signals.lock().threads.push(thread.clone());
+    process.signals.lock().threads.insert(thread.tid(), thread.clone());
     thread
 }
 

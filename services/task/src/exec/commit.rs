@@ -60,6 +60,7 @@ pub(super) fn take_up_first(
 
 /// Ends the other threads; EAGAIN if the process ends anyway.
 fn end_other_threads(thread: &Arc<Thread>) -> Result<()> {
+    framework::mm::admit()?;
     let process = thread.process();
     {
         let mut group = process.signals.lock();
@@ -70,8 +71,8 @@ fn end_other_threads(thread: &Arc<Thread>) -> Result<()> {
             return Ok(());
         }
         group.exec_thread = Some(thread.tid());
-        exit::mark_dying(&group, Some(thread));
     }
+    exit::mark_dying(process, Some(thread));
     let alone = || {
         let group = process.signals.lock();
         (group.threads.len() == 1 || group.group_exit.is_some()).then_some(())
@@ -88,6 +89,8 @@ fn end_other_threads(thread: &Arc<Thread>) -> Result<()> {
     if tid != leading {
         table.remove_thread(tid);
         thread.set_tid(leading);
+        group.threads.remove(&tid);
+        group.threads.insert(leading, thread.clone());
     }
     Ok(())
 }

@@ -85,7 +85,8 @@ fn leave_group(thread: &Arc<Thread>) -> (bool, Option<Arc<Thread>>) {
     let spent = thread.rusage();
     let mut group = process.signals.lock();
     process.usage.lock().ended.add(&spent);
-    group.threads.retain(|t| !Arc::ptr_eq(t, thread));
+    group.threads.remove(&thread.tid());
+    group.ended += 1;
     let is_last = group.threads.is_empty();
     if is_last {
         let own = thread.exit_status.load(Relaxed);
@@ -93,7 +94,7 @@ fn leave_group(thread: &Arc<Thread>) -> (bool, Option<Arc<Thread>>) {
         group.pending = Default::default();
     }
     let exec = group.exec_thread;
-    let waiter = exec.and_then(|tid| group.threads.iter().find(|t| t.tid() == tid).cloned());
+    let waiter = exec.and_then(|tid| group.threads.get(&tid).cloned());
     (is_last, waiter)
 }
 

@@ -2,12 +2,13 @@
 //! Asking threads to end: marks that they see on their way to user mode.
 
 use alloc::sync::Arc;
+use core::ops::ControlFlow;
 use core::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 use abi::process::WaitStatus;
 
 use crate::{
-    process::{GroupSignals, Thread},
+    process::{GroupSignals, Process, Thread},
     signal::StopState,
 };
 
@@ -29,28 +30,39 @@ impl Thread {
 
 /// Ends the whole process of `thread` with a wait status.
 pub(crate) fn exit_group_with(thread: &Thread, status: WaitStatus) {
-    let mut group = thread.process().signals.lock();
-    begin_group_exit(&mut group, status);
+    let process = thread.process();
+    let begun = begin_group_exit(&mut process.signals.lock(), status);
+    if begun == Begun::Now {
+        mark_dying(process, None);
+    }
 }
 
-/// Marks all threads to end; the first status given stands.
-pub(crate) fn begin_group_exit(group: &mut GroupSignals, status: WaitStatus) {
+/// Whether a process has begun to end now or before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use = "who begins it owes a call of mark_dying, without the lock"]
+pub(crate) enum Begun {
+    Now,
+    Before,
+}
+
+/// Begins the end of a process; the first status given stands. No thread comes any more.
+pub(crate) fn begin_group_exit(group: &mut GroupSignals, status: WaitStatus) -> Begun {
     if group.group_exit.is_some() {
-        return;
+        return Begun::Before;
     }
     group.group_exit = Some(status);
     group.stop = StopState::Running;
-    mark_dying(group, None);
+    Begun::Now
 }
 
 /// Marks all threads but `except` to end.
-pub(crate) fn mark_dying(group: &GroupSignals, except: Option<&Arc<Thread>>) {
-    for thread in &group.threads {
-        if except.is_some_and(|e| Arc::ptr_eq(e, thread)) {
-            continue;
+pub(crate) fn mark_dying(process: &Process, except: Option<&Arc<Thread>>) {
+    process.for_threads(|_, thread| {
+        if except.is_none_or(|e| !Arc::ptr_eq(e, thread)) {
+            thread.is_dying.store(true, SeqCst);
+            thread.interrupt();
+            thread.park.wake_all();
         }
-        thread.is_dying.store(true, SeqCst);
-        thread.interrupt();
-        thread.park.wake_all();
-    }
+        ControlFlow::Continue(())
+    });
 }

@@ -12,5 +12,5 @@ mod status;
 pub use finish::set_init_exit_hook;
 
 pub(crate) use finish::finish;
-pub(crate) use mark::{begin_group_exit, exit_group_with, mark_dying};
+pub(crate) use mark::{Begun, begin_group_exit, exit_group_with, mark_dying};
 pub(crate) use status::code_and_status;

@@ -8,13 +8,12 @@
 //!
 //! Locks: process table > signal state > signal actions > a thread's signals.
 
-use alloc::{sync::Arc, vec::Vec};
+use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 
 use abi::prctl::TASK_COMM_LEN;
 use abi::process::WaitStatus;
 use abi::signal::Signal;
-use abi::{Result, error};
 use cred::Cred;
 use mm::AddressSpace;
 
@@ -87,18 +86,6 @@ impl Process {
         core::mem::replace(&mut *self.mm.lock(), mm)
     }
 
-    /// The threads that have not ended, the oldest first.
-    ///
-    /// # Errors
-    /// `ENOMEM` without memory for the list.
-    pub fn threads(&self) -> Result<Vec<Arc<Thread>>> {
-        let mut list = Vec::new();
-        let threads = self.signals.lock();
-        list.try_reserve_exact(threads.threads.len()).map_err(|_| error!(ENOMEM))?;
-        list.extend(threads.threads.iter().cloned());
-        Ok(list)
-    }
-
     /// The name of its oldest thread; of one that has ended, the last name.
     pub fn comm(&self) -> [u8; TASK_COMM_LEN] {
         self.leader().map_or_else(|| self.remains.lock().comm, |leader| leader.comm())
@@ -138,7 +125,7 @@ impl Process {
 
     /// The oldest thread that has not ended: the leading one as a rule.
     pub fn leader(&self) -> Option<Arc<Thread>> {
-        self.signals.lock().threads.first().cloned()
+        self.signals.lock().leader(self.pid()).cloned()
     }
 
     /// Whether all threads have been told to end.

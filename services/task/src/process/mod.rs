@@ -10,6 +10,7 @@ mod rusage;
 mod thread;
 mod types;
 mod usage;
+mod walk;
 
 pub use restart::{Restart, RestartBlock};
 pub use rusage::{NS_PER_TICK, Rusage};

@@ -12,6 +12,7 @@ use alloc::{
     string::String,
     sync::{Arc, Weak},
 };
+use core::ops::ControlFlow;
 use core::sync::atomic::Ordering::Relaxed;
 
 use abi::clone::CloneFlags;
@@ -117,10 +118,11 @@ impl Thread {
     /// Whether other processes have its root and working directory too.
     pub(crate) fn shares_fs(&self) -> bool {
         let fs = self.fs();
-        let group = self.process.signals.lock();
-        let own =
-            group.threads.iter().filter(|thread| Arc::ptr_eq(&*thread.fs.lock(), &fs)).count();
-        drop(group);
+        let mut own = 0;
+        self.process.for_threads(|_, thread| {
+            own += usize::from(Arc::ptr_eq(&*thread.fs.lock(), &fs));
+            ControlFlow::Continue(())
+        });
         fs.users() > own.max(1)
     }
 

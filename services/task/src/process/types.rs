@@ -8,8 +8,8 @@
 //! locks of a process and a thread are leaves.
 
 use alloc::{
+    collections::BTreeMap,
     sync::{Arc, Weak},
-    vec::Vec,
 };
 use core::sync::atomic::{
     AtomicBool, AtomicI16, AtomicI32, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
@@ -35,7 +35,7 @@ use crate::{
     pid_namespace::PidNamespaceOf,
     rlimit::Rlimits,
     session::Session,
-    signal::{SigQueue, Sighand, StopState, ThreadSignals},
+    signal::{Flushes, SigQueue, Sighand, StopState, ThreadSignals},
     tree::Tree,
     user_count::UserCount,
 };
@@ -138,8 +138,15 @@ pub(crate) struct NewProcess {
 /// What the signal lock of a process protects.
 #[derive(Default)]
 pub(crate) struct GroupSignals {
-    /// The threads that have not ended, the oldest first.
-    pub(crate) threads: Vec<Arc<Thread>>,
+    /// The threads that have not ended.
+    pub(crate) threads: BTreeMap<Tid, Arc<Thread>>,
+    /// How many of them sleep for a stop.
+    pub(crate) stopped: usize,
+    /// How many have ended.
+    pub(crate) ended: u64,
+    /// How often signals that stop, and SIGCONT, were taken out of all queues: see
+    /// [`ThreadSignals::catch_up`].
+    pub(crate) flushes: Flushes,
     /// Signals for whichever thread takes them first.
     pub(crate) pending: SigQueue,
     /// The process ends with this wait status.
@@ -182,8 +189,6 @@ pub struct Thread {
     pub(crate) park: WaitQueue,
     /// It must end: the process exits or another thread calls execve.
     pub(crate) is_dying: AtomicBool,
-    /// It sleeps for a stop; written under the process's signal state.
-    pub(crate) is_stopped: AtomicBool,
     pub(crate) exit_status: AtomicI32,
     /// Who waits in vfork until it has called execve or ended.
     pub(crate) vfork_parent: SpinLock<Option<Arc<Self>>>,
@@ -273,7 +278,6 @@ impl Thread {
             signals: SpinLock::new(new.signals),
             park: WaitQueue::new(),
             is_dying: AtomicBool::new(false),
-            is_stopped: AtomicBool::new(false),
             exit_status: AtomicI32::new(0),
             vfork_parent: SpinLock::new(None),
             clear_child_tid: AtomicUsize::new(0),

@@ -3,6 +3,8 @@
 //!
 //! Spec: getrusage(2), times(2).
 
+use core::ops::ControlFlow;
+
 use framework::mm::PAGE_SIZE;
 use mm::AddressSpace;
 
@@ -31,6 +33,9 @@ impl Thread {
     }
 }
 
+/// How often a sum over threads is tried while some end.
+const SUMS: usize = 5;
+
 /// The kernel's memory for a thread, in pages: its stack and its records.
 const THREAD_PAGES: usize = 9;
 
@@ -45,12 +50,7 @@ impl Process {
 
     /// What all threads have used so far (RUSAGE_SELF).
     pub fn rusage(&self) -> Rusage {
-        let signals = self.signals.lock();
-        let mut usage = self.usage.lock().ended;
-        for thread in &signals.threads {
-            usage.add(&thread.rusage());
-        }
-        drop(signals);
+        let mut usage = self.sum_of_threads(Rusage::add, Thread::rusage);
         if let Some(mm) = self.mm() {
             usage.max_rss_kib = usage.max_rss_kib.max(mm.usage().peak_resident as u64 / 1024);
         }
@@ -71,9 +71,31 @@ impl Process {
 
     /// The CPU time of all threads.
     pub fn cpu_time_ns(&self) -> u64 {
-        let signals = self.signals.lock();
-        let ended = self.usage.lock().ended;
-        let running: u64 = signals.threads.iter().map(|t| t.cpu_time_ns()).sum();
-        ended.user_ns + ended.system_ns + running
+        let add = |sum: &mut Rusage, ns: &u64| sum.user_ns += *ns;
+        let usage = self.sum_of_threads(add, Thread::cpu_time_ns);
+        usage.user_ns + usage.system_ns
+    }
+
+    /// What threads that have ended have used, and `of` each of the others added to it.
+    fn sum_of_threads<T>(&self, add: fn(&mut Rusage, &T), of: fn(&Thread) -> T) -> Rusage {
+        let mut sum = Rusage::default();
+        // One that ends behind the look at those that have ended would be left out.
+        for attempt in 1..=SUMS {
+            let mut ended = None;
+            let mut is_whole = true;
+            sum = self.usage.lock().ended;
+            self.for_threads(|group, thread| {
+                if ended.is_none() {
+                    sum = self.usage.lock().ended;
+                }
+                is_whole = *ended.get_or_insert(group.ended) == group.ended || attempt == SUMS;
+                add(&mut sum, &of(thread));
+                if is_whole { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            });
+            if is_whole {
+                break;
+            }
+        }
+        sum
     }
 }

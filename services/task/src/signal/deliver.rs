@@ -2,7 +2,6 @@
 //! What happens on the way back to user mode when something is to be looked at.
 
 use alloc::sync::Arc;
-use core::sync::atomic::Ordering::Relaxed;
 
 use abi::nr;
 use abi::process::WaitStatus;
@@ -101,7 +100,7 @@ fn resume_call(user: &mut UserContext, call: Interrupted, restarts: bool) {
 fn look(thread: &Arc<Thread>) -> Found {
     let process = thread.process();
     let mut group = process.signals.lock();
-    if thread.is_dying() {
+    if thread.is_dying() || group.group_exit.is_some() {
         return Found::Exit;
     }
     if group.stop != StopState::Running {
@@ -113,6 +112,7 @@ fn look(thread: &Arc<Thread>) -> Found {
     loop {
         let taken = {
             let mut own = thread.signals.lock();
+            own.catch_up(group.flushes);
             let deliverable = SigSet::ALL.without(own.blocked);
             match own.pending.take_any(deliverable) {
                 Some(taken) => Some(taken),
@@ -164,5 +164,4 @@ fn handle(
     }
     own.blocked = SigSet::mask_from_bits(blocked.bits());
     own.alt_stack = own.alt_stack.disarmed();
-    thread.is_stopped.store(false, Relaxed);
 }

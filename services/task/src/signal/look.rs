@@ -56,7 +56,8 @@ impl Thread {
     pub fn signal_sets(&self) -> SignalSets {
         let group = self.process().signals.lock();
         let (ignored, caught) = self.process().with_actions(|actions| actions.ignored_and_caught());
-        let own = self.signals.lock();
+        let mut own = self.signals.lock();
+        own.catch_up(group.flushes);
         SignalSets {
             pending: own.pending.set(),
             shared_pending: group.pending.set(),
@@ -74,7 +75,8 @@ impl Thread {
 
     /// The same with the process's signal lock held.
     pub(crate) fn must_act(&self, group: &GroupSignals) -> bool {
-        let own = self.signals.lock();
+        let mut own = self.signals.lock();
+        own.catch_up(group.flushes);
         let waiting = own.pending.set().union(group.pending.set());
         !waiting.intersection(own.wanted()).is_empty()
             || self.is_dying()

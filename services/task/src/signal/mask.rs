@@ -4,6 +4,8 @@
 //! Spec: sigprocmask(2), sigaction(2), sigpending(2), sigaltstack(2), sigsuspend(2),
 //! sigtimedwait(2).
 
+use core::ops::ControlFlow;
+
 use abi::signal::{RawAltStack, SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SigInfo, SigSet, Signal};
 use abi::{Result, err};
 use framework::sync::{Wait, WaitError};
@@ -89,7 +91,8 @@ impl Thread {
     /// What waits although it is blocked (sigpending).
     pub fn pending_blocked(&self) -> SigSet {
         let group = self.process().signals.lock();
-        let own = self.signals.lock();
+        let mut own = self.signals.lock();
+        own.catch_up(group.flushes);
         own.pending.set().union(group.pending.set()).intersection(own.blocked)
     }
 
@@ -107,14 +110,22 @@ impl Thread {
         if signal.is_unblockable() {
             return err!(EINVAL, "cannot be caught or ignored");
         }
-        let mut group = self.process().signals.lock();
-        let old = self.process().with_actions(|actions| actions.set(signal, action));
+        let process = self.process();
+        let gone = SigSet::of(&[signal]);
+        let mut group = process.signals.lock();
+        let old = process.with_actions(|actions| actions.set(signal, action));
         if action.disposition(signal) == Disposition::Ignore {
-            let gone = SigSet::of(&[signal]);
             group.pending.flush(gone);
-            for thread in &group.threads {
+            drop(group);
+            // Which thread takes one before the walk comes to it drops it as well.
+            process.for_threads(|_, thread| {
+                let now = process.with_actions(|actions| actions.get(signal));
+                if now.disposition(signal) != Disposition::Ignore {
+                    return ControlFlow::Break(());
+                }
                 thread.signals.lock().pending.flush(gone);
-            }
+                ControlFlow::Continue(())
+            });
         }
         Ok(old)
     }
@@ -189,6 +200,7 @@ impl Thread {
         let take = || {
             let mut group = self.process().signals.lock();
             let mut own = self.signals.lock();
+            own.catch_up(group.flushes);
             let taken = match own.pending.take_any(set) {
                 Some(taken) => Some(taken),
                 None => group.pending.take_any(set),

@@ -34,4 +34,4 @@ pub use send::{bump_timer_signal, send_to_process, send_to_thread};
 pub use sigreturn::sigreturn;
 
 pub(crate) use queue::{Payer, SigQueue};
-pub(crate) use state::{Sighand, StopState, ThreadSignals};
+pub(crate) use state::{Flushes, Sighand, StopState, ThreadSignals};

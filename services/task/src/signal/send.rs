@@ -5,6 +5,7 @@
 //! receiving process held.
 
 use alloc::sync::Arc;
+use core::ops::ControlFlow;
 
 use abi::Result;
 use abi::process::WaitStatus;
@@ -12,7 +13,7 @@ use abi::resource::Resource;
 use abi::signal::{SIG_DFL, SIG_IGN, SaFlags, SigInfo, SigSet, Signal};
 
 use crate::{
-    exit,
+    exit::{self, Begun},
     ids::{Pgid, Pid},
     process::{GroupSignals, PidNamespace, Process, Thread},
     signal::{Disposition, Payer, SigAction, SigQueue, StopState},
@@ -25,62 +26,118 @@ enum Force {
     Yes,
 }
 
+/// What is owed to the threads of a process when its lock is free: there may be many.
+#[derive(Default)]
+#[must_use]
+struct Owed {
+    /// All are marked to end.
+    end: bool,
+    /// All that sleep for a stop wake.
+    resume: bool,
+    /// One that wants this signal looks at it.
+    wake: Option<Signal>,
+}
+
+impl Owed {
+    fn settle(self, process: &Process) {
+        if self.end {
+            exit::mark_dying(process, None);
+        }
+        if self.resume {
+            process.for_threads(|group, thread| {
+                if group.stop != StopState::Running {
+                    return ControlFlow::Break(());
+                }
+                thread.park.wake_all();
+                ControlFlow::Continue(())
+            });
+        }
+        if let Some(signal) = self.wake {
+            process.for_threads(|group, thread| {
+                let is_taken = !group.pending.set().contains(signal);
+                if is_taken || interrupt_if_wanted(thread, signal) {
+                    return ControlFlow::Break(());
+                }
+                ControlFlow::Continue(())
+            });
+        }
+    }
+}
+
 /// Queues `info` for `process`, or for its `thread`, and wakes who takes it.
+fn send(
+    process: &Process,
+    thread: Option<&Arc<Thread>>,
+    info: SigInfo,
+    force: Force,
+) -> Result<()> {
+    let mut owed = Owed::default();
+    let sent = queue_locked(process, &mut process.signals.lock(), thread, info, force, &mut owed);
+    owed.settle(process);
+    sent
+}
+
+/// As [`send`]; the rest is `owed`.
 fn queue_locked(
     process: &Process,
     group: &mut GroupSignals,
     thread: Option<&Arc<Thread>>,
     info: SigInfo,
     force: Force,
+    owed: &mut Owed,
 ) -> Result<()> {
     let signal = Signal::new(info.signo)?;
     if group.group_exit.is_some() || group.threads.is_empty() {
         return Ok(());
     }
-    prepare(group, signal);
-    let Some(receiver) = thread.or(group.threads.first()).cloned() else { return Ok(()) };
+    owed.resume = prepare(group, signal);
+    let Some(receiver) = thread.or(group.leader(process.pid())).cloned() else { return Ok(()) };
     if force == Force::No && is_dropped(process, group, &receiver, signal) {
         return Ok(());
     }
     if signal == Signal::KILL {
-        exit::begin_group_exit(group, WaitStatus::killed(Signal::KILL));
+        let begun = exit::begin_group_exit(group, WaitStatus::killed(Signal::KILL));
+        owed.end = begun == Begun::Now;
         return Ok(());
     }
     let user = receiver.user();
     let limit = process.rlimit(Resource::Sigpending).cur;
     let payer = Payer { user: &user, limit };
     match thread {
-        Some(thread) => thread.signals.lock().pending.push(signal, info, &payer)?,
+        Some(thread) => {
+            let mut own = thread.signals.lock();
+            own.catch_up(group.flushes);
+            own.pending.push(signal, info, &payer)?;
+        }
         None => group.pending.push(signal, info, &payer)?,
     }
-    wake_one_that_wants(group, thread, signal);
+    if !interrupt_if_wanted(&receiver, signal) && thread.is_none() {
+        owed.wake = Some(signal);
+    }
     Ok(())
 }
 
-/// What sending alone does: stop and continue signals cancel each other.
-fn prepare(group: &mut GroupSignals, signal: Signal) {
+/// What sending alone does: stop and continue signals cancel each other. Whether threads
+/// are to be resumed.
+fn prepare(group: &mut GroupSignals, signal: Signal) -> bool {
     if SigSet::STOPPING.contains(signal) {
-        flush_all(group, SigSet::of(&[Signal::CONT]));
+        group.pending.flush(SigSet::of(&[Signal::CONT]));
+        group.flushes.continues += 1;
     } else if signal == Signal::CONT {
-        flush_all(group, SigSet::STOPPING);
-        resume(group);
+        group.pending.flush(SigSet::STOPPING);
+        group.flushes.stops += 1;
+        return resume(group);
     } else if signal == Signal::KILL {
         group.stop_dequeued = false;
     }
+    false
 }
 
-fn flush_all(group: &mut GroupSignals, signals: SigSet) {
-    group.pending.flush(signals);
-    for thread in &group.threads {
-        thread.signals.lock().pending.flush(signals);
-    }
-}
-
-fn resume(group: &mut GroupSignals) {
+fn resume(group: &mut GroupSignals) -> bool {
     group.stop_dequeued = false;
     group.stop_report = None;
     match group.stop {
-        StopState::Running => return,
+        StopState::Running => return false,
         StopState::Stopping(_) => {}
         StopState::Stopped(_) => {
             group.continue_report = true;
@@ -88,9 +145,7 @@ fn resume(group: &mut GroupSignals) {
         }
     }
     group.stop = StopState::Running;
-    for thread in &group.threads {
-        thread.park.wake_all();
-    }
+    true
 }
 
 /// Whether the signal has no effect at all on its arrival.
@@ -106,22 +161,19 @@ fn is_dropped(process: &Process, group: &GroupSignals, thread: &Thread, signal: 
     action.disposition(signal) == Disposition::Ignore
 }
 
-fn wake_one_that_wants(group: &GroupSignals, thread: Option<&Arc<Thread>>, signal: Signal) {
-    let wants = |t: &&Arc<Thread>| !t.is_dying() && t.signals.lock().wanted().contains(signal);
-    let chosen = match thread {
-        Some(thread) => Some(thread).filter(|t| wants(t)),
-        None => group.threads.iter().find(wants),
-    };
-    if let Some(thread) = chosen {
+/// Makes a thread look at a signal, if it would act upon it.
+fn interrupt_if_wanted(thread: &Arc<Thread>, signal: Signal) -> bool {
+    let wants = !thread.is_dying() && thread.signals.lock().wanted().contains(signal);
+    if wants {
         thread.interrupt();
     }
+    wants
 }
 
 /// Sends to a process without any check.
 pub(crate) fn to_process(process: &Process, signal: Signal, info: SigInfo) -> Result<()> {
     debug_assert_eq!(signal.number(), info.signo);
-    let mut group = process.signals.lock();
-    queue_locked(process, &mut group, None, info, Force::No)
+    send(process, None, info, Force::No)
 }
 
 /// Sends to a process without any check: for timers and drivers.
@@ -130,8 +182,7 @@ pub(crate) fn to_process(process: &Process, signal: Signal, info: SigInfo) -> Re
 /// `EAGAIN` for a real-time signal beyond the user's limit on queued ones, `EINVAL` for a
 /// number that is no signal.
 pub fn send_to_process(process: &Process, info: SigInfo) -> Result<()> {
-    let mut group = process.signals.lock();
-    queue_locked(process, &mut group, None, info, Force::No)
+    send(process, None, info, Force::No)
 }
 
 /// Sends to one thread without any check.
@@ -139,23 +190,26 @@ pub fn send_to_process(process: &Process, info: SigInfo) -> Result<()> {
 /// # Errors
 /// Those of [`send_to_process`].
 pub fn send_to_thread(thread: &Arc<Thread>, info: SigInfo) -> Result<()> {
-    let mut group = thread.process().signals.lock();
-    queue_locked(thread.process(), &mut group, Some(thread), info, Force::No)
+    send(thread.process(), Some(thread), info, Force::No)
 }
 
 /// Replaces the overrun count of a timer's signal that still waits; false if
 /// none does.
 pub fn bump_timer_signal(process: &Process, signal: Signal, id: i32, overrun: i32) -> bool {
-    let mut group = process.signals.lock();
     let bump = |queue: &mut SigQueue| queue.bump_timer(signal, id, overrun);
-    bump(&mut group.pending) || group.threads.iter().any(|t| bump(&mut t.signals.lock().pending))
+    let mut is_found = bump(&mut process.signals.lock().pending);
+    if !is_found {
+        process.for_threads(|_, thread| {
+            is_found = bump(&mut thread.signals.lock().pending);
+            if is_found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+    }
+    is_found
 }
 
 /// Sends SIGKILL from the kernel, even to a process that ignores all.
 pub(crate) fn kill_from_kernel(process: &Process) {
-    let mut group = process.signals.lock();
-    let info = SigInfo::kernel(Signal::KILL);
-    let _ = queue_locked(process, &mut group, None, info, Force::Yes);
+    let _ = send(process, None, SigInfo::kernel(Signal::KILL), Force::Yes);
 }
 
 impl PidNamespace {
@@ -200,8 +254,10 @@ impl Thread {
                 group.is_killable = true;
             }
         });
-        let _ = queue_locked(self.process(), &mut group, Some(self), info, Force::Yes);
+        let mut owed = Owed::default();
+        let _ = queue_locked(self.process(), &mut group, Some(self), info, Force::Yes, &mut owed);
         drop(group);
+        owed.settle(self.process());
         self.interrupt();
     }
 

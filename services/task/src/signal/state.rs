@@ -34,6 +34,15 @@ pub(crate) enum StopState {
     Stopped(Signal),
 }
 
+/// How often these were taken out of all queues of a process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Flushes {
+    /// Signals that stop, by SIGCONT.
+    pub(crate) stops: u64,
+    /// SIGCONT, by a signal that stops.
+    pub(crate) continues: u64,
+}
+
 /// The signal state of one thread; its lock nests inside the process's.
 #[derive(Default)]
 pub(crate) struct ThreadSignals {
@@ -44,12 +53,27 @@ pub(crate) struct ThreadSignals {
     /// What sigtimedwait waits for, though `blocked` has it.
     pub(crate) awaited: SigSet,
     pub(crate) alt_stack: AltStack,
+    /// As far as `pending` has caught up.
+    flushes: Flushes,
 }
 
 impl ThreadSignals {
     /// What a thread cloned from this one starts with.
     pub(crate) fn for_child(&self) -> Self {
         Self { blocked: self.blocked, alt_stack: self.alt_stack, ..Self::default() }
+    }
+
+    /// Takes out of its queue what has been flushed since the last look. There may be many
+    /// threads, so a flush is counted, and each catches up before its queue is touched.
+    #[inline]
+    pub(crate) fn catch_up(&mut self, flushes: Flushes) {
+        if self.flushes.stops != flushes.stops {
+            self.pending.flush(SigSet::STOPPING);
+        }
+        if self.flushes.continues != flushes.continues {
+            self.pending.flush(SigSet::of(&[Signal::CONT]));
+        }
+        self.flushes = flushes;
     }
 
     /// Signals that interrupt the thread when they arrive.

@@ -6,7 +6,7 @@
 //! it is sent, and the first thread that goes on tells the parent.
 
 use alloc::sync::Arc;
-use core::sync::atomic::Ordering::Relaxed;
+use core::ops::ControlFlow;
 
 use crate::{
     notify::{self, ChildEvent},
@@ -28,23 +28,28 @@ pub(super) fn start(thread: &Arc<Thread>, signal: Signal) {
         return;
     }
     group.stop = StopState::Stopping(signal);
-    for other in &group.threads {
+    drop(group);
+    process.for_threads(|group, other| {
+        if group.stop == StopState::Running {
+            return ControlFlow::Break(());
+        }
         if !Arc::ptr_eq(other, thread) {
             other.interrupt();
         }
-    }
+        ControlFlow::Continue(())
+    });
 }
 
 /// Sleeps while the process stops or is stopped.
 pub(super) fn participate(thread: &Arc<Thread>) {
     let process = thread.process();
-    thread.is_stopped.store(true, Relaxed);
+    process.signals.lock().stopped += 1;
     finish_if_all_stopped(thread);
     thread.park.wait_until(|| {
-        let group = process.signals.lock();
-        (group.stop == StopState::Running || thread.is_dying()).then_some(())
+        let mut group = process.signals.lock();
+        let is_over = group.stop == StopState::Running || thread.is_dying();
+        is_over.then(|| group.stopped -= 1)
     });
-    thread.is_stopped.store(false, Relaxed);
 }
 
 /// Completes the stop when no thread runs any more: also called when one ends.
@@ -53,7 +58,7 @@ pub(crate) fn finish_if_all_stopped(thread: &Thread) {
     let stopped = {
         let mut group = process.signals.lock();
         let StopState::Stopping(signal) = group.stop else { return };
-        if !group.threads.iter().all(|t| t.is_stopped.load(Relaxed)) {
+        if group.stopped < group.threads.len() {
             return;
         }
         group.stop = StopState::Stopped(signal);
