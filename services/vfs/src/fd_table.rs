@@ -67,7 +67,7 @@ struct Slots {
     lowest_free: usize,
     /// Slots that are not free.
     open: usize,
-    /// Copies that are being made: meanwhile no file comes or goes.
+    /// Copies that are being made: meanwhile nothing changes.
     copies: usize,
 }
 
@@ -81,6 +81,38 @@ pub struct FdTable {
 
 /// Holds who would change the table, as long as a large one is copied.
 struct Copying<'a>(&'a FdTable);
+
+impl<'a> Copying<'a> {
+    fn begin(table: &'a FdTable, mut inner: SpinLockGuard<'a, Slots>) -> Self {
+        inner.copies += 1;
+        Self(table)
+    }
+
+    /// How many slots there are up to the last one that is not free.
+    fn used(&self) -> usize {
+        let mut end = self.0.inner.lock().slots.len();
+        while end > 0 {
+            let begin = end.saturating_sub(TURN);
+            let inner = self.0.inner.lock();
+            let turn = inner.slots.get(begin..end).unwrap_or_default();
+            if let Some(last) = turn.iter().rposition(Option::is_some) {
+                return begin + last + 1;
+            }
+            end = begin;
+        }
+        0
+    }
+
+    /// Copies the first `len` slots to `to`, which gets room for `room`.
+    fn copy(&self, to: &mut Vec<Option<Slot>>, len: usize, room: usize) -> Result<()> {
+        to.try_reserve_exact(room).map_err(|_| error!(ENOMEM))?;
+        while to.len() < len {
+            let turn = TURN.min(len - to.len());
+            to.extend(self.0.inner.lock().slots.iter().skip(to.len()).take(turn).cloned());
+        }
+        Ok(())
+    }
+}
 
 impl Drop for Copying<'_> {
     fn drop(&mut self) {
@@ -121,24 +153,31 @@ impl FdTable {
     /// `ENOMEM` without memory for the copy.
     pub fn fork(&self) -> Result<Self> {
         let mut slots = Vec::new();
-        let mut inner = self.inner.lock();
-        let used = inner.slots.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
-        let (lowest_free, open) = (inner.lowest_free.min(used), inner.open);
-        if used <= TURN {
+        let inner = self.inner.lock();
+        let (lowest_free, open) = (inner.lowest_free, inner.open);
+        if inner.slots.len() <= TURN {
+            let used = inner.slots.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
             slots.try_reserve_exact(used).map_err(|_| error!(ENOMEM))?;
             slots.extend(inner.slots.iter().take(used).cloned());
-            return Ok(Self::of(slots, lowest_free, open));
+            return Ok(Self::of(slots, lowest_free.min(used), open));
         }
-        inner.copies += 1;
-        drop(inner);
-        let copying = Copying(self);
-        slots.try_reserve_exact(used).map_err(|_| error!(ENOMEM))?;
-        while slots.len() < used {
-            let turn = TURN.min(used - slots.len());
-            slots.extend(self.inner.lock().slots.iter().skip(slots.len()).take(turn).cloned());
-        }
+        let copying = Copying::begin(self, inner);
+        let used = copying.used();
+        copying.copy(&mut slots, used, used)?;
         drop(copying);
-        Ok(Self::of(slots, lowest_free, open))
+        Ok(Self::of(slots, lowest_free.min(used), open))
+    }
+
+    /// Makes room for slot `fd` of a large table.
+    fn grow(&self, fd: usize) -> Result<()> {
+        let inner = self.lock_to_change();
+        let len = inner.slots.len();
+        let copying = Copying::begin(self, inner);
+        let mut slots = Vec::new();
+        copying.copy(&mut slots, len, (2 * len).max(fd + 1))?;
+        slots.resize_with(fd + 1, || None);
+        core::mem::swap(&mut self.inner.lock().slots, &mut slots);
+        Ok(())
     }
 
     /// The owner of POSIX record locks taken through this table.
@@ -182,13 +221,19 @@ impl FdTable {
         if min > 0 && min >= limit {
             return err!(EINVAL, "beyond the descriptor limit");
         }
-        let mut inner = self.lock_to_change();
-        let fd = inner.find_free(min);
-        if fd >= limit {
-            return err!(EMFILE, "too many open files");
+        loop {
+            let mut inner = self.lock_to_change();
+            let fd = inner.find_free(min);
+            if fd >= limit {
+                return err!(EMFILE, "too many open files");
+            }
+            if !inner.must_grow(fd) {
+                inner.put(fd, Slot { file, on_exec })?;
+                return Ok(fd as i32);
+            }
+            drop(inner);
+            self.grow(fd)?;
         }
-        inner.put(fd, Slot { file, on_exec })?;
-        Ok(fd as i32)
     }
 
     /// Puts two files at the two lowest free numbers, both or none (pipe).
@@ -223,10 +268,14 @@ impl FdTable {
             return err!(EBADF, "beyond the descriptor limit");
         };
         let file = self.get(old)?;
-        let replaced = {
-            let mut inner = self.lock_to_change();
-            inner.put(index, Slot { file, on_exec })?
-        };
+        let mut inner = self.lock_to_change();
+        while inner.must_grow(index) {
+            drop(inner);
+            self.grow(index)?;
+            inner = self.lock_to_change();
+        }
+        let replaced = inner.put(index, Slot { file, on_exec })?;
+        drop(inner);
         if let Some(slot) = replaced {
             let _ = self.finish_close(slot.file);
         }
@@ -254,7 +303,7 @@ impl FdTable {
     pub fn mark_range(&self, first: u32, last: u32) {
         let (mut next, end) = (first as usize, (last as usize).saturating_add(1));
         while next < end {
-            let mut inner = self.inner.lock();
+            let mut inner = self.lock_to_change();
             let turn = TURN.min(end - next);
             for slot in inner.slots.iter_mut().skip(next).take(turn).flatten() {
                 slot.on_exec = CloseOnExec::Yes;
@@ -299,7 +348,7 @@ impl FdTable {
     /// # Errors
     /// `EBADF` if the number is not open.
     pub fn set_on_exec(&self, fd: i32, on_exec: CloseOnExec) -> Result<()> {
-        let mut inner = self.inner.lock();
+        let mut inner = self.lock_to_change();
         match inner.slots.get_mut(fd as u32 as usize) {
             Some(Some(slot)) => {
                 slot.on_exec = on_exec;
@@ -311,9 +360,18 @@ impl FdTable {
 
     /// The open descriptors from `from` on, at most `max` (/proc/PID/fd).
     pub fn open_fds(&self, from: i32, max: usize) -> Vec<i32> {
-        let inner = self.inner.lock();
-        let slots = inner.slots.iter().enumerate().skip(from.max(0) as usize);
-        slots.filter(|(_, slot)| slot.is_some()).map(|(fd, _)| fd as i32).take(max).collect()
+        let mut found = Vec::new();
+        let mut next = from.max(0) as usize;
+        while found.len() < max
+            && let Some(end) = self.next_turn(next)
+        {
+            let inner = self.inner.lock();
+            let turn = inner.slots.iter().enumerate().take(end).skip(next);
+            let open = turn.filter(|(_, slot)| slot.is_some()).map(|(fd, _)| fd as i32);
+            found.extend(open.take(max - found.len()));
+            next = end;
+        }
+        found
     }
 
     /// What the table and its open files take of the kernel's memory at most, in bytes.
@@ -386,11 +444,21 @@ impl Drop for FdTable {
 }
 
 impl Slots {
-    fn find_free(&self, min: usize) -> usize {
+    fn find_free(&mut self, min: usize) -> usize {
         let start = min.max(self.lowest_free);
         let rest = self.slots.get(start..).unwrap_or_default();
         let found = rest.iter().position(Option::is_none);
-        found.map_or(self.slots.len().max(start), |offset| start + offset)
+        let free = found.map_or(self.slots.len().max(start), |offset| start + offset);
+        if min <= self.lowest_free {
+            // Not to be looked for again.
+            self.lowest_free = free;
+        }
+        free
+    }
+
+    /// Whether the table is too large to be moved for slot `fd` with the lock held.
+    fn must_grow(&self, fd: usize) -> bool {
+        fd >= self.slots.capacity() && fd >= 4 * TURN
     }
 
     /// Fills a slot and returns what was there.
@@ -418,10 +486,9 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn nothing_comes_or_goes_while_a_table_is_copied() {
+    fn nothing_changes_while_a_table_is_copied() {
         let table = Arc::new(FdTable::new());
-        table.inner.lock().copies += 1;
-        let copying = Copying(&table);
+        let copying = Copying::begin(&table, table.inner.lock());
         let (changer, (tell, told)) = (table.clone(), mpsc::channel());
         let thread = std::thread::spawn(move || {
             drop(changer.lock_to_change());
