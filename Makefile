@@ -55,7 +55,7 @@ differential: setup ## two million random system calls on Nacre and on Debian's 
 	@cargo run --quiet --package regression -- differential --seed $(or $(SEED),1) --calls $(or $(CALLS),2000000) --shrink
 
 fail-alloc: setup ## the regression programs while allocations fail, at three rates with three seeds: the kernel never stops
-	@$(OSDK) ci fail-alloc
+	@$(OSDK) ci fail-alloc-all
 
 latency: setup ## the longest times that the kernel keeps a CPU to itself, beside Debian's Linux
 	@tools/setup.sh oracle

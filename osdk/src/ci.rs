@@ -71,12 +71,14 @@ pub enum Job {
     Fuzz,
     /// Random system calls
     FuzzSyscalls,
-    /// The regression programs while allocations fail: the kernel never stops
+    /// Some regression programs while allocations fail: the kernel never stops
     FailAlloc,
+    /// All of them, at three rates with three seeds
+    FailAllocAll,
 }
 
 /// The jobs that have to pass, in order.
-const REQUIRED: [Job; 12] = [
+const REQUIRED: [Job; 13] = [
     Job::Check,
     Job::Host,
     Job::Fuzz,
@@ -84,6 +86,7 @@ const REQUIRED: [Job; 12] = [
     Job::New,
     Job::Regression,
     Job::Checked,
+    Job::FailAlloc,
     Job::Tdx,
     Job::Hostile,
     Job::Disk,
@@ -94,6 +97,21 @@ const REQUIRED: [Job; 12] = [
 /// Seeds and rates of failing allocations.
 const FAIL_ALLOC: [&str; 9] =
     ["1,50", "2,50", "3,50", "1,500", "2,500", "3,500", "1,5000", "2,5000", "3,5000"];
+
+/// The short run with failing allocations.
+const SOME_FAIL: [&str; 11] = [
+    "test",
+    "--smp",
+    "2",
+    "--fail-alloc",
+    "1,50",
+    "--only",
+    "fs/",
+    "--only",
+    "mm/",
+    "--only",
+    "pipe/",
+];
 
 /// Seconds that one command of a job may take.
 const JOB_LIMIT_SECONDS: &str = "1200";
@@ -208,10 +226,8 @@ fn commands(workspace: &Workspace, job: Job) -> Result<Vec<Command>> {
             ];
             vec![regression(&["test"]), regression(&on_two_cpus)]
         }
-        Job::FailAlloc => {
-            let runs = FAIL_ALLOC.map(|at| ["test", "--smp", "2", "--fail-alloc", at]);
-            runs.iter().map(|run| regression(run)).collect()
-        }
+        Job::FailAlloc => vec![regression(&SOME_FAIL)],
+        Job::FailAllocAll => FAIL_ALLOC.map(|at| regression(&fail_alloc(at))).into(),
         Job::Checked => checked(workspace, &["--only", "mm/", "--only", "signal/"])?,
         Job::CheckedAll => checked(workspace, &[])?,
         Job::Tdx => {
@@ -256,6 +272,11 @@ fn checked(workspace: &Workspace, suites: &[&str]) -> Result<Vec<Command>> {
     test.arg("--kernel-file").arg(workspace.target_dir().join(KERNEL_TARGET).join("debug/nacre"));
     test.args(suites);
     Ok(vec![build, test])
+}
+
+/// The run at a seed and a rate.
+fn fail_alloc(at: &str) -> [&str; 5] {
+    ["test", "--smp", "2", "--fail-alloc", at]
 }
 
 /// Where this program lies. The job of the host tests may have put a new build in its
