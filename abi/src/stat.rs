@@ -62,6 +62,8 @@ bitflags::bitflags! {
         const STATX_BTIME = 0x800;
         /// The mount's number.
         const STATX_MNT_ID = 0x1000;
+        /// A number of the mount that no other ever gets.
+        const STATX_MNT_ID_UNIQUE = 0x4000;
         /// Reserved by Linux: refused.
         const STATX__RESERVED = 0x8000_0000;
     }

@@ -20,9 +20,9 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define PATIENCE_NS 8000000
-#define TRIES 25
-#define LONGEST_PAUSE 1000 /* outside of calls */
+#define PATIENCE_NS 5000000
+#define TRIES 40
+#define LONGEST_PAUSE 2000 /* outside of calls */
 #define PROGRAMS_PER_MOUNT 100
 #define PROGRAMS_PER_LINE 16
 #define WITH_STATE (1ul << 63)

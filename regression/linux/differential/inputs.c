@@ -226,7 +226,7 @@ static size_t put_name(unsigned char *bytes) {
 }
 
 static size_t put_owner(unsigned char *bytes) {
-    int32_t words[2] = {(int32_t)PICK(0, 1, 2, 3, -1), (int32_t)PICK(0, self_pid, self_pid, 4000000, -1)};
+    int32_t words[2] = {(int32_t)PICK(0, 1, 2, 3, -1), (int32_t)PICK(0, 4000000, -1)};
     memcpy(bytes, words, sizeof words);
     return sizeof words;
 }

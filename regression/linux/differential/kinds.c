@@ -245,7 +245,8 @@ static uint64_t draw_pages(const void *detail) {
 static uint64_t draw_break(const void *detail) {
     (void)detail;
     if (one_in(4)) {
-        return one_in(2) ? 0 : any_value();
+        uint64_t any = any_value();
+        return one_in(2) || (any > PAGE && any < 1ul << 46) ? 0 : any;
     }
     uint64_t more = (one_in(3) ? 100 : PAGE) * below(40);
     snprintf(argument_text[current], 40, "break+%lu", more);

@@ -169,9 +169,7 @@ static void normal_owner(unsigned char *bytes, size_t len) {
 }
 
 static void normal_random(unsigned char *bytes, size_t len) {
-    if (!untouched(bytes, len)) {
-        memset(bytes, 0, len);
-    }
+    memset(bytes, 0, len);
 }
 
 /* Entries of a folder come in any order with any position: what is left is how many bytes they take, and a sum over names and kinds. */

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -183,6 +184,7 @@ static int is_settled(pid_t child) {
 
 /* Gives children the time to act on signals, so that later calls find the same on both kernels. */
 static void settle(void) {
+    nanosleep(&(struct timespec){0, 500000}, NULL);
     for (int i = 0; i < child_count; i++) {
         int state;
         for (int tries = 0; tries < 1000 && (state = is_settled(children[i])) == 0; tries++) {
@@ -204,7 +206,8 @@ static int is_same_file(int a, int b) {
     return fstat(a, &s) == 0 && fstat(b, &t) == 0 && s.st_ino == t.st_ino && s.st_dev == t.st_dev;
 }
 
-/* What differs by right or at random: the kernel's own processes, a file that is sent over itself, the moment at which a limit of CPU time strikes, and what the
+/* What differs by right or at random: the kernel's own processes, signals of files that are ready, core dumps, when pages that may
+ * be freed are, CPU timers of centuries (which Linux shows as negative), places below 4 GiB, a file that is sent over itself, the moment at which a limit of CPU time strikes, and what the
  * kernel mapped between the playground and the stack. */
 static void leave_out(const struct call *call, uint64_t *a) {
     switch (call->number) {
@@ -213,16 +216,26 @@ static void leave_out(const struct call *call, uint64_t *a) {
         a[1] = (int)a[0] == 2 && (int)a[1] == 0 ? USER : a[1];
         break;
     case SYS_setrlimit:
-        a[0] = (int)a[0] == RLIMIT_CPU ? RLIMIT_CORE : a[0];
+        a[0] = (int)a[0] == RLIMIT_CPU || (int)a[0] == RLIMIT_CORE ? RLIMIT_LOCKS : a[0];
         break;
     case SYS_prlimit64:
-        a[1] = (int)a[1] == RLIMIT_CPU ? RLIMIT_CORE : a[1];
+        a[1] = (int)a[1] == RLIMIT_CPU || (int)a[1] == RLIMIT_CORE ? RLIMIT_LOCKS : a[1];
         break;
     case SYS_fcntl:
-        a[2] = (int)a[1] == F_SETOWN && (int)a[2] != self_pid ? 4000000 : a[2];
+        a[2] = (int)a[1] == F_SETOWN ? 4000000 : a[2];
         break;
     case SYS_madvise:
+        a[2] = (int)a[2] == MADV_FREE ? MADV_DONTNEED : a[2];
         a[1] = a[1] > 1ul << 32 && a[1] <= 1ul << 63 ? 1ul << 32 : a[1];
+        break;
+    case SYS_mmap:
+        a[3] &= a[3] & MAP_FIXED ? 0xffffffff : 0xffffffff & ~(uint64_t)MAP_32BIT;
+        break;
+    case SYS_setitimer:
+        for (int i = 0; (int)a[0] != ITIMER_REAL && a[1] >= ARENA && a[1] < ARENA + IN_SIZE && i < 4; i += 2) {
+            int64_t *seconds = (int64_t *)a[1] + i;
+            *seconds = *seconds > 1l << 33 ? 1l << 33 : *seconds;
+        }
         break;
     case SYS_mprotect:
         a[2] &= a[1] > 1ul << 32 ? ~(uint64_t)(PROT_GROWSDOWN | PROT_GROWSUP) : -1ul;

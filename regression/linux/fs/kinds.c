@@ -11,6 +11,8 @@
 #include <sys/sendfile.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
+#include <poll.h>
+#include <sys/select.h>
 #include <sys/xattr.h>
 
 static char buffer[8192];
@@ -182,4 +184,56 @@ TEST(a_write_that_faults_leaves_no_page) {
     struct stat s;
     OK(fstat(fd, &s));
     EXPECT_EQ(s.st_blocks, 8);
+}
+
+TEST(arrays_of_no_buffers) {
+    int fd = OK(open("f", O_RDWR | O_CREAT, 0600)), ends[2];
+    EXPECT_EQ(syscall(SYS_readv, fd, KERNEL_POINTER, 0), 0);
+    EXPECT_EQ(syscall(SYS_pwritev, fd, WILD_POINTER, 0, 0, 0), 0);
+    OK(pipe2(ends, O_NONBLOCK));
+    struct iovec one = {buffer, INT64_MAX - 4095};
+    EXPECT_ERRNO(readv(ends[0], &one, 1), EAGAIN);
+    EXPECT_ERRNO(fcntl(ends[0], F_SETPIPE_SZ, 0x7ffff000), ENOMEM);
+    OK(fcntl(fd, F_SETSIG, 1ul << 47));
+    EXPECT_ERRNO(syscall(SYS_poll, KERNEL_POINTER, 0, 0), EFAULT);
+    struct timeval none = {-1, 1000000};
+    EXPECT_EQ(syscall(SYS_select, 0, NULL, NULL, NULL, &none), 0);
+    EXPECT_EQ(none.tv_sec, -1);
+    struct timespec time = {0, 0};
+    uint64_t mask[2] = {(uint64_t)buffer, 5};
+    EXPECT_ERRNO(syscall(SYS_pselect6, 0, NULL, NULL, NULL, KERNEL_POINTER, mask), EFAULT);
+    EXPECT_ERRNO(syscall(SYS_pselect6, 0, NULL, NULL, NULL, &time, mask), EINVAL);
+}
+
+TEST(status_by_null_and_numbers_of_mounts) {
+    struct stat s;
+    struct statx x;
+    int fd = OK(open(".", O_RDONLY));
+    OK(syscall(SYS_newfstatat, fd, NULL, &s, AT_EMPTY_PATH));
+    EXPECT_ERRNO(syscall(SYS_newfstatat, fd, NULL, &s, AT_EMPTY_PATH | AT_NO_AUTOMOUNT), EFAULT);
+    EXPECT_ERRNO(syscall(SYS_newfstatat, AT_FDCWD, NULL, &s, AT_EMPTY_PATH), EFAULT);
+    OK(syscall(SYS_statx, fd, NULL, AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &x));
+    OK(statx(fd, "", AT_EMPTY_PATH, 0x4000, &x));
+    EXPECT_EQ(x.stx_mask & 0x5000, 0x4000);
+    OK(statx(fd, "", AT_EMPTY_PATH, 0, &x));
+    EXPECT_EQ(x.stx_mask & 0x5000, 0x1000);
+}
+
+TEST(fallocate_drops_set_id_bits_once_there_is_room) {
+    int fd = OK(open("f", O_RDWR | O_CREAT, 0700));
+    OK(fchown(fd, 1000, 1000));
+    struct stat s;
+    for (int how = 0; how < 3; how++) {
+        OK(fchmod(fd, 06775));
+        IN_CHILD({
+            become_user();
+            if (how == 0) {
+                EXPECT_ERRNO(fallocate(fd, 0, 0, INT64_MAX - 4096), ENOSPC);
+            } else {
+                OK(fallocate(fd, how == 1 ? 0 : FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, 0, 4096));
+            }
+        });
+        OK(fstat(fd, &s));
+        EXPECT_EQ(s.st_mode & 07777, how == 0 ? 06775 : 0775);
+    }
 }

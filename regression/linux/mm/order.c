@@ -47,3 +47,31 @@ TEST(residency_of_foreign_files_is_not_told) {
         EXPECT_EQ(seen[0] & seen[1], 1);
     });
 }
+
+TEST(places_of_moves_are_looked_at_first) {
+    char *at = map(8);
+    EXPECT_ERRNO(mremap(at, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, at + PAGE), EINVAL);
+    EXPECT_ERRNO(mremap(at, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, at + 1), EINVAL);
+    EXPECT_ERRNO(mremap(at, PAGE, -4096ul, MREMAP_MAYMOVE), ENOMEM);
+    /* What is left of a shorter one must lie in the address space. */
+    char *to = map(4);
+    OK(munmap(to, 4 * PAGE));
+    EXPECT_ERRNO(mremap(at, 1ul << 47, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to), EINVAL);
+    at[7 * PAGE] = 1;
+    EXPECT_EQ(msync(at, 0, MS_INVALIDATE | MS_ASYNC), 0);
+}
+
+TEST(future_locks_on_fault_bring_nothing_in) {
+    unsigned char seen[2];
+    OK(mlockall(MCL_FUTURE | MCL_ONFAULT));
+    char *at = map(2);
+    OK(mincore(at, 2 * PAGE, seen));
+    EXPECT_EQ(seen[0] | seen[1], 0);
+    OK(mlockall(MCL_FUTURE));
+    at = map(2);
+    OK(mincore(at, 2 * PAGE, seen));
+    EXPECT_EQ(seen[0] & seen[1], 1);
+    OK(munlockall());
+    EXPECT_ERRNO(mincore(at, 2 * PAGE, KERNEL_POINTER), EFAULT);
+    EXPECT_ERRNO(mlock((void *)-4096ul, 2 * PAGE), EINVAL);
+}

@@ -8,6 +8,7 @@
 
 #include <linux/capability.h>
 #include <linux/futex.h>
+#include <sys/fsuid.h>
 #include <sys/prctl.h>
 
 static pid_t ended_child(void) {
@@ -132,4 +133,49 @@ TEST(futex_operations_nobody_knows) {
     EXPECT_ERRNO(syscall(SYS_futex, &word, FUTEX_WAIT | FUTEX_CLOCK_REALTIME, 4, &bad, NULL, 0), EINVAL);
     EXPECT_ERRNO(syscall(SYS_futex, BAD_POINTER, FUTEX_WAKE_OP, 1, NULL, &word, -2), EFAULT);
     EXPECT_ERRNO(syscall(SYS_futex, &word, FUTEX_WAKE_OP, 1, NULL, &word, 0x70000000), ENOSYS);
+}
+
+TEST(priorities_need_no_lesser_capabilities) {
+    IN_CHILD({
+        struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
+        struct __user_cap_data_struct data[2] = {{0, 0xff, 0}, {0, 0, 0}};
+        OK(setpgid(0, 0));
+        OK(setresuid(1000, 1001, 0));
+        pid_t child = waiting_child();
+        OK(syscall(SYS_capset, &head, data));
+        EXPECT_ERRNO(setpriority(PRIO_PROCESS, (id_t)child, 5), EPERM);
+        EXPECT_ERRNO(setpriority(PRIO_PROCESS, (id_t)child, -20), EACCES);
+        unsigned long first = 1;
+        EXPECT_ERRNO(syscall(SYS_sched_setaffinity, child, 8, &first), EPERM);
+        OK(setpriority(PRIO_PROCESS, 0, 5));
+        OK(kill(child, SIGKILL));
+    });
+}
+
+TEST(nice_values_of_who_has_ended_count) {
+    pid_t ended = SPAWN({});
+    WAIT_STATE(ended, 'Z');
+    OK(setpriority(PRIO_PGRP, 0, 7));
+    EXPECT_EQ(getpriority(PRIO_PROCESS, (id_t)ended), 7);
+    EXPECT_EQ(getpriority(PRIO_PGRP, 0), 7);
+    IN_CHILD({
+        struct sched_param none = {0};
+        OK(setresuid(1000, 1000, 1000));
+        EXPECT_ERRNO(sched_setscheduler(ended, SCHED_IDLE, &none), EPERM);
+        EXPECT_ERRNO(setpriority(PRIO_PROCESS, (id_t)ended, 9), EPERM);
+    });
+}
+
+TEST(futexes_that_never_change) {
+    uint32_t *word = OK(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    EXPECT_ERRNO(syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0), EFAULT);
+    EXPECT_EQ(syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0), 0);
+    uint32_t *shared = OK(mmap(NULL, 4096, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+    EXPECT_EQ(syscall(SYS_futex, shared, FUTEX_WAKE, 1, NULL, NULL, 0), 0);
+}
+
+TEST(pending_signals_of_no_size) {
+    OK(syscall(SYS_rt_sigpending, KERNEL_POINTER, 0));
+    EXPECT_ERRNO(syscall(SYS_rt_sigpending, KERNEL_POINTER, 8), EFAULT);
+    EXPECT_EQ(prctl(PR_TASK_PERF_EVENTS_ENABLE, 0, 0, 0, 0), 0);
 }

@@ -62,3 +62,10 @@ TEST(intervals_of_timers_that_do_not_run) {
     OK(getitimer(ITIMER_REAL, &seen));
     EXPECT_EQ(seen.it_interval.tv_sec, 0);
 }
+
+TEST(alarms_of_centuries_wrap) {
+    struct itimerval far = {.it_value = {9223372036, 0}};
+    OK(setitimer(ITIMER_REAL, &far, NULL));
+    unsigned left = alarm(0);
+    CHECK(left > 0x25c17d04 - 1000 && left <= 0x25c17d04);
+}

@@ -39,7 +39,10 @@ pub(crate) fn set_max_size(size: i128) -> Result<()> {
     Ok(())
 }
 
-/// The largest pipe at all.
+/// The most pages of a pipe: a longer table of them cannot be had on Linux.
+const MAX_PAGES: usize = 1 << 16;
+
+/// The largest size that can be asked for.
 const MAX_SIZE_PRIVILEGED: usize = 1 << 31;
 
 /// The operations of a pipe's ends; which end, the file's access mode says.
@@ -135,6 +138,9 @@ pub fn set_pipe_size(file: &File, size: usize, cred: &Cred) -> Result<usize> {
     let size = size.max(PAGE_SIZE).next_power_of_two();
     if size > max_size() && size > end.pipe.capacity() && !cred.capable(Caps::SYS_RESOURCE) {
         return err!(EPERM, "a pipe that large needs CAP_SYS_RESOURCE");
+    }
+    if size / PAGE_SIZE > MAX_PAGES {
+        return err!(ENOMEM, "too many pages for a pipe");
     }
     end.pipe.resize(size / PAGE_SIZE, cred)?;
     Ok(size)

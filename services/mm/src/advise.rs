@@ -282,6 +282,9 @@ impl AddressSpace {
         let Some(end) = addr.checked_add(page_up_wrapping(len)) else {
             return err!(ENOMEM, "range wraps");
         };
+        if end == addr {
+            return Ok(());
+        }
         let inner = self.read();
         let invalidates = flags.contains(SyncFlags::INVALIDATE);
         let mut areas = inner.areas.overlapping(addr..end);

@@ -144,7 +144,8 @@ impl Area {
         self.flags.contains(AreaFlags::SHARED)
     }
 
-    pub(crate) fn is_anonymous(&self) -> bool {
+    /// Whether it is private memory without a file.
+    pub fn is_anonymous(&self) -> bool {
         matches!(self.backing, Backing::Anonymous)
     }
 

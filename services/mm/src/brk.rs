@@ -42,7 +42,7 @@ impl AddressSpace {
             if self.move_brk(&mut inner, wish).is_err() {
                 return inner.heap.end;
             }
-            (inner.lock_future.then_some(old..wish), inner.heap.end)
+            ((inner.lock_future && !inner.lock_on_fault).then_some(old..wish), inner.heap.end)
         };
         if let Some(range) = grown
             && let (Some(start), Some(end)) = (page_up(range.start), page_up(range.end))

@@ -34,7 +34,7 @@ impl AddressSpace {
                 return err!(EPERM, "locking not allowed");
             }
             let range = match page_range(addr, len) {
-                Err(_) if inner.lock_limit() != u64::MAX => {
+                Err(_) if exceeds(0, page_up_wrapping(len), inner.lock_limit()) => {
                     return err!(ENOMEM, "locked memory limit");
                 }
                 range => range?,
@@ -93,6 +93,7 @@ impl AddressSpace {
             return err!(ENOMEM, "locked memory limit");
         }
         inner.lock_future = flags.contains(LockAll::FUTURE);
+        inner.lock_on_fault = flags.contains(LockAll::ONFAULT);
         if !is_current {
             return Ok(());
         }
@@ -116,7 +117,7 @@ impl AddressSpace {
     /// `ENOMEM` where areas cannot be cut, which does not happen as none is.
     pub fn munlockall(&self) -> Result<()> {
         let mut inner = self.write();
-        inner.lock_future = false;
+        (inner.lock_future, inner.lock_on_fault) = (false, false);
         inner.areas.update(0..crate::TASK_SIZE, |area| area.flags -= AreaFlags::LOCKED)
     }
 }

@@ -101,7 +101,7 @@ impl AddressSpace {
             return err!(EINVAL, "empty mapping");
         }
         let Some(len) = page_up(request.len) else { return err!(ENOMEM, "length") };
-        let (range, flags) = {
+        let (range, is_locked_now) = {
             let mut inner = self.write();
             if inner.areas.len() > max_areas() {
                 return err!(ENOMEM, "too many areas");
@@ -119,13 +119,14 @@ impl AddressSpace {
                 plan.flags |= AreaFlags::LOCKED;
             }
             plan.flags |= accounted(plan.prot, plan.flags);
-            let flags = plan.flags;
+            let comes_later = inner.lock_future && inner.lock_on_fault;
+            let is_locked_now = plan.flags.contains(AreaFlags::LOCKED) && !comes_later;
             self.map_planned(&mut inner, range.clone(), plan, request.is_fixed())?;
-            (range, flags)
+            (range, is_locked_now)
         };
         let populate = request.flags.contains(MapFlags::POPULATE)
             && !request.flags.contains(MapFlags::NONBLOCK);
-        if populate || flags.contains(AreaFlags::LOCKED) {
+        if populate || is_locked_now {
             // As on Linux, the mapping stands even if not all of it could be filled.
             let _ = self.populate(range.clone());
         }

@@ -116,17 +116,16 @@ impl AddressSpace {
     /// With `MREMAP_FIXED` or `MREMAP_DONTUNMAP`.
     fn remap_to(&self, inner: &mut Inner, call: &Remap) -> Result<usize> {
         let is_fixed = call.flags.contains(RemapFlags::FIXED);
-        if is_fixed {
-            if !is_aligned(call.new) {
-                return err!(EINVAL, "new address not page-aligned");
-            }
-            if call.new_len > TASK_SIZE || call.new > TASK_SIZE - call.new_len {
-                return err!(EINVAL, "new range past the end");
-            }
-            let old_end = call.old.saturating_add(call.old_len);
-            if old_end > call.new && call.new + call.new_len > call.old {
-                return err!(EINVAL, "ranges overlap");
-            }
+        // The new place is looked at even where it is only a wish.
+        if !is_aligned(call.new) {
+            return err!(EINVAL, "new address not page-aligned");
+        }
+        if call.new_len > TASK_SIZE || call.new > TASK_SIZE - call.new_len {
+            return err!(EINVAL, "new range past the end");
+        }
+        let old_end = call.old.saturating_add(call.old_len);
+        if old_end > call.new && call.new + call.new_len > call.old {
+            return err!(EINVAL, "ranges overlap");
         }
         if inner.areas.len() + 2 >= max_areas().saturating_sub(3) {
             return err!(ENOMEM, "too many areas");
@@ -200,10 +199,6 @@ impl Inner {
         }
         if call.new_len == call.old_len {
             return Ok(());
-        }
-        let index = area.backing.offset().checked_add((call.old - area.start) as u64);
-        if index.and_then(|at| at.checked_add(call.new_len as u64)).is_none() {
-            return err!(EINVAL, "offset wraps");
         }
         let growth = call.new_len - call.old_len;
         self.may_lock_future(growth, area.flags)?;

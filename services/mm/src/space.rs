@@ -81,6 +81,8 @@ pub(crate) struct Inner {
     pub(crate) program: Arc<ProgramInfo>,
     /// `mlockall(MCL_FUTURE)`: new areas are locked.
     pub(crate) lock_future: bool,
+    /// What `lock_future` locks comes in as it is used (`MCL_ONFAULT`).
+    pub(crate) lock_on_fault: bool,
     /// The last caller of a locking call had `CAP_IPC_LOCK`.
     lock_exempt: bool,
     pub(crate) peak_bytes: usize,
@@ -161,6 +163,7 @@ impl AddressSpace {
             heap: Heap::default(),
             program: Arc::new(ProgramInfo::default()),
             lock_future: false,
+            lock_on_fault: false,
             lock_exempt: false,
             peak_bytes: 0,
             graveyard: Vec::new(),
@@ -327,6 +330,7 @@ impl Inner {
             heap: self.heap,
             program: self.program.clone(),
             lock_future: false,
+            lock_on_fault: false,
             lock_exempt: self.lock_exempt,
             peak_bytes: self.peak_bytes,
             graveyard: Vec::new(),

@@ -28,6 +28,7 @@ use abi::futex::{
     FUTEX_BITSET_MATCH_ANY, FUTEX_OWNER_DIED, FUTEX_TID_MASK, FUTEX_WAITERS, ROBUST_LIST_LIMIT,
     RobustListHead,
 };
+use abi::mman::Prot;
 use abi::{Result, err, error};
 use framework::{
     mm::PAGE_SIZE,
@@ -123,7 +124,7 @@ impl Key {
         if !addr.is_multiple_of(4) {
             return err!(EINVAL, "not aligned");
         }
-        if addr >= mm::TASK_SIZE {
+        if addr > mm::TASK_SIZE {
             return err!(EFAULT, "not a user address");
         }
         let owner = Arc::as_ptr(mm) as usize as u64;
@@ -133,6 +134,9 @@ impl Key {
         }
         // Bring the page in, so that it has a frame.
         mm.vm().atomic_u32_load(addr)?;
+        if never_changes(mm, addr) {
+            return err!(EFAULT, "memory of its own that cannot be written");
+        }
         let own = Self { owner, kind: KeyKind::OwnMemory, offset: addr };
         if !is_shared_at(mm, addr) {
             return Ok(own);
@@ -163,6 +167,18 @@ fn is_shared_at(mm: &AddressSpace, addr: usize) -> bool {
         false
     });
     is_shared
+}
+
+/// Whether `addr` lies in anonymous memory of the process's own that is read-only: nobody could
+/// wake a sleeper there.
+fn never_changes(mm: &AddressSpace, addr: usize) -> bool {
+    let mut answer = false;
+    mm.each_area(addr, |info| {
+        let area = info.area();
+        answer = area.contains(addr) && area.is_anonymous() && !area.prot().contains(Prot::WRITE);
+        false
+    });
+    answer
 }
 
 /// FUTEX_WAIT and FUTEX_WAIT_BITSET: sleeps if the word at `addr` is `expected`.

@@ -53,6 +53,9 @@ impl Iov {
         if self.count > IOV_MAX {
             return err!(EINVAL, "too many buffers");
         }
+        if self.count == 0 {
+            return Ok(Vec::new());
+        }
         let mut raw = Vec::new();
         let size = self.count * size_of::<Iovec>();
         raw.try_reserve_exact(size).map_err(|_| error!(ENOMEM))?;
@@ -73,6 +76,10 @@ impl Iov {
 fn check_iov(buffers: &mut [(usize, usize)]) -> Result<()> {
     if buffers.iter().any(|&(_, len)| len > isize::MAX as usize) {
         return err!(EINVAL, "negative length");
+    }
+    if let [(_, len)] = buffers {
+        // One alone is cut before it is looked at.
+        *len = (*len).min(MAX_RW_COUNT);
     }
     let mut room = MAX_RW_COUNT;
     for (addr, len) in buffers {

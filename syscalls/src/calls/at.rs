@@ -71,14 +71,14 @@ pub(super) fn follow(flags: AtFlags) -> Follow {
     if flags.contains(AtFlags::AT_SYMLINK_NOFOLLOW) { Follow::No } else { Follow::Yes }
 }
 
-/// As [`locate`]; with `AT_EMPTY_PATH` a null path is an empty one.
+/// As [`locate`]; with `AT_EMPTY_PATH` alone and a descriptor, a null path is an empty one.
 pub(super) fn locate_or_null(
     cx: &Context,
     dir: DirFd,
     path: UserPath,
     flags: AtFlags,
 ) -> Result<Path> {
-    if path.0 == 0 && flags.contains(AtFlags::AT_EMPTY_PATH) {
+    if path.0 == 0 && flags == AtFlags::AT_EMPTY_PATH && !dir.is_cwd() {
         return itself(cx, dir);
     }
     locate(cx, dir, path, flags)

@@ -107,7 +107,7 @@ fn get(cx: &Context, file: &File, to: usize) -> Result<usize> {
 }
 
 fn set_signal(file: &File, arg: u64) -> Result<usize> {
-    let number = i32::try_from(arg).map_err(|_| error!(EINVAL, "signal"))?;
+    let number = arg as i32;
     Signal::new_or_probe(number)?;
     file.update_owner(|owner| owner.signal = number);
     Ok(0)

@@ -2,7 +2,7 @@
 //! Names: link, unlink, symlink, rename, mknod.
 
 use crate::arg::only;
-use crate::arg::{DirFd, Fd, Mode, UserPath, UserPtr};
+use crate::arg::{DirFd, Fd, Mode, UserPath};
 use crate::calls::at::{At, locate};
 use crate::cx::Context;
 use abi::capability::Caps;
@@ -42,8 +42,8 @@ pub(crate) fn sys_linkat(
 
 /// Whoever may not read everything links no path that starts at a descriptor, once it may be empty.
 fn not_by_descriptor(cx: &Context, dir: DirFd, path: UserPath) -> Result<()> {
-    let first = UserPtr::<u8>::new(path.0).read(cx.vm())?;
-    if first == b'/' || dir.is_cwd() {
+    let path = path.read(cx.vm())?;
+    if path.first() == Some(&b'/') || dir.is_cwd() {
         return Ok(());
     }
     cx.file(Fd(dir.0))?;

@@ -88,6 +88,11 @@ pub(crate) fn sys_msync(cx: &mut Context, addr: Addr, len: usize, flags: SyncFla
 /// mincore(2): one byte a page.
 pub(crate) fn sys_mincore(cx: &mut Context, addr: Addr, len: usize, out: Addr) -> Result<()> {
     let mut at = out.0;
+    let pages = len.div_ceil(PAGE_SIZE);
+    let is_range = addr.0.checked_add(len).is_some_and(|end| end <= mm::TASK_SIZE);
+    if is_range && addr.0.is_multiple_of(PAGE_SIZE) && out.0.saturating_add(pages) > mm::TASK_SIZE {
+        return err!(EFAULT, "no room for an answer");
+    }
     let cred = cx.cred();
     let may_know = |file: &vfs::File| {
         let inode = file.inode();

@@ -155,6 +155,10 @@ fn poll(cx: &Context, fds: UserPtr<PollFd>, count: u32, until: Until) -> Result<
         ready += usize::from(record.revents != 0);
         fds.at(index)?.write(cx.vm(), &record)?;
     }
+    if fds.addr() > mm::TASK_SIZE {
+        // Told only now, even if there is nothing to tell.
+        return err!(EFAULT, "no user address");
+    }
     waited.map(|_| ready)
 }
 
@@ -208,12 +212,15 @@ pub(crate) fn sys_pselect6(
     let mask = match mask {
         Some(pointer) => {
             let arg = pointer.read(cx.vm())?;
-            let pointer = (arg.addr != 0).then_some(UserPtr::new(arg.addr as usize));
-            read_mask(cx, pointer, arg.size as usize)?
+            Some(arg).filter(|arg| arg.addr != 0)
         }
         None => None,
     };
     let until = from_timespec(cx, timeout)?;
+    let mask = match mask {
+        Some(arg) => read_mask(cx, Some(UserPtr::new(arg.addr as usize)), arg.size as usize)?,
+        None => None,
+    };
     let result = with_mask(cx, mask, || select(cx, count, [read, write, except], until));
     give_back_timespec(cx, timeout, until);
     result
@@ -316,7 +323,8 @@ fn tells_left(cx: &Context) -> bool {
 /// What is left of a wait that could end.
 fn left(until: Until) -> Option<u64> {
     match until {
-        Until::Now => Some(0),
+        // None to begin with is not written back either.
+        Until::Now => None,
         Until::Deadline(deadline) => Some(remaining(deadline)),
         Until::Distant => Some(remaining(i64::MAX as u64)),
         Until::Forever => None,

@@ -28,6 +28,8 @@ pub(crate) fn sys_prctl(
         PR_GET_TIMING => {}
         PR_SET_TIMING if arg2 == 0 => {}
         PR_GET_SECCOMP => {}
+        // There are none to be switched.
+        PR_TASK_PERF_EVENTS_DISABLE | PR_TASK_PERF_EVENTS_ENABLE => {}
         PR_GET_TSC => put_int(cx, arg2, PR_TSC_ENABLE)?,
         PR_SET_TSC if arg2 as i32 == PR_TSC_ENABLE => {}
         PR_SET_TIMERSLACK if cx.thread.timer_slack_ns() == 0 => {}

@@ -72,7 +72,11 @@ impl Target {
     fn change(&self, cx: &Context, new: Params) -> Result<()> {
         match self {
             Self::Living(thread, task) => change(cx, thread, task, new),
-            Self::Ended(..) => Ok(()),
+            Self::Ended(process, last) => {
+                let owner = process.cred().unwrap_or_else(|| cx.cred());
+                let caller = caller_of(cx, &owner, process, process.nice());
+                sched::may_set(last.params, new, &caller)
+            }
         }
     }
 }
@@ -87,16 +91,26 @@ fn is_owner(caller: &Cred, target: &Cred) -> bool {
     caller.euid == target.euid || caller.euid == target.uid
 }
 
-fn change(cx: &Context, thread: &Thread, task: &Arc<Task>, new: Params) -> Result<()> {
+/// Whether the caller's capabilities allow changes to somebody: nobody has what the caller lacks.
+fn is_as_able(caller: &Cred, target: &Cred) -> bool {
+    caller.caps.permitted.contains(target.caps.permitted)
+}
+
+/// What counts of the caller for changes to somebody of `process`.
+fn caller_of(cx: &Context, target: &Cred, process: &Process, nice: i8) -> Caller {
     let cred = cx.cred();
-    let limit = |resource| thread.process().rlimit(resource).cur;
-    let caller = Caller {
+    let limit = |resource| process.rlimit(resource).cur;
+    Caller {
         has_sys_nice: cred.capable(Caps::SYS_NICE),
-        is_owner: is_owner(&cred, &thread.cred()),
+        is_owner: is_owner(&cred, target) && is_as_able(&cred, target),
         rtprio_limit: limit(Resource::Rtprio),
         lowest_nice: lowest_nice(limit(Resource::Nice)),
-        nice: task.sched().nice(),
-    };
+        nice,
+    }
+}
+
+fn change(cx: &Context, thread: &Thread, task: &Arc<Task>, new: Params) -> Result<()> {
+    let caller = caller_of(cx, &thread.cred(), thread.process(), task.sched().nice());
     sched::may_set(sched::params(task), new, &caller)?;
     sched::set_params(task, new);
     // Timers of real-time threads have no slack.
@@ -195,7 +209,8 @@ pub(crate) fn sys_sched_setaffinity(
     }
     let target = affine(cx, tid)?;
     let cred = cx.cred();
-    let owns = target.cred().is_some_and(|other| is_owner(&cred, &other));
+    let owns =
+        target.cred().is_some_and(|other| is_owner(&cred, &other) && is_as_able(&cred, &other));
     if !owns && !cred.capable(Caps::SYS_NICE) {
         return err!(EPERM, "somebody else's thread");
     }
@@ -246,7 +261,7 @@ fn priority_targets(cx: &Context, which: u32, who: u32) -> Result<Vec<Arc<Proces
         }
         PRIO_USER => {
             let uid = if who == 0 { cx.cred().uid } else { who };
-            Box::new(move |process| process.leader().is_some_and(|l| l.cred().uid == uid))
+            Box::new(move |process| process.cred().is_some_and(|cred| cred.uid == uid))
         }
         _ => return err!(EINVAL, "which"),
     };
@@ -254,6 +269,10 @@ fn priority_targets(cx: &Context, which: u32, who: u32) -> Result<Vec<Arc<Proces
     for process in cx.pid_namespace().processes().filter(|process| is_meant(process)) {
         meant.try_reserve(1).map_err(|_| error!(ENOMEM))?;
         meant.push(process);
+    }
+    if which == PRIO_PGRP {
+        // As on Linux the last one's error counts, which is the oldest's of a group.
+        meant.reverse();
     }
     if meant.is_empty() { err!(ESRCH) } else { Ok(meant) }
 }
@@ -289,24 +308,29 @@ pub(crate) fn sys_setpriority(cx: &mut Context, which: u32, who: u32, nice: i32)
     if which == PRIO_PROCESS {
         return match one_target(cx, who)? {
             Target::Living(thread, _) => set_nice(cx, &thread, nice),
-            Target::Ended(process, _) => {
-                let owner = process.cred().unwrap_or_else(|| cx.cred());
-                let limit = process.rlimit(Resource::Nice).cur;
-                may_set_nice(cx, &owner, i32::from(process.nice()), limit, nice)?;
-                process.note_nice(nice as i8);
-                Ok(())
-            }
+            Target::Ended(process, _) => set_last_nice(cx, &process, nice),
         };
     }
     let mut result = Ok(());
     for process in priority_targets(cx, which, who)? {
-        for thread in process.threads()? {
-            if let Err(error) = set_nice(cx, &thread, nice) {
-                result = Err(error);
-            }
+        let threads = process.threads()?;
+        if threads.is_empty() {
+            result = set_last_nice(cx, &process, nice).and(result);
+        }
+        for thread in threads {
+            result = set_nice(cx, &thread, nice).and(result);
         }
     }
     result
+}
+
+/// As [`set_nice`], for what is still told of who has ended.
+fn set_last_nice(cx: &Context, process: &Process, nice: i32) -> Result<()> {
+    let owner = process.cred().unwrap_or_else(|| cx.cred());
+    let limit = process.rlimit(Resource::Nice).cur;
+    may_set_nice(cx, &owner, i32::from(process.nice()), limit, nice)?;
+    process.note_nice(nice as i8);
+    Ok(())
 }
 
 /// Sets one thread's nice value, if the caller may.
@@ -326,6 +350,9 @@ fn may_set_nice(cx: &Context, owner: &Cred, now: i32, limit: u64, nice: i32) -> 
     }
     if nice < now && nice < lowest_nice(limit) && !has_sys_nice {
         return err!(EACCES, "below the limit");
+    }
+    if !has_sys_nice && !is_as_able(&cred, owner) {
+        return err!(EPERM, "somebody who may do more");
     }
     Ok(())
 }

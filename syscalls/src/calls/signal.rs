@@ -68,7 +68,7 @@ pub(crate) fn sys_rt_sigprocmask(
 pub(crate) fn sys_rt_sigpending(cx: &mut Context, set: UserPtr<u64>, size: usize) -> Result<()> {
     let bytes = cx.thread.pending_blocked().bits().to_le_bytes();
     let wanted = bytes.get(..size).ok_or(error!(EINVAL, "size of the signal set"))?;
-    Ok(cx.vm().write(set.addr(), wanted)?)
+    if wanted.is_empty() { Ok(()) } else { Ok(cx.vm().write(set.addr(), wanted)?) }
 }
 
 /// rt_sigtimedwait(2).

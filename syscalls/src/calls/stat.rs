@@ -66,7 +66,8 @@ pub(crate) fn sys_statx(
     if flags.contains(sync) || mask.contains(StatxMask::STATX__RESERVED) {
         return err!(EINVAL, "flags or mask");
     }
-    let path = locate_or_null(cx, dir, path, flags)?;
+    let ignored = sync | AtFlags::AT_NO_AUTOMOUNT;
+    let path = locate_or_null(cx, dir, path, flags - ignored)?;
     let metadata = path.metadata()?;
     let mut statx = to_statx(&metadata);
     if !mask.contains(StatxMask::STATX_BTIME) {
@@ -78,7 +79,12 @@ pub(crate) fn sys_statx(
         statx.attributes |= STATX_ATTR_MOUNT_ROOT;
     }
     statx.mnt_id = path.mount().id();
-    statx.mask |= StatxMask::STATX_MNT_ID.bits();
+    // Numbers of mounts are never given twice, so one kind is as good as the other.
+    let is_unique = mask.contains(StatxMask::STATX_MNT_ID_UNIQUE);
+    statx.mask |= match is_unique {
+        true => StatxMask::STATX_MNT_ID_UNIQUE.bits(),
+        false => StatxMask::STATX_MNT_ID.bits(),
+    };
     out.write(cx.vm(), &statx)
 }
 

@@ -56,8 +56,8 @@ impl FileOps for TmpInode {
             return err!(EOPNOTSUPP, "tmpfs has no zero range");
         }
         let _writing = data.writing.lock();
-        file.remove_setid();
         if mode.contains(FallocateMode::PUNCH_HOLE) {
+            file.remove_setid();
             data.punch(self.sb(), at, end, Some(self));
             self.base().touch_modified();
             return Ok(());
@@ -70,6 +70,7 @@ impl FileOps for TmpInode {
         if pages.end - pages.start > self.sb().free_pages() + data.pages() {
             return err!(ENOSPC, "tmpfs is full");
         }
+        file.remove_setid();
         for index in pages {
             data.get_or_make(self.sb(), index)?;
         }
