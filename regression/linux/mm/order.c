@@ -56,7 +56,7 @@ TEST(places_of_moves_are_looked_at_first) {
     /* What is left of a shorter one must lie in the address space. */
     char *to = map(4);
     OK(munmap(to, 4 * PAGE));
-    EXPECT_ERRNO(mremap(at, 1ul << 47, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to), EINVAL);
+    EXPECT_ERRNO(mremap(at, 1ul << 57, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to), EINVAL);
     at[7 * PAGE] = 1;
     EXPECT_EQ(msync(at, 0, MS_INVALIDATE | MS_ASYNC), 0);
 }
