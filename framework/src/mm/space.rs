@@ -171,6 +171,31 @@ impl VmSpace {
         Ok(self.fill(tables.make_leaf(addr)?, frame, perms, shared))
     }
 
+    /// Maps what there is of `frames` at the pages from that of `addr` on, where nothing is
+    /// mapped yet; the others are dropped. Those beyond the next multiple of 2 MiB are left.
+    ///
+    /// # Errors
+    /// [`NoMemory`] when a page table is needed and there is none.
+    pub fn map_run(
+        &self,
+        addr: usize,
+        frames: &mut [Option<Frame>],
+        perms: Perms,
+        cow: Cow,
+    ) -> Result<(), NoMemory> {
+        if !(USER_MIN..USER_MAX).contains(&addr) {
+            return Ok(());
+        }
+        let tables = self.lock();
+        for (slot, frame) in tables.make_run(addr, frames.len())?.iter().zip(frames) {
+            if let Some(frame) = frame.take() {
+                let shared = cow == Cow::Yes && frame.refs() > 1;
+                self.fill(slot, frame, perms, shared);
+            }
+        }
+        Ok(())
+    }
+
     /// Serves a program's write to the page of `addr`, which it may make: copies
     /// the page if it is shared copy-on-write, or maps the frame that `fill`
     /// makes if none is there.

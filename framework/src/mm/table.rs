@@ -327,14 +327,15 @@ impl Tables {
         Ok(table.entry_for_use(addr))
     }
 
-    /// The `count` leaf entries from that of `addr` on, all in one table, making
-    /// tables on the way.
+    /// The `count` leaf entries from that of `addr` on, as far as they are in one table,
+    /// making tables on the way.
     pub(super) fn make_run(&self, addr: usize, count: usize) -> Result<&[AtomicU64], NoMemory> {
         let table = match self.leaf_table(addr) {
             Ok(table) => table,
             Err(_) => self.make_leaf_table(addr)?,
         };
         let first = index(addr, 1);
+        let count = count.min(ENTRIES - first);
         table.note(groups_of(first, count));
         Ok(table.run(first, first + count))
     }

@@ -98,6 +98,29 @@ fn map_refuses_what_is_taken_or_not_user() {
 }
 
 #[test]
+fn map_run_fills_what_is_free_in_one_table() {
+    const TABLE: usize = 512 * PAGE_SIZE;
+    let last = 4 * TABLE - PAGE_SIZE;
+    let space = VmSpace::new().unwrap();
+    space.map(last - PAGE_SIZE, filled(9), RW, Cow::No).unwrap();
+    let (kept, beyond) = (filled(2), filled(3));
+    let taken = filled(1);
+    let mut frames = [None, Some(taken.clone()), Some(kept.clone()), Some(beyond.clone())];
+    let start = last - 2 * PAGE_SIZE;
+    assert_eq!(space.map_run(start, &mut frames, RW, Cow::No), Ok(()));
+    assert!(!space.is_mapped(start));
+    assert_eq!((byte_at(&space, last - PAGE_SIZE), taken.refs()), (9, 1));
+    assert_eq!((byte_at(&space, last), kept.refs()), (2, 2));
+    assert!(!space.is_mapped(last + PAGE_SIZE));
+    assert_eq!(beyond.refs(), 2, "still in the caller's hands");
+    assert_eq!(space.rss_pages(), 2);
+    for addr in [0, USER_MAX, usize::MAX] {
+        assert_eq!(space.map_run(addr, &mut frames, RW, Cow::No), Ok(()), "{addr:#x}");
+    }
+    assert_eq!(space.rss_pages(), 2);
+}
+
+#[test]
 fn unmap_frees_frames_and_reports_pages() {
     let frame = filled(3);
     let space = space_with(&[(1, 1), (700, 2)]);

@@ -171,17 +171,17 @@ impl AddressSpace {
         cow: Cow,
     ) -> Result<(), FaultError> {
         let perms = perms_of(area.prot);
-        let frame = page_of(pager, area.page_index(page), Access::Read)?;
-        self.vm.map(page, frame, perms, cow)?;
-        for near in around(area, page) {
-            if near != page
-                && let Some(frame) = pager.cached(area.page_index(near))
-                && self.vm.map(near, frame, perms, cow).is_err()
-            {
-                break;
-            }
+        let mut wanted = Some(page_of(pager, area.page_index(page), Access::Read)?);
+        let block = around(area, page);
+        let mut frames = [const { None }; AROUND_PAGES];
+        let frames = frames.get_mut(..block.len() / PAGE_SIZE).unwrap_or_default();
+        for (slot, near) in frames.iter_mut().zip(block.clone().step_by(PAGE_SIZE)) {
+            *slot = match near == page {
+                true => wanted.take(),
+                false => pager.cached(area.page_index(near)),
+            };
         }
-        Ok(())
+        Ok(self.vm.map_run(block.start, frames, perms, cow)?)
     }
 
     /// Faults in all of `range` that may be accessed, as `MAP_POPULATE` and mlock do.
@@ -239,11 +239,11 @@ impl Area {
 }
 
 /// The aligned block around `page`, within its area.
-fn around(area: &Area, page: usize) -> impl Iterator<Item = usize> {
+fn around(area: &Area, page: usize) -> Range<usize> {
     const BLOCK: usize = AROUND_PAGES * PAGE_SIZE;
     let start = (page & !(BLOCK - 1)).max(area.start);
     let end = ((page & !(BLOCK - 1)) + BLOCK).min(area.end);
-    (start..end).step_by(PAGE_SIZE)
+    start..end
 }
 
 /// A page of a pager, its errors as faults.
