@@ -69,6 +69,16 @@ enum KeyKind {
     Frame,
 }
 
+/// What a futex without FUTEX_PRIVATE_FLAG lies in.
+enum Memory {
+    /// The process's own.
+    Own,
+    /// The same, and nobody can write it, so that nobody could wake a sleeper there.
+    Constant,
+    /// Others may map it.
+    Shared,
+}
+
 /// Where a waiter is: its key, then a number that rises in each bucket.
 type Place = (Key, u64);
 
@@ -134,12 +144,11 @@ impl Key {
         }
         // Bring the page in, so that it has a frame.
         mm.vm().atomic_u32_load(addr)?;
-        if never_changes(mm, addr) {
-            return err!(EFAULT, "memory of its own that cannot be written");
-        }
         let own = Self { owner, kind: KeyKind::OwnMemory, offset: addr };
-        if !is_shared_at(mm, addr) {
-            return Ok(own);
+        match memory_at(mm, addr) {
+            Memory::Constant => return err!(EFAULT, "memory of its own that cannot be written"),
+            Memory::Own => return Ok(own),
+            Memory::Shared => {}
         }
         let page = addr & !(PAGE_SIZE - 1);
         match mm.vm().query(page) {
@@ -159,26 +168,23 @@ impl Key {
     }
 }
 
-fn is_shared_at(mm: &AddressSpace, addr: usize) -> bool {
-    let mut is_shared = false;
+/// What the word at `addr` lies in.
+fn memory_at(mm: &AddressSpace, addr: usize) -> Memory {
+    let mut memory = Memory::Own;
     mm.each_area(addr, |info| {
         let area = info.area();
-        is_shared = area.contains(addr) && area.flags().contains(AreaFlags::SHARED);
+        if area.contains(addr) {
+            memory = if area.is_anonymous() && !area.prot().contains(Prot::WRITE) {
+                Memory::Constant
+            } else if area.flags().contains(AreaFlags::SHARED) {
+                Memory::Shared
+            } else {
+                Memory::Own
+            };
+        }
         false
     });
-    is_shared
-}
-
-/// Whether `addr` lies in anonymous memory of the process's own that is read-only: nobody could
-/// wake a sleeper there.
-fn never_changes(mm: &AddressSpace, addr: usize) -> bool {
-    let mut answer = false;
-    mm.each_area(addr, |info| {
-        let area = info.area();
-        answer = area.contains(addr) && area.is_anonymous() && !area.prot().contains(Prot::WRITE);
-        false
-    });
-    answer
+    memory
 }
 
 /// FUTEX_WAIT and FUTEX_WAIT_BITSET: sleeps if the word at `addr` is `expected`.

@@ -21,12 +21,12 @@ const MAX_PASSES: usize = 1000;
 
 /// Whether `sender` may send `signal` to `target`.
 fn check_permission(sender: &Thread, target: &Process, signal: Option<Signal>) -> Result<()> {
-    let Some(leader) = target.leader() else {
-        return Ok(()); // A zombie: found, and nothing happens.
-    };
     if core::ptr::eq(sender.process().as_ref(), target) {
         return Ok(());
     }
+    let Some(leader) = target.leader() else {
+        return Ok(()); // A zombie: found, and nothing happens.
+    };
     check_cred(&sender.cred(), &leader.cred(), || {
         signal == Some(Signal::CONT) && sender.process().session_id() == target.session_id()
     })

@@ -74,6 +74,7 @@ impl Thread {
     }
 
     /// The same with the process's signal lock held.
+    #[inline]
     pub(crate) fn must_act(&self, group: &GroupSignals) -> bool {
         let mut own = self.signals.lock();
         own.catch_up(group.flushes);

@@ -39,7 +39,14 @@ struct Owed {
 }
 
 impl Owed {
+    #[inline]
     fn settle(self, process: &Process) {
+        if self.end || self.resume || self.wake.is_some() {
+            self.pay(process);
+        }
+    }
+
+    fn pay(self, process: &Process) {
         if self.end {
             exit::mark_dying(process, None);
         }
