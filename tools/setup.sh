@@ -154,10 +154,10 @@ need_qemu() {
     found=$(command -v qemu-system-x86_64) && { has_plugins "$found" || [ -e "$TOOLS/qemu-is-old" ]; } && return
     if have apt-get && have dpkg-deb; then
         say "fetching QEMU 11.1 or newer (about 40 MB)"
-        local work; work=$(mktemp -d); chmod 755 "$work"
-        if fetch_qemu "$work" >"$work/log" 2>&1 && install_qemu "$work/root"; then rm -rf "$work"; return; fi
-        say "it cannot be had: $(tail -n 1 "$work/log")"
-        rm -rf "$work"
+        local dir; dir=$(mktemp -d); chmod 755 "$dir"
+        if fetch_qemu "$dir" >"$dir/log" 2>&1 && install_qemu "$dir/root"; then rm -rf "$dir"; return; fi
+        say "it cannot be had: $(tail -n 1 "$dir/log")"
+        rm -rf "$dir"
     fi
     [ -n "$found" ] || apt_install QEMU qemu-system-x86
     have qemu-system-x86_64 || die "qemu-system-x86_64 is still missing"
@@ -176,19 +176,19 @@ has_plugins() {
 
 # Unpacks QEMU and all that it depends on into $1/root, with package lists of its own.
 fetch_qemu() {
-    local work=$1 mirror deb
+    local dir=$1 mirror deb
     mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep -E '/debian/?$' | head -n 1)
     [ -n "$mirror" ] || { echo "apt knows no Debian mirror"; return 1; }
-    mkdir -p "$work"/{state/lists/partial,cache/archives/partial,etc/apt.conf.d,etc/preferences.d,etc/sources.list.d,root}
-    : >"$work/status"
+    mkdir -p "$dir"/{state/lists/partial,cache/archives/partial,etc/apt.conf.d,etc/preferences.d,etc/sources.list.d,root}
+    : >"$dir/status"
     for suite in "${QEMU_SUITE%-backports}" "$QEMU_SUITE"; do
         printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' "$mirror" "$suite"
-    done >"$work/etc/sources.list"
-    local options=(-o Dir::State="$work/state" -o Dir::State::status="$work/status" -o Dir::Cache="$work/cache"
-        -o Dir::Etc="$work/etc" -o Dir::Etc::parts="$work/etc/apt.conf.d" -o APT::Architecture=amd64 -o APT::Sandbox::User=root)
+    done >"$dir/etc/sources.list"
+    local options=(-o Dir::State="$dir/state" -o Dir::State::status="$dir/status" -o Dir::Cache="$dir/cache"
+        -o Dir::Etc="$dir/etc" -o Dir::Etc::parts="$dir/etc/apt.conf.d" -o APT::Architecture=amd64 -o APT::Sandbox::User=root)
     apt-get "${options[@]}" update &&
         apt-get "${options[@]}" install -y --no-install-recommends --download-only -t "$QEMU_SUITE" qemu-system-x86 || return 1
-    for deb in "$work"/cache/archives/*.deb; do dpkg-deb -x "$deb" "$work/root" || return 1; done
+    for deb in "$dir"/cache/archives/*.deb; do dpkg-deb -x "$deb" "$dir/root" || return 1; done
 }
 
 # Lays the unpacked packages out as .toolchain/qemu-VERSION.
@@ -225,24 +225,24 @@ need_gdb() { have gdb || apt_install "the debugger" gdb; }
 need_oracle() {
     [ -s "$ORACLE/vmlinuz" ] && return
     have xz || apt_install "xz" xz-utils
-    local archive work
+    local archive dir
     rm -rf "$ORACLE"; mkdir -p "$ORACLE"
     if archive=$(cached "linux-*-cloud-amd64.tar.*"); then
         tar -C "$ORACLE" --strip-components=1 -xf "$archive"
     else
         have apt-get || die "the Linux kernel for make oracle comes from Debian's packages, and there is no apt-get here"
-        work=$(mktemp -d)
-        chmod 755 "$work"
-        (cd "$work" && apt-get download "$(cloud_kernel)" >/dev/null 2>&1) || die "apt-get could not download Debian's cloud kernel"
-        dpkg -x "$work"/linux-image-*.deb "$work/root"
-        cp "$work"/root/boot/vmlinuz-* "$ORACLE/vmlinuz"
-        cp "$work"/root/boot/config-* "$ORACLE/config"
-        if [ -d "$work/root/usr/lib/modules" ]; then
-            cp -r "$work"/root/usr/lib/modules/*/ "$ORACLE/modules"
+        dir=$(mktemp -d)
+        chmod 755 "$dir"
+        (cd "$dir" && apt-get download "$(cloud_kernel)" >/dev/null 2>&1) || die "apt-get could not download Debian's cloud kernel"
+        dpkg -x "$dir"/linux-image-*.deb "$dir/root"
+        cp "$dir"/root/boot/vmlinuz-* "$ORACLE/vmlinuz"
+        cp "$dir"/root/boot/config-* "$ORACLE/config"
+        if [ -d "$dir/root/usr/lib/modules" ]; then
+            cp -r "$dir"/root/usr/lib/modules/*/ "$ORACLE/modules"
         else
-            cp -r "$work"/root/lib/modules/*/ "$ORACLE/modules"
+            cp -r "$dir"/root/lib/modules/*/ "$ORACLE/modules"
         fi
-        rm -rf "$work"
+        rm -rf "$dir"
     fi
     [ -s "$ORACLE/vmlinuz" ] || die "no kernel came out of the archive or package"
     say "the oracle kernel is in .toolchain/linux"
