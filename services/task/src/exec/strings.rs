@@ -53,11 +53,14 @@ impl Strings {
         if array == 0 {
             return Ok(strings);
         }
-        for at in (array..).step_by(POINTER) {
+        let mut at = array;
+        loop {
             let pointer: u64 = vm.read_val(at)?;
             if pointer == 0 {
                 break;
             }
+            // What was read lies below the kernel's half.
+            at += POINTER;
             let string = match vm.read_cstr(pointer as usize, MAX_ARG_STRLEN) {
                 Ok(string) => string,
                 Err(CStrError::Fault) => return err!(EFAULT),
