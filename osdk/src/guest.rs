@@ -47,6 +47,9 @@ pub struct StopReport {
     pub frames: Vec<Frame>,
 }
 
+/// The reason of a stop that came before the kernel could report.
+pub const NO_REASON: &str = "it gave no reason";
+
 /// How the console is connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Console {
@@ -246,7 +249,7 @@ impl Verdict {
             return Ending::Stop(stop);
         }
         if status == Some(EXIT_STOP) {
-            let message = "it gave no reason".to_owned();
+            let message = NO_REASON.to_owned();
             return Ending::Stop(StopReport { message, frames: Vec::new() });
         }
         match (self.exit, cut) {

@@ -5,7 +5,7 @@
 //! oracle saw outranks them all, as does an attack that never happened: that proves nothing.
 
 use hostile_format::{Exits, Expect, Guest, Outcome, Scenario};
-use osdk::guest::Ending;
+use osdk::guest::{Ending, NO_REASON};
 
 use crate::evidence::{Evidence, HostExits};
 
@@ -148,6 +148,7 @@ fn happened(scenario: &Scenario, expect: &Expect, guest: Guest, evidence: &Evide
     // The report on the control channel says more than the last word to the host, where it came.
     if let Ending::Stop(stop) = &evidence.ending
         && !is_off
+        && (stop.message != NO_REASON || evidence.fatal.is_none())
     {
         return Happened::Stop(stop.message.clone());
     }
@@ -267,6 +268,8 @@ mod tests {
         assert!(verdict("\"stop\"", "", report).is_safe);
         let report = StopReport { message: "no TSC".to_owned(), frames: Vec::new() };
         assert!(verdict("\"stop\"", &stop("panic"), Ending::Stop(report)).is_safe);
+        let none = StopReport { message: NO_REASON.to_owned(), frames: Vec::new() };
+        assert!(verdict("\"stop\"", &stop("no TSC"), Ending::Stop(none)).is_safe);
         let error = r#"{"event":"result","status":1,"text":"dd: I/O error\n"}"#;
         assert!(verdict("\"error\"", error, Ending::PowerOff).is_safe);
         assert!(!verdict("\"correct\"", error, Ending::PowerOff).is_safe);
