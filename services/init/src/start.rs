@@ -124,18 +124,18 @@ fn strings(line: &CommandLine<'_>, program: &str) -> Result<(Strings, Strings)> 
     let mut envp = Strings::from_slices(&ENVIRONMENT.map(str::as_bytes))?;
     match line.exec {
         Some(command) => {
-            argv.push(b"-c")?;
-            argv.push(&command.bytes().collect::<Vec<_>>())?;
-            envp.push(EXEC_PATH.as_bytes())?;
+            argv.try_push(b"-c")?;
+            argv.try_push(&command.bytes().collect::<Vec<_>>())?;
+            envp.try_push(EXEC_PATH.as_bytes())?;
         }
         None => {
             for arg in line.init_args.iter() {
-                argv.push(arg.to_string().as_bytes())?;
+                argv.try_push(arg.to_string().as_bytes())?;
             }
         }
     }
     for entry in line.init_env.iter() {
-        envp.push(entry.to_string().as_bytes())?;
+        envp.try_push(entry.to_string().as_bytes())?;
     }
     Ok((argv, envp))
 }

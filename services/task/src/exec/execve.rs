@@ -76,7 +76,7 @@ fn prepare(thread: &Thread, request: Request) -> Result<Image, LoadError> {
     let Request { mut program, name, mut argv, envp } = request;
     let comm = base_name(&name).to_vec();
     if argv.count == 0 {
-        argv.push(b"")?;
+        argv.try_push(b"")?;
     }
     let mut script_name = name.clone();
     let mut head = [0; BINPRM_BUF_SIZE];
@@ -91,7 +91,7 @@ fn prepare(thread: &Thread, request: Request) -> Result<Image, LoadError> {
             return image::build(thread, &elf, program, outcome, comm, &name, &argv, &envp);
         };
         let mut budget = Budget::new(thread.process().rlimit(Resource::Stack).cur);
-        budget.take(argv.bytes.len() + envp.bytes.len())?;
+        budget.take(argv.len() + envp.len())?;
         let mut first: Vec<&[u8]> = Vec::with_capacity(3);
         first.push(line.interpreter);
         first.extend(line.argument);

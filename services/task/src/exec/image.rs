@@ -150,8 +150,8 @@ fn push_stack(
     let plan = stack::plan(range.end, gap, argv, envp, name, &random, input)?;
     let vm = mm.vm();
     vm.write(plan.sp, &plan.image)?;
-    vm.write(plan.args.start, &argv.bytes)?;
-    vm.write(plan.env.start, &envp.bytes)?;
+    argv.write(vm, plan.args.start)?;
+    envp.write(vm, plan.env.start)?;
     vm.write(plan.name, name)?;
     Ok(plan)
 }

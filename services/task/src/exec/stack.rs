@@ -82,7 +82,7 @@ fn auxv(input: &AuxInput, platform: usize, random: usize, name: usize) -> [(u64,
 
 /// How many bytes from the top of the stack a program of these strings needs.
 pub(crate) fn size(argv: &Strings, envp: &Strings, name: &[u8]) -> usize {
-    let strings = argv.bytes.len() + envp.bytes.len() + name.len() + 1 + WORD;
+    let strings = argv.len() + envp.len() + name.len() + 1 + WORD;
     let pointers = (argv.count + envp.count + 3) * WORD;
     // The vector, platform, random bytes, alignment and the random gap.
     strings + pointers + 20 * 2 * WORD + PLATFORM.len() + RANDOM_LEN + 64 + MAX_GAP
@@ -104,8 +104,8 @@ pub(crate) fn plan(
     let too_big = || error!(E2BIG, "arguments do not fit the stack");
     let below = |at: usize, len: usize| at.checked_sub(len).ok_or(too_big());
     let name_at = below(top, WORD + name.len() + 1)?;
-    let env_at = below(name_at, envp.bytes.len())?;
-    let args_at = below(env_at, argv.bytes.len())?;
+    let env_at = below(name_at, envp.len())?;
+    let args_at = below(env_at, argv.len())?;
 
     let gap_end = below(args_at, gap % MAX_GAP)? & !15;
     let platform = below(gap_end, PLATFORM.len())?;
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn no_room_is_an_error() {
-        let big = Strings { bytes: alloc::vec![b'a'; 5000], count: 1 };
+        let big = Strings::from_slices(&[&[b'a'; 4999]]).unwrap();
         let none = Strings::default();
         assert!(plan(4096, 0, &big, &none, b"x", &[0; 16], &AuxInput::default()).is_err());
     }

@@ -15,12 +15,18 @@ const CAP: u64 = 6 << 20;
 /// Each string costs a pointer too.
 const POINTER: usize = 8;
 
-/// Strings, each with its terminating zero, one after the other.
+/// Strings, each with its terminating zero, one after the other, in parts: they may be long in
+/// sum, and memory need not have as much in a row.
 #[derive(Clone, Default, Debug, PartialEq, Eq)]
 pub struct Strings {
-    pub(crate) bytes: Vec<u8>,
+    /// Whole strings each; none is empty.
+    parts: Vec<Vec<u8>>,
+    len: usize,
     pub(crate) count: usize,
 }
+
+/// How long a part becomes, but for a longer string.
+const PART: usize = 32 * 1024;
 
 /// What may still be used of the limit on all strings.
 pub struct Budget(usize);
@@ -68,7 +74,7 @@ impl Strings {
                 Err(CStrError::NoMemory) => return err!(ENOMEM),
             };
             budget.take(string.len() + 1)?;
-            strings.push(&string)?;
+            strings.try_push(&string)?;
         }
         Ok(strings)
     }
@@ -80,7 +86,7 @@ impl Strings {
     pub fn from_slices(from: &[&[u8]]) -> Result<Self> {
         let mut strings = Self::default();
         for string in from {
-            strings.push(string)?;
+            strings.try_push(string)?;
         }
         Ok(strings)
     }
@@ -89,17 +95,42 @@ impl Strings {
     ///
     /// # Errors
     /// `ENOMEM` without memory for it.
-    pub fn push(&mut self, string: &[u8]) -> Result<()> {
-        self.bytes.try_reserve(string.len() + 1).map_err(|_| error!(ENOMEM))?;
-        self.bytes.extend_from_slice(string);
-        self.bytes.push(0);
+    pub fn try_push(&mut self, string: &[u8]) -> Result<()> {
+        let len = string.len() + 1;
+        if self.parts.last().is_none_or(|part| part.len() + len > PART) {
+            self.parts.try_reserve(1).map_err(|_| error!(ENOMEM))?;
+            self.parts.push(Vec::new());
+        }
+        let Some(part) = self.parts.last_mut() else { return err!(ENOMEM) };
+        part.try_reserve(len).map_err(|_| error!(ENOMEM))?;
+        part.extend_from_slice(string);
+        part.push(0);
+        self.len += len;
         self.count += 1;
         Ok(())
     }
 
     /// The strings, each without its zero.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.bytes.split(|b| *b == 0).take(self.count)
+        let parts = self.parts.iter().filter_map(|part| part.strip_suffix(&[0]));
+        parts.flat_map(|part| part.split(|b| *b == 0))
+    }
+
+    /// What they take, zeros included, in bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Writes them to a program's memory, one after the other.
+    ///
+    /// # Errors
+    /// `EFAULT` where nothing can be written.
+    pub(crate) fn write(&self, vm: &VmSpace, mut at: usize) -> Result<()> {
+        for part in &self.parts {
+            vm.write(at, part)?;
+            at += part.len();
+        }
+        Ok(())
     }
 
     /// Replaces the first string by `first`, as a script's interpreter needs it.
@@ -107,13 +138,11 @@ impl Strings {
         let mut strings = Self::default();
         for string in first {
             budget.take(string.len() + 1)?;
-            strings.push(string)?;
+            strings.try_push(string)?;
         }
-        let skip = self.iter().next().map_or(0, |s| s.len() + 1);
-        let rest = self.bytes.get(skip..).unwrap_or(&[]);
-        strings.bytes.try_reserve(rest.len()).map_err(|_| error!(ENOMEM))?;
-        strings.bytes.extend_from_slice(rest);
-        strings.count += self.count.saturating_sub(1);
+        for string in self.iter().skip(1) {
+            strings.try_push(string)?;
+        }
         Ok(strings)
     }
 }
@@ -141,6 +170,10 @@ mod tests {
         let new = old.replace_first(&[b"/bin/sh", b"-e", b"./x"], &mut budget).unwrap();
         let words: Vec<_> = new.iter().collect();
         assert_eq!(words, [b"/bin/sh".as_slice(), b"-e", b"./x", b"", b"yy"]);
+        let long = [b'l'; PART];
+        let many = Strings::from_slices(&[b"s", &long, b"", b"t"]).unwrap();
+        assert_eq!(many.iter().map(<[u8]>::len).collect::<Vec<_>>(), [1, PART, 0, 1]);
+        assert_eq!((many.parts.len(), many.len()), (3, PART + 6));
         let none = Strings::default().replace_first(&[b"a"], &mut budget).unwrap();
         assert_eq!(none.count, 1);
     }
