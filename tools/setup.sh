@@ -155,7 +155,7 @@ need_qemu() {
     if have apt-get && have dpkg-deb; then
         say "fetching QEMU 11.1 or newer (about 40 MB)"
         local dir; dir=$(mktemp -d); chmod 755 "$dir"
-        if fetch_qemu "$dir" >"$dir/log" 2>&1 && install_qemu "$dir/root"; then rm -rf "$dir"; return; fi
+        if fetch_qemu "$dir" >"$dir/log" 2>&1 && install_qemu "$dir/tree"; then rm -rf "$dir"; return; fi
         say "it cannot be had: $(tail -n 1 "$dir/log")"
         rm -rf "$dir"
     fi
@@ -174,12 +174,12 @@ has_plugins() {
     [ $# = 2 ] && { [ "$1" -gt 11 ] || { [ "$1" = 11 ] && [ "$2" -ge 1 ]; }; }
 }
 
-# Unpacks QEMU and all that it depends on into $1/root, with package lists of its own.
+# Unpacks QEMU and all that it depends on into $1/tree, with package lists of its own.
 fetch_qemu() {
     local dir=$1 mirror deb
     mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep -E '/debian/?$' | head -n 1)
     [ -n "$mirror" ] || { echo "apt knows no Debian mirror"; return 1; }
-    mkdir -p "$dir"/{state/lists/partial,cache/archives/partial,etc/apt.conf.d,etc/preferences.d,etc/sources.list.d,root}
+    mkdir -p "$dir"/{state/lists/partial,cache/archives/partial,etc/apt.conf.d,etc/preferences.d,etc/sources.list.d,tree}
     : >"$dir/status"
     for suite in "${QEMU_SUITE%-backports}" "$QEMU_SUITE"; do
         printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' "$mirror" "$suite"
@@ -188,7 +188,7 @@ fetch_qemu() {
         -o Dir::Etc="$dir/etc" -o Dir::Etc::parts="$dir/etc/apt.conf.d" -o APT::Architecture=amd64 -o APT::Sandbox::User=root)
     apt-get "${options[@]}" update &&
         apt-get "${options[@]}" install -y --no-install-recommends --download-only -t "$QEMU_SUITE" qemu-system-x86 || return 1
-    for deb in "$dir"/cache/archives/*.deb; do dpkg-deb -x "$deb" "$dir/root" || return 1; done
+    for deb in "$dir"/cache/archives/*.deb; do dpkg-deb -x "$deb" "$dir/tree" || return 1; done
 }
 
 # Lays the unpacked packages out as .toolchain/qemu-VERSION.
@@ -234,13 +234,13 @@ need_oracle() {
         dir=$(mktemp -d)
         chmod 755 "$dir"
         (cd "$dir" && apt-get download "$(cloud_kernel)" >/dev/null 2>&1) || die "apt-get could not download Debian's cloud kernel"
-        dpkg -x "$dir"/linux-image-*.deb "$dir/root"
-        cp "$dir"/root/boot/vmlinuz-* "$ORACLE/vmlinuz"
-        cp "$dir"/root/boot/config-* "$ORACLE/config"
-        if [ -d "$dir/root/usr/lib/modules" ]; then
-            cp -r "$dir"/root/usr/lib/modules/*/ "$ORACLE/modules"
+        dpkg -x "$dir"/linux-image-*.deb "$dir/tree"
+        cp "$dir"/tree/boot/vmlinuz-* "$ORACLE/vmlinuz"
+        cp "$dir"/tree/boot/config-* "$ORACLE/config"
+        if [ -d "$dir/tree/usr/lib/modules" ]; then
+            cp -r "$dir"/tree/usr/lib/modules/*/ "$ORACLE/modules"
         else
-            cp -r "$dir"/root/lib/modules/*/ "$ORACLE/modules"
+            cp -r "$dir"/tree/lib/modules/*/ "$ORACLE/modules"
         fi
         rm -rf "$dir"
     fi
