@@ -106,10 +106,11 @@ impl Build {
 
 /// Arguments that give a project outside of the checkout its flags: those of the checkout's `.cargo/config.toml`.
 fn base_config(workspace: &Workspace) -> Result<Vec<String>> {
-    let checkout = Workspace::checkout();
-    if workspace.root().starts_with(checkout.root()) || workspace.is_checkout() {
+    // Cargo itself finds the flags of a checkout that the project lies in.
+    if workspace.is_in_checkout() {
         return Ok(Vec::new());
     }
+    let checkout = Workspace::checkout();
     let path = checkout.root().join(".cargo/config.toml");
     let path = path.into_os_string().into_string().ok().context("a path that is not UTF-8")?;
     Ok(vec!["--config".to_owned(), path])

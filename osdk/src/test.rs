@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! `cargo osdk test`: runs the in-guest unit tests and prints them as `cargo test` does.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args;
 
 use crate::control::Event;
 use crate::guest::{Console, Ending, Guest};
 use crate::kernel::{Build, Verbosity};
+use crate::machine::Machine;
 use crate::run::{MachineArgs, ProfileArg, report};
 use crate::workspace::Workspace;
 
@@ -41,14 +43,8 @@ struct Tally {
 impl Tally {
     fn take(&mut self, event: &Event) {
         match event {
-            Event::Test(name, Ok(())) => {
-                self.passed += 1;
-                println!("test {name} ... ok");
-            }
-            Event::Test(name, Err(message)) => {
-                println!("test {name} ... FAILED");
-                self.failures.push((name.clone(), message.clone()));
-            }
+            Event::Test(_, Ok(())) => self.passed += 1,
+            Event::Test(name, Err(message)) => self.failures.push((name.clone(), message.clone())),
             Event::TestsDone(passed, failed) => self.announced = Some((*passed, *failed)),
             _ => {}
         }
@@ -95,12 +91,41 @@ pub fn run(workspace: &Workspace, args: &TestArgs) -> Result<u8> {
     let mut tally = Tally::default();
     let guest = Guest::start(&machine, console)?;
     let timeout = args.machine.timeout()?.unwrap_or(DEFAULT_TIMEOUT);
-    let ending = guest.wait(Some(timeout), |event| tally.take(event))?;
+    let ending = guest.wait(Some(timeout), |event| {
+        if let Event::Test(name, result) = event {
+            println!("test {name} ... {}", if result.is_ok() { "ok" } else { "FAILED" });
+        }
+        tally.take(event);
+    })?;
     if !matches!(ending, Ending::Exit(_) | Ending::PowerOff) {
         report(&ending, &kernel);
     }
     let orderly = matches!(ending, Ending::Exit(_) | Ending::PowerOff);
     Ok(summary(&tally, orderly, begin.elapsed()))
+}
+
+/// Runs the one test of this name, on two CPUs of a kernel built with its tests; what went wrong, if something did.
+pub fn failure(kernel: &Path, name: &str, timeout: Duration) -> Result<Option<String>> {
+    let mut machine = Machine::new(kernel)?;
+    machine.smp = 2;
+    machine.console = "null".to_owned();
+    machine.append(&format!("nacre.test={name}"));
+    let mut tally = Tally::default();
+    let guest = Guest::start(&machine, Console::Elsewhere)?;
+    let ending = guest.wait(Some(timeout), |event| tally.take(event))?;
+    ensure!(
+        tally.announced.is_none_or(|(passed, failed)| passed + failed == 1),
+        "no one test is {name}"
+    );
+    if let Some((name, message)) = tally.failures.first() {
+        return Ok(Some(format!("{name}: {message}")));
+    }
+    Ok(match ending {
+        Ending::Exit(0) | Ending::PowerOff => tally.doubt(),
+        Ending::Stop(stop) => Some(format!("kernel stop: {}", stop.message)),
+        Ending::TimedOut => Some("hang".to_owned()),
+        other => Some(format!("{other:?}")),
+    })
 }
 
 fn summary(tally: &Tally, orderly: bool, took: Duration) -> u8 {

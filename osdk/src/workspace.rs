@@ -100,6 +100,11 @@ impl Workspace {
         is_checkout(&self.root)
     }
 
+    /// Whether this is a checkout of Nacre, or lies in one.
+    pub fn is_in_checkout(&self) -> bool {
+        self.root.ancestors().any(is_checkout)
+    }
+
     /// The kernel's package, which is also the name of its program.
     pub fn package(&self) -> &str {
         &self.package

@@ -2,7 +2,7 @@
 //! [`Lab`]: asks the witnesses, first about the whole kernel, then about each mutation.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -10,7 +10,7 @@ use hostile_format::Guest;
 use osdk::workspace::Workspace;
 
 use super::mutation::{Mutation, Witness};
-use super::tree::Tree;
+use super::tree::{Kind, Tree};
 use crate::RunArgs;
 use crate::guest::Kit;
 use crate::matrix::Entry;
@@ -19,6 +19,8 @@ use crate::suite::{self, Attack};
 /// A hang counts only behind this many times what the scenario takes with the whole kernel, and this many seconds.
 const PATIENCE: f64 = 6.0;
 const LEAST_PATIENCE: u64 = 12;
+/// What a test in the guest may be expected to take.
+const GUEST_SECONDS: f64 = 20.0;
 
 /// What the runs share.
 pub(super) struct Lab<'a> {
@@ -41,7 +43,7 @@ enum Testimony {
 impl<'a> Lab<'a> {
     /// A lab with the kernel as it is.
     pub(super) fn new(workspace: &'a Workspace, tree: &'a Tree, is_verbose: bool) -> Result<Self> {
-        let kit = Kit::prepare(workspace, Guest::Nacre, Some(tree.build()?))?;
+        let kit = Kit::prepare(workspace, Guest::Nacre, Some(tree.build(Kind::Shipped)?))?;
         let attacks = suite::load(workspace)?.into_iter();
         let attacks = attacks.map(|attack| (attack.name.clone(), attack)).collect();
         Ok(Self { workspace, tree, kit, attacks, seconds: BTreeMap::new(), is_verbose })
@@ -72,8 +74,8 @@ impl<'a> Lab<'a> {
         let shown = witness.shown();
         let seconds = self.seconds.get(witness);
         let seconds = *seconds.with_context(|| format!("{shown} fails without it"))?;
-        if !matches!(witness, Witness::Unit(..)) {
-            self.kit.kernel = self.tree.build()?;
+        if !matches!(witness, Witness::Unit(..) | Witness::Guest(_)) {
+            self.kit.kernel = self.tree.build(Kind::Shipped)?;
         }
         match self.ask(witness, Some(seconds))? {
             Testimony::Passes(said) => bail!("{shown} passes all the same ({said})"),
@@ -89,7 +91,8 @@ impl<'a> Lab<'a> {
         match witness {
             Witness::Scenario(name, run) => self.attack(name, *run, seconds),
             Witness::Program(name) => self.program(name),
-            Witness::Unit(package, test) => Ok(match self.tree.test(package, test)? {
+            Witness::Guest(test) => self.guest(test, seconds),
+            Witness::Unit(unit) => Ok(match self.tree.test(unit)? {
                 None => Testimony::Passes("ok".to_owned()),
                 Some(text) => Testimony::Fails(text),
             }),
@@ -100,8 +103,7 @@ impl<'a> Lab<'a> {
         let attack = self.attacks.get(name);
         let mut attack = attack.with_context(|| format!("no scenario {name}"))?.clone();
         if let Some(seconds) = seconds {
-            let patience = ((seconds * PATIENCE) as u64).max(LEAST_PATIENCE);
-            attack.scenario.timeout = attack.scenario.timeout.min(patience);
+            attack.scenario.timeout = attack.scenario.timeout.min(patience(seconds));
         }
         let entry = crate::one(&self.kit, &attack, &RunArgs::only(name, run, self.is_verbose));
         let said = said(&entry);
@@ -110,6 +112,14 @@ impl<'a> Lab<'a> {
         }
         ensure!(entry.kind != "no verdict" && entry.kind != "no attack", "{name} says {said}");
         Ok(Testimony::Fails(said))
+    }
+
+    /// Runs a test in the guest.
+    fn guest(&self, test: &str, seconds: Option<f64>) -> Result<Testimony> {
+        let kernel = self.tree.build(Kind::WithTests)?;
+        let limit = Duration::from_secs(patience(seconds.unwrap_or(GUEST_SECONDS)));
+        let failure = osdk::test::failure(&kernel, test, limit)?;
+        Ok(failure.map_or_else(|| Testimony::Passes("ok".to_owned()), Testimony::Fails))
     }
 
     /// Runs a program of the regression suites.
@@ -126,6 +136,11 @@ impl<'a> Lab<'a> {
         }
         Ok(Testimony::Fails(text))
     }
+}
+
+/// Seconds behind which a run hangs that took `seconds` with the whole kernel.
+fn patience(seconds: f64) -> u64 {
+    ((seconds * PATIENCE) as u64).max(LEAST_PATIENCE)
 }
 
 /// The verdict in one line.

@@ -2,7 +2,7 @@
 //! Breaks one check of the kernel at a time and sees that its witness notices.
 //!
 //! A file of `regression/hostile/mutations` is one mutation: pieces of text to replace, each of which must be there exactly once, the
-//! witness that must fail with it (a scenario, a program of the regression suites, or a test on the build machine), and how. Each is
+//! witness that must fail with it (a scenario, a program of the regression suites, or a test in the guest or on the build machine), and how. Each is
 //! built in a clone of the checkout's last commit. First the same witnesses must pass with the same build of the whole
 //! kernel: so a failure is the mutation's.
 

@@ -30,8 +30,10 @@ pub(super) enum Witness {
     Scenario(String, Option<u32>),
     /// A program of the regression suites, on two CPUs.
     Program(String),
-    /// A test on the build machine: the package, and the test's full name.
-    Unit(String, String),
+    /// A test in the guest, on two CPUs, by its full name.
+    Guest(String),
+    /// A test on the build machine.
+    Unit(Unit),
 }
 
 impl Witness {
@@ -40,12 +42,13 @@ impl Witness {
         match self {
             Self::Scenario(name, _) => format!("scenario `{name}`"),
             Self::Program(name) => format!("program `{name}`"),
-            Self::Unit(package, name) => format!("test `{name}` of `{package}`"),
+            Self::Guest(name) => format!("test `{name}` in the guest"),
+            Self::Unit(unit) => format!("test `{}` of `{}`", unit.test, unit.package),
         }
     }
 }
 
-/// A mutation, as its file has it: one of `scenario`, `program` and `unit` says who must notice.
+/// A mutation, as its file has it: one of `scenario`, `program`, `guest` and `unit` says who must notice.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
@@ -53,25 +56,32 @@ struct Raw {
     scenario: Option<String>,
     run: Option<u32>,
     program: Option<String>,
+    guest: Option<String>,
     unit: Option<Unit>,
     notices: String,
     change: Vec<Change>,
 }
 
-#[derive(Deserialize)]
+/// A test on the build machine.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Unit {
-    package: String,
-    test: String,
+pub(super) struct Unit {
+    /// The package.
+    pub(super) package: String,
+    /// The test's full name.
+    pub(super) test: String,
+    /// Its file in the package's `tests`, if it is there: then it is one that plain `cargo test` ignores.
+    pub(super) file: Option<String>,
 }
 
 impl Mutation {
     fn parse(name: &str, text: &str) -> Result<Self> {
         let raw: Raw = toml::from_str(text)?;
-        let witness = match (raw.scenario, raw.program, raw.unit) {
-            (Some(scenario), None, None) => Witness::Scenario(scenario, raw.run),
-            (None, Some(program), None) if raw.run.is_none() => Witness::Program(program),
-            (None, None, Some(unit)) if raw.run.is_none() => Witness::Unit(unit.package, unit.test),
+        let witness = match (raw.scenario, raw.program, raw.guest, raw.unit, raw.run) {
+            (Some(scenario), None, None, None, run) => Witness::Scenario(scenario, run),
+            (None, Some(program), None, None, None) => Witness::Program(program),
+            (None, None, Some(test), None, None) => Witness::Guest(test),
+            (None, None, None, Some(unit), None) => Witness::Unit(unit),
             _ => bail!("it names no witness, or more than one"),
         };
         ensure!(!raw.notices.is_empty(), "its witness notices nothing");
@@ -118,6 +128,8 @@ pub(super) fn load(workspace: &Workspace) -> Result<Vec<Mutation>> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::suite;
 
@@ -129,23 +141,53 @@ mod tests {
         };
         let witness = |who: &str| parse(who).map(|mutation| mutation.witness);
         let unit = "unit = { package = \"p\", test = \"a::b\" }\n";
-        assert_eq!(witness(unit).unwrap(), Witness::Unit("p".to_owned(), "a::b".to_owned()));
+        let (package, test, file) = ("p".to_owned(), "a::b".to_owned(), None);
+        assert_eq!(witness(unit).unwrap(), Witness::Unit(Unit { package, test, file }));
         let scenario = "scenario = \"s\"\nrun = 2\n";
         assert_eq!(witness(scenario).unwrap(), Witness::Scenario("s".to_owned(), Some(2)));
+        let guest = "guest = \"a::b\"\n";
+        assert_eq!(witness(guest).unwrap(), Witness::Guest("a::b".to_owned()));
         assert!(witness("").is_err());
         assert!(witness(&format!("{unit}{scenario}")).is_err());
         assert!(witness("program = \"a/b\"\nrun = 1\n").is_err());
     }
 
+    /// All text of a folder's files with this ending.
+    fn text_below(folder: &Path, ending: &str) -> String {
+        let mut text = String::new();
+        for entry in folder.read_dir().unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                text += &text_below(&entry, ending);
+            } else if entry.extension().is_some_and(|it| it == ending) {
+                text += &std::fs::read_to_string(entry).unwrap();
+            }
+        }
+        text
+    }
+
     #[test]
-    fn mutations_fit_the_source_and_name_scenarios() {
+    fn mutations_fit_the_source_and_name_witnesses() {
         let workspace = Workspace::find().unwrap();
         let names: Vec<_> =
             suite::load(&workspace).unwrap().into_iter().map(|attack| attack.name).collect();
+        let framework = text_below(&workspace.root().join("framework/src"), "rs");
         for mutation in load(&workspace).unwrap() {
             let name = &mutation.name;
-            if let Witness::Scenario(scenario, _) = &mutation.witness {
-                assert!(names.contains(scenario), "{name}: no scenario {scenario}");
+            match &mutation.witness {
+                Witness::Scenario(scenario, _) => {
+                    assert!(names.contains(scenario), "{name}: no scenario {scenario}");
+                }
+                Witness::Program(program) => {
+                    let (suite, test) = program.split_once('/').unwrap();
+                    let folder = workspace.root().join("regression/linux").join(suite);
+                    let has = |word| text_below(&folder, "c").contains(&format!("{word}({test}"));
+                    assert!(has("TEST") || has("TEST_LIMIT"), "{name}: no program {program}");
+                }
+                Witness::Guest(test) => {
+                    let function = format!("fn {}()", test.rsplit("::").next().unwrap());
+                    assert!(framework.contains(&function), "{name}: no test {test}");
+                }
+                Witness::Unit(..) => {}
             }
             for change in &mutation.changes {
                 let text = std::fs::read_to_string(workspace.root().join(&change.file)).unwrap();

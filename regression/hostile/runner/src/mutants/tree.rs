@@ -6,12 +6,22 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use osdk::machine::find_qemu;
 use osdk::workspace::{KERNEL_TARGET, Workspace};
 
-use super::mutation::Mutation;
+use super::mutation::{Mutation, Unit};
 
 /// The most seconds that a test on the build machine may take, with building it.
 const UNIT_SECONDS: &str = "300";
+
+/// Which kernel is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The one that programs run on.
+    Shipped,
+    /// The one that runs its own tests.
+    WithTests,
+}
 
 /// A clone of the checkout's last commit, kept from one time to the next so that little is built.
 pub(super) struct Tree {
@@ -37,10 +47,13 @@ impl Tree {
     }
 
     /// Builds the kernel: quickly, and the same way with and without a mutation.
-    pub(super) fn build(&self) -> Result<PathBuf> {
+    pub(super) fn build(&self, kind: Kind) -> Result<PathBuf> {
         let mut cargo = self.workspace.cargo();
         cargo.args(["build", "--quiet", "--package", "nacre", "--bin", "nacre", "--locked"]);
         cargo.args(["--release", "--target", KERNEL_TARGET, "--target-dir"]).arg(&self.target);
+        if kind == Kind::WithTests {
+            cargo.args(["--features", "ktest"]);
+        }
         cargo.env("CARGO_ENCODED_RUSTFLAGS", self.flags()?);
         for setting in ["lto=\"off\"", "codegen-units=16", "incremental=true"] {
             cargo.args(["--config", &format!("profile.release.{setting}")]);
@@ -51,7 +64,11 @@ impl Tree {
             let first = errors.lines().find(|line| line.starts_with("error")).unwrap_or("");
             bail!("it does not build: {first}");
         }
-        Ok(self.target.join(KERNEL_TARGET).join("release/nacre"))
+        // Cargo puts the next one in its place, of whatever kind.
+        let kept = self.target.join(format!("{kind:?}"));
+        let built = self.target.join(KERNEL_TARGET).join("release/nacre");
+        std::fs::copy(&built, &kept).with_context(|| built.display().to_string())?;
+        Ok(kept)
     }
 
     /// The flags of the tree's own configuration. The tree lies inside of a checkout, whose flags Cargo would add to them:
@@ -82,13 +99,19 @@ impl Tree {
     }
 
     /// Runs a test of a package; what it printed if it failed.
-    pub(super) fn test(&self, package: &str, test: &str) -> Result<Option<String>> {
+    pub(super) fn test(&self, Unit { package, test, file }: &Unit) -> Result<Option<String>> {
         let cargo = self.workspace.cargo();
         let mut command = Command::new("timeout");
         command.args(["--kill-after=10", UNIT_SECONDS]).arg(cargo.get_program());
-        command.args(["test", "--quiet", "--locked", "--package", package, "--lib"]);
+        command.args(["test", "--quiet", "--locked", "--package", package]);
         command.arg("--target-dir").arg(self.target.with_file_name("unit"));
-        command.args(["--", "--exact", test]).current_dir(self.workspace.root());
+        match file {
+            Some(file) => command.args(["--test", file, "--", "--ignored"]),
+            None => command.args(["--lib", "--"]),
+        };
+        command.args(["--exact", test]).current_dir(self.workspace.root());
+        // The tree has none of its own.
+        command.env("NACRE_QEMU", find_qemu()?);
         let output = command.output().context("cannot start cargo")?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         if output.status.code() == Some(124) {
