@@ -6,9 +6,14 @@
 
 TEST(number_of_areas) {
     /* vm.max_map_count */
+    char *three = mmap(NULL, 3 * 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(three != MAP_FAILED);
     int made = make_areas(70000);
     EXPECT_ERRNO(mmap(NULL, 8192, PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0, ENOMEM);
     CHECK(made > 65400 && made <= 65530);
+    /* Nor are areas cut. */
+    EXPECT_ERRNO(mprotect(three + 4096, 4096, PROT_READ), ENOMEM);
+    EXPECT_ERRNO(munmap(three + 4096, 4096), ENOMEM);
 }
 
 TEST_LIMIT(records_of_areas, 120) {

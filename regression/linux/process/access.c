@@ -51,6 +51,22 @@ TEST(who_gives_up_root_is_closed_to_his_new_user) {
     EXPECT_EXIT(child, 0);
 }
 
+/* Neither may do anything special, and both memories are open: the ids alone decide, the saved one too. */
+TEST(who_looks_must_be_the_same_in_all_ids) {
+    pid_t other = SPAWN(OK(setgroups(0, NULL)); OK(setresgid(1000, 1000, 1000)); OK(setresuid(1000, 1000, 1001));
+                        OK(prctl(PR_SET_DUMPABLE, 1)); test_shared[0] = 1; pause());
+    pid_t same = SPAWN(become_user(); OK(prctl(PR_SET_DUMPABLE, 1)); test_shared[1] = 1; pause());
+    WAIT_WORD(&test_shared[0], 1);
+    WAIT_WORD(&test_shared[1], 1);
+    IN_CHILD(become_user(); EXPECT_ERRNO(open_of(other, "maps"), EACCES); EXPECT_ERRNO(open_of(other, "environ"), EACCES);
+             EXPECT_ERRNO(link_of(other, "exe"), EACCES); EXPECT_ERRNO(link_of(other, "fd/0"), EACCES);
+             OK(open_of(same, "maps")); OK(open_of(same, "environ")); OK(link_of(same, "exe")));
+    OK(kill(other, SIGKILL));
+    EXPECT_SIGNAL(other, SIGKILL);
+    OK(kill(same, SIGKILL));
+    EXPECT_SIGNAL(same, SIGKILL);
+}
+
 /* What PR_GET_DUMPABLE and PR_GET_PDEATHSIG say after a change of ids. */
 #define EXPECT_AFTER(is_dumpable, ...)                            \
     IN_CHILD(int signal_ = -1; OK(prctl(PR_SET_PDEATHSIG, SIGTERM)); \
