@@ -113,6 +113,8 @@ pub struct Host {
     pub seed: u64,
     /// Number of the run, for scenarios that have several.
     pub run: u32,
+    /// Whether the guest stays an ordinary VM, and the host only watches and stalls it.
+    pub is_plain: bool,
     /// Whether the guest is Linux, which is a TD from its first instruction on.
     pub is_linux: bool,
     /// More arguments for the plugin, `name=value` each.
@@ -125,7 +127,8 @@ pub struct Host {
 impl Host {
     /// The `-plugin` argument for a machine with memory `mem` that boots `kernel` and has QEMU's monitor at `monitor`.
     pub(crate) fn argument(&self, kernel: &Path, mem: &str, monitor: &Path) -> String {
-        let mut words = vec![self.plugin.display().to_string(), "mode=tdx".to_owned()];
+        let mut words = vec![self.plugin.display().to_string()];
+        words.push(format!("mode={}", if self.is_plain { "observe" } else { "tdx" }));
         words.push(format!("guest={}", if self.is_linux { "linux" } else { "nacre" }));
         words.push(format!("kernel={}", kernel.display()));
         let files = [("events", &self.events), ("scenario", &self.scenario)];

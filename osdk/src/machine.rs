@@ -125,7 +125,10 @@ impl Machine {
         command.args(["-smp", &self.smp.to_string()]);
         match (self.accel, self.clock) {
             // Two callbacks at once want `multi`, even on one CPU.
-            _ if self.cvm.is_some() => command.args(["-accel", "tcg,thread=multi", "-cpu", TD_CPU]),
+            _ if self.is_td() => command.args(["-accel", "tcg,thread=multi", "-cpu", TD_CPU]),
+            _ if self.cvm.is_some() => {
+                command.args(["-accel", "tcg,thread=multi", "-cpu", TCG_CPU])
+            }
             (Accel::Kvm, _) => command.args(["-accel", "kvm", "-cpu", "host"]),
             (Accel::Tcg, Clock::Host) if self.smp > 1 => {
                 command.args(["-accel", "tcg,thread=multi", "-cpu", TCG_CPU])
@@ -181,9 +184,13 @@ impl Machine {
         command
     }
 
+    fn is_td(&self) -> bool {
+        self.cvm.as_ref().is_some_and(|host| !host.is_plain)
+    }
+
     /// RAM, in a confidential VM with its shared alias; the file of that lies beside the control channel.
     fn memory(&self, command: &mut Command, control: &Path) {
-        let Some(host) = &self.cvm else {
+        let Some(host) = self.cvm.as_ref().filter(|host| !host.is_plain) else {
             command.args(["-M", "q35", "-bios", "qboot.rom", "-m", &self.mem]);
             return;
         };

@@ -122,6 +122,9 @@ pub struct Scenario {
     /// How the host builds the TD, as arguments of the plugin: `attributes=0x1`, `tsc_hz=0`, `reduce_ve=off`.
     #[serde(default)]
     pub td: Vec<String>,
+    /// Whether the machine is an ordinary VM: then its host can stall it and look at its instructions, and no more.
+    #[serde(default)]
+    pub plain: bool,
     /// Whether all loads and stores of the kernel are watched, for the oracles that need it; several times slower.
     #[serde(default)]
     pub watch: bool,

@@ -60,7 +60,10 @@ pub(crate) fn judge(scenario: &Scenario, guest: Guest, evidence: &Evidence) -> V
     if let Some(why) = evidence.broken.first() {
         return Verdict::broken(why.clone());
     }
-    if !evidence.is_td {
+    if evidence.is_td == scenario.plain {
+        if scenario.plain {
+            return Verdict::broken("the guest became a TD".to_owned());
+        }
         return Verdict::broken("the guest never became a TD".to_owned());
     }
     let hits = evidence.violations.iter().filter(|(kind, _)| !scenario.tolerated.contains(kind));

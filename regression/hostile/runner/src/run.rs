@@ -145,6 +145,7 @@ fn machine(
         scenario: Some(attack.file.clone()),
         seed,
         run: number,
+        is_plain: scenario.plain,
         is_linux: kit.guest() == Guest::Linux,
         more: scenario.td.clone(),
         is_exact: scenario.exact,

@@ -124,7 +124,12 @@ pub fn forget_page(cpu: &Cpu, gpa: u64) {
 
 /// The address of the instruction that `site` stands for, on this vCPU now.
 pub fn true_pc(cpu: &Cpu, site: &Site) -> u64 {
+    /// Of CR0: without it the instruction pointer is an offset into a segment.
+    const PROTECTED: u64 = 1;
     let start = cpu.get(Reg::Rip);
+    if start >> 16 == 0 && cpu.get(Reg::Cr0) & PROTECTED == 0 {
+        return site.vaddr;
+    }
     let pc = (start & !0xfff) | (site.vaddr & 0xfff);
     if pc < start { pc.wrapping_add(0x1000) } else { pc }
 }

@@ -23,7 +23,7 @@ pub use tdcall::TdCall;
 
 use serde_json::json;
 
-use crate::config::{Config, Guest};
+use crate::config::{Config, Guest, Mode};
 use crate::ffi::{self, Cpu};
 use crate::host;
 use pages::Pages;
@@ -70,8 +70,9 @@ impl Module {
             let image =
                 std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
             measurements.mrtd = report::sha384(&image);
-            entry = handover::pvh_entry(&image);
-            if entry.is_none() && config.guest == Guest::Nacre {
+            let is_td = config.mode == Mode::Tdx;
+            entry = handover::pvh_entry(&image).filter(|_| is_td);
+            if entry.is_none() && is_td && config.guest == Guest::Nacre {
                 return Err(format!("{}: no ELF file with a PVH entry", path.display()));
             }
         }

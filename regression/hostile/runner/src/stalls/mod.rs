@@ -150,7 +150,8 @@ fn attack(kit: &Kit, folder: &Path, boot: &Boot, args: &StallsArgs) -> Result<(b
     let evidence = run::run(kit, &attack, boot.number, args.seed, args.verbose)?;
     let verdict = judge::judge(&attack.scenario, Guest::Nacre, &evidence);
     // A part that has fewer points than the plan tries.
-    let is_empty = boot.name == "late" && boot.number > 0 && verdict.kind == "no attack";
+    let is_empty =
+        boot.name.starts_with(plan::LATE) && boot.number > 0 && verdict.kind == "no attack";
     Ok((verdict.is_safe || is_empty, evidence.fired, verdict.text))
 }
 

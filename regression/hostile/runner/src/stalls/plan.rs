@@ -16,8 +16,9 @@ const GUEST_MS: u64 = 7000;
 /// The page where CPUs start.
 const START_PAGE: &str = "0x8000..0x9000";
 
-/// Instructions of the page and of `ap_main` that a CPU meets before it has taken its start, and some more.
-const LATE_POINTS: u32 = 32;
+/// Instructions of the page and of `ap_main` that a CPU meets before it has taken its start, and some more: in a TD it
+/// begins in 64 bits, else in 16.
+const LATE_POINTS: [(&str, u32); 2] = [(LATE, 32), (LATE_PLAIN, 48)];
 
 /// A boot of a sweep.
 pub(crate) struct Boot {
@@ -158,6 +159,12 @@ const STOP: &str = "stop";
 /// The part with a disk at work.
 const DISK: &str = "disk";
 
+/// The part with one stall a boot, before the CPU has taken its start.
+pub(super) const LATE: &str = "late";
+
+/// The same of an ordinary VM.
+const LATE_PLAIN: &str = "late-plain";
+
 /// All boots of a sweep of the kernel in `image`, from one seed.
 pub(crate) fn boots(image: &[u8]) -> Result<Vec<Boot>> {
     let symbols = Symbols::read(image);
@@ -194,14 +201,17 @@ pub(crate) fn boots(image: &[u8]) -> Result<Vec<Boot>> {
     }
     let ap_main = places_of(&symbols, "framework::arch::x86::boot::smp::ap_main");
     ensure!(!ap_main.is_empty(), "the kernel has no ap_main");
-    for number in 0..LATE_POINTS {
+    for (name, number) in LATE_POINTS
+        .into_iter()
+        .flat_map(|(name, points)| (0..points).map(move |number| (name, number)))
+    {
         // Back when the boot CPU has long given up and runs programs.
         let when = format!(
             "on = \"insn\", pc = \"{START_PAGE}, {}\", cpu = 1, nth = \"1\", pick = 1",
             ap_main.join(", ")
         );
         let how = format!("ms = 5000, guest_ms = {GUEST_MS}, until = \"victim\"");
-        boots.push(boot("late".to_owned(), number, &when, &how)?);
+        boots.push(boot(name.to_owned(), number, &when, &how)?);
     }
     Ok(boots)
 }
@@ -231,11 +241,13 @@ fn boot(name: String, number: u32, when: &str, how: &str) -> Result<Boot> {
         Some(STOP) => ("nacre.test_stop=panic", "any = [\"stop\"]\nreasons = [\"asked for\"]"),
         _ => ("", "any = [\"correct\"]"),
     };
+    let is_plain = name == LATE_PLAIN;
     let (disk, victim) = if part == Some(DISK) { (4, "disk 1024") } else { (0, "threads 24") };
     let text = format!(
         r#"# SPDX-License-Identifier: Apache-2.0 OR MIT
 title = "A sweep of stalls: {name}"
 row = 24
+plain = {is_plain}
 host = "A vCPU is not run for a while at each instruction of a part of the kernel."
 cpus = 2
 memory = 128
