@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Runs the regression programs on Nacre and on Linux and compares.
 //!
-//! `test` runs the suites, `fuzz` the system-call fuzzer, `differential` compares the kernels call by call, `bench` the microbenchmarks, `latency` finds long sections and `list` names the tests. Verdicts
+//! `test` runs the suites, `fuzz` the system-call fuzzer, `differential` compares the kernels call by call, `bench` the microbenchmarks, `latency` finds long sections, `hogs` takes all memory of machines of
+//! several sizes and `list` names the tests. Verdicts
 //! come over a channel of their own (see [`protocol`]); the last line of `test` is `N passed, N failed`.
 
 #![forbid(unsafe_code)]
@@ -10,6 +11,7 @@ mod bench;
 mod boot;
 mod differential;
 mod disk;
+mod hogs;
 mod kernel;
 mod latency;
 mod programs;
@@ -52,6 +54,8 @@ enum Task {
     Bench(BenchArgs),
     /// Find the longest times for which the kernel keeps a CPU to itself.
     Latency(latency::LatencyArgs),
+    /// Take all there is of something on machines of several sizes; print a table.
+    Hogs(hogs::HogsArgs),
     /// Print the names of all tests.
     List,
 }
@@ -148,6 +152,8 @@ fn main() -> ExitCode {
         Task::Bench(args) => bench(&workspace, &args),
         Task::Latency(args) => latency::run(&workspace, &args, &logs(&workspace)?)
             .map(|over| ExitCode::from(u8::from(over > 0))),
+        Task::Hogs(args) => hogs::run(&workspace, &args, logs(&workspace)?)
+            .map(|failed| ExitCode::from(u8::from(failed > 0))),
         Task::List => list(&workspace),
     });
     match result {
