@@ -52,6 +52,8 @@ pub const BUS_ADRALN: i32 = 1;
 pub const BUS_ADRERR: i32 = 2;
 /// SIGILL: illegal operand.
 pub const ILL_ILLOPN: i32 = 2;
+/// SIGTRAP: a breakpoint.
+pub const TRAP_BRKPT: i32 = 1;
 /// SIGTRAP: single step.
 pub const TRAP_TRACE: i32 = 2;
 

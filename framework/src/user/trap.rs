@@ -45,6 +45,8 @@ pub enum Fault {
     SingleStep,
     /// A breakpoint.
     Breakpoint,
+    /// An instruction that traps into a debugger, and is no breakpoint of one.
+    DebugTrap,
     /// An instruction that does not exist or is not allowed.
     Instruction,
     /// A floating-point operation, and what was wrong with it.

@@ -328,6 +328,9 @@ static void undefined(void) {
 static void breakpoint(void) {
     __asm__ volatile("int3");
 }
+static void debug_trap(void) {
+    __asm__ volatile(".byte 0xf1"); /* int1 */
+}
 static void privileged(void) {
     __asm__ volatile("hlt");
 }
@@ -358,6 +361,12 @@ TEST(fault_unmapped) {
 TEST(fault_divide) { expect_fault(SIGFPE, FPE_INTDIV, divide_by_zero); }
 TEST(fault_undefined) { expect_fault(SIGILL, ILL_ILLOPN, undefined); }
 TEST(fault_breakpoint) { expect_fault(SIGTRAP, SI_KERNEL, breakpoint); }
+TEST(fault_debug_trap) {
+    expect_fault(SIGTRAP, TRAP_BRKPT, debug_trap);
+    /* A step before leaves nothing behind that would make it one. */
+    expect_fault(SIGTRAP, TRAP_TRACE, single_step);
+    expect_fault(SIGTRAP, TRAP_BRKPT, debug_trap);
+}
 TEST(fault_privileged) { expect_fault(SIGSEGV, SI_KERNEL, privileged); }
 TEST(fault_non_canonical) { expect_fault(SIGSEGV, SI_KERNEL, non_canonical); }
 TEST(fault_jump_to_null) { expect_fault(SIGSEGV, SEGV_MAPERR, jump_to_null); }

@@ -7,7 +7,7 @@ use alloc::sync::Arc;
 
 use abi::signal::{
     BUS_ADRALN, BUS_ADRERR, FPE_FLTDIV, FPE_FLTINV, FPE_FLTOVF, FPE_FLTRES, FPE_FLTUND, FPE_INTDIV,
-    ILL_ILLOPN, SEGV_ACCERR, SEGV_MAPERR, SI_KERNEL, SigInfo, Signal, TRAP_TRACE,
+    ILL_ILLOPN, SEGV_ACCERR, SEGV_MAPERR, SI_KERNEL, SigInfo, Signal, TRAP_BRKPT, TRAP_TRACE,
 };
 use framework::user::{Accessor, Fault, FloatError, PageFault, UserContext};
 use mm::{AddressSpace, FaultError};
@@ -64,6 +64,7 @@ fn signal_for(what: Fault) -> (Signal, i32) {
         Fault::Division => (Signal::FPE, FPE_INTDIV),
         Fault::SingleStep => (Signal::TRAP, TRAP_TRACE),
         Fault::Breakpoint => (Signal::TRAP, SI_KERNEL),
+        Fault::DebugTrap => (Signal::TRAP, TRAP_BRKPT),
         Fault::Instruction => (Signal::ILL, ILL_ILLOPN),
         Fault::Float(error) => (Signal::FPE, fpe_code(error)),
         Fault::Alignment => (Signal::BUS, BUS_ADRALN),
@@ -93,6 +94,7 @@ mod tests {
         assert_eq!(signal_for(Fault::Instruction), (Signal::ILL, ILL_ILLOPN));
         assert_eq!(signal_for(Fault::Protection), (Signal::SEGV, SI_KERNEL));
         assert_eq!(signal_for(Fault::Breakpoint), (Signal::TRAP, SI_KERNEL));
+        assert_eq!(signal_for(Fault::DebugTrap), (Signal::TRAP, TRAP_BRKPT));
         assert_eq!(signal_for(Fault::Float(FloatError::Inexact)), (Signal::FPE, 6));
         assert_eq!(signal_for(Fault::Float(FloatError::DivisionByZero)), (Signal::FPE, 3));
         assert_eq!(signal_for(Fault::Float(FloatError::Unknown)), (Signal::FPE, 0));

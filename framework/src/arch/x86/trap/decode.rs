@@ -10,6 +10,8 @@ use crate::user::{Accessor, Fault, FloatError, PageFault};
 const WRITE: u64 = 1 << 1;
 const USER: u64 = 1 << 2;
 const FETCH: u64 = 1 << 4;
+/// Of DR6: TF was set.
+const SINGLE_STEP: u64 = 1 << 14;
 
 /// A page fault at `addr` with this error code.
 #[inline]
@@ -23,12 +25,18 @@ pub(super) fn page_fault(addr: u64, code: u64) -> PageFault {
     PageFault { addr: addr as usize, access, by }
 }
 
-/// An exception with another vector. `fpu` gives the FXSAVE area of the program.
+/// An exception with another vector. `debug` gives DR6, `fpu` the FXSAVE area of the program.
 #[cold]
-pub(super) fn fault(vector: u64, fpu: impl FnOnce() -> [u8; FXSAVE_BYTES]) -> Fault {
+pub(super) fn fault(
+    vector: u64,
+    debug: impl FnOnce() -> u64,
+    fpu: impl FnOnce() -> [u8; FXSAVE_BYTES],
+) -> Fault {
     match vector {
         0 => Fault::Division,
-        1 => Fault::SingleStep,
+        1 if debug() & SINGLE_STEP != 0 => Fault::SingleStep,
+        // Programs get no breakpoint registers, so it was INT1.
+        1 => Fault::DebugTrap,
         3 => Fault::Breakpoint,
         6 => Fault::Instruction,
         11 | 12 => Fault::Segment,
@@ -70,6 +78,14 @@ const fn float_error(flags: u16) -> FloatError {
 mod tests {
     use super::*;
 
+    fn no_status() -> u64 {
+        0
+    }
+
+    fn no_fpu() -> [u8; FXSAVE_BYTES] {
+        [0; FXSAVE_BYTES]
+    }
+
     #[test]
     fn page_faults_tell_access_and_who() {
         let read = PageFault { addr: 5, access: Access::Read, by: Accessor::Program };
@@ -88,11 +104,11 @@ mod tests {
         };
         // FCW masks all but the division by zero; FSW has that and "inexact".
         let x87 = image(0, [0x3b, 0x03, 0x24, 0]);
-        assert_eq!(fault(16, x87), Fault::Float(FloatError::DivisionByZero));
+        assert_eq!(fault(16, no_status, x87), Fault::Float(FloatError::DivisionByZero));
         // MXCSR: invalid is flagged and masked, overflow is flagged and not masked.
         let simd = image(24, (0x1f80_u32 & !(8 << 7) | 9).to_le_bytes());
-        assert_eq!(fault(19, simd), Fault::Float(FloatError::Overflow));
-        assert_eq!(fault(19, || [0; FXSAVE_BYTES]), Fault::Float(FloatError::Unknown));
+        assert_eq!(fault(19, no_status, simd), Fault::Float(FloatError::Overflow));
+        assert_eq!(fault(19, no_status, no_fpu), Fault::Float(FloatError::Unknown));
         assert_eq!(float_error(0x20), FloatError::Inexact);
         assert_eq!(float_error(0x02), FloatError::Underflow);
     }
@@ -100,9 +116,15 @@ mod tests {
     #[test]
     fn vectors_without_a_kind_of_their_own_are_protection() {
         for vector in [2, 4, 5, 7, 8, 9, 10, 13, 15, 18, 20, 21, 29, 31] {
-            assert_eq!(fault(vector, || [0; FXSAVE_BYTES]), Fault::Protection);
+            assert_eq!(fault(vector, no_status, no_fpu), Fault::Protection);
         }
-        assert_eq!(fault(11, || [0; FXSAVE_BYTES]), Fault::Segment);
-        assert_eq!(fault(12, || [0; FXSAVE_BYTES]), Fault::Segment);
+        assert_eq!(fault(11, no_status, no_fpu), Fault::Segment);
+        assert_eq!(fault(12, no_status, no_fpu), Fault::Segment);
+    }
+
+    #[test]
+    fn debug_exceptions_are_steps_or_int1() {
+        assert_eq!(fault(1, || 0xffff_4ff0, no_fpu), Fault::SingleStep);
+        assert_eq!(fault(1, || 0xffff_0ff0, no_fpu), Fault::DebugTrap);
     }
 }

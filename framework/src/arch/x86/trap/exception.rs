@@ -96,7 +96,9 @@ fn stop_for(frame: &UserRegs, addr: u64) -> ! {
 pub(super) extern "C" fn trap_paranoid(frame: &mut UserRegs) {
     match frame.vector {
         // A program's breakpoints may hit while the kernel copies for it.
-        1 => registers::clear_debug_status(),
+        1 => {
+            registers::take_debug_status();
+        }
         2 => interrupt::on_nmi(),
         // The hardware is asked first of all: until then another exception of its own may
         // be a double fault.

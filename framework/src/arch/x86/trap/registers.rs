@@ -11,10 +11,13 @@ pub(crate) fn fault_address() -> u64 {
     addr
 }
 
-/// Forgets what DR6 says.
-pub(crate) fn clear_debug_status() {
+/// DR6: why the debug exception came. It is forgotten then, which the CPU leaves to us.
+pub(crate) fn take_debug_status() -> u64 {
+    let status: u64;
     // SAFETY: DR6 only reports.
     unsafe {
-        asm!("mov dr6, {}", in(reg) 0xffff_0ff0_u64, options(nomem, nostack, preserves_flags))
+        asm!("mov {status}, dr6", "mov dr6, {none}", status = out(reg) status,
+            none = in(reg) 0xffff_0ff0_u64, options(nomem, nostack, preserves_flags))
     };
+    status
 }

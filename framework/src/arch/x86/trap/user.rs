@@ -3,8 +3,8 @@
 
 use alloc::sync::Arc;
 
-use super::decode;
 use super::entry::{SYSCALL, enter_user};
+use super::{decode, registers};
 use crate::arch::x86::cpu::preempt;
 use crate::arch::x86::irq::flags::{irq_off, irq_on};
 use crate::arch::x86::irq::interrupt;
@@ -55,14 +55,14 @@ pub(crate) fn run_user(regs: &mut UserRegs, state: &Arc<UserState>, fault_addr: 
         }
         match vector {
             PAGE_FAULT => {
-                *fault_addr = super::registers::fault_address();
+                *fault_addr = registers::fault_address();
                 irq_on();
                 return Trap::PageFault(decode::page_fault(*fault_addr, regs.error));
             }
             0..32 if cvm::serve_user(regs) => {}
             0..32 => {
                 irq_on();
-                return Trap::Fault(decode::fault(vector, || {
+                return Trap::Fault(decode::fault(vector, registers::take_debug_status, || {
                     let mut legacy = [0; FXSAVE_BYTES];
                     state.save_fpu(&mut legacy);
                     legacy
