@@ -344,6 +344,37 @@ TEST(bind_mount) {
     EXPECT_ERRNO(access("b/f", F_OK), ENOENT);
 }
 
+static const char *link_of(int fd) {
+    static char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return path;
+}
+
+/* The link leads to the place itself, which lies below what is mounted there. */
+TEST(mounts_where_descriptors_lead) {
+    PUT("a", "of a");
+    PUT("b", "of b");
+    OK(mkdir("d", 0755));
+    OK(mkdir("e", 0755));
+    PUT("e/in", "");
+    int b = OK(open("b", O_RDONLY)), d = OK(open("d", O_RDONLY)), ends[2];
+    OK(mount("a", link_of(b), NULL, MS_BIND, NULL));
+    EXPECT_STR(GET("b"), "of a");
+    int above = OK(open("b", O_RDONLY));
+    EXPECT_ERRNO(umount(link_of(b)), EBUSY);
+    close(above);
+    OK(umount(link_of(b)));
+    EXPECT_STR(GET("b"), "of b");
+    EXPECT_ERRNO(umount(link_of(b)), EINVAL);
+    OK(mount("e", link_of(d), NULL, MS_BIND, NULL));
+    OK(access("d/in", F_OK));
+    OK(umount(link_of(d)));
+    OK(pipe(ends));
+    EXPECT_ERRNO(mount("a", link_of(ends[0]), NULL, MS_BIND, NULL), ENOENT);
+    EXPECT_ERRNO(mount(link_of(ends[0]), "a", NULL, MS_BIND, NULL), EINVAL);
+    EXPECT_ERRNO(mount("none", link_of(ends[0]), "tmpfs", 0, NULL), ENOENT);
+}
+
 TEST(flock_excludes) {
     PUT("f", "x");
     int a = OK(open("f", O_RDWR)), b = OK(open("f", O_RDWR));

@@ -143,7 +143,8 @@ impl<'a> Resolver<'a> {
     pub fn lookup_to_unmount(&self, path: &[u8], follow: Follow) -> Result<Path> {
         let mut walk = Walk::new(self);
         let parent = walk.walk_to_parent(path)?;
-        let found = walk.finish(parent, follow)?;
+        // A link of /proc leads below what is mounted there.
+        let found = walk.finish(parent, follow)?.topmost();
         found.inode()?;
         Ok(found)
     }

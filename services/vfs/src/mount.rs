@@ -63,6 +63,17 @@ pub fn set_mount_max(most: usize) -> Result<()> {
     Ok(())
 }
 
+/// Whether something may be mounted at a place.
+///
+/// # Errors
+/// `ENOENT` if it was removed or never had a name.
+pub(crate) fn check_place(at: &Path) -> Result<()> {
+    if at.mount().is_internal() || at.dentry().is_unlinked() {
+        return err!(ENOENT, "the mount point has no name");
+    }
+    Ok(())
+}
+
 const DAY: i64 = 86_400;
 
 impl Mount {
@@ -249,9 +260,7 @@ impl Mount {
 
     /// Puts it at a place.
     pub(crate) fn attach(self: &Arc<Self>, at: &Path) -> Result<()> {
-        if at.dentry().is_unlinked() {
-            return err!(ENOENT, "the mount point was removed");
-        }
+        check_place(at)?;
         let no_memory = |_| error!(ENOMEM, "many mounts");
         at.mount().children.lock().try_reserve(1).map_err(no_memory)?;
         if COUNT.fetch_add(1, Ordering::Relaxed) >= mount_max() {

@@ -10,6 +10,7 @@ use abi::mount::MountFlags;
 use abi::{Result, err, error};
 use framework::sync::Mutex;
 
+use crate::mount::check_place;
 use crate::{Inode, Mount, Path, dentry};
 
 static CHANGES: Mutex<()> = Mutex::new(());
@@ -17,10 +18,11 @@ static CHANGES: Mutex<()> = Mutex::new(());
 /// Mounts a file system on the directory `at`, where something else may be mounted.
 ///
 /// # Errors
-/// `ENOENT` if `at` has no inode or was removed, `ENOTDIR` if only one of `at` and `root`
+/// `ENOENT` if `at` has no inode, was removed or never had a name, `ENOTDIR` if only one of `at` and `root`
 /// is a directory.
 pub fn mount(at: &Path, root: Arc<dyn Inode>, source: &[u8], flags: MountFlags) -> Result<Path> {
     let _changes = CHANGES.lock();
+    check_place(at)?;
     if root.base().is_dir() != at.inode()?.base().is_dir() {
         return err!(ENOTDIR, "a mount point is a directory");
     }
@@ -32,12 +34,16 @@ pub fn mount(at: &Path, root: Arc<dyn Inode>, source: &[u8], flags: MountFlags) 
 /// Shows what is at `from` also at `at` (MS_BIND).
 ///
 /// # Errors
-/// `ENOENT` if a place has no inode or `at` was removed; `ENOTDIR` if only one of the two
-/// is a directory, or for an anonymous file.
+/// `ENOENT` if a place has no inode or `at` was removed or never had a name; `EINVAL` if
+/// `from` never had one; `ENOTDIR` if only one of the two is a directory.
 pub fn bind(from: &Path, at: &Path) -> Result<Path> {
     let _changes = CHANGES.lock();
+    check_place(at)?;
     let old = from.mount();
-    if old.is_internal() || from.inode()?.base().is_dir() != at.inode()?.base().is_dir() {
+    if old.is_internal() {
+        return err!(EINVAL, "bind of what has no name");
+    }
+    if from.inode()?.base().is_dir() != at.inode()?.base().is_dir() {
         return err!(ENOTDIR, "bind of unlike things");
     }
     let root = from.dentry().clone();
