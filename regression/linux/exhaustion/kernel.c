@@ -260,13 +260,22 @@ TEST_LIMIT(the_killer_counts_page_tables, 120) {
 
 TEST_LIMIT(the_killer_counts_record_locks, 60) {
     skip_elsewhere("the account is Nacre's"); /* Linux leaves that to memory groups. */
-    int fd = OK(open("locked", O_CREAT | O_RDWR, 0600)), before = atoi(GET("/proc/self/oom_score"));
-    for (long at = 0; at < 10000; at++) {
-        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = at * 2, .l_len = 1};
-        OK(fcntl(fd, F_SETLK, &lock));
+    /* The score counts thousandths of the memory, so a large machine wants many: a file each for a quarter of a GiB. */
+    int before = atoi(GET("/proc/self/oom_score")), files[64], count = (int)(sysconf(_SC_PHYS_PAGES) / 65536) + 1;
+    CHECK(count <= (int)COUNT(files));
+    for (int i = 0; i < count; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "locked%d", i);
+        files[i] = OK(open(name, O_CREAT | O_RDWR, 0600));
+        for (long at = 0; at < 10000; at++) {
+            struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = at * 2, .l_len = 1};
+            OK(fcntl(files[i], F_SETLK, &lock));
+        }
     }
     CHECK(atoi(GET("/proc/self/oom_score")) > before);
-    struct flock all = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
-    OK(fcntl(fd, F_SETLK, &all));
+    for (int i = 0; i < count; i++) {
+        struct flock all = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+        OK(fcntl(files[i], F_SETLK, &all));
+    }
     EXPECT_EQ(atoi(GET("/proc/self/oom_score")), before);
 }
