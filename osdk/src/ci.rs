@@ -113,8 +113,9 @@ const SOME_FAIL: [&str; 11] = [
     "pipe/",
 ];
 
-/// Seconds that one command of a job may take.
+/// Seconds that one command of a job may take that every change runs, and of the wide ones.
 const JOB_LIMIT_SECONDS: &str = "1200";
+const WIDE_LIMIT_SECONDS: &str = "3600";
 
 /// What a job came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -171,9 +172,10 @@ fn run_job(workspace: &Workspace, job: Job) -> Result<Count> {
         println!("skipped: there is no nightly toolchain with miri and rust-src");
         return Ok(Count { skipped: 1, ..Count::default() });
     }
+    let limit = if REQUIRED.contains(&job) { JOB_LIMIT_SECONDS } else { WIDE_LIMIT_SECONDS };
     let mut count = Count::default();
     for command in commands(workspace, job)? {
-        count.add(run_command(&command)?);
+        count.add(run_command(&command, limit)?);
     }
     if job == Job::Check || count != Count::default() {
         return Ok(count);
@@ -319,10 +321,10 @@ fn miri(workspace: &Workspace) -> Command {
     command
 }
 
-/// The same command, ended when it takes longer than a job may.
-fn limited(command: &Command) -> Command {
+/// The same command, ended after `seconds`.
+fn limited(command: &Command, seconds: &str) -> Command {
     let mut limited = Command::new("timeout");
-    limited.args(["--kill-after=10", JOB_LIMIT_SECONDS]).arg(command.get_program());
+    limited.args(["--kill-after=10", seconds]).arg(command.get_program());
     limited.args(command.get_args());
     if let Some(folder) = command.get_current_dir() {
         limited.current_dir(folder);
@@ -337,8 +339,8 @@ fn limited(command: &Command) -> Command {
 }
 
 /// Runs a command, shows what it prints, and adds up its closing lines.
-fn run_command(command: &Command) -> Result<Count> {
-    let mut child = limited(command)
+fn run_command(command: &Command, limit: &str) -> Result<Count> {
+    let mut child = limited(command, limit)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
