@@ -112,19 +112,27 @@ impl VmSpace {
     #[inline]
     pub fn read(&self, addr: usize, out: &mut [u8]) -> Result<(), UserFault> {
         check_range(addr, out.len())?;
-        if let (Ok(out), true) = (
-            <&mut [u8; 8]>::try_from(&mut *out),
-            arch::is_active_space(core::ptr::from_ref(self).cast()),
-        ) {
-            let from = core::ptr::with_exposed_provenance(addr);
-            // SAFETY: the range was checked.
-            if let Some(word) = unsafe { usercopy::load_u64(from) } {
-                *out = word.to_ne_bytes();
-                return Ok(());
-            }
+        if let Ok(out) = <&mut [u8; 8]>::try_from(&mut *out)
+            && let Some(word) = self.load_word(addr)
+        {
+            *out = word.to_ne_bytes();
+            return Ok(());
         }
         // SAFETY: `out` is exclusively ours.
         unsafe { self.transfer(Copy::Load, addr, out.as_mut_ptr(), out.len()) }.1
+    }
+
+    /// Loads 8 bytes of user memory in one access, if they can be read now and the space is
+    /// the current one.
+    #[inline]
+    fn load_word(&self, addr: usize) -> Option<u64> {
+        check_range(addr, 8).ok()?;
+        if !arch::is_active_space(core::ptr::from_ref(self).cast()) {
+            return None;
+        }
+        let from = core::ptr::with_exposed_provenance(addr);
+        // SAFETY: the range was checked.
+        unsafe { usercopy::load_u64(from) }
     }
 
     /// Copies to user memory, all or an error (then part may have been written).
@@ -205,6 +213,12 @@ impl VmSpace {
     /// # Errors
     /// [`UserFault`] when it is not readable or `addr` is not aligned.
     pub fn atomic_u32_load(&self, addr: usize) -> Result<u32, UserFault> {
+        // The two halves of an aligned word lie in one page.
+        if addr.is_multiple_of(4)
+            && let Some(word) = self.load_word(addr & !7)
+        {
+            return Ok((word >> (addr % 8 * 8)) as u32);
+        }
         self.with_word(addr, Access::Read, |word| word.load(Ordering::SeqCst))
     }
 
