@@ -366,8 +366,8 @@ impl VmSpace {
         mut f: impl FnMut(*mut u8) -> R,
     ) -> Result<R, UserFault> {
         for _ in 0..MAX_RETRIES {
-            let tables = self.lock();
-            if let Some(entry) = tables.leaf(addr) {
+            let leaf = self.leaf(addr);
+            if let Some(entry) = leaf.as_ref().map(|leaf| leaf.entry(addr)) {
                 let pte = Pte(entry.load(Ordering::Relaxed));
                 let allowed = match access {
                     Access::Read => pte.is_present(),
@@ -379,7 +379,7 @@ impl VmSpace {
                     return Ok(f(pfn.ptr().wrapping_add(addr % PAGE_SIZE)));
                 }
             }
-            drop(tables);
+            drop(leaf);
             self.fault(addr, access)?;
         }
         Err(UserFault)

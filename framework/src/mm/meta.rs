@@ -10,6 +10,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU16, AtomicU32, Ordering};
 
 use super::phys::{self, Pfn};
 use super::refs;
+use crate::sync::Latch;
 
 /// What a frame is used for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,6 +43,8 @@ pub(crate) struct Meta {
     /// of entries that may be in use.
     pub(super) count: AtomicU32,
     kind: AtomicU8,
+    /// Leaf table: held by who has its entries; for good when it is in no tree any more.
+    pub(super) latch: Latch,
     /// Slab: objects in use.
     pub(super) used: AtomicU16,
     /// Slab: neighbours in the list of slabs with a free object.
@@ -58,6 +61,7 @@ impl Meta {
         Self {
             count: AtomicU32::new(0),
             kind: AtomicU8::new(Kind::Reserved as u8),
+            latch: Latch::new(),
             used: AtomicU16::new(0),
             prev: AtomicU32::new(0),
             next: AtomicU32::new(0),

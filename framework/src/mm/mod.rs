@@ -27,6 +27,7 @@ mod io;
 #[cfg(target_os = "none")]
 mod kernel;
 mod layout;
+mod leaf;
 mod local;
 mod meta;
 mod pending;

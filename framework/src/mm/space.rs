@@ -11,9 +11,10 @@
 //! More than 400 lines: each change of a mapping is here, beside the TLB flush that it
 //! owes.
 //!
-//! Locks: `copying`, then a space's table lock; that of a second space is tried, not waited for.
-//! Nothing sleeps under it. It is held for the entries of one leaf table at most, or the copy
-//! of one page, and free while other CPUs are waited for.
+//! Locks: the tree's, for its form, then that of a leaf table, for its entries; the tree's of
+//! a second space is tried, not waited for. Nothing sleeps under them. They are held for the
+//! entries of one leaf table at most, or the copy of one page, and free while other CPUs are
+//! waited for. A fault takes the leaf table's alone, if there is one already.
 
 use alloc::sync::{Arc, Weak};
 use core::ops::{Deref, Range};
@@ -21,12 +22,14 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::frames;
 use super::gather::{Gather, ROOM};
+use super::leaf::{Leaf, Piece};
 use super::meta;
-use super::table::{Piece, Seen, Tables};
+use super::table::{Seen, Tables, next_boundary};
 use super::tlb::{self, ActiveCpus};
 use super::{Access, Frame, NoMemory, PAGE_SIZE, Perms, USER_MAX, USER_MIN, UserFault};
+use crate::arch;
 use crate::arch::paging::{Pte, span};
-use crate::sync::{Once, SpinLock, SpinLockGuard, Spread};
+use crate::sync::{Once, SpinLock, SpinLockGuard, Spread, spin_until};
 
 /// Is a mapped frame copied before it is written?
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -86,17 +89,16 @@ pub trait FaultHandler: Send + Sync {
 /// An address space: the page tables of a process.
 pub struct VmSpace {
     tables: Tables,
+    /// Held by who makes tables or takes them out of the tree, and so by who needs them to stay.
     lock: SpinLock<()>,
-    /// Held for a copy-on-write while other CPUs are waited for, by those who wait for them.
-    copying: SpinLock<()>,
     /// Pages mapped: the sum, which wraps on the way.
     pages: Spread,
     pub(super) cpus: ActiveCpus,
     handler: Once<Weak<dyn FaultHandler>>,
 }
 
-/// The tables of a space whose lock is held.
-pub(super) struct Locked<'a> {
+/// The tables of a space with the tree's lock held.
+struct Locked<'a> {
     tables: &'a Tables,
     _guard: SpinLockGuard<'a, ()>,
 }
@@ -120,7 +122,6 @@ impl VmSpace {
         Ok(Arc::new(Self {
             tables: Tables::new()?,
             lock: SpinLock::new(()),
-            copying: SpinLock::new(()),
             pages: Spread::new(),
             cpus: ActiveCpus::new(),
             handler: Once::new(),
@@ -144,9 +145,9 @@ impl VmSpace {
         self.tables.root()
     }
 
-    /// The tables, with their lock held.
+    /// The tables, with the tree's lock held.
     #[inline]
-    pub(super) fn lock(&self) -> Locked<'_> {
+    fn lock(&self) -> Locked<'_> {
         let guard = self.lock.lock();
         Locked { tables: &self.tables, _guard: guard }
     }
@@ -154,6 +155,34 @@ impl VmSpace {
     /// The same, unless somebody holds it.
     fn try_lock(&self) -> Option<Locked<'_>> {
         self.lock.try_lock().map(|guard| Locked { tables: &self.tables, _guard: guard })
+    }
+
+    /// The leaf table of `addr`, locked, if there is one.
+    #[inline]
+    pub(super) fn leaf(&self, addr: usize) -> Option<Leaf<'_>> {
+        let leaf = self.tables.try_leaf(&self.cpus, addr);
+        leaf.or_else(|| self.leaf_slowly(addr))
+    }
+
+    #[cold]
+    fn leaf_slowly(&self, addr: usize) -> Option<Leaf<'_>> {
+        let _tree = self.lock.lock();
+        self.tables.leaf(addr)
+    }
+
+    /// The same, made if there is none.
+    #[inline]
+    fn make_leaf(&self, addr: usize) -> Result<Leaf<'_>, NoMemory> {
+        match self.tables.try_leaf(&self.cpus, addr) {
+            Some(leaf) => Ok(leaf),
+            None => self.make_leaf_slowly(addr),
+        }
+    }
+
+    #[cold]
+    fn make_leaf_slowly(&self, addr: usize) -> Result<Leaf<'_>, NoMemory> {
+        let _tree = self.lock.lock();
+        self.tables.make_leaf(addr)
     }
 
     /// Maps `frame` at the page of `addr`. `false`: something was mapped there
@@ -166,9 +195,9 @@ impl VmSpace {
         if !(USER_MIN..USER_MAX).contains(&addr) {
             return Ok(false);
         }
-        let tables = self.lock();
+        let leaf = self.make_leaf(addr)?;
         let shared = cow == Cow::Yes && frame.refs() > 1;
-        Ok(self.fill(tables.make_leaf(addr)?, frame, perms, shared))
+        Ok(self.fill(leaf.entry_for_use(addr), frame, perms, shared))
     }
 
     /// Maps what there is of `frames` at the pages from that of `addr` on, where nothing is
@@ -186,8 +215,8 @@ impl VmSpace {
         if !(USER_MIN..USER_MAX).contains(&addr) {
             return Ok(());
         }
-        let tables = self.lock();
-        for (slot, frame) in tables.make_run(addr, frames.len())?.iter().zip(frames) {
+        let leaf = self.make_leaf(addr)?;
+        for (slot, frame) in leaf.run_for_use(addr, frames.len()).iter().zip(frames) {
             if let Some(frame) = frame.take() {
                 let shared = cow == Cow::Yes && frame.refs() > 1;
                 self.fill(slot, frame, perms, shared);
@@ -218,15 +247,18 @@ impl VmSpace {
         let seen = self.tables.glance(&self.cpus, addr);
         let seen = seen.unwrap_or_else(|| self.lock().see(addr));
         if seen.has_page {
-            return Ok(self.break_cow(addr, seen)?);
+            return Ok(self.break_cow(seen)?);
         }
         let frame = fill()?;
-        let tables = self.lock();
-        let is_filled = self.fill(tables.make_leaf_again(seen)?, frame, perms, false);
+        let leaf = match self.tables.try_again(&self.cpus, seen) {
+            Some(leaf) => leaf,
+            None => self.make_leaf_slowly(addr)?,
+        };
+        let is_filled = self.fill(leaf.entry_for_use(addr), frame, perms, false);
         Ok(if is_filled { WriteOutcome::Filled } else { WriteOutcome::Retry })
     }
 
-    /// Puts `frame` in a leaf entry, unless something is there already.
+    /// Puts `frame` in a leaf entry, whose table is locked, unless something is there already.
     #[inline]
     fn fill(&self, entry: &AtomicU64, frame: Frame, perms: Perms, cow: bool) -> bool {
         if Pte(entry.load(Ordering::Relaxed)).is_page() {
@@ -238,18 +270,23 @@ impl VmSpace {
         true
     }
 
-    /// Resolves a write to the page that is mapped at `addr`.
-    fn break_cow(&self, addr: usize, seen: Seen) -> Result<WriteOutcome, NoMemory> {
-        // Two that copy each other's copies, before either may be written, would not end.
-        let _turn = self.cpus.has_others().then(|| self.copying.lock());
-        let tables = self.lock();
-        let Some(entry) = tables.leaf_again(seen) else { return Ok(WriteOutcome::Retry) };
+    /// Resolves a write to the page that is mapped where `seen` says.
+    fn break_cow(&self, seen: Seen) -> Result<WriteOutcome, NoMemory> {
+        let addr = seen.addr;
+        let leaf = self.tables.try_again(&self.cpus, seen).or_else(|| self.leaf_slowly(addr));
+        let Some(leaf) = leaf else { return Ok(WriteOutcome::Retry) };
+        let entry = leaf.entry(addr);
         let pte = Pte(entry.load(Ordering::Relaxed));
         let Some(pfn) = pte.pfn().filter(|_| pte.is_page() && !pte.is_writable()) else {
             return Ok(WriteOutcome::Retry);
         };
         if !pte.is_cow() || !pte.perms().contains(Perms::WRITE) {
             return Ok(WriteOutcome::Refused);
+        }
+        if pte.is_fresh() {
+            drop(leaf);
+            self.await_opening(addr);
+            return Ok(WriteOutcome::Retry);
         }
         if meta::of(pfn).refs() == 1 {
             // The entry has the only reference. A wider right needs no flush:
@@ -271,53 +308,68 @@ impl VmSpace {
         let page = page_down(addr);
         let page = page..page + PAGE_SIZE;
         // Until all have flushed, a CPU may read the old page: nobody may write to the new one.
-        entry.store(pte.with_frame(new.pfn()).0, Ordering::Release);
+        entry.store(pte.into_fresh(new.pfn()).0, Ordering::Release);
         if tlb::flush_alone(&self.cpus, page.clone()) {
             entry.store(pte.into_private(new.into_pfn()).0, Ordering::Release);
-            drop(tables);
+            drop(leaf);
         } else {
-            // A second reference, so that who writes meanwhile makes a copy too.
+            // A second reference: no other page may come to be this one meanwhile.
             let held = new.clone();
             new.into_pfn();
-            drop(tables);
+            // Who waits for this may be of a higher priority, and on this CPU.
+            arch::preempt_disable();
+            drop(leaf);
             tlb::flush(&self.cpus, page);
             self.open(addr, &held);
+            arch::preempt_enable();
         }
         drop(old);
         Ok(WriteOutcome::Copied)
     }
 
-    /// Makes the copy-on-write page at `addr` writable if it is `frame`, to which nobody else
-    /// refers.
+    /// Opens the fresh copy at `addr` if it still is `frame`: for writing if nobody else
+    /// refers to it, else for those who copy it again.
     fn open(&self, addr: usize, frame: &Frame) {
-        let tables = self.lock();
-        let Some(entry) = tables.leaf(addr) else { return };
+        let Some(leaf) = self.leaf(addr) else { return };
+        let entry = leaf.entry(addr);
         let pte = Pte(entry.load(Ordering::Relaxed));
-        if pte.is_page() && pte.is_cow() && pte.pfn() == Some(frame.pfn()) && frame.refs() == 2 {
-            entry.store(pte.into_private(frame.pfn()).0, Ordering::Release);
+        if pte.is_fresh() && pte.pfn() == Some(frame.pfn()) {
+            let is_alone = frame.refs() == 2;
+            let open = if is_alone { pte.into_private(frame.pfn()) } else { pte.into_settled() };
+            entry.store(open.0, Ordering::Release);
         }
     }
 
-    /// Calls `change` for pieces of a range with the tables locked, of at most `most`
-    /// pages each. After each piece the lock is free and other tasks may run; what the
-    /// pieces gathered is flushed when there is no room for as much again, and at the end.
+    /// Waits while the page at `addr` is a fresh copy: for another CPU, which flushes the TLBs.
+    #[cold]
+    fn await_opening(&self, addr: usize) {
+        spin_until(|| {
+            self.leaf(addr)
+                .is_none_or(|leaf| !Pte(leaf.entry(addr).load(Ordering::Relaxed)).is_fresh())
+        });
+    }
+
+    /// Calls `change` for pieces of a range with both locks held, of as many pages as `most`
+    /// says of their start. After each piece the locks are free and other tasks may run; what
+    /// the pieces gathered is flushed when there is no room for as much again, and at the end.
     fn in_pieces<E>(
         &self,
         range: Range<usize>,
-        most: usize,
+        most: impl Fn(usize) -> usize,
         mut change: impl FnMut(&Locked<'_>, Piece<'_>, &mut Gather<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut gather = Gather::new(&self.cpus);
         let mut at = range.start;
         while at < range.end {
-            let tables = self.lock();
-            let (piece, next) = tables.piece(at..range.end, most);
-            if let Some(piece) = piece {
-                change(&tables, piece, &mut gather)?;
-            }
-            drop(tables);
+            at = {
+                let tables = self.lock();
+                let (piece, next) = tables.piece(at..range.end, &most);
+                if let Some(piece) = piece {
+                    change(&tables, piece, &mut gather)?;
+                }
+                next
+            };
             gather.make_room(ROOM);
-            at = next;
         }
         Ok(())
     }
@@ -326,7 +378,7 @@ impl VmSpace {
     fn each_piece(
         &self,
         range: Range<usize>,
-        most: usize,
+        most: impl Fn(usize) -> usize,
         mut change: impl FnMut(&Locked<'_>, Piece<'_>, &mut Gather<'_>),
     ) {
         let _ = self.in_pieces::<NoMemory>(range, most, |tables, piece, gather| {
@@ -343,15 +395,16 @@ impl VmSpace {
         let mut removed = 0;
         let mut at = range.start;
         while at < range.end {
-            let tables = self.lock();
-            let most = if covers_table(at..range.end) { ROOM } else { gather.room() };
-            let (piece, next) = tables.piece(at..range.end, most);
-            if let Some(piece) = piece {
-                removed += remove(&tables, &piece, &mut gather);
-            }
-            drop(tables);
+            at = {
+                let tables = self.lock();
+                let most = if covers_table(at..range.end) { ROOM } else { gather.room() };
+                let (piece, next) = tables.piece(at..range.end, |_| most);
+                if let Some(piece) = piece {
+                    removed += remove(&tables, piece, &mut gather);
+                }
+                next
+            };
             gather.make_room(1);
-            at = next;
         }
         gather.flush();
         removed += gather.freed;
@@ -361,21 +414,25 @@ impl VmSpace {
 
     /// Changes the permissions of the pages that are mapped in a range.
     pub fn protect(&self, range: Range<usize>, perms: Perms) {
-        self.each_piece(user_pages(range), ROOM, |_, piece, gather| {
-            piece.visit(|start, run| {
-                for (i, entry) in run.iter().enumerate() {
-                    let change = |bits| {
-                        let pte = Pte(bits);
-                        let new = pte.with_perms(perms);
-                        (pte.is_page() && new != pte).then_some(new.0)
-                    };
-                    if entry.fetch_update(Ordering::AcqRel, Ordering::Relaxed, change).is_ok() {
-                        let page = start + i * PAGE_SIZE;
-                        gather.touch(page..page + PAGE_SIZE);
+        self.each_piece(
+            user_pages(range),
+            |_| ROOM,
+            |_, piece, gather| {
+                piece.visit(|start, run| {
+                    for (i, entry) in run.iter().enumerate() {
+                        let change = |bits| {
+                            let pte = Pte(bits);
+                            let new = pte.with_perms(perms);
+                            (pte.is_page() && new != pte).then_some(new.0)
+                        };
+                        if entry.fetch_update(Ordering::AcqRel, Ordering::Relaxed, change).is_ok() {
+                            let page = start + i * PAGE_SIZE;
+                            gather.touch(page..page + PAGE_SIZE);
+                        }
                     }
-                }
-            });
-        });
+                });
+            },
+        );
     }
 
     /// Moves the pages of `len` bytes from `old` to `new`, replacing what is
@@ -395,32 +452,24 @@ impl VmSpace {
         {
             return Ok(());
         }
-        self.in_pieces(from.clone(), ROOM, |tables, piece, _| {
-            let mut result = Ok(());
-            piece.visit(|start, run| {
-                // Only where there is something to move.
-                for (i, entry) in run.iter().enumerate() {
-                    if Pte(entry.load(Ordering::Relaxed)).is_page() && result.is_ok() {
-                        let target = start + i * PAGE_SIZE - old + new;
-                        result = tables.make_leaf(target).map(drop);
-                    }
-                }
-            });
-            result
+        let target = |source: usize| source - old + new;
+        // To the end of a table on either side; each page may push two frames.
+        let most = |source: usize| {
+            let to = target(source);
+            ((next_boundary(to, 2) - to) / PAGE_SIZE).min(ROOM / 2)
+        };
+        self.in_pieces(from.clone(), most, |tables, piece, _| {
+            // Only where there is something to move.
+            if piece.has_pages() { tables.make(target(piece.start())) } else { Ok(()) }
         })?;
-        // Each page may push two frames.
-        self.each_piece(from.clone(), ROOM / 2, |tables, piece, gather| {
-            let mut replaced = 0;
-            piece.visit(|start, run| {
-                for (i, entry) in run.iter().enumerate() {
-                    let source = start + i * PAGE_SIZE;
-                    replaced += move_page(tables, entry, source, source - old + new, gather);
-                }
-            });
-            self.count(-replaced);
+        self.each_piece(from.clone(), most, |tables, piece, gather| {
+            let to = target(piece.start());
+            let other = tables.leaf_beside(&piece, to);
+            let Some(leaf) = other.as_ref().or_else(|| piece.leaf_for(to)) else { return };
+            self.count(-move_pages(&piece, leaf, to, gather));
         });
         // Only now: a table that pages leave may be one that others come to.
-        self.each_piece(from, ROOM, |tables, piece, gather| prune(tables, &piece, gather));
+        self.each_piece(from, |_| ROOM, prune);
         Ok(())
     }
 
@@ -429,11 +478,11 @@ impl VmSpace {
         if addr >= USER_MAX {
             return None;
         }
-        let tables = self.lock();
-        let pte = Pte(tables.leaf(addr)?.load(Ordering::Relaxed));
+        let leaf = self.leaf(addr)?;
+        let pte = Pte(leaf.entry(addr).load(Ordering::Relaxed));
         let pfn = pte.pfn().filter(|_| pte.is_page())?;
         meta::of(pfn).acquire();
-        // SAFETY: the entry holds a reference while the lock is held, so the
+        // SAFETY: the entry holds a reference while the table is locked, so the
         // frame is untyped; the new reference was made by `acquire`.
         let frame = unsafe { Frame::from_pfn(pfn) };
         Some(Mapping { frame, perms: pte.perms(), cow: pte.is_cow(), dirty: pte.is_dirty() })
@@ -441,7 +490,7 @@ impl VmSpace {
 
     /// Is something mapped at the page of `addr`, with whatever permissions?
     pub fn is_mapped(&self, addr: usize) -> bool {
-        addr < USER_MAX && self.lock().has_page(addr)
+        addr < USER_MAX && self.leaf(addr).is_some_and(|leaf| leaf.has_page(addr))
     }
 
     /// Pages that are mapped.
@@ -474,24 +523,35 @@ impl VmSpace {
         let mut gather = Gather::new(&self.cpus);
         let mut at = range.start;
         while at < range.end {
-            let own = self.lock();
-            let (piece, next) = own.piece(at..range.end, ROOM);
-            if let Some(piece) = piece {
-                let Some(theirs) = child.try_lock() else {
-                    // Waiting for one with the other held, two forks could wait for each other.
-                    drop(own);
-                    drop(child.lock());
-                    continue;
-                };
-                child.copy_piece(&theirs, &piece, sharing, &mut gather)?;
-            }
-            drop(own);
+            let next = self.fork_piece(child, at..range.end, sharing, &mut gather)?;
             // Until then another thread may write a page through a stale entry, so the
             // caller lets nobody copy one before this returns.
             gather.flush();
-            at = next;
+            match next {
+                Some(next) => at = next,
+                // Waiting for one with the other held, two forks could wait for each other.
+                None => drop(child.lock()),
+            }
         }
         Ok(())
+    }
+
+    /// Forks the first piece of a range; where to go on, or nothing if the child's tree is
+    /// not to be had.
+    fn fork_piece(
+        &self,
+        child: &Self,
+        range: Range<usize>,
+        sharing: Sharing,
+        gather: &mut Gather<'_>,
+    ) -> Result<Option<usize>, NoMemory> {
+        let own = self.lock();
+        let (piece, next) = own.piece(range, |_| ROOM);
+        if let Some(piece) = piece {
+            let Some(theirs) = child.try_lock() else { return Ok(None) };
+            child.copy_piece(&theirs, &piece, sharing, gather)?;
+        }
+        Ok(Some(next))
     }
 
     /// Takes over the pages of a piece of the space that is forked.
@@ -504,25 +564,22 @@ impl VmSpace {
     ) -> Result<(), NoMemory> {
         let mut copied = 0;
         let mut result = Ok(());
+        let mut leaf = None;
         piece.visit(|start, run| {
-            if result.is_err() {
-                return;
+            let is_page = |entry: &AtomicU64| Pte(entry.load(Ordering::Relaxed)).is_page();
+            let Some(first) = run.iter().position(is_page) else { return };
+            if leaf.is_none() && result.is_ok() {
+                match own.make_leaf(start) {
+                    Ok(made) => leaf = Some(made),
+                    Err(error) => result = Err(error),
+                }
             }
-            let mut slots: &[AtomicU64] = &[];
+            let Some(leaf) = &leaf else { return };
+            let slots = leaf.run_for_use(start, run.len());
             let mut narrowed = false;
-            for (i, entry) in run.iter().enumerate() {
+            for (entry, slot) in run.iter().zip(slots).skip(first) {
                 let mut pte = Pte(entry.load(Ordering::Relaxed));
                 let Some(pfn) = pte.pfn().filter(|_| pte.is_page()) else { continue };
-                if slots.is_empty() {
-                    match own.make_run(start, run.len()) {
-                        Ok(run) => slots = run,
-                        Err(error) => {
-                            result = Err(error);
-                            return;
-                        }
-                    }
-                }
-                let Some(slot) = slots.get(i) else { return };
                 if Pte(slot.load(Ordering::Relaxed)).is_page() {
                     continue;
                 }
@@ -531,7 +588,7 @@ impl VmSpace {
                     pte = make_cow(entry, pte);
                 }
                 meta::of(pfn).acquire();
-                slot.store(pte.0, Ordering::Release);
+                slot.store(pte.into_settled().0, Ordering::Release);
                 copied += 1;
             }
             if narrowed {
@@ -556,10 +613,10 @@ fn covers_table(range: Range<usize>) -> bool {
 
 /// Removes the pages of a piece, and its table if it is empty then; how many pages that
 /// were, but for those of a table that goes as a whole.
-fn remove(tables: &Locked<'_>, piece: &Piece<'_>, gather: &mut Gather<'_>) -> usize {
+fn remove(tables: &Locked<'_>, piece: Piece<'_>, gather: &mut Gather<'_>) -> usize {
     if piece.is_whole() {
         gather.touch(piece.start()..piece.start() + span(2));
-        tables.detach(piece.start(), &mut gather.tables);
+        tables.detach(piece, &mut gather.tables);
         return 0;
     }
     let mut removed = 0;
@@ -585,40 +642,43 @@ fn remove(tables: &Locked<'_>, piece: &Piece<'_>, gather: &mut Gather<'_>) -> us
 }
 
 /// Takes the table of a piece out of the tree if it is empty.
-fn prune(tables: &Locked<'_>, piece: &Piece<'_>, gather: &mut Gather<'_>) {
+fn prune(tables: &Locked<'_>, piece: Piece<'_>, gather: &mut Gather<'_>) {
     if piece.is_empty() {
         gather.touch(piece.start()..piece.start() + PAGE_SIZE);
-        tables.detach(piece.start(), &mut gather.tables);
+        tables.detach(piece, &mut gather.tables);
     }
 }
 
-/// Moves what `entry`, that of the page at `source`, holds to the entry of `target`; how
-/// many pages it replaced there.
+/// Moves the pages of a piece to the entries from that of `to` on, which lie in `target`; how
+/// many pages they replace there.
 ///
-/// The frame gets a reference of the gather's too: until `source` is flushed, a CPU may
-/// reach it there, even if somebody unmaps `target` meanwhile.
-fn move_page(
-    tables: &Locked<'_>,
-    entry: &AtomicU64,
-    source: usize,
-    target: usize,
-    gather: &mut Gather<'_>,
-) -> isize {
-    let Some(slot) = tables.leaf_for_use(target) else { return 0 };
-    if !Pte(entry.load(Ordering::Relaxed)).is_page() {
-        return 0;
-    }
-    let pte = Pte(entry.swap(Pte::EMPTY.0, Ordering::AcqRel));
-    if let Some(pfn) = pte.pfn() {
-        meta::of(pfn).acquire();
-        // SAFETY: `acquire` made this reference, beside that of the entry.
-        gather.push(source, unsafe { Frame::from_pfn(pfn) });
-    }
-    let before = Pte(slot.swap(pte.0, Ordering::AcqRel));
-    let Some(pfn) = before.pfn().filter(|_| before.is_page()) else { return 0 };
-    // SAFETY: the target entry owned it and was overwritten.
-    gather.push(target, unsafe { Frame::from_pfn(pfn) });
-    1
+/// Each frame gets a reference of the gather's too: until its old place is flushed, a CPU may
+/// reach it there, even if somebody unmaps the new one meanwhile.
+fn move_pages(piece: &Piece<'_>, target: &Leaf<'_>, to: usize, gather: &mut Gather<'_>) -> isize {
+    let mut replaced = 0;
+    piece.visit(|start, run| {
+        for (i, entry) in run.iter().enumerate() {
+            if !Pte(entry.load(Ordering::Relaxed)).is_page() {
+                continue;
+            }
+            let source = start + i * PAGE_SIZE;
+            let goal = source - piece.start() + to;
+            let pte = Pte(entry.swap(Pte::EMPTY.0, Ordering::AcqRel));
+            if let Some(pfn) = pte.pfn() {
+                meta::of(pfn).acquire();
+                // SAFETY: `acquire` made this reference, beside that of the entry.
+                gather.push(source, unsafe { Frame::from_pfn(pfn) });
+            }
+            let slot = target.entry_for_use(goal);
+            let before = Pte(slot.swap(pte.into_settled().0, Ordering::AcqRel));
+            if let Some(pfn) = before.pfn().filter(|_| before.is_page()) {
+                // SAFETY: the target entry owned it and was overwritten.
+                gather.push(goal, unsafe { Frame::from_pfn(pfn) });
+                replaced += 1;
+            }
+        }
+    });
+    replaced
 }
 
 /// Marks a leaf entry copy-on-write; what it is now.

@@ -8,7 +8,6 @@
 //! that its invariants are private to it.
 
 use core::marker::PhantomData;
-use core::ops::Range;
 use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use super::batch::Batch;
@@ -27,9 +26,8 @@ const TOP: usize = 4;
 /// One table.
 ///
 /// # Invariants
-/// The frame is a [`Kind::Table`] that lives for `'a` (the tree's lock is held, or as in
-/// [`Tables::glance`]), is used for nothing
-/// else, and whose present entries of the user half (all entries below the top)
+/// The frame is a [`Kind::Table`] that lives for `'a` (the tree's lock or its own is held,
+/// or as in [`Tables::glance`]), is used for nothing else, and whose present entries of the user half (all entries below the top)
 /// point to tables of the next level or, in a leaf, to frames the entry owns a
 /// reference of.
 #[derive(Clone, Copy)]
@@ -53,9 +51,15 @@ impl<'a> Table<'a> {
         unsafe { &*entry }
     }
 
+    /// The frame it is in.
+    #[inline]
+    pub(super) fn frame(self) -> Pfn {
+        self.0
+    }
+
     /// The entries `from..to`; none if that is no range of the table.
     #[inline]
-    fn run(self, from: usize, to: usize) -> &'a [AtomicU64] {
+    pub(super) fn run(self, from: usize, to: usize) -> &'a [AtomicU64] {
         if from >= to || to > ENTRIES {
             return &[];
         }
@@ -78,17 +82,9 @@ impl<'a> Table<'a> {
         &meta::of(self.0).count
     }
 
-    /// The leaf entry of `addr`, to be filled. The tree's lock is held.
-    #[inline]
-    fn entry_for_use(self, addr: usize) -> &'a AtomicU64 {
-        let index = index(addr, 1);
-        self.note(1 << (index / GROUP));
-        self.entry(index)
-    }
-
     /// Forgets groups in which no entry is left, up to the first that has one; whether
-    /// there was none. The tree's lock is held.
-    fn is_empty(self) -> bool {
+    /// there was none. Its lock is held.
+    pub(super) fn is_empty(self) -> bool {
         let groups = self.groups();
         let mut left = groups.load(Ordering::Relaxed);
         while left != 0 {
@@ -102,102 +98,43 @@ impl<'a> Table<'a> {
         groups.store(left, Ordering::Relaxed);
         left == 0
     }
+}
 
-    /// Notes that the groups in `mask` are used. The tree's lock is held.
-    #[inline]
-    fn note(self, mask: u32) {
-        let groups = self.groups();
-        let now = groups.load(Ordering::Relaxed);
-        if now & mask != mask {
-            groups.store(now | mask, Ordering::Relaxed);
-        }
+/// Notes that the groups in `mask` are used, in a table whose lock is held.
+#[inline]
+pub(super) fn note(groups: &AtomicU32, mask: u32) {
+    let now = groups.load(Ordering::Relaxed);
+    if now & mask != mask {
+        groups.store(now | mask, Ordering::Relaxed);
     }
 }
 
-/// Missing tables that are skipped with the lock held.
-const SKIPS: usize = 64;
-
 /// Entries that one bit of [`Table::groups`] stands for.
-const GROUP: usize = ENTRIES / u32::BITS as usize;
+pub(super) const GROUP: usize = ENTRIES / u32::BITS as usize;
 
 /// The groups of `count` entries from `first` on.
 #[inline]
-fn groups_of(first: usize, count: usize) -> u32 {
+pub(super) fn groups_of(first: usize, count: usize) -> u32 {
     let last = first + count.max(1) - 1;
     (u32::MAX >> (31 - last / GROUP)) & (u32::MAX << (first / GROUP))
 }
 
-/// Where the leaf entry of an address is, as it was seen, perhaps without the lock.
+/// Where the leaf entry of an address is, as it was seen, perhaps without a lock.
 #[derive(Clone, Copy)]
 pub(super) struct Seen {
-    addr: usize,
+    pub(super) addr: usize,
     table: Option<Pfn>,
     age: usize,
     /// Was a page mapped there?
     pub(super) has_page: bool,
 }
 
-/// Pages in a row whose entries lie in one leaf table. The tree's lock is held.
-pub(super) struct Piece<'a> {
-    table: Table<'a>,
-    range: Range<usize>,
-}
-
-impl<'a> Piece<'a> {
-    /// Is it all that the table maps?
-    #[inline]
-    pub(super) fn is_whole(&self) -> bool {
-        self.range.len() == span(2)
-    }
-
-    /// Does the table map nothing, here and elsewhere?
-    #[inline]
-    pub(super) fn is_empty(&self) -> bool {
-        self.table.is_empty()
-    }
-
-    /// Its first address.
-    #[inline]
-    pub(super) fn start(&self) -> usize {
-        self.range.start
-    }
-
-    /// Calls `visit` for runs of entries, with the address of the first: all that may be in
-    /// use.
-    #[inline]
-    pub(super) fn visit(&self, mut visit: impl FnMut(usize, &'a [AtomicU64])) {
-        let first = index(self.range.start, 1);
-        let end = first + self.range.len() / PAGE_SIZE;
-        let mut groups =
-            self.table.groups().load(Ordering::Relaxed) & groups_of(first, end - first);
-        while groups != 0 {
-            let from = groups.trailing_zeros() as usize;
-            let count = (groups >> from).trailing_ones() as usize;
-            groups &= groups.wrapping_add(1 << from);
-            let (from, to) = ((from * GROUP).max(first), ((from + count) * GROUP).min(end));
-            visit(self.range.start + (from - first) * PAGE_SIZE, self.table.run(from, to));
-        }
-    }
-
-    /// Forgets which of the entries were used: there is none any more.
-    pub(super) fn forget(&self) {
-        // Only groups that lie in the range as a whole.
-        let first = index(self.range.start, 1);
-        let end = (first + self.range.len() / PAGE_SIZE) / GROUP * GROUP;
-        let first = first.next_multiple_of(GROUP);
-        if first < end {
-            let groups = self.table.groups();
-            let left = groups.load(Ordering::Relaxed) & !groups_of(first, end - first);
-            groups.store(left, Ordering::Relaxed);
-        }
-    }
-}
-
 /// The page tables of an address space: a tree that owns its tables and a
 /// reference to each frame that is mapped. A table without entries is taken out of the tree,
 /// and freed when no CPU can reach it any more ([`Detached`]).
 ///
-/// The owner holds a lock for all but [`Tables::glance`].
+/// The owner holds the tree's lock where a method says so. Entries of a leaf table are
+/// [`Leaf`](super::leaf::Leaf)'s, which locks it.
 pub(super) struct Tables {
     root: Pfn,
     /// How many tables there are, the top one included.
@@ -238,37 +175,44 @@ impl Tables {
 
     /// The leaf table for `addr`, or the level whose entry is missing.
     #[inline]
-    fn leaf_table(&self, addr: usize) -> Result<Table<'_>, usize> {
+    pub(super) fn leaf_table(&self, addr: usize) -> Result<Table<'_>, usize> {
         let top = self.top();
         let third = top.child(index(addr, 4)).ok_or(4usize)?;
         let second = third.child(index(addr, 3)).ok_or(3usize)?;
         second.child(index(addr, 2)).ok_or(2)
     }
 
-    /// The leaf entry for `addr`, if there is a leaf table.
-    #[inline]
-    pub(super) fn leaf(&self, addr: usize) -> Option<&AtomicU64> {
-        self.leaf_table(addr).ok().map(|table| table.entry(index(addr, 1)))
-    }
-
-    /// The same, to be filled.
-    pub(super) fn leaf_for_use(&self, addr: usize) -> Option<&AtomicU64> {
-        self.leaf_table(addr).ok().map(|table| table.entry_for_use(addr))
-    }
-
-    /// Looks for the leaf table of `addr` without the lock: not if this CPU is none of
-    /// `active`, which have the tables loaded.
+    /// Does something that needs no lock: not if this CPU is none of `active`, which have the
+    /// tables loaded.
     ///
     /// Interrupts are off meanwhile. So a table that is taken out of the tree stays what it
     /// was: it is freed only after all of `active` have answered a flush, which this CPU does
-    /// in an interrupt or while it spins.
+    /// in an interrupt or while it spins. `look` does not spin.
     #[inline]
     #[allow(clippy::let_unit_value, reason = "there is no such state on the build machine")]
-    pub(super) fn glance(&self, active: &ActiveCpus, addr: usize) -> Option<Seen> {
+    pub(super) fn unlocked<R>(
+        &self,
+        active: &ActiveCpus,
+        look: impl FnOnce() -> Option<R>,
+    ) -> Option<R> {
         let state = arch::irq_save();
-        let seen = active.has_current().then(|| self.see(addr));
+        let seen = if active.has_current() { look() } else { None };
         arch::irq_restore(state);
         seen
+    }
+
+    /// Looks for the leaf table of `addr` without a lock, if that can be done here.
+    #[inline]
+    pub(super) fn glance(&self, active: &ActiveCpus, addr: usize) -> Option<Seen> {
+        self.unlocked(active, || Some(self.see(addr)))
+    }
+
+    /// The leaf table that was seen, if none was taken out of the tree since: then it stays
+    /// what it was, or who takes it out waits for this CPU. In [`Tables::unlocked`].
+    #[inline]
+    pub(super) fn again(&self, seen: Seen) -> Option<Table<'_>> {
+        let is_current = self.age.load(Ordering::Acquire) == seen.age;
+        seen.table.filter(|_| is_current).map(|table| Table(table, PhantomData))
     }
 
     /// Looks for the leaf table of `addr`.
@@ -282,66 +226,12 @@ impl Tables {
         Seen { addr, table: table.map(|table| table.0), age, has_page }
     }
 
-    /// The leaf table that was seen, if there still is one.
-    #[inline]
-    fn again(&self, seen: Seen) -> Option<Table<'_>> {
-        match seen.table {
-            // None was taken out of the tree since, so it is still there.
-            Some(table) if seen.age == self.age.load(Ordering::Relaxed) => {
-                Some(Table(table, PhantomData))
-            }
-            _ => self.leaf_table(seen.addr).ok(),
-        }
+    /// Makes the leaf table for `addr` if there is none. The tree's lock is held.
+    pub(super) fn make(&self, addr: usize) -> Result<(), NoMemory> {
+        self.make_leaf_table(addr).map(drop)
     }
 
-    /// The leaf entry that was seen, if there still is a table.
-    #[inline]
-    pub(super) fn leaf_again(&self, seen: Seen) -> Option<&AtomicU64> {
-        self.again(seen).map(|table| table.entry(index(seen.addr, 1)))
-    }
-
-    /// The leaf entry that was seen, to be filled, making tables on the way.
-    #[inline]
-    pub(super) fn make_leaf_again(&self, seen: Seen) -> Result<&AtomicU64, NoMemory> {
-        let table = match self.again(seen) {
-            Some(table) => table,
-            None => self.make_leaf_table(seen.addr)?,
-        };
-        Ok(table.entry_for_use(seen.addr))
-    }
-
-    /// Whether a page is mapped at `addr`, with whatever permissions.
-    pub(super) fn has_page(&self, addr: usize) -> bool {
-        self.leaf(addr).is_some_and(|entry| Pte(entry.load(Ordering::Relaxed)).is_page())
-    }
-
-    /// The leaf entry for `addr`, making tables on the way.
-    ///
-    /// `addr` must be a user address: the kernel's half is shared.
-    #[inline]
-    pub(super) fn make_leaf(&self, addr: usize) -> Result<&AtomicU64, NoMemory> {
-        let table = match self.leaf_table(addr) {
-            Ok(table) => table,
-            Err(_) => self.make_leaf_table(addr)?,
-        };
-        Ok(table.entry_for_use(addr))
-    }
-
-    /// The `count` leaf entries from that of `addr` on, as far as they are in one table,
-    /// making tables on the way.
-    pub(super) fn make_run(&self, addr: usize, count: usize) -> Result<&[AtomicU64], NoMemory> {
-        let table = match self.leaf_table(addr) {
-            Ok(table) => table,
-            Err(_) => self.make_leaf_table(addr)?,
-        };
-        let first = index(addr, 1);
-        let count = count.min(ENTRIES - first);
-        table.note(groups_of(first, count));
-        Ok(table.run(first, first + count))
-    }
-
-    #[cold]
-    fn make_leaf_table(&self, addr: usize) -> Result<Table<'_>, NoMemory> {
+    pub(super) fn make_leaf_table(&self, addr: usize) -> Result<Table<'_>, NoMemory> {
         debug_assert!(index(addr, TOP) < USER_ENTRIES, "the kernel's half is shared");
         let mut table = self.top();
         for level in (2..=TOP).rev() {
@@ -353,7 +243,7 @@ impl Tables {
                     usage::TABLES.add(1);
                     self.count.fetch_add(1, Ordering::Relaxed);
                     let pte = Pte::user_table(child);
-                    table.note(1 << (index / GROUP));
+                    note(table.groups(), 1 << (index / GROUP));
                     table.entry(index).store(pte.0, Ordering::Release);
                     Table(child, PhantomData)
                 }
@@ -361,31 +251,12 @@ impl Tables {
         }
         Ok(table)
     }
-
-    /// A piece at the beginning of a range of user addresses that lies in one leaf table
-    /// and has at most `most` pages, if there is one soon; and where to go on.
-    pub(super) fn piece(&self, range: Range<usize>, most: usize) -> (Option<Piece<'_>>, usize) {
-        let mut at = range.start;
-        for _ in 0..SKIPS {
-            if at >= range.end {
-                break;
-            }
-            match self.leaf_table(at) {
-                Ok(table) => {
-                    let end = next_boundary(at, 2).min(range.end).min(at + most * PAGE_SIZE);
-                    return (Some(Piece { table, range: at..end }), end);
-                }
-                Err(level) => at = next_boundary(at, level),
-            }
-        }
-        (None, at)
-    }
 }
 
 impl Tables {
     /// Takes the leaf table of `addr` out of the tree, and those above it that are empty
-    /// then. Its entries keep what they hold.
-    pub(super) fn detach(&self, addr: usize, out: &mut Detached) {
+    /// then. Its entries keep what they hold. The tree's lock is held, and its own for good.
+    pub(super) fn unlink(&self, addr: usize, out: &mut Detached) {
         let top = self.top();
         let Some(third) = top.child(index(addr, 4)) else { return };
         let Some(second) = third.child(index(addr, 3)) else { return };
@@ -443,6 +314,8 @@ impl Detached {
         while let Some(table) = self.first {
             self.first = Pfn::new(meta::of(table).next.load(Ordering::Relaxed));
             pages += empty(Table(table, PhantomData), 1, batch);
+            // Held since the table was retired; nobody looks at it any more.
+            meta::of(table).latch.reset();
             give_table(table);
         }
         pages
@@ -526,25 +399,79 @@ fn share_kernel_half(new: Pfn) {
 
 /// The next address above `addr` where an entry of a table of `level` begins.
 #[inline]
-fn next_boundary(addr: usize, level: usize) -> usize {
+pub(super) fn next_boundary(addr: usize, level: usize) -> usize {
     (addr | (span(level) - 1)) + 1
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cpu::{self, CpuSet};
+    use crate::mm::leaf::Piece;
+    use core::ops::Range;
     use std::vec::Vec;
+
+    /// This CPU, as one that has the tables loaded.
+    fn active() -> ActiveCpus {
+        let cpus = ActiveCpus::new();
+        cpus.join(CpuSet::of(cpu::current()).bits());
+        cpus
+    }
+
+    #[test]
+    fn a_table_is_looked_at_without_a_lock_only_where_it_is_loaded() {
+        let tables = Tables::new().unwrap();
+        tables.make(0x1000).unwrap();
+        let nobody = ActiveCpus::new();
+        assert!(tables.glance(&nobody, 0x1000).is_none());
+        assert!(tables.try_leaf(&nobody, 0x1000).is_none());
+        assert!(tables.try_again(&nobody, tables.see(0x1000)).is_none());
+        assert!(tables.glance(&active(), 0x1000).is_some());
+        assert!(tables.try_leaf(&active(), 0x1000).is_some());
+        assert!(tables.try_again(&active(), tables.see(0x1000)).is_some());
+    }
+
+    #[test]
+    fn a_table_that_somebody_has_is_locked_by_nobody_else() {
+        let (tables, cpus) = (Tables::new().unwrap(), active());
+        let held = tables.make_leaf(0x1000).unwrap();
+        let seen = tables.see(0x1000);
+        for _ in 0..2 {
+            assert!(tables.try_leaf(&cpus, 0x1000).is_none());
+            assert!(tables.try_again(&cpus, seen).is_none());
+        }
+        drop(held);
+        assert!(tables.try_leaf(&cpus, 0x1000).is_some());
+    }
+
+    #[test]
+    fn a_table_that_went_is_not_found_again() {
+        let (tables, cpus) = (Tables::new().unwrap(), active());
+        tables.make(0x1000).unwrap();
+        let seen = tables.see(0x1000);
+        let mut gone = Detached::new();
+        let (piece, _) = tables.piece(0x1000..0x2000, |_| 1);
+        tables.detach(piece.unwrap(), &mut gone);
+        assert!(tables.try_leaf(&cpus, 0x1000).is_none());
+        assert!(tables.try_again(&cpus, seen).is_none(), "it is locked until it is freed");
+        // SAFETY: no CPU has these tables loaded.
+        unsafe { gone.free(&mut Batch::new()) };
+        assert!(tables.try_again(&cpus, seen).is_none(), "it is another's now");
+    }
 
     #[test]
     fn leaves_are_found_again() {
         let tables = Tables::new().unwrap();
         let addr = 0x7fff_1234_5000;
         assert!(tables.leaf(addr).is_none());
-        tables.make_leaf(addr).unwrap().store(1 << 12, Ordering::Relaxed);
-        assert_eq!(tables.leaf(addr).unwrap().load(Ordering::Relaxed), 1 << 12);
-        assert_eq!(tables.leaf(addr + PAGE_SIZE).unwrap().load(Ordering::Relaxed), 0);
+        let leaf = tables.make_leaf(addr).unwrap();
+        leaf.entry_for_use(addr).store(1 << 12, Ordering::Relaxed);
+        drop(leaf);
+        let leaf = tables.leaf(addr).unwrap();
+        assert_eq!(leaf.entry(addr).load(Ordering::Relaxed), 1 << 12);
+        assert_eq!(leaf.entry(addr + PAGE_SIZE).load(Ordering::Relaxed), 0);
         assert!(tables.leaf(addr ^ (1 << 30)).is_none());
-        tables.make_leaf(addr).unwrap().store(0, Ordering::Relaxed);
+        leaf.entry(addr).store(0, Ordering::Relaxed);
     }
 
     /// The runs of a range: where they begin, and how many entries they have.
@@ -557,7 +484,7 @@ mod tests {
     fn each(tables: &Tables, range: Range<usize>, mut piece: impl FnMut(Piece<'_>)) {
         let mut at = range.start;
         while at < range.end {
-            let (found, next) = tables.piece(at..range.end, ENTRIES);
+            let (found, next) = tables.piece(at..range.end, |_| ENTRIES);
             found.map(&mut piece);
             at = next;
         }
@@ -567,13 +494,14 @@ mod tests {
     fn visits_skip_what_is_absent() {
         let tables = Tables::new().unwrap();
         let (low, high) = (span(2) * 3 - PAGE_SIZE, span(4) + PAGE_SIZE);
-        tables.make_leaf(low).unwrap();
-        tables.make_leaf(high).unwrap();
+        tables.make_leaf(low).unwrap().entry_for_use(low);
+        tables.make_leaf(high).unwrap().entry_for_use(high);
         assert_eq!(runs(&tables, low..high + 3 * PAGE_SIZE), [(low, 1), (span(4), 4)], "cut");
         // All user addresses, but under Miri, where that takes minutes.
         let all = if cfg!(miri) { 0x1000..span(4) + span(2) } else { 0x1000..0x7fff_ffff_f000 };
         assert_eq!(runs(&tables, all), [(span(2) * 3 - 16 * PAGE_SIZE, 16), (span(4), 16)]);
-        tables.make_run(span(4) + 16 * PAGE_SIZE, 17).unwrap();
+        let more = span(4) + 16 * PAGE_SIZE;
+        tables.make_leaf(more).unwrap().run_for_use(more, 17);
         let some = span(4) + PAGE_SIZE..span(4) + 40 * PAGE_SIZE;
         assert_eq!(runs(&tables, some.clone()), [(span(4) + PAGE_SIZE, 39)]);
         each(&tables, some, |piece| piece.forget());
@@ -594,7 +522,7 @@ mod tests {
     fn tables_are_freed_with_the_tree() {
         // Other tests allocate meanwhile, so look at this tree's own frames.
         let tables = Tables::new().unwrap();
-        tables.make_leaf(0x1000).unwrap();
+        tables.make(0x1000).unwrap();
         let root = tables.root();
         assert!(super::super::meta::of(root).is(Kind::Table));
         let child = tables.top().child(0).unwrap().0;

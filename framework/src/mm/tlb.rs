@@ -28,12 +28,6 @@ impl ActiveCpus {
 }
 
 impl ActiveCpus {
-    /// Is another CPU one of them, by what can be told?
-    #[inline]
-    pub(super) fn has_others(&self) -> bool {
-        self.0.load(Ordering::Relaxed) & !CpuSet::of(cpu::current()).bits() != 0
-    }
-
     /// Is this CPU one of them? It stays so while interrupts are off.
     #[inline]
     pub(super) fn has_current(&self) -> bool {

@@ -14,7 +14,31 @@ use crate::arch;
 /// CPU that runs.
 const LOOKS: u32 = 1000;
 
+#[derive(Debug)]
 pub(super) struct Flag(AtomicBool);
+
+/// Spins until something is over that another CPU does. No spinning lock is held.
+pub(crate) fn spin_until(is_over: impl FnMut() -> bool) {
+    spin(is_over, || {
+        // Where it halts, nothing else can be chosen.
+        arch::preempt_disable();
+        arch::nap();
+        arch::preempt_enable();
+    });
+}
+
+/// Looks until `is_over`; after many looks, gives the core back by `nap` each time.
+fn spin(mut is_over: impl FnMut() -> bool, mut nap: impl FnMut()) {
+    loop {
+        for _ in 0..LOOKS {
+            if is_over() {
+                return;
+            }
+            arch::spin_hint();
+        }
+        nap();
+    }
+}
 
 impl Flag {
     pub(super) const fn new() -> Self {
@@ -28,16 +52,8 @@ impl Flag {
 
     /// Takes the flag, which was not free a moment ago. `nap` gives the core back.
     #[cold]
-    pub(super) fn take_slowly(&self, mut nap: impl FnMut()) {
-        loop {
-            for _ in 0..LOOKS {
-                if !self.is_held() && self.try_take() {
-                    return;
-                }
-                arch::spin_hint();
-            }
-            nap();
-        }
+    pub(super) fn take_slowly(&self, nap: impl FnMut()) {
+        spin(|| !self.is_held() && self.try_take(), nap);
     }
 
     #[inline]

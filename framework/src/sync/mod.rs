@@ -15,6 +15,7 @@ mod claims;
 mod flag;
 #[cfg(debug_assertions)]
 mod held;
+mod latch;
 mod lazy;
 mod mutex;
 mod once;
@@ -28,8 +29,10 @@ mod threads;
 mod wait;
 mod waiter;
 
+pub(crate) use flag::spin_until;
 #[cfg(debug_assertions)]
 pub(crate) use held::Held;
+pub(crate) use latch::Latch;
 pub use lazy::Lazy;
 pub use mutex::{Mutex, MutexGuard};
 pub use once::Once;

@@ -4,7 +4,7 @@
 //! A [`Pte`] is plain data: nothing here touches memory, so the hosted backend
 //! uses the same format on simulated memory.
 //!
-//! Spec: Intel SDM volume 3, 5.5 "4-level paging"; bits 9 to 11 are ours.
+//! Spec: Intel SDM volume 3, 5.5 "4-level paging"; bits 9 to 11 and 52 are ours.
 
 use crate::cvm::{TableAddr, private};
 use crate::mm::{PAGE_SIZE, Perms, Pfn};
@@ -28,6 +28,8 @@ const COW: u64 = 1 << 9;
 const COW_WRITE: u64 = 1 << 10;
 /// A page without any permission: not `PRESENT`, but it holds a frame.
 const NO_ACCESS: u64 = 1 << 11;
+/// A copy that not all CPUs see yet: `COW` is set too, and nobody may write it.
+const FRESH: u64 = 1 << 52;
 const NO_EXEC: u64 = 1 << 63;
 /// The bits of an entry that number a frame: a [`Pfn`] has 32. Above them may be the mark
 /// of private or shared memory.
@@ -184,11 +186,29 @@ impl Pte {
         Self(self.0 & !FRAME | frame.addr())
     }
 
+    /// The entry of a copy-on-write page with a copy, `frame`, that CPUs may not see yet.
+    #[inline]
+    pub(crate) fn into_fresh(self, frame: Pfn) -> Self {
+        Self(self.with_frame(frame).0 | FRESH)
+    }
+
+    /// Is it a copy that not all CPUs see yet?
+    #[inline]
+    pub(crate) fn is_fresh(self) -> bool {
+        self.0 & FRESH != 0
+    }
+
+    /// The same copy-on-write page as one that may be copied, by who is not waited for.
+    #[inline]
+    pub(crate) fn into_settled(self) -> Self {
+        Self(self.0 & !FRESH)
+    }
+
     /// The entry after the copy: `frame` is the program's own.
     #[inline]
     pub(crate) fn into_private(self, frame: Pfn) -> Self {
         let write = if self.0 & COW_WRITE != 0 { WRITABLE } else { 0 };
-        Self(self.with_frame(frame).0 & !(COW | COW_WRITE) | write)
+        Self(self.with_frame(frame).0 & !(COW | COW_WRITE | FRESH) | write)
     }
 
     /// Marks the page as used, and as written if `written`.
