@@ -18,6 +18,7 @@ use super::meta::{self, Meta};
 use super::table::{Detached, GROUP, Seen, Table, Tables, groups_of, next_boundary, note};
 use super::tlb::ActiveCpus;
 use crate::arch::paging::{ENTRIES, Pte, index, span};
+use crate::sync::spin_until;
 
 /// A leaf table, locked: it is in its tree, and nobody else has its entries.
 pub(super) struct Leaf<'a> {
@@ -175,6 +176,10 @@ impl<'a> Piece<'a> {
     }
 }
 
+/// Somebody else has the leaf table.
+#[derive(Debug)]
+pub(super) struct Busy;
+
 /// Missing tables that are skipped with the lock held.
 const SKIPS: usize = 64;
 
@@ -191,13 +196,44 @@ impl Tables {
         if piece.leaf_for(addr).is_some() { None } else { self.leaf(addr) }
     }
 
-    /// The leaf table of `addr`, if it can be had without the tree's lock.
+    /// The leaf table of `addr`, if there is one and it can be had without the tree's lock.
+    /// Waits, spinning, for who has it.
     #[inline]
-    pub(super) fn try_leaf(&self, active: &ActiveCpus, addr: usize) -> Option<Leaf<'_>> {
-        self.unlocked(active, || Leaf::try_lock(self.leaf_table(addr).ok()?))
+    pub(super) fn leaf_alone(&self, active: &ActiveCpus, addr: usize) -> Option<Leaf<'_>> {
+        match self.try_leaf(active, addr) {
+            Ok(leaf) => leaf,
+            Err(Busy) => self.leaf_when_free(active, addr),
+        }
     }
 
-    /// The leaf table that was seen, if it can be had without the tree's lock.
+    #[cold]
+    fn leaf_when_free(&self, active: &ActiveCpus, addr: usize) -> Option<Leaf<'_>> {
+        let mut found = None;
+        spin_until(|| match self.try_leaf(active, addr) {
+            Ok(leaf) => {
+                found = leaf;
+                true
+            }
+            Err(Busy) => false,
+        });
+        found
+    }
+
+    /// The leaf table of `addr`, if there is one and it can be had without the tree's lock.
+    #[inline]
+    pub(super) fn try_leaf(
+        &self,
+        active: &ActiveCpus,
+        addr: usize,
+    ) -> Result<Option<Leaf<'_>>, Busy> {
+        let found = self.unlocked(active, || {
+            let table = self.leaf_table(addr).ok()?;
+            Some(Leaf::try_lock(table).ok_or(Busy))
+        });
+        found.transpose()
+    }
+
+    /// The leaf table that was seen, if it can be had at once without the tree's lock.
     #[inline]
     pub(super) fn try_again(&self, active: &ActiveCpus, seen: Seen) -> Option<Leaf<'_>> {
         self.unlocked(active, || Leaf::try_lock(self.again(seen)?))

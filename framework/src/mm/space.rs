@@ -160,7 +160,7 @@ impl VmSpace {
     /// The leaf table of `addr`, locked, if there is one.
     #[inline]
     pub(super) fn leaf(&self, addr: usize) -> Option<Leaf<'_>> {
-        let leaf = self.tables.try_leaf(&self.cpus, addr);
+        let leaf = self.tables.leaf_alone(&self.cpus, addr);
         leaf.or_else(|| self.leaf_slowly(addr))
     }
 
@@ -173,7 +173,7 @@ impl VmSpace {
     /// The same, made if there is none.
     #[inline]
     fn make_leaf(&self, addr: usize) -> Result<Leaf<'_>, NoMemory> {
-        match self.tables.try_leaf(&self.cpus, addr) {
+        match self.tables.leaf_alone(&self.cpus, addr) {
             Some(leaf) => Ok(leaf),
             None => self.make_leaf_slowly(addr),
         }
@@ -244,18 +244,24 @@ impl VmSpace {
         if !(USER_MIN..USER_MAX).contains(&addr) {
             return Ok(WriteOutcome::Refused);
         }
-        let seen = self.tables.glance(&self.cpus, addr);
-        let seen = seen.unwrap_or_else(|| self.lock().see(addr));
+        let seen = self.see(addr);
         if seen.has_page {
             return Ok(self.break_cow(seen)?);
         }
         let frame = fill()?;
         let leaf = match self.tables.try_again(&self.cpus, seen) {
             Some(leaf) => leaf,
-            None => self.make_leaf_slowly(addr)?,
+            None => self.make_leaf(addr)?,
         };
         let is_filled = self.fill(leaf.entry_for_use(addr), frame, perms, false);
         Ok(if is_filled { WriteOutcome::Filled } else { WriteOutcome::Retry })
+    }
+
+    /// Looks for the leaf table of `addr`, without a lock where that can be.
+    #[inline]
+    fn see(&self, addr: usize) -> Seen {
+        let seen = self.tables.glance(&self.cpus, addr);
+        seen.unwrap_or_else(|| self.lock().see(addr))
     }
 
     /// Puts `frame` in a leaf entry, whose table is locked, unless something is there already.
@@ -273,7 +279,7 @@ impl VmSpace {
     /// Resolves a write to the page that is mapped where `seen` says.
     fn break_cow(&self, seen: Seen) -> Result<WriteOutcome, NoMemory> {
         let addr = seen.addr;
-        let leaf = self.tables.try_again(&self.cpus, seen).or_else(|| self.leaf_slowly(addr));
+        let leaf = self.tables.try_again(&self.cpus, seen).or_else(|| self.leaf(addr));
         let Some(leaf) = leaf else { return Ok(WriteOutcome::Retry) };
         let entry = leaf.entry(addr);
         let pte = Pte(entry.load(Ordering::Relaxed));
@@ -343,10 +349,8 @@ impl VmSpace {
     /// Waits while the page at `addr` is a fresh copy: for another CPU, which flushes the TLBs.
     #[cold]
     fn await_opening(&self, addr: usize) {
-        spin_until(|| {
-            self.leaf(addr)
-                .is_none_or(|leaf| !Pte(leaf.entry(addr).load(Ordering::Relaxed)).is_fresh())
-        });
+        // Without the lock of the table: who opens it needs that.
+        spin_until(|| !self.see(addr).is_fresh);
     }
 
     /// Calls `change` for pieces of a range with both locks held, of as many pages as `most`
@@ -397,8 +401,9 @@ impl VmSpace {
         while at < range.end {
             at = {
                 let tables = self.lock();
-                let most = if covers_table(at..range.end) { ROOM } else { gather.room() };
-                let (piece, next) = tables.piece(at..range.end, |_| most);
+                let room = gather.room();
+                let most = |at| if covers_table(at..range.end) { ROOM } else { room };
+                let (piece, next) = tables.piece(at..range.end, most);
                 if let Some(piece) = piece {
                     removed += remove(&tables, piece, &mut gather);
                 }

@@ -27,7 +27,7 @@ const TOP: usize = 4;
 ///
 /// # Invariants
 /// The frame is a [`Kind::Table`] that lives for `'a` (the tree's lock or its own is held,
-/// or as in [`Tables::glance`]), is used for nothing else, and whose present entries of the user half (all entries below the top)
+/// or as in [`Tables::unlocked`]), is used for nothing else, and whose present entries of the user half (all entries below the top)
 /// point to tables of the next level or, in a leaf, to frames the entry owns a
 /// reference of.
 #[derive(Clone, Copy)]
@@ -127,6 +127,8 @@ pub(super) struct Seen {
     age: usize,
     /// Was a page mapped there?
     pub(super) has_page: bool,
+    /// Was it a copy that not all CPUs see yet?
+    pub(super) is_fresh: bool,
 }
 
 /// The page tables of an address space: a tree that owns its tables and a
@@ -222,8 +224,9 @@ impl Tables {
         let age = self.age.load(Ordering::Acquire);
         let table = self.leaf_table(addr).ok();
         let entry = table.map(|table| table.entry(index(addr, 1)).load(Ordering::Relaxed));
-        let has_page = entry.is_some_and(|entry| Pte(entry).is_page());
-        Seen { addr, table: table.map(|table| table.0), age, has_page }
+        let entry = Pte(entry.unwrap_or(Pte::EMPTY.0));
+        let table = table.map(|table| table.0);
+        Seen { addr, table, age, has_page: entry.is_page(), is_fresh: entry.is_fresh() }
     }
 
     /// Makes the leaf table for `addr` if there is none. The tree's lock is held.
@@ -424,10 +427,10 @@ mod tests {
         tables.make(0x1000).unwrap();
         let nobody = ActiveCpus::new();
         assert!(tables.glance(&nobody, 0x1000).is_none());
-        assert!(tables.try_leaf(&nobody, 0x1000).is_none());
+        assert!(matches!(tables.try_leaf(&nobody, 0x1000), Ok(None)));
         assert!(tables.try_again(&nobody, tables.see(0x1000)).is_none());
         assert!(tables.glance(&active(), 0x1000).is_some());
-        assert!(tables.try_leaf(&active(), 0x1000).is_some());
+        assert!(matches!(tables.try_leaf(&active(), 0x1000), Ok(Some(_))));
         assert!(tables.try_again(&active(), tables.see(0x1000)).is_some());
     }
 
@@ -437,11 +440,11 @@ mod tests {
         let held = tables.make_leaf(0x1000).unwrap();
         let seen = tables.see(0x1000);
         for _ in 0..2 {
-            assert!(tables.try_leaf(&cpus, 0x1000).is_none());
+            assert!(tables.try_leaf(&cpus, 0x1000).is_err());
             assert!(tables.try_again(&cpus, seen).is_none());
         }
         drop(held);
-        assert!(tables.try_leaf(&cpus, 0x1000).is_some());
+        assert!(tables.leaf_alone(&cpus, 0x1000).is_some());
     }
 
     #[test]
@@ -452,7 +455,7 @@ mod tests {
         let mut gone = Detached::new();
         let (piece, _) = tables.piece(0x1000..0x2000, |_| 1);
         tables.detach(piece.unwrap(), &mut gone);
-        assert!(tables.try_leaf(&cpus, 0x1000).is_none());
+        assert!(matches!(tables.try_leaf(&cpus, 0x1000), Ok(None)));
         assert!(tables.try_again(&cpus, seen).is_none(), "it is locked until it is freed");
         // SAFETY: no CPU has these tables loaded.
         unsafe { gone.free(&mut Batch::new()) };

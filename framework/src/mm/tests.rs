@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! Address spaces and user copies on simulated memory.
 
+use core::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, Weak};
 use std::vec;
 use std::vec::Vec;
 
 use super::*;
+use crate::arch::paging::Pte;
 use crate::host::{OutOfRange, SharedBuf};
 
 const RW: Perms = Perms::READ.union(Perms::WRITE);
@@ -78,6 +80,30 @@ fn demand_space(pages: usize) -> (Arc<VmSpace>, Arc<Demand>) {
     let weak = Arc::downgrade(&handler);
     space.set_fault_handler(weak);
     (space, handler)
+}
+
+/// Marks the page at `addr` as a copy that another CPU is still to see.
+fn make_fresh(space: &VmSpace, addr: usize) {
+    let leaf = space.leaf(addr).unwrap();
+    let pte = Pte(leaf.entry(addr).load(Ordering::Relaxed));
+    let fresh = pte.into_cow().into_fresh(pte.pfn().unwrap());
+    leaf.entry(addr).store(fresh.0, Ordering::Relaxed);
+}
+
+fn is_fresh(space: &VmSpace, addr: usize) -> bool {
+    Pte(space.leaf(addr).unwrap().entry(addr).load(Ordering::Relaxed)).is_fresh()
+}
+
+#[test]
+fn a_fresh_copy_is_none_elsewhere() {
+    let space = space_with(&[(0, 1)]);
+    make_fresh(&space, page(0));
+    assert!(is_fresh(&space, page(0)));
+    let child = VmSpace::new().unwrap();
+    space.fork_range(&child, page(0)..page(1), Sharing::Private).unwrap();
+    assert!(!is_fresh(&child, page(0)), "forked");
+    space.move_range(page(0), page(5), PAGE_SIZE).unwrap();
+    assert!(!is_fresh(&space, page(5)), "moved");
 }
 
 #[test]

@@ -23,13 +23,15 @@ impl Latch {
     #[inline]
     pub(crate) fn take(&self) {
         arch::preempt_disable();
-        order::acquire(&CLASS, Kind::Spin);
+        order::want(&CLASS, Kind::Spin);
         if !self.0.try_take() {
             self.0.take_slowly(arch::nap);
         }
+        order::acquire_tried(&CLASS, Kind::Spin);
     }
 
-    /// Takes the latch if it is free now.
+    /// Takes the latch if it is free now. Interrupts are off: nothing comes between taking it
+    /// and staying on this CPU.
     #[inline]
     pub(crate) fn try_take(&self) -> bool {
         let is_taken = self.0.try_take();

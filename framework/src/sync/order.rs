@@ -6,9 +6,9 @@
 //! spinning ones, stops the kernel with both places. Release builds pay nothing.
 
 #[cfg(debug_assertions)]
-pub(super) use checked::{LockClass, acquire, acquire_tried, release};
+pub(super) use checked::{LockClass, acquire, acquire_tried, release, want};
 #[cfg(not(debug_assertions))]
-pub(super) use unchecked::{LockClass, acquire, acquire_tried, release};
+pub(super) use unchecked::{LockClass, acquire, acquire_tried, release, want};
 
 /// Whether waiters of a lock spin or sleep.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,6 +30,8 @@ mod unchecked {
         }
     }
 
+    #[inline(always)]
+    pub(crate) fn want(_: &LockClass, _: Kind) {}
     #[inline(always)]
     pub(crate) fn acquire(_: &LockClass, _: Kind) {}
     #[inline(always)]
@@ -59,9 +61,15 @@ mod checked {
         }
     }
 
+    /// Before waiting for a lock in which an interrupt may come: checks its order against all
+    /// that are held, but what the interrupt takes is not taken after it.
+    pub(crate) fn want(class: &LockClass, kind: Kind) {
+        check(class.made_at, kind == Kind::Sleep);
+    }
+
     /// Before waiting for a lock: checks its order against all that are held.
     pub(crate) fn acquire(class: &LockClass, kind: Kind) {
-        check(class.made_at, kind == Kind::Sleep);
+        want(class, kind);
         arch::with_held(|held| held.push(class.made_at, kind == Kind::Spin));
     }
 

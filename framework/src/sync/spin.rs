@@ -50,11 +50,12 @@ macro_rules! spinning_lock {
             #[inline]
             pub fn lock(&self) -> $guard<'_, T> {
                 let state = $enter;
-                order::acquire(&self.class, order::Kind::Spin);
+                order::want(&self.class, order::Kind::Spin);
                 if !self.held.try_take() {
                     let nap: fn($state) = $nap;
                     self.held.take_slowly(|| nap(state));
                 }
+                order::acquire_tried(&self.class, order::Kind::Spin);
                 $guard { lock: self, state, rights: exclusive() }
             }
 

@@ -5,7 +5,7 @@
 //! two CPUs that want each other to flush cannot block each other.
 //!
 //! Locks: `ONE_AT_A_TIME` (preemption off); innermost of all. Whoever changed the tables
-//! holds no spinning lock, but for the copy of one page (`mm/space.rs`).
+//! holds no spinning lock.
 
 use core::ops::Range;
 
