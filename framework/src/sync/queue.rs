@@ -8,13 +8,14 @@
 //! Locks: `sleepers` (interrupts off), then what waking takes: the run queue of a CPU.
 //! Conditions are looked at outside of it.
 
+use alloc::collections::BTreeMap;
 use alloc::sync::{Arc, Weak};
-use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering, fence};
 
 use intrusive_collections::{LinkedList, LinkedListAtomicLink, intrusive_adapter};
 
 use super::{IrqLock, Wait, WaitError, Waiter};
+use crate::mm::admit;
 use crate::task::{self, Task};
 
 /// Tasks that sleep until somebody wakes them to look at a condition again.
@@ -31,11 +32,13 @@ intrusive_adapter!(ByWait = Arc<Task>: Task { wait_link => LinkedListAtomicLink 
 
 struct Sleepers {
     tasks: LinkedList<ByWait>,
-    /// In no order. An entry moves towards the front only, and new ones come at the end:
-    /// who walks from the end to the front misses none.
-    pollers: Vec<Weak<Waiter>>,
+    /// By numbers that rise. One program can enlist any number, so nothing here is done to
+    /// all of them with the lock held.
+    pollers: BTreeMap<u64, Weak<Waiter>>,
+    /// The last number.
+    enlisted: u64,
     /// Where the next look for pollers that have gone begins.
-    swept: usize,
+    swept: u64,
 }
 
 impl Default for WaitQueue {
@@ -66,7 +69,8 @@ impl WaitQueue {
             is_used: AtomicBool::new(false),
             sleepers: IrqLock::new(Sleepers {
                 tasks: LinkedList::new(ByWait::NEW),
-                pollers: Vec::new(),
+                pollers: BTreeMap::new(),
+                enlisted: 0,
                 swept: 0,
             }),
         }
@@ -135,14 +139,16 @@ impl WaitQueue {
     /// Lets `waiter` hear every wake-up, until it is dropped. Without memory for that it
     /// is told so: [`Waiter::is_deaf`].
     pub fn enlist(&self, waiter: &Arc<Waiter>) {
+        let is_admitted = admit().is_ok();
         let mut sleepers = self.sleepers.lock();
         // One that listens twice enlists twice in a row; else twice does no harm.
-        let last = sleepers.pollers.last();
-        if last.is_none_or(|last| Weak::as_ptr(last) != Arc::as_ptr(waiter)) {
+        let last = sleepers.pollers.last_key_value();
+        if last.is_none_or(|(_, last)| Weak::as_ptr(last) != Arc::as_ptr(waiter)) {
             sleepers.sweep();
-            match sleepers.pollers.try_reserve(1) {
-                Ok(()) => sleepers.pollers.push(Arc::downgrade(waiter)),
-                Err(_) => waiter.set_deaf(),
+            if is_admitted {
+                sleepers.enlist(waiter);
+            } else {
+                waiter.set_deaf();
             }
         }
         self.is_used.store(true, Ordering::Relaxed);
@@ -191,12 +197,13 @@ impl WaitQueue {
         self.is_used.store(is_used, Ordering::Relaxed);
     }
 
-    /// Tells the first so many pollers, a few with the lock held at a time.
-    fn tell_pollers(&self, mut left: usize) {
-        while left > 0 {
-            let (begin, turn) = self.sleepers.lock().pollers_before(left);
+    /// Tells the pollers up to a number, a few with the lock held at a time.
+    fn tell_pollers(&self, last: u64) {
+        let mut next = Some(0);
+        while let Some(first) = next {
+            let mut turn = [const { None }; TURN];
+            next = self.sleepers.lock().pollers_between(first, last, &mut turn);
             turn.into_iter().flatten().for_each(|poller| poller.notify());
-            left = begin;
         }
     }
 
@@ -221,10 +228,12 @@ impl WaitQueue {
                 }
             }
             if is_end {
-                let pollers = sleepers.pollers.len();
+                let pollers = sleepers.pollers.last_key_value().map(|(last, _)| *last);
                 self.update(&sleepers);
                 drop(sleepers);
-                self.tell_pollers(pollers);
+                if let Some(last) = pollers {
+                    self.tell_pollers(last);
+                }
                 return woken;
             }
             last = last.or_else(|| sleepers.tasks.back().get().map(core::ptr::from_ref));
@@ -233,27 +242,39 @@ impl WaitQueue {
 }
 
 impl Sleepers {
+    fn enlist(&mut self, waiter: &Arc<Waiter>) {
+        self.enlisted += 1;
+        self.pollers.insert(self.enlisted, Arc::downgrade(waiter));
+    }
+
     /// Forgets some of the pollers that have gone.
     fn sweep(&mut self) {
         for _ in 0..LOOKS {
-            match self.pollers.get(self.swept) {
-                Some(poller) if poller.strong_count() == 0 => {
-                    drop(self.pollers.swap_remove(self.swept))
+            match self.pollers.range(self.swept..).next() {
+                Some((&at, poller)) => {
+                    self.swept = at + 1;
+                    if poller.strong_count() == 0 {
+                        self.pollers.remove(&at);
+                    }
                 }
-                Some(_) => self.swept += 1,
                 None => self.swept = 0,
             }
         }
     }
 
-    /// The pollers in front of place `end`, a turn of them, and where these begin.
-    fn pollers_before(&self, end: usize) -> (usize, [Option<Arc<Waiter>>; TURN]) {
-        let end = end.min(self.pollers.len());
-        let begin = end.saturating_sub(TURN);
-        let mut found = [const { None }; TURN];
-        let turn = self.pollers.iter().take(end).skip(begin);
-        found.iter_mut().zip(turn).for_each(|(found, poller)| *found = poller.upgrade());
-        (begin, found)
+    /// Fills `turn` with the pollers between two numbers; where to go on, if it is full.
+    fn pollers_between(
+        &self,
+        first: u64,
+        last: u64,
+        turn: &mut [Option<Arc<Waiter>>; TURN],
+    ) -> Option<u64> {
+        let mut pollers = self.pollers.range(first..=last);
+        for found in turn {
+            let (_, poller) = pollers.next()?;
+            *found = poller.upgrade();
+        }
+        pollers.next().map(|(at, _)| *at)
     }
 }
 

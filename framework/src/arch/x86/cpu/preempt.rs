@@ -47,9 +47,19 @@ const MOST_LOCKS: u32 = 1 << 12;
 /// Stops the machine if guards are forgotten again and again: the count would run over.
 /// Called in each tick; a CPU cannot count that far between two.
 pub(crate) fn check_depth() {
-    if count() & (INTERRUPT - 1) > MOST_LOCKS {
+    if locks() > MOST_LOCKS {
         crate::fatal("spin locks are taken and never freed");
     }
+}
+
+/// Spin locks that are held, in an interrupt those of who was interrupted too.
+fn locks() -> u32 {
+    count() & (INTERRUPT - 1)
+}
+
+/// Whether a spin lock is held, in an interrupt also by who was interrupted.
+pub(crate) fn holds_locks() -> bool {
+    locks() > 0
 }
 
 /// Begins to handle an interrupt: nothing sleeps or switches until [`leave_interrupt`].

@@ -18,7 +18,10 @@ use crate::task::{TICK_NS, Task, scheduler};
 
 const NEVER: u64 = u64::MAX;
 /// Tasks that one interrupt wakes; if more are due, the next one comes at once.
-const TURN: usize = 16;
+const TURN: usize = 8;
+/// But who was interrupted with a spin lock held goes on for so long first: else it would
+/// hold the lock until all have been woken.
+const BREATH_NS: u64 = 20_000;
 
 /// A deadline that was added: its CPU, time and task.
 pub(crate) struct Deadline {
@@ -109,10 +112,15 @@ pub(crate) fn on_timer(from_user: bool, wake: fn(&Arc<Task>)) {
         tick(timer, now_ns, from_user);
     }
     let first = timer.queue.lock().sleepers.first_key_value().map(|(key, _)| key.0);
-    let next = first.unwrap_or(NEVER).min(timer.tick_ns.load(Ordering::Relaxed));
-    if next != NEVER {
-        arm(timer, next);
+    let mut next = first.unwrap_or(NEVER).min(timer.tick_ns.load(Ordering::Relaxed));
+    if next == NEVER {
+        return;
     }
+    if preempt::holds_locks() {
+        // Whom it wakes could not run here before.
+        next = next.max(tsc::monotonic_ns() + BREATH_NS);
+    }
+    arm(timer, next);
 }
 
 fn tick(timer: &Timer, now_ns: u64, from_user: bool) {
