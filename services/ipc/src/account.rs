@@ -5,18 +5,15 @@
 //! lives. A user beyond [`SOFT_PAGES`] gets small pipes and cannot grow one;
 //! CAP_SYS_RESOURCE and CAP_SYS_ADMIN lift that.
 //!
-//! Locks: `USERS` is a leaf (preemption off).
-//!
 //! Spec: pipe(7), "/proc files".
 
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use abi::capability::Caps;
 use abi::{Result, err};
 use cred::Cred;
-use framework::sync::SpinLock;
+use vfs::PerUser;
 
 /// Pages of a user's pipes beyond which new ones are small (fs.pipe-user-pages-soft); 0
 /// is no limit.
@@ -31,7 +28,7 @@ const LEAST_PAGES: usize = 2;
 /// Pages of all pipes of a user.
 type Pages = Arc<AtomicUsize>;
 
-static USERS: SpinLock<BTreeMap<u32, Pages>> = SpinLock::new(BTreeMap::new());
+static USERS: PerUser<AtomicUsize> = PerUser::new();
 
 /// Sets one of the limits.
 ///
@@ -56,13 +53,7 @@ impl Charge {
     /// `ENOMEM`; `ENFILE` beyond [`HARD_PAGES`].
     pub(crate) fn new(cred: &Cred) -> Result<Self> {
         framework::mm::admit()?;
-        let user = {
-            let mut users = USERS.lock();
-            if users.len() > 64 {
-                users.retain(|_, pages| Arc::strong_count(pages) > 1);
-            }
-            users.entry(cred.uid).or_default().clone()
-        };
+        let user = USERS.of(cred.uid, AtomicUsize::default);
         let used = user.fetch_add(DEFAULT_PAGES, Ordering::Relaxed) + DEFAULT_PAGES;
         let mut charge = Self { user, pages: DEFAULT_PAGES };
         if is_beyond(&SOFT_PAGES, used) && !is_exempt(cred) {

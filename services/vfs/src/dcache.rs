@@ -2,7 +2,7 @@
 //! A bounded set of what is kept though nobody uses it: the cache of dentries.
 //!
 //! A clock: a hand goes round the slots, spares what was used since it last came
-//! by, and evicts the first that was not.
+//! by, and evicts the first that was not. It spares a few only: the lock spins.
 //!
 //! Locks: the one lock is a leaf (preemption off); what is evicted is dropped outside of it.
 
@@ -14,6 +14,8 @@ use framework::sync::SpinLock;
 
 /// How many are kept at most.
 const CAPACITY: usize = 8192;
+/// How many the hand looks at before it takes the next one, used or not.
+const LOOKS: usize = 64;
 
 /// What can be kept.
 pub(crate) trait Cached {
@@ -79,20 +81,20 @@ impl<T: Cached> Clock<T> {
             self.slots.push(None);
             return Some((self.slots.len() - 1, None));
         }
-        loop {
-            let slot = self.hand;
+        let mut slot = self.hand;
+        for _ in 0..LOOKS {
+            slot = self.hand;
             self.hand = (self.hand + 1) % CAPACITY;
-            let place = self.slots.get_mut(slot)?;
-            let was_used =
-                place.as_ref().is_some_and(|old| old.referenced().swap(false, Ordering::Relaxed));
-            if !was_used {
-                let evicted = place.take();
-                if let Some(old) = &evicted {
-                    old.slot().store(0, Ordering::Relaxed);
-                }
-                return Some((slot, evicted));
+            let place = self.slots.get(slot)?.as_ref();
+            if !place.is_some_and(|old| old.referenced().swap(false, Ordering::Relaxed)) {
+                break;
             }
         }
+        let evicted = self.slots.get_mut(slot)?.take();
+        if let Some(old) = &evicted {
+            old.slot().store(0, Ordering::Relaxed);
+        }
+        Some((slot, evicted))
     }
 
     fn take(&mut self, item: &Arc<T>) -> Option<Arc<T>> {

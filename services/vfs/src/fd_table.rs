@@ -175,7 +175,8 @@ impl FdTable {
         let copying = Copying::begin(self, inner);
         let mut slots = Vec::new();
         copying.copy(&mut slots, len, (2 * len).max(fd + 1))?;
-        slots.resize_with(fd + 1, || None);
+        // Another thread may have made it larger.
+        slots.resize_with(len.max(fd + 1), || None);
         core::mem::swap(&mut self.inner.lock().slots, &mut slots);
         Ok(())
     }
@@ -221,9 +222,16 @@ impl FdTable {
         if min > 0 && min >= limit {
             return err!(EINVAL, "beyond the descriptor limit");
         }
+        let mut from = min;
         loop {
             let mut inner = self.lock_to_change();
-            let fd = inner.find_free(min);
+            let fd = match inner.find_free(min, from) {
+                Ok(fd) => fd,
+                Err(next) => {
+                    from = next;
+                    continue;
+                }
+            };
             if fd >= limit {
                 return err!(EMFILE, "too many open files");
             }
@@ -444,21 +452,29 @@ impl Drop for FdTable {
 }
 
 impl Slots {
-    fn find_free(&mut self, min: usize) -> usize {
-        let start = min.max(self.lowest_free);
+    /// Looks at a turn of slots for the first free one that is not below `min`; `from` is
+    /// where the look before ended.
+    ///
+    /// # Errors
+    /// Where to go on, if there was none.
+    fn find_free(&mut self, min: usize, from: usize) -> Result<usize, usize> {
+        let is_lowest = min <= self.lowest_free;
+        let start = if is_lowest { self.lowest_free } else { from };
         let rest = self.slots.get(start..).unwrap_or_default();
-        let found = rest.iter().position(Option::is_none);
-        let free = found.map_or(self.slots.len().max(start), |offset| start + offset);
-        if min <= self.lowest_free {
+        let turn = rest.get(..TURN).unwrap_or(rest);
+        let free = turn.iter().position(Option::is_none);
+        let at = start + free.unwrap_or(turn.len());
+        if is_lowest {
             // Not to be looked for again.
-            self.lowest_free = free;
+            self.lowest_free = at;
         }
-        free
+        if free.is_some() || turn.len() < TURN { Ok(at) } else { Err(at) }
     }
 
-    /// Whether the table is too large to be moved for slot `fd` with the lock held.
+    /// Whether the table is too large to be moved, or filled up, to slot `fd` with the lock
+    /// held.
     fn must_grow(&self, fd: usize) -> bool {
-        fd >= self.slots.capacity() && fd >= 4 * TURN
+        fd >= 4 * TURN && (fd >= self.slots.capacity() || fd >= self.slots.len() + TURN)
     }
 
     /// Fills a slot and returns what was there.
@@ -498,5 +514,15 @@ mod tests {
         drop(copying);
         told.recv().unwrap();
         thread.join().unwrap();
+    }
+
+    #[test]
+    fn a_table_that_another_thread_has_grown_is_not_cut() {
+        let table = FdTable::new();
+        table.inner.lock().slots.resize_with(5001, || None);
+        table.grow(1024).unwrap();
+        assert_eq!(table.inner.lock().slots.len(), 5001);
+        table.grow(6000).unwrap();
+        assert_eq!(table.inner.lock().slots.len(), 6001);
     }
 }

@@ -7,19 +7,17 @@
 //!
 //! Locks: `WAITS` is a leaf, taken below the locks of a file.
 
-use alloc::vec::Vec;
+use alloc::collections::BTreeMap;
 
 use framework::sync::SpinLock;
 
 /// How many steps are looked at; a longer cycle is not found, as on Linux.
 const MOST_STEPS: usize = 10;
 
-const BUCKETS: usize = 64;
+/// Who waits, and for whom.
+struct Waits(BTreeMap<u64, u64>);
 
-/// Pairs of who waits and for whom, by who waits.
-struct Waits([Vec<(u64, u64)>; BUCKETS]);
-
-static WAITS: SpinLock<Waits> = SpinLock::new(Waits([const { Vec::new() }; BUCKETS]));
+static WAITS: SpinLock<Waits> = SpinLock::new(Waits(BTreeMap::new()));
 
 /// What came of an owner's wish to wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,47 +31,33 @@ pub(crate) enum Waiting {
 }
 
 impl Waits {
-    fn bucket(&mut self, owner: u64) -> &mut Vec<(u64, u64)> {
-        let Self(buckets) = self;
-        let at = owner as usize % BUCKETS;
-        buckets.get_mut(at).expect("a remainder is below the count")
-    }
-
-    fn blocker(&mut self, owner: u64) -> Option<u64> {
-        self.bucket(owner).iter().find(|(waiter, _)| *waiter == owner).map(|(_, blocker)| *blocker)
-    }
-
-    fn remove(&mut self, owner: u64) {
-        self.bucket(owner).retain(|(waiter, _)| *waiter != owner);
-    }
-
-    fn add(&mut self, owner: u64, blocker: u64) -> Waiting {
+    fn add(&mut self, owner: u64, blocker: u64, has_memory: bool) -> Waiting {
+        self.0.remove(&owner);
         let mut at = Some(blocker);
         for _ in 0..MOST_STEPS {
             let Some(next) = at else { break };
             if next == owner {
                 return Waiting::Deadlock;
             }
-            at = self.blocker(next);
+            at = self.0.get(&next).copied();
         }
-        self.remove(owner);
-        let bucket = self.bucket(owner);
-        if bucket.try_reserve(1).is_err() {
+        if !has_memory {
             return Waiting::NoMemory;
         }
-        bucket.push((owner, blocker));
+        self.0.insert(owner, blocker);
         Waiting::Noted
     }
 }
 
 /// Notes that `owner` waits for `blocker`, in place of what it waited for before.
 pub(crate) fn add(owner: u64, blocker: u64) -> Waiting {
-    WAITS.lock().add(owner, blocker)
+    let has_memory = framework::mm::admit().is_ok();
+    WAITS.lock().add(owner, blocker, has_memory)
 }
 
 /// Notes that `owner` waits no more.
 pub(crate) fn remove(owner: u64) {
-    WAITS.lock().remove(owner);
+    WAITS.lock().0.remove(&owner);
 }
 
 #[cfg(test)]
@@ -82,22 +66,31 @@ mod tests {
 
     #[test]
     fn cycles_are_found() {
-        let mut waits = Waits([const { Vec::new() }; BUCKETS]);
-        assert_eq!(waits.add(1, 2), Waiting::Noted);
-        assert_eq!(waits.add(2, 3), Waiting::Noted);
-        assert_eq!(waits.add(3, 1), Waiting::Deadlock);
-        waits.remove(2);
-        assert_eq!(waits.add(3, 1), Waiting::Noted);
-        assert_eq!(waits.add(2, 3), Waiting::Deadlock);
-        assert_eq!(waits.add(2, 65), Waiting::Noted);
+        let mut waits = Waits(BTreeMap::new());
+        assert_eq!(waits.add(1, 2, true), Waiting::Noted);
+        assert_eq!(waits.add(2, 3, true), Waiting::Noted);
+        assert_eq!(waits.add(3, 1, true), Waiting::Deadlock);
+        waits.0.remove(&2);
+        assert_eq!(waits.add(3, 1, true), Waiting::Noted);
+        assert_eq!(waits.add(2, 3, true), Waiting::Deadlock);
+        assert_eq!(waits.add(2, 65, true), Waiting::Noted);
+    }
+
+    #[test]
+    fn who_was_not_noted_waits_for_nobody() {
+        let mut waits = Waits(BTreeMap::new());
+        assert_eq!(waits.add(1, 2, true), Waiting::Noted);
+        assert_eq!(waits.add(2, 1, true), Waiting::Deadlock);
+        assert_eq!(waits.add(1, 3, false), Waiting::NoMemory);
+        assert_eq!(waits.add(2, 1, true), Waiting::Noted);
     }
 
     #[test]
     fn a_long_way_is_not_walked() {
-        let mut waits = Waits([const { Vec::new() }; BUCKETS]);
+        let mut waits = Waits(BTreeMap::new());
         for owner in 1..20 {
-            assert_eq!(waits.add(owner, owner + 1), Waiting::Noted);
+            assert_eq!(waits.add(owner, owner + 1, true), Waiting::Noted);
         }
-        assert_eq!(waits.add(20, 1), Waiting::Noted);
+        assert_eq!(waits.add(20, 1, true), Waiting::Noted);
     }
 }

@@ -2,11 +2,12 @@
 //! Mounts: file systems shown somewhere.
 //!
 //! A [`Mount`] shows a file system (or a part of it) at a place of its parent
-//! mount. A parent owns its children; a child knows its place.
+//! mount. A parent owns its children, of which there may be many; a child knows its place.
 //! [`mount_tree`](crate::mount_tree) changes both.
 //!
 //! Locks: `place` and `children` (preemption off) are leaves.
 
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -25,7 +26,7 @@ pub struct Mount {
     source: Vec<u8>,
     flags: AtomicU32,
     place: SpinLock<Option<Place>>,
-    children: SpinLock<Vec<Child>>,
+    children: SpinLock<Children>,
     is_internal: bool,
     /// Files that were opened for writing through it.
     writers: AtomicUsize,
@@ -36,12 +37,31 @@ pub struct Mount {
 struct Place {
     parent: Weak<Mount>,
     dentry: Arc<Dentry>,
+    /// Which child of the parent it is.
+    number: u64,
 }
 
-struct Child {
-    dentry: Arc<Dentry>,
-    mount: Arc<Mount>,
+/// The mounts on a mount, by numbers that rise in the order they came.
+struct Children {
+    mounts: BTreeMap<u64, Arc<Mount>>,
+    /// The same by the address of the dentry, which the place of each keeps.
+    at: BTreeSet<(usize, u64)>,
+    last: u64,
 }
+
+impl Children {
+    const fn new() -> Self {
+        Self { mounts: BTreeMap::new(), at: BTreeSet::new(), last: 0 }
+    }
+
+    fn next_number(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+}
+
+/// Children that are copied with the lock held once.
+const TURN: usize = 64;
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
@@ -104,7 +124,7 @@ impl Mount {
             source: source.to_vec(),
             flags: AtomicU32::new(flags.bits()),
             place: SpinLock::new(None),
-            children: SpinLock::new(Vec::new()),
+            children: SpinLock::new(Children::new()),
             is_internal,
             writers: AtomicUsize::new(0),
             is_expiring: AtomicBool::new(false),
@@ -207,15 +227,16 @@ impl Mount {
     /// Where it is mounted; `None` for the root of all or one that was detached.
     pub fn place(&self) -> Option<Path> {
         let place = self.place.lock();
-        let Place { parent, dentry } = place.as_ref()?;
+        let Place { parent, dentry, .. } = place.as_ref()?;
         Some(Path::new(parent.upgrade()?, dentry.clone()))
     }
 
     /// What is mounted on `dentry` of this mount.
     pub(crate) fn child_at(&self, dentry: &Arc<Dentry>) -> Option<Arc<Mount>> {
         let children = self.children.lock();
-        let is_there = |child: &&Child| Arc::ptr_eq(&child.dentry, dentry);
-        children.iter().rev().find(is_there).map(|child| child.mount.clone())
+        let at = Arc::as_ptr(dentry).addr();
+        let (_, last) = children.at.range((at, 0)..=(at, u64::MAX)).next_back()?;
+        children.mounts.get(last).cloned()
     }
 
     /// Sets the access time of an inode by this mount's rule.
@@ -242,36 +263,46 @@ impl Mount {
 
     /// Appends the mounts on this one, the last one first.
     pub(crate) fn children(&self, to: &mut Vec<Arc<Mount>>) -> Result<()> {
-        let children = self.children.lock();
-        to.try_reserve(children.len()).map_err(|_| error!(ENOMEM, "many mounts"))?;
-        to.extend(children.iter().rev().map(|child| child.mount.clone()));
-        Ok(())
+        let mut end = u64::MAX;
+        loop {
+            to.try_reserve(TURN).map_err(|_| error!(ENOMEM, "many mounts"))?;
+            let children = self.children.lock();
+            let before = to.len();
+            for (number, mount) in children.mounts.range(..end).rev().take(TURN) {
+                end = *number;
+                to.push(mount.clone());
+            }
+            if to.len() == before {
+                return Ok(());
+            }
+        }
     }
 
     /// A mount on this one.
     pub(crate) fn first_child(&self) -> Option<Arc<Mount>> {
-        self.children.lock().first().map(|child| child.mount.clone())
+        self.children.lock().mounts.values().next().cloned()
     }
 
     /// Whether other mounts are on it.
     pub(crate) fn has_children(&self) -> bool {
-        !self.children.lock().is_empty()
+        !self.children.lock().mounts.is_empty()
     }
 
     /// Puts it at a place.
     pub(crate) fn attach(self: &Arc<Self>, at: &Path) -> Result<()> {
         check_place(at)?;
-        let no_memory = |_| error!(ENOMEM, "many mounts");
-        at.mount().children.lock().try_reserve(1).map_err(no_memory)?;
+        framework::mm::admit()?;
         if COUNT.fetch_add(1, Ordering::Relaxed) >= mount_max() {
             COUNT.fetch_sub(1, Ordering::Relaxed);
             return err!(ENOSPC, "fs.mount-max");
         }
         at.dentry().mounts.fetch_add(1, Ordering::AcqRel);
-        let dentry = at.dentry().clone();
-        *self.place.lock() =
-            Some(Place { parent: Arc::downgrade(at.mount()), dentry: dentry.clone() });
-        at.mount().children.lock().push(Child { dentry, mount: self.clone() });
+        let (parent, dentry) = (Arc::downgrade(at.mount()), at.dentry().clone());
+        let number = at.mount().children.lock().next_number();
+        *self.place.lock() = Some(Place { parent, dentry, number });
+        let mut children = at.mount().children.lock();
+        children.at.insert((Arc::as_ptr(at.dentry()).addr(), number));
+        children.mounts.insert(number, self.clone());
         Ok(())
     }
 
@@ -282,8 +313,8 @@ impl Mount {
         place.dentry.mounts.fetch_sub(1, Ordering::AcqRel);
         if let Some(parent) = place.parent.upgrade() {
             let mut children = parent.children.lock();
-            let found = children.iter().position(|child| Arc::ptr_eq(&child.mount, self));
-            let removed = found.map(|index| children.remove(index));
+            children.at.remove(&(Arc::as_ptr(&place.dentry).addr(), place.number));
+            let removed = children.mounts.remove(&place.number);
             drop(children);
             drop(removed);
         }

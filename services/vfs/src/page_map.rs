@@ -100,13 +100,9 @@ impl<T> PageMap<T> {
         next(&self.root, self.height, from)
     }
 
-    /// The first index at or after `from` without an entry.
-    pub fn next_gap(&self, from: u64) -> u64 {
-        let mut index = from;
-        while self.get(index).is_some() {
-            index += 1;
-        }
-        index
+    /// The first index without an entry among the `most` from `from` on.
+    pub fn gap_among(&self, from: u64, most: u64) -> Option<u64> {
+        (from..from.saturating_add(most)).find(|&index| self.get(index).is_none())
     }
 }
 
@@ -239,7 +235,8 @@ mod tests {
         for index in [0, 1, 2, 5, u64::MAX >> 12] {
             map.insert(index, index);
         }
-        assert_eq!((map.next_gap(0), map.next_gap(5), map.next_gap(4)), (3, 6, 4));
+        let gap = |from| map.gap_among(from, 3);
+        assert_eq!((gap(0), gap(1), gap(5), gap(4)), (None, Some(3), Some(6), Some(4)));
         assert_eq!(map.next_from(6), Some(u64::MAX >> 12));
         assert_eq!(map.get(u64::MAX), None);
     }

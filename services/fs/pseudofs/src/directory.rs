@@ -84,6 +84,8 @@ struct Entries {
     by_name: BTreeMap<Arc<[u8]>, u64>,
     by_cookie: BTreeMap<u64, (Arc<[u8]>, Arc<PseudoInode>)>,
     next: u64,
+    /// How many are directories.
+    directories: u32,
 }
 
 /// A directory of nothing but registered entries.
@@ -99,7 +101,8 @@ impl Directory {
 
     /// An empty directory that does more.
     pub fn with_ops(ops: impl DirectoryOps + 'static) -> Self {
-        let entries = Entries { by_name: BTreeMap::new(), by_cookie: BTreeMap::new(), next: 2 };
+        let (by_name, by_cookie) = (BTreeMap::new(), BTreeMap::new());
+        let entries = Entries { by_name, by_cookie, next: 2, directories: 0 };
         let link_count = LinkCount::Counted;
         Self { entries: SpinLock::new(entries), ops: Box::new(ops), link_count }
     }
@@ -127,6 +130,7 @@ impl Directory {
         }
         let cookie = entries.next;
         entries.next += 1;
+        entries.directories += u32::from(inode.is_dir());
         entries.by_name.insert(name.clone(), cookie);
         entries.by_cookie.insert(cookie, (name, inode));
         Ok(())
@@ -137,6 +141,7 @@ impl Directory {
         let mut entries = self.entries.lock();
         let Some(cookie) = entries.by_name.remove(name) else { return };
         let old = entries.by_cookie.remove(&cookie);
+        entries.directories -= u32::from(old.as_ref().is_some_and(|(_, old)| old.is_dir()));
         drop(entries);
         if let Some((_, old)) = old {
             old.mark_removed();
@@ -145,9 +150,7 @@ impl Directory {
 
     /// How many directories are in it.
     pub(crate) fn subdirectories(&self) -> u32 {
-        let entries = self.entries.lock();
-        let registered = entries.by_cookie.values().filter(|(_, inode)| inode.is_dir()).count();
-        drop(entries);
-        self.ops.subdirectories().saturating_add(registered as u32)
+        let registered = self.entries.lock().directories;
+        self.ops.subdirectories().saturating_add(registered)
     }
 }

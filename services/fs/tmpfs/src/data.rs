@@ -19,6 +19,8 @@ use crate::sb::TmpSuper;
 
 /// Bytes of a page.
 pub(crate) const PAGE: u64 = PAGE_SIZE as u64;
+/// Pages that are looked at with the lock held once.
+const TURN: u64 = 128;
 
 /// The content of a regular file.
 pub(crate) struct FileData {
@@ -110,11 +112,16 @@ impl FileData {
 
     /// The next byte of data, or of a hole, from `from` on.
     pub(crate) fn find(&self, from: u64, what: Seeking) -> Option<u64> {
-        let pages = self.pages.lock();
-        match what {
-            Seeking::Data => pages.next_from(from / PAGE).map(|page| from.max(page * PAGE)),
-            Seeking::Hole => Some(from.max(pages.next_gap(from / PAGE) * PAGE)),
-        }
+        let first = from / PAGE;
+        let found = match what {
+            Seeking::Data => self.pages.lock().next_from(first),
+            // There may be many pages in a row.
+            Seeking::Hole => {
+                let mut turns = (first..).step_by(TURN as usize);
+                turns.find_map(|page| self.pages.lock().gap_among(page, TURN))
+            }
+        };
+        found.map(|page| from.max(page * PAGE))
     }
 
     /// Who has to know of pages that go, if the file was ever mapped.

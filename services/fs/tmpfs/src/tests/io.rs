@@ -242,6 +242,26 @@ fn descriptors_are_the_lowest_free() {
 }
 
 #[test]
+fn free_descriptors_are_found_in_a_large_table() {
+    let w = world();
+    let (fds, file) = (FdTable::new(), w.create("/f"));
+    let add = |min| fds.insert_from(min, file.clone(), CloseOnExec::No, 10_000).unwrap();
+    let full = 2000;
+    for fd in 0..full {
+        assert_eq!(add(0), fd);
+    }
+    for fd in [1500, 700, 9] {
+        fds.close(fd).unwrap();
+    }
+    assert_eq!((add(10), add(10), add(10), add(10)), (700, 1500, full, full + 1));
+    assert_eq!((add(1), add(0), add(full as usize)), (9, full + 2, full + 3));
+    // Far behind the end, where there may be room already.
+    assert_eq!((add(9000), add(3000), add(2500), add(0)), (9000, 3000, 2500, full + 4));
+    fds.close(1600).unwrap();
+    assert_eq!((add(1600), add(1600)), (1600, full + 5));
+}
+
+#[test]
 fn descriptors_over_exec_fork_and_ranges() {
     let w = world();
     let fds = table(&w, 6);
