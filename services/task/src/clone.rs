@@ -130,14 +130,14 @@ fn new_thread(parent: &Arc<Thread>, args: &CloneArgs) -> Result<Arc<Thread>> {
     let mut new = child_state(parent, args.flags, process.clone())?;
     new.signals.alt_stack = Default::default();
     let thread = Thread::new(new);
-    let mut table = process.pid_namespace().lock();
+    let (mut table, tid) = process.pid_namespace().lock_with_number()?;
     let mut group = process.signals.lock();
     if group.group_exit.is_some() || group.exec_thread.is_some() {
         return err!(EAGAIN, "the process is ending");
     }
-    thread.set_tid(table.allocate()?);
-    table.insert_thread(thread.tid(), process.pid());
-    group.threads.insert(thread.tid(), thread.clone());
+    thread.set_tid(tid);
+    table.insert_thread(tid, process.pid());
+    group.threads.insert(tid, thread.clone());
     Ok(thread)
 }
 
@@ -174,12 +174,11 @@ fn new_process(parent: &Arc<Thread>, args: &CloneArgs) -> Result<Arc<Thread>> {
 /// child any more: who kills all processes would miss it.
 fn register(from: &Process, shares_parent: bool, thread: &Arc<Thread>) -> Result<()> {
     let process = thread.process();
-    let mut table = process.pid_namespace().lock();
+    let (mut table, tid) = process.pid_namespace().lock_with_number()?;
     if from.signals.lock().group_exit.is_some() {
         return err!(EINTR, "the process is ending");
     }
     let parent_pid = if shares_parent { from.parent_pid() } else { from.pid() };
-    let tid = table.allocate()?;
     let pid = tid.as_pid();
     process.set_pid(pid);
     thread.set_tid(tid);

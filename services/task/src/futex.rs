@@ -206,10 +206,9 @@ pub fn wait(
     }
     let mm = thread.process().mm().ok_or(error!(EFAULT))?;
     let key = Key::of(&mm, addr, scope)?;
-    framework::mm::admit()?;
     // Queued first, then the word is looked at: a waker changes the word first
     // and then looks for waiters, so one of both sees the other.
-    let waiter = Waiter::queued(key, bits);
+    let waiter = Waiter::queued(key, bits)?;
     let mut how = Wait::interruptible();
     if let Some(deadline) = deadline_ns {
         how = how.deadline_ns(deadline);
@@ -399,6 +398,11 @@ fn move_waiters(key: &Key, target: &Key, limit: usize) -> usize {
         // to take it out, waits for the move or comes before it.
         let Pair { mut from, mut to } = Pair::lock(key.bucket(), target.bucket());
         let most = (limit - moved).min(TURN);
+        if to.as_deref_mut().is_some_and(|to| to.try_reserve(most).is_err()) {
+            // The rest is woken, to look again: a wake-up too many is allowed, one too few is not.
+            drop((from, to));
+            return moved + wake_key(key, limit - moved, FUTEX_BITSET_MATCH_ANY);
+        }
         walk.look(&mut from, key, FUTEX_BITSET_MATCH_ANY, most, |from, waiter| {
             let number = next_number();
             *waiter.place.lock() = (*target, number);
@@ -416,8 +420,10 @@ fn next_number() -> u64 {
 
 impl Waiter {
     /// One at the end of the queue of `key`.
-    fn queued(key: Key, bits: u32) -> Arc<Self> {
+    fn queued(key: Key, bits: u32) -> Result<Arc<Self>> {
+        framework::mm::admit()?;
         let mut bucket = key.bucket().lock();
+        bucket.try_reserve(1).map_err(|_| error!(ENOMEM, "many wait"))?;
         let number = next_number();
         let waiter = Arc::new(Self {
             place: SpinLock::new((key, number)),
@@ -426,7 +432,7 @@ impl Waiter {
             queue: WaitQueue::new(),
         });
         bucket.push_back((number, waiter.clone()));
-        waiter
+        Ok(waiter)
     }
 }
 
@@ -496,7 +502,7 @@ mod tests {
     #[test]
     fn wakes_in_order_by_bits() {
         let k = key(1 << 20, 0x1000);
-        let (a, b, c) = (Waiter::queued(k, 1), Waiter::queued(k, 2), Waiter::queued(k, 3));
+        let [a, b, c] = [1, 2, 3].map(|bits| Waiter::queued(k, bits).unwrap());
         assert_eq!(wake_key(&k, 1, 2), 1);
         assert!(b.is_woken.load(Relaxed) && !a.is_woken.load(Relaxed));
         assert_eq!(wake_key(&k, 9, FUTEX_BITSET_MATCH_ANY), 2);
@@ -507,7 +513,7 @@ mod tests {
     #[test]
     fn many_are_woken_in_turns_and_newcomers_left() {
         let (k, t) = (key(3 << 20, 0x1000), key(3 << 20, 0x2000));
-        let many: Vec<_> = (0..100).map(|n| Waiter::queued(k, 1 + n % 2)).collect();
+        let many: Vec<_> = (0..100).map(|n| Waiter::queued(k, 1 + n % 2).unwrap()).collect();
         assert_eq!(wake_key(&k, 40, 2), 40);
         assert!(many.iter().filter(|w| w.is_woken.load(Relaxed)).all(|w| w.bits == 2));
         assert_eq!(move_waiters(&k, &t, 45), 45);
@@ -519,7 +525,7 @@ mod tests {
     #[test]
     fn requeue_moves_and_removal_finds() {
         let (k, t) = (key(2 << 20, 0x1000), key(2 << 20, 0x2000));
-        let (a, b) = (Waiter::queued(k, 1), Waiter::queued(k, 1));
+        let [a, b] = [1, 1].map(|bits| Waiter::queued(k, bits).unwrap());
         assert_eq!(move_waiters(&k, &t, 1), 1);
         assert_eq!(wake_key(&t, 9, FUTEX_BITSET_MATCH_ANY), 1);
         assert!(a.is_woken.load(Relaxed));

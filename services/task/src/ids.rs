@@ -11,8 +11,6 @@
 use core::fmt;
 use core::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
-use abi::{Result, err};
-
 /// Defines a number.
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -126,16 +124,22 @@ pub(crate) fn set_pid_max(max: i32) {
 /// Numbers below are not used again after the first round.
 const RESERVED: i32 = 300;
 
+/// Numbers that are looked at with the table locked once.
+const LOOKS: i32 = 32;
+
 /// Hands out numbers in rising order, from the start again at the end.
 pub(crate) struct PidAllocator {
+    /// The last number handed out.
     last: i32,
+    /// The last number that was looked at.
+    at: i32,
     /// Above this none was ever used.
     highest: i32,
 }
 
 impl PidAllocator {
     pub(crate) const fn new() -> Self {
-        Self { last: 0, highest: 0 }
+        Self { last: 0, at: 0, highest: 0 }
     }
 
     /// The last number handed out, for /proc/loadavg.
@@ -146,7 +150,7 @@ impl PidAllocator {
     /// The next round begins.
     #[cfg(test)]
     pub(crate) fn start_again(&mut self) {
-        self.last = 0;
+        self.at = 0;
     }
 
     /// Number `number` is used, whoever chose it.
@@ -154,21 +158,26 @@ impl PidAllocator {
         self.highest = self.highest.max(number);
     }
 
-    /// The next number for which `in_use` says no; EAGAIN if there is none.
-    pub(crate) fn allocate(&mut self, in_use: impl Fn(i32) -> bool) -> Result<Tid> {
+    /// How many calls of [`Self::allocate`] look at all numbers.
+    pub(crate) fn turns() -> i32 {
+        pid_max() / LOOKS + 1
+    }
+
+    /// The next number for which `in_use` says no; None if that is none of the next few.
+    /// Each number is looked at by somebody before anybody looks at it again, so who has
+    /// called it [`Self::turns`] times knows that none was free.
+    pub(crate) fn allocate(&mut self, in_use: impl Fn(i32) -> bool) -> Option<Tid> {
         let max = pid_max();
-        let next = if self.last + 1 >= max { RESERVED } else { self.last + 1 };
-        let low = if self.last >= RESERVED { RESERVED } else { 1 };
-        let candidates = (next..max).chain(low..next);
-        let is_free = |number: &i32| *number > self.highest || !in_use(*number);
-        match candidates.into_iter().find(is_free) {
-            Some(number) => {
+        for _ in 0..LOOKS {
+            let number = if self.at + 1 >= max { RESERVED } else { self.at + 1 };
+            self.at = number;
+            if number > self.highest || !in_use(number) {
                 self.last = number;
                 self.highest = self.highest.max(number);
-                Ok(Tid(number))
+                return Some(Tid(number));
             }
-            None => err!(EAGAIN, "no process number is free"),
         }
+        None
     }
 }
 
@@ -180,26 +189,32 @@ mod tests {
     #[test]
     fn rises_wraps_and_skips() {
         let mut pids = PidAllocator::new();
-        assert_eq!(pids.allocate(|_| false), Ok(Tid(1)));
-        assert_eq!(pids.allocate(|_| false), Ok(Tid(2)));
-        assert_eq!(pids.allocate(|_| true), Ok(Tid(3)), "nobody can use it yet");
-        pids.last = PID_MAX - 2;
-        assert_eq!(pids.allocate(|_| false), Ok(Tid(PID_MAX - 1)));
-        assert_eq!(pids.allocate(|_| false), Ok(Tid(RESERVED)));
-        assert_eq!(pids.allocate(|p| p == RESERVED + 1), Ok(Tid(RESERVED + 2)));
+        assert_eq!(pids.allocate(|_| false), Some(Tid(1)));
+        assert_eq!(pids.allocate(|_| false), Some(Tid(2)));
+        assert_eq!(pids.allocate(|_| true), Some(Tid(3)), "nobody can use it yet");
+        pids.at = PID_MAX - 2;
+        assert_eq!(pids.allocate(|_| false), Some(Tid(PID_MAX - 1)));
+        assert_eq!(pids.allocate(|_| false), Some(Tid(RESERVED)));
+        assert_eq!(pids.allocate(|p| p == RESERVED + 1), Some(Tid(RESERVED + 2)));
         pids.start_again();
-        assert_eq!(pids.allocate(|p| p < 5), Ok(Tid(5)));
+        assert_eq!(pids.allocate(|p| p < 5), Some(Tid(5)));
+        assert_eq!(pids.last(), 5);
+        assert_eq!(pids.allocate(|_| true), None);
+        assert_eq!(pids.last(), 5, "none was handed out");
     }
 
     #[test]
-    fn full_is_eagain() {
+    fn all_numbers_are_looked_at_a_few_at_a_time() {
         let mut pids = PidAllocator::new();
         let mut used = BTreeSet::new();
-        while let Ok(tid) = pids.allocate(|p| used.contains(&p)) {
+        let mut find = |used: &BTreeSet<i32>| {
+            (0..PidAllocator::turns()).find_map(|_| pids.allocate(|p| used.contains(&p)))
+        };
+        while let Some(tid) = find(&used) {
             assert!(used.insert(tid.as_raw()));
         }
         assert!(used.len() >= (PID_MAX - RESERVED) as usize);
         used.remove(&1000);
-        assert_eq!(pids.allocate(|p| used.contains(&p)), Ok(Tid(1000)));
+        assert_eq!(find(&used), Some(Tid(1000)));
     }
 }

@@ -128,8 +128,7 @@ pub fn start(
     let program = exec::open(&thread, path)?;
     let request = Request { program, name: path.to_vec(), argv, envp };
     let mm = exec::load_first(&thread, &mut user, request)?;
-    let mut table = process.pid_namespace().lock();
-    let first = table.allocate()?;
+    let (mut table, first) = process.pid_namespace().lock_with_number()?;
     debug_assert_eq!(first.as_pid(), Pid::INIT);
     let (group, session) = table.insert(Pid::INIT, Pid::NONE, None, process.clone())?;
     process.note_relations(Pid::NONE, group, session);

@@ -11,9 +11,11 @@
 //! nothing sleeps and no signal lock is held.
 //! Spec: pid_namespaces(7).
 
+use abi::{Result, err};
 use framework::sync::{Once, SpinLock, SpinLockGuard};
 use procfs::Instance;
 
+use crate::ids::{PidAllocator, Tid};
 use crate::tree::Tree;
 
 /// A pid namespace that keeps a `P` for each process.
@@ -41,6 +43,21 @@ impl<P> PidNamespaceOf<P> {
         self.tree.lock()
     }
 
+    /// Locks the tree and takes a number that nothing uses; there may be many that are
+    /// used, so the tree is locked for a few at a time.
+    ///
+    /// # Errors
+    /// `EAGAIN` if no number is free.
+    pub(crate) fn lock_with_number(&self) -> Result<(SpinLockGuard<'_, Tree<P>>, Tid)> {
+        for _ in 0..PidAllocator::turns() {
+            let mut tree = self.tree.lock();
+            if let Some(number) = tree.allocate() {
+                return Ok((tree, number));
+            }
+        }
+        err!(EAGAIN, "no process number is free")
+    }
+
     /// Its instance of /proc: what `make` gives at the first call.
     pub(crate) fn proc_or(&self, make: impl FnOnce() -> Instance) -> &Instance {
         self.proc.call_once(make)
@@ -61,11 +78,11 @@ mod tests {
     fn each_has_numbers_of_its_own() {
         let (one, other) = (PidNamespaceOf::new(1), PidNamespaceOf::new(2));
         for namespace in [&one, &other] {
-            let mut tree = namespace.lock();
-            assert_eq!(tree.allocate(), Ok(Pid::INIT.leading_thread()));
+            let (mut tree, number) = namespace.lock_with_number().unwrap();
+            assert_eq!(number, Pid::INIT.leading_thread());
             tree.insert(Pid::INIT, Pid::NONE, None, namespace.ino()).unwrap();
         }
-        assert_eq!(one.lock().allocate().map(crate::Tid::as_raw), Ok(2));
+        assert_eq!(one.lock().allocate().map(Tid::as_raw), Some(2));
         assert_eq!((one.last_number(), other.last_number()), (2, 1));
         assert_eq!(other.lock().get(Pid::INIT).map(|node| node.process), Some(2));
     }

@@ -134,7 +134,7 @@ fn first_thread() -> Arc<Thread> {
         signals: ThreadSignals::default(),
     });
     let mut table = process.pid_namespace().lock();
-    assert_eq!(table.allocate(), Ok(Pid::INIT.leading_thread()));
+    assert_eq!(table.allocate(), Some(Pid::INIT.leading_thread()));
     table.insert(Pid::INIT, Pid::NONE, None, process.clone()).unwrap();
     process.note_relations(Pid::NONE, Pid::INIT.own_group(), Pid::INIT.own_session());
     drop(table);

@@ -94,9 +94,9 @@ impl<P> Tree<P> {
         }
     }
 
-    /// Takes a number that nothing uses. It is used only once something is
-    /// inserted under it, so the caller keeps the lock until then.
-    pub(crate) fn allocate(&mut self) -> Result<Tid> {
+    /// Takes a number that nothing uses; None if that is none of the next few. It is used
+    /// only once something is inserted under it, so the caller keeps the lock until then.
+    pub(crate) fn allocate(&mut self) -> Option<Tid> {
         let Self { pids, nodes, threads, members, sessions, .. } = self;
         pids.allocate(|number| {
             nodes.contains_key(&Pid::from_raw(number))

@@ -2,13 +2,11 @@
 //! What each real user has of limited things: threads and queued signals.
 //!
 //! RLIMIT_NPROC and RLIMIT_SIGPENDING are limits of a user, not of a process.
-//!
-//! Locks: `USERS` is a leaf (preemption off).
 
-use alloc::{collections::BTreeMap, sync::Arc};
+use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use framework::sync::SpinLock;
+use vfs::PerUser;
 
 /// The counts of one user.
 pub struct UserCount {
@@ -17,7 +15,7 @@ pub struct UserCount {
     signals: AtomicU64,
 }
 
-static USERS: SpinLock<BTreeMap<u32, Arc<UserCount>>> = SpinLock::new(BTreeMap::new());
+static USERS: PerUser<UserCount> = PerUser::new();
 
 /// The threads of all users.
 static ALL_THREADS: AtomicU64 = AtomicU64::new(0);
@@ -35,11 +33,7 @@ impl UserCount {
 
     /// The counts of user `uid`.
     pub(crate) fn of(uid: u32) -> Arc<Self> {
-        let mut users = USERS.lock();
-        if users.len() > 64 {
-            users.retain(|_, user| Arc::strong_count(user) > 1);
-        }
-        users.entry(uid).or_insert_with(|| Arc::new(Self::new(uid))).clone()
+        USERS.of(uid, || Self::new(uid))
     }
 
     /// Whose counts they are.

@@ -138,7 +138,7 @@ pub fn wait(thread: &Thread, which: Which, options: WaitOptions) -> Result<Optio
 }
 
 /// Children that are looked at with the table locked once.
-const LOOKS: usize = 64;
+const LOOKS: usize = 16;
 
 enum Step {
     Found(alloc::boxed::Box<Raw>),

@@ -88,13 +88,16 @@ fn leave_group(thread: &Arc<Thread>) -> (bool, Option<Arc<Thread>>) {
     group.threads.remove(&thread.tid());
     group.ended += 1;
     let is_last = group.threads.is_empty();
-    if is_last {
+    let left = is_last.then(|| {
         let own = thread.exit_status.load(Relaxed);
         process.exit_status.store(group.group_exit.map_or(own, WaitStatus::as_raw), Relaxed);
-        group.pending = Default::default();
-    }
+        core::mem::take(&mut group.pending)
+    });
     let exec = group.exec_thread;
     let waiter = exec.and_then(|tid| group.threads.get(&tid).cloned());
+    drop(group);
+    // There may be much.
+    drop(left);
     (is_last, waiter)
 }
 
@@ -140,12 +143,14 @@ fn orphan_children(process: &Arc<Process>) {
         child.note_relations(node.parent, node.group, node.session);
         child.exit_signal.store(Signal::CHLD.number(), Relaxed);
         let adopter = table.get(child.parent_pid()).map(|node| node.process.clone());
-        let mut removed = None;
-        if is_zombie && let Some(adopter) = adopter {
-            removed = tell_of_end(&mut table, &child, &adopter);
-        }
+        let told = match adopter {
+            Some(adopter) if is_zombie => Some(tell_of_end(&mut table, &child, adopter)),
+            _ => None,
+        };
         drop(table);
-        drop(removed);
+        if let Some(told) = told {
+            told.wake();
+        }
         if let Some(signal) = child.death_signal() {
             let info = SigInfo::user(signal, process.pid().as_raw(), process.owner_uid());
             let _ = send::to_process(&child, signal, info);
@@ -177,32 +182,46 @@ fn become_zombie(process: &Arc<Process>) -> bool {
     }
     let Some(parent) = table.set_zombie(pid) else { return true };
     let parent = table.get(parent).map(|node| node.process.clone());
-    let removed = parent.and_then(|parent| tell_of_end(&mut table, process, &parent));
+    let told = parent.map(|parent| tell_of_end(&mut table, process, parent));
     drop(table);
-    drop(removed);
+    if let Some(told) = told {
+        told.wake();
+    }
     true
 }
 
-/// SIGCHLD (or the exit signal) and a wake-up for the parent of a zombie;
-/// removes the zombie if the parent reaps by itself.
-fn tell_of_end(
-    table: &mut ProcessTree,
-    child: &Arc<Process>,
-    parent: &Arc<Process>,
-) -> Option<Arc<Process>> {
-    let mut removed = None;
+/// What a parent that was told of an end is owed without the table: it may have many
+/// threads, and all may wait.
+#[must_use]
+struct Told {
+    parent: Arc<Process>,
+    owed: send::Owed,
+    removed: Option<Arc<Process>>,
+}
+
+impl Told {
+    fn wake(self) {
+        self.owed.settle(&self.parent);
+        self.parent.child_wait.wake_all();
+        drop(self.removed);
+    }
+}
+
+/// SIGCHLD (or the exit signal) for the parent of a zombie, before it can wait for that;
+/// removes the zombie if the parent reaps by itself. The wake-up is owed.
+fn tell_of_end(table: &mut ProcessTree, child: &Arc<Process>, parent: Arc<Process>) -> Told {
+    let mut told = Told { parent, owed: send::Owed::default(), removed: None };
     if let Some(signal) = child.exit_signal() {
-        let policy = send::child_policy(parent);
+        let policy = send::child_policy(&told.parent);
         let is_chld = signal == Signal::CHLD;
         if is_chld && policy.auto_reaps {
-            removed = table.remove(child.pid()).map(|node| node.process);
+            told.removed = table.remove(child.pid()).map(|node| node.process);
         }
         if !(is_chld && policy.ignores) {
             let (code, status) = code_and_status(child.exit_status());
             let info = notify::info(child, signal, code, status);
-            let _ = send::to_process(parent, signal, info);
+            told.owed = send::queue_for(&told.parent, info);
         }
     }
-    parent.child_wait.wake_all();
-    removed
+    told
 }

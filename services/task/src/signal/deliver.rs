@@ -38,6 +38,8 @@ pub enum Flow {
 /// What a look at the pending signals found.
 enum Found {
     Nothing,
+    /// One was dropped; there may be more.
+    Ignored,
     Exit,
     JoinStop,
     TellContinued,
@@ -61,6 +63,7 @@ pub fn deliver(
     loop {
         match look(thread) {
             Found::Nothing => break,
+            Found::Ignored => {}
             Found::Exit => return Flow::Exit,
             Found::JoinStop => stop::participate(thread),
             Found::TellContinued => stop::tell_continued(thread),
@@ -109,32 +112,29 @@ fn look(thread: &Arc<Thread>) -> Found {
     if group.tell_continued {
         return Found::TellContinued;
     }
-    loop {
-        let taken = {
-            let mut own = thread.signals.lock();
-            own.catch_up(group.flushes);
-            let deliverable = SigSet::ALL.without(own.blocked);
-            match own.pending.take_any(deliverable) {
-                Some(taken) => Some(taken),
-                None => group.pending.take_any(deliverable),
-            }
-        };
-        let Some((signal, info)) = taken else { return Found::Nothing };
-        let action = process.with_actions(|actions| actions.take(signal));
-        match action.disposition(signal) {
-            Disposition::Ignore => {}
-            Disposition::Handle => return Found::Handle(signal, info, action),
-            Disposition::Default(_) if process.pid() == Pid::INIT && !group.is_killable => {}
-            Disposition::Default(DefaultAction::Stop) => {
-                group.stop_dequeued = true;
-                return Found::Stop(signal);
-            }
-            Disposition::Default(DefaultAction::Core) => {
-                // No core is written, so the status does not say so.
-                return Found::Fatal(WaitStatus::killed(signal));
-            }
-            Disposition::Default(_) => return Found::Fatal(WaitStatus::killed(signal)),
+    let taken = {
+        let mut own = thread.signals.lock();
+        own.catch_up(group.flushes);
+        let deliverable = SigSet::ALL.without(own.blocked);
+        match own.pending.take_any(deliverable) {
+            Some(taken) => Some(taken),
+            None => group.pending.take_any(deliverable),
         }
+    };
+    let Some((signal, info)) = taken else { return Found::Nothing };
+    let action = process.with_actions(|actions| actions.take(signal));
+    match action.disposition(signal) {
+        Disposition::Ignore => Found::Ignored,
+        Disposition::Handle => Found::Handle(signal, info, action),
+        Disposition::Default(_) if process.pid() == Pid::INIT && !group.is_killable => {
+            Found::Ignored
+        }
+        Disposition::Default(DefaultAction::Stop) => {
+            group.stop_dequeued = true;
+            Found::Stop(signal)
+        }
+        // No core is written, so the status does not say so.
+        Disposition::Default(_) => Found::Fatal(WaitStatus::killed(signal)),
     }
 }
 

@@ -4,6 +4,7 @@
 //! Spec: sigprocmask(2), sigaction(2), sigpending(2), sigaltstack(2), sigsuspend(2),
 //! sigtimedwait(2).
 
+use alloc::vec::Vec;
 use core::ops::ControlFlow;
 
 use abi::signal::{RawAltStack, SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SigInfo, SigSet, Signal};
@@ -111,19 +112,25 @@ impl Thread {
             return err!(EINVAL, "cannot be caught or ignored");
         }
         let process = self.process();
-        let gone = SigSet::of(&[signal]);
+        // Dropped at the end, without a lock, as far as there is memory to keep them until then.
+        let mut gone = Vec::new();
         let mut group = process.signals.lock();
         let old = process.with_actions(|actions| actions.set(signal, action));
         if action.disposition(signal) == Disposition::Ignore {
-            group.pending.flush(gone);
+            let of_group = group.pending.take_all(signal);
             drop(group);
+            drop(of_group);
             // Which thread takes one before the walk comes to it drops it as well.
             process.for_threads(|_, thread| {
                 let now = process.with_actions(|actions| actions.get(signal));
                 if now.disposition(signal) != Disposition::Ignore {
                     return ControlFlow::Break(());
                 }
-                thread.signals.lock().pending.flush(gone);
+                if let Some(line) = thread.signals.lock().pending.take_all(signal)
+                    && gone.try_reserve(1).is_ok()
+                {
+                    gone.push(line);
+                }
                 ControlFlow::Continue(())
             });
         }

@@ -2,12 +2,12 @@
 //! Signals that wait for delivery: a set and what each carries.
 //!
 //! A standard signal is held once; a real-time one as often as it was sent, up
-//! to RLIMIT_SIGPENDING. One queue belongs to each thread and one to each
-//! process; the locks around it are the owners'.
+//! to RLIMIT_SIGPENDING, which may be often: none is searched for. One queue belongs to
+//! each thread and one to each process; the locks around it, which spin, are the owners'.
 
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 
-use abi::signal::{SI_USER, SigInfo, SigSet, Signal};
+use abi::signal::{SI_TIMER, SI_USER, SigInfo, SigSet, Signal};
 use abi::{Result, err};
 
 use crate::user_count::UserCount;
@@ -23,14 +23,24 @@ impl Drop for Charge {
 
 struct Queued {
     info: SigInfo,
-    _charge: Option<Charge>,
+    _charge: Charge,
+}
+
+/// All that waits of one real-time signal, by place. To be dropped without a lock.
+#[derive(Default)]
+pub(crate) struct Line {
+    entries: BTreeMap<u64, Queued>,
+    /// Places of what timers sent, by their numbers.
+    timers: BTreeMap<i32, u64>,
 }
 
 /// Signals waiting for a thread or a process.
 #[derive(Default)]
 pub(crate) struct SigQueue {
     set: SigSet,
-    queue: Vec<Queued>,
+    standard: Vec<Queued>,
+    realtime: BTreeMap<i32, Line>,
+    last_place: u64,
 }
 
 /// What the CPU raises in the middle of an instruction; these go first.
@@ -65,19 +75,35 @@ impl SigQueue {
         let may_exceed = !signal.is_realtime() && info.code >= 0;
         let limit = if may_exceed { u64::MAX } else { payer.limit };
         let charged = payer.user.charge_signal(limit);
-        if charged && self.queue.try_reserve(1).is_ok() {
-            let charge = Some(Charge(payer.user.clone()));
-            self.queue.push(Queued { info, _charge: charge });
-        } else {
-            if charged {
-                payer.user.release_signal();
-            }
-            if signal.is_realtime() && info.code != SI_USER {
-                return err!(EAGAIN, "too many signals wait");
-            }
+        let is_kept = charged && self.keep(signal, info, Charge(payer.user.clone()));
+        if !is_kept && signal.is_realtime() && info.code != SI_USER {
+            return err!(EAGAIN, "too many signals wait");
         }
         self.set.insert(signal);
         Ok(())
+    }
+
+    /// Keeps what a signal carries; false without memory.
+    fn keep(&mut self, signal: Signal, info: SigInfo, charge: Charge) -> bool {
+        let queued = Queued { info, _charge: charge };
+        if !signal.is_realtime() {
+            if self.standard.try_reserve(1).is_err() {
+                return false;
+            }
+            self.standard.push(queued);
+            return true;
+        }
+        if framework::mm::admit().is_err() {
+            return false;
+        }
+        self.last_place += 1;
+        let line = self.realtime.entry(signal.number()).or_default();
+        if info.code == SI_TIMER {
+            // One that a program forged does not hide it.
+            line.timers.entry(info.timer_id()).or_insert(self.last_place);
+        }
+        line.entries.insert(self.last_place, queued);
+        true
     }
 
     /// Takes the first entry of `signal`; None if it does not wait.
@@ -86,16 +112,22 @@ impl SigQueue {
             return None;
         }
         let number = signal.number();
-        let found = self.queue.iter().position(|q| q.info.signo == number);
-        let info = match found {
-            Some(at) => self.queue.remove(at).info,
-            // What it carried found no memory: the bare number is delivered.
-            None => SigInfo::user(signal, 0, 0),
-        };
-        if !self.queue.iter().any(|q| q.info.signo == number) {
+        let found = if signal.is_realtime() {
+            let line = self.realtime.get_mut(&number);
+            let info = line.and_then(Line::take_first);
+            let is_over = self.realtime.get(&number).is_none_or(|line| line.entries.is_empty());
+            if is_over {
+                self.realtime.remove(&number);
+                self.set.remove(signal);
+            }
+            info
+        } else {
             self.set.remove(signal);
-        }
-        Some(info)
+            let found = self.standard.iter().position(|q| q.info.signo == number);
+            found.map(|at| self.standard.remove(at).info)
+        };
+        // What it carried found no memory: the bare number is delivered.
+        Some(found.unwrap_or_else(|| SigInfo::user(signal, 0, 0)))
     }
 
     /// Takes the next signal among `wanted`.
@@ -104,31 +136,50 @@ impl SigQueue {
         self.take(signal).map(|info| (signal, info))
     }
 
-    /// Drops all that wait among `signals`.
+    /// Drops all that wait among `signals`, which are standard ones.
     pub(crate) fn flush(&mut self, signals: SigSet) {
         if self.set.intersection(signals).is_empty() {
             return;
         }
         self.set = self.set.without(signals);
         let gone = |q: &Queued| Signal::new(q.info.signo).is_ok_and(|s| signals.contains(s));
-        self.queue.retain(|q| !gone(q));
+        self.standard.retain(|q| !gone(q));
+    }
+
+    /// Takes out all that waits of `signal`, which may be much.
+    pub(crate) fn take_all(&mut self, signal: Signal) -> Option<Line> {
+        self.flush(SigSet::of(&[signal]));
+        self.realtime.remove(&signal.number())
     }
 
     /// Replaces the overrun count of timer `id`'s waiting signal; false if
     /// none waits.
     pub(crate) fn bump_timer(&mut self, signal: Signal, id: i32, overrun: i32) -> bool {
-        let waiting = self.queue.iter_mut().find(|q| {
-            q.info.signo == signal.number()
-                && q.info.code == abi::signal::SI_TIMER
-                && q.info.timer_id() == id
-        });
-        match waiting {
+        let number = signal.number();
+        let waiting = match self.realtime.get_mut(&number) {
+            Some(Line { entries, timers }) => {
+                timers.get(&id).and_then(|place| entries.get_mut(place))
+            }
+            None => self.standard.iter_mut().find(|q| q.info.signo == number),
+        };
+        let is_of_timer = |q: &&mut Queued| q.info.code == SI_TIMER && q.info.timer_id() == id;
+        match waiting.filter(is_of_timer) {
             Some(entry) => {
                 entry.info = entry.info.with_overrun(overrun);
                 true
             }
             None => false,
         }
+    }
+}
+
+impl Line {
+    fn take_first(&mut self) -> Option<SigInfo> {
+        let (place, Queued { info, .. }) = self.entries.pop_first()?;
+        if info.code == SI_TIMER && self.timers.get(&info.timer_id()) == Some(&place) {
+            self.timers.remove(&info.timer_id());
+        }
+        Some(info)
     }
 }
 
@@ -176,6 +227,32 @@ mod tests {
         assert_eq!(q.take(rt), None);
         assert_eq!(q.take(other).unwrap().pid(), 0);
         assert_eq!(user.signals(), 0);
+    }
+
+    #[test]
+    fn timers_find_their_signals() {
+        let user = Arc::new(UserCount::new(0));
+        let payer = Payer { user: &user, limit: 100 };
+        let mut q = SigQueue::default();
+        for signal in [Signal::ALRM, Signal::new(40).unwrap()] {
+            for id in 1..4 {
+                q.push(signal, SigInfo::timer(signal, id, 0, 0), &payer).unwrap();
+            }
+            let kept = if signal.is_realtime() { 3 } else { 1 };
+            let bumped =
+                |q: &mut SigQueue| (1..4).filter(|&id| q.bump_timer(signal, id, 7)).count();
+            assert_eq!(bumped(&mut q), kept);
+            assert_eq!(
+                q.take(signal).map(|info| (info.timer_id(), info.signo)),
+                Some((1, signal.number()))
+            );
+            assert_eq!(bumped(&mut q), kept - 1);
+            let rest = q.take_all(signal);
+            assert_eq!(rest.is_some(), signal.is_realtime());
+            assert!(!q.set().contains(signal) && bumped(&mut q) == 0);
+            drop(rest);
+            assert_eq!(user.signals(), 0);
+        }
     }
 
     #[test]

@@ -29,7 +29,7 @@ enum Force {
 /// What is owed to the threads of a process when its lock is free: there may be many.
 #[derive(Default)]
 #[must_use]
-struct Owed {
+pub(crate) struct Owed {
     /// All are marked to end.
     end: bool,
     /// All that sleep for a stop wake.
@@ -40,7 +40,7 @@ struct Owed {
 
 impl Owed {
     #[inline]
-    fn settle(self, process: &Process) {
+    pub(crate) fn settle(self, process: &Process) {
         if self.end || self.resume || self.wake.is_some() {
             self.pay(process);
         }
@@ -175,6 +175,15 @@ fn interrupt_if_wanted(thread: &Arc<Thread>, signal: Signal) -> bool {
         thread.interrupt();
     }
     wants
+}
+
+/// Queues a signal for a process without any check; the caller settles what is owed when
+/// it holds no lock.
+pub(crate) fn queue_for(process: &Process, info: SigInfo) -> Owed {
+    let mut owed = Owed::default();
+    let mut group = process.signals.lock();
+    let _ = queue_locked(process, &mut group, None, info, Force::No, &mut owed);
+    owed
 }
 
 /// Sends to a process without any check.
