@@ -30,6 +30,30 @@ OPERATION(exit_stopped_children) {
     OK(waitpid(group, &status, WUNTRACED));
 }
 
+/* The same with all of them stopped, up to where the parent is gone: that time counts. */
+OPERATION(exit_700_stopped) {
+    int go[2];
+    char byte = 'x';
+    OK(pipe(go));
+    pid_t parent = CHILD({
+        pid_t group = latency_crowd(CROWD);
+        int status;
+        OK(kill(-group, SIGSTOP));
+        for (int i = 0; i < CROWD; i++) {
+            OK(waitpid(-group, &status, WUNTRACED));
+        }
+        latency_shared[1] = 1;
+        OK(read(go[0], &byte, 1));
+    });
+    while (latency_shared[1] == 0) {
+        latency_sleep_ms(1);
+    }
+    latency_part_begins();
+    OK(write(go[1], &byte, 1));
+    latency_join(parent);
+    latency_part_ends();
+}
+
 OPERATION(exit_all_stopped) {
     pid_t group = latency_crowd(CROWD);
     OK(kill(-group, SIGSTOP));

@@ -6,16 +6,20 @@
  * of real-time priority wakes every PERIOD_NS and keeps its worst delay; each operation runs in a child meanwhile. A line
  * `measure <operation> instructions <delay>` goes to the results channel (descriptor 100, or standard output). What runs is
  * also told to whoever watches the instructions, by one that does nothing else.
+ *
+ * With `--times` as the first argument there is no sleeper, and the line tells how long the marked part of the operation took.
  */
 #include "latency.h"
 
 #define RESULTS_FD 100
 /* No multiple of anything that a kernel does regularly. */
 #define PERIOD_NS 47123
-#define MOST_OPERATIONS 64
+#define MOST_OPERATIONS 96
 
 volatile uint32_t *latency_shared;
 static volatile uint64_t *worst;
+/* When the part that counts began, and what it took. */
+static volatile uint64_t *part;
 static const struct operation *operations[MOST_OPERATIONS];
 static int count;
 
@@ -49,6 +53,14 @@ void latency_sleep_ms(long ms) {
     struct timespec left = {ms / 1000, ms % 1000 * 1000000};
     while (nanosleep(&left, &left) != 0) {
     }
+}
+
+void latency_part_begins(void) {
+    part[0] = now_ns();
+}
+
+void latency_part_ends(void) {
+    part[1] = now_ns() - part[0];
 }
 
 void latency_join(pid_t pid) {
@@ -107,15 +119,18 @@ static void mark(const char *name) {
     __asm__ volatile("xchg %%bx, %%bx" : : "S"(name), "d"(strlen(name)) : "memory");
 }
 
-static void measure(const struct operation *operation) {
+static void measure(const struct operation *operation, bool is_whole_time) {
     char text[128], folder[64];
-    start_sleeper();
+    if (!is_whole_time) {
+        start_sleeper();
+    }
     snprintf(folder, sizeof folder, "/tmp/%s", operation->name);
     OK(mkdir(folder, 0755));
     memset((void *)latency_shared, 0, 4096);
     latency_sleep_ms(1);
     mark(operation->name);
     *worst = 0;
+    part[0] = part[1] = 0;
     int status;
     pid_t child = OK(fork());
     if (child == 0) {
@@ -127,7 +142,7 @@ static void measure(const struct operation *operation) {
     }
     OK(waitpid(child, &status, 0));
     latency_sleep_ms(1);
-    uint64_t delay = *worst;
+    uint64_t delay = is_whole_time ? part[1] : *worst;
     kill(-1, SIGKILL);
     while (wait(NULL) > 0) {
     }
@@ -147,15 +162,18 @@ int main(int argc, char **argv) {
     char *shared = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     latency_shared = (volatile uint32_t *)shared;
     worst = (volatile uint64_t *)(shared + 4096);
+    part = worst + 1;
     /* A group of its own in the session of the first process, which makes orphaned groups a matter of that one. */
     OK(setpgid(0, 0));
+    bool is_whole_time = argc > 1 && strcmp(argv[1], "--times") == 0;
+    int first = is_whole_time ? 2 : 1;
     for (int i = 0; i < count; i++) {
-        bool is_wanted = argc < 2;
-        for (int word = 1; word < argc; word++) {
+        bool is_wanted = argc <= first;
+        for (int word = first; word < argc; word++) {
             is_wanted |= strcmp(argv[word], operations[i]->name) == 0;
         }
         if (is_wanted) {
-            measure(operations[i]);
+            measure(operations[i], is_whole_time);
         }
     }
     return 0;

@@ -70,6 +70,9 @@ void latency_threads(int count, void *(*body)(void *));
 /* Starts children that wait for signals, all in one group; the group. */
 pid_t latency_crowd(int count);
 void latency_sleep_ms(long ms);
+/* Around the part of an operation whose whole time counts; in any process of it. */
+void latency_part_begins(void);
+void latency_part_ends(void);
 /* Words shared by all processes of an operation, zero at its start. */
 extern volatile uint32_t *latency_shared;
 

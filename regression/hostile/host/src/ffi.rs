@@ -97,6 +97,7 @@ api! {
     block_inline: "qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu" fn(*mut c_void, c_int, Entry, u64);
     entry_sum: "qemu_plugin_u64_sum" fn(Entry) -> u64;
     entry_get: "qemu_plugin_u64_get" fn(Entry, c_uint) -> u64;
+    cpus: "qemu_plugin_num_vcpus" fn() -> c_int;
 }
 
 /// A number that QEMU keeps for each vCPU.
@@ -127,7 +128,12 @@ pub fn instructions() -> u64 {
 
 /// The same by one vCPU, the running block in full.
 pub fn instructions_of(cpu: &Cpu) -> u64 {
-    // SAFETY: the entry is that of a live scoreboard, which has a place for each vCPU.
+    // SAFETY: the call has no conditions.
+    if cpu.index() >= unsafe { (api().cpus)() } as usize {
+        // It has not run yet: an INIT comes before it has a place.
+        return 0;
+    }
+    // SAFETY: the entry is that of a live scoreboard, which has a place for each vCPU so far.
     unsafe { (api().entry_get)(counter(), cpu.index() as c_uint) }
 }
 

@@ -8,7 +8,8 @@
 //! seen from outside, so that the release kernel is measured, unchanged. What runs with the count raised may take
 //! interrupts, but that gives the CPU to no other task.
 //!
-//! Counted from the first SYSCALL on: the boot has nobody to wait for it. A repeated string instruction counts once.
+//! Counted from the first SYSCALL on: the boot has nobody to wait for it. A repeated string instruction counts once. Turns of a
+//! loop around PAUSE do not count: there a CPU waits for another, whose section counts, or which the host does not run.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -40,6 +41,8 @@ pub enum Step {
     Leave,
     /// SYSCALL in a program.
     Enter,
+    /// PAUSE: the CPU waits for another.
+    Pause,
     /// `xchg bx, bx` in a program: it says what it does from now on (RSI, RDX: a text).
     Mark,
 }
@@ -52,6 +55,20 @@ struct State {
     is_off: bool,
     /// Where the section began: instructions before it, and the address.
     begin: Option<(u64, u64)>,
+    /// The last PAUSE since a lock was taken or freed, outside and inside of interrupts.
+    pauses: [Option<Pause>; 2],
+    /// Instructions of the section from a PAUSE to the same one again.
+    waited: u64,
+}
+
+/// Where and when a CPU waited for another.
+#[derive(Clone, Copy, Debug)]
+struct Pause {
+    at: u64,
+    /// Instructions before it.
+    now: u64,
+    /// What [`State::waited`] was.
+    waited: u64,
 }
 
 /// What is known of all sections between two addresses.
@@ -96,8 +113,24 @@ impl State {
             Step::LeaveInterrupt => self.interrupts -= 1,
             Step::Off | Step::Enter => self.is_off = true,
             Step::On | Step::Leave => self.is_off = false,
-            Step::Mark => {}
+            Step::Mark | Step::Pause => {}
             Step::Return => self.is_off = flags & INTERRUPT_FLAG == 0,
+        }
+    }
+
+    /// Counts a turn of a loop around PAUSE, with the interrupts that came in it.
+    fn wait(&mut self, step: Step, now: u64, at: u64) {
+        let place = &mut self.pauses[usize::from(self.interrupts > 0)];
+        match step {
+            Step::Up | Step::Down => *place = None,
+            Step::Pause => {
+                if let Some(before) = place.filter(|before| before.at == at) {
+                    let counted = self.waited.saturating_sub(before.waited);
+                    self.waited += now.saturating_sub(before.now + counted);
+                }
+                *place = Some(Pause { at, now, waited: self.waited });
+            }
+            _ => {}
         }
     }
 
@@ -105,9 +138,15 @@ impl State {
     fn advance(&mut self, step: Step, flags: u64, now: u64, pc: u64) -> Option<(u64, u64)> {
         let was_busy = self.is_busy();
         self.apply(step, flags);
+        self.wait(step, now, pc);
         match (was_busy, self.is_busy()) {
-            (false, true) => self.begin = Some((now, pc)),
-            (true, false) => return self.begin.take().map(|(from, at)| (now - from.min(now), at)),
+            (false, true) => {
+                (self.begin, self.pauses, self.waited) = (Some((now, pc)), [None; 2], 0);
+            }
+            (true, false) => {
+                let (from, at) = self.begin.take()?;
+                return Some((now.saturating_sub(from + self.waited), at));
+            }
             _ => {}
         }
         None
@@ -130,6 +169,7 @@ fn step_of(bytes: &[u8], is_kernel: bool) -> Option<Step> {
         [0x65, 0x81, 0x2c, 0x25, ..] => Some(Step::LeaveInterrupt),
         [0xfa] => Some(Step::Off),
         [0xfb] => Some(Step::On),
+        [0xf3, 0x90] => Some(Step::Pause),
         [0x48, 0xcf] => Some(Step::Return),
         [0x48, 0x0f, 0x07] => Some(Step::Leave),
         _ => None,
@@ -258,6 +298,34 @@ mod tests {
         assert_eq!(state.advance(Step::Enter, 0, 200, 9), None);
         assert_eq!(state.advance(Step::Return, 0, 210, 10), None);
         assert_eq!(state.advance(Step::Leave, 0, 230, 11), Some((30, 9)));
+    }
+
+    #[test]
+    fn to_wait_for_another_cpu_does_not_count() {
+        let mut state = State::default();
+        assert_eq!(state.advance(Step::Pause, 0, 50, 7), None);
+        assert_eq!(state.advance(Step::Up, 0, 100, 1), None);
+        for (now, pc) in [(110, 7), (114, 7), (118, 7), (130, 8), (140, 7)] {
+            assert_eq!(state.advance(Step::Pause, 0, now, pc), None);
+        }
+        // An interrupt in between is a part of the wait, and may wait itself.
+        assert_eq!(state.advance(Step::EnterInterrupt, 0, 142, 2), None);
+        for (step, now) in
+            [(Step::Up, 143), (Step::Pause, 144), (Step::Pause, 154), (Step::Down, 155)]
+        {
+            assert_eq!(state.advance(step, 0, now, 9), None);
+        }
+        assert_eq!(state.advance(Step::LeaveInterrupt, 0, 160, 3), None);
+        assert_eq!(state.advance(Step::Pause, 0, 162, 7), None);
+        // So many from 110 to 118, from 140 to 162.
+        assert_eq!(state.advance(Step::Down, 0, 170, 4), Some((40, 1)));
+        // What lies between two locks that were waited for is no wait.
+        assert_eq!(state.advance(Step::Up, 0, 200, 1), None);
+        assert_eq!(state.advance(Step::Pause, 0, 210, 7), None);
+        assert_eq!(state.advance(Step::Up, 0, 212, 1), None);
+        assert_eq!(state.advance(Step::Pause, 0, 290, 7), None);
+        assert_eq!(state.advance(Step::Down, 0, 295, 4), None);
+        assert_eq!(state.advance(Step::Down, 0, 300, 4), Some((100, 1)));
     }
 
     #[test]
