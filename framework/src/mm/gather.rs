@@ -2,7 +2,7 @@
 //! Pages on their way out of an address space.
 //!
 //! A frame or a table may be freed only when no CPU can reach it any more. [`Gather`]
-//! collects them with the space's lock held; with the lock free again it shoots the TLBs
+//! collects them with the space's locks held; with the locks free again it shoots the TLBs
 //! down, once for many pieces of a range, and only then drops them.
 
 use core::mem::MaybeUninit;
@@ -55,7 +55,7 @@ impl<'a> Gather<'a> {
         ROOM - self.len
     }
 
-    /// Takes the frame that was mapped at `page`. Who holds the space's lock pushes no more
+    /// Takes the frame that was mapped at `page`. Who holds the space's locks pushes no more
     /// than there is room for, so that no CPU is waited for with it held.
     #[inline]
     pub(super) fn push(&mut self, page: usize, frame: Frame) {

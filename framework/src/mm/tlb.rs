@@ -52,7 +52,7 @@ pub(super) fn flush_alone(active: &ActiveCpus, range: Range<usize>) -> bool {
 /// Returns when no CPU can use an old translation of the pages in `range`, nor a table that
 /// was taken out of the tree before.
 ///
-/// The entries were changed before. The space's lock is free: another CPU may take its time
+/// The entries were changed before. The space's locks are free: another CPU may take its time
 /// to answer.
 pub(super) fn flush(active: &ActiveCpus, range: Range<usize>) {
     // Which CPUs are the others holds for this one.
