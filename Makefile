@@ -18,7 +18,7 @@ run: setup ## boot the kernel into a busybox shell (leave it with exit)
 test: setup ## host unit tests, in-guest tests and the regression programs
 	@$(OSDK) ci host guest regression
 
-check: setup ## formatting, lints, links of the documentation; rules of the tree: crate arrows, circles of files, unsafe code, assembly, vendors, ABI layouts, locks, errors, forms of tests, allocations that cannot fail, host inputs, pages
+check: setup ## formatting, lints, links of the documentation; rules of the tree: crate arrows, circles of files, unsafe code, the size of the framework, assembly, vendors, ABI layouts, locks, errors, forms of tests, allocations that cannot fail, host inputs, pages
 	@$(OSDK) check
 
 ci: setup ## all that has to pass before a change lands

@@ -59,6 +59,7 @@ const CHECKS: &[Check] = &[
     ("no marks of a merge", rules::merge_marks),
     ("no unsafe, unwrap, todo or unimplemented in safe crates", rules::safe_crates),
     ("every unsafe site explained", rules::unsafe_explained),
+    ("the framework within its budget", rules::framework_budget),
     ("dependencies documented", dependencies::documented),
     ("host inputs listed", inputs::listed),
     ("make targets documented", rules::make_targets),

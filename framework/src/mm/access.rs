@@ -307,16 +307,15 @@ impl VmSpace {
         loop {
             let user = core::ptr::with_exposed_provenance_mut(addr + done);
             let kernel = kernel.wrapping_add(done);
-            let left = match copy {
+            let left = if copy == Copy::Zero {
+                // SAFETY: the user's range was checked.
+                unsafe { usercopy::zero(user, len - done) }
+            } else {
+                let is_load = copy.access() == Access::Read;
+                let (to, from) = if is_load { (kernel, user) } else { (user, kernel) };
                 // SAFETY: the user's range was checked; the kernel's has as many
                 // bytes left (caller).
-                Copy::Load | Copy::LoadFrame => unsafe { usercopy::copy(kernel, user, len - done) },
-                // SAFETY: as above.
-                Copy::Store | Copy::StoreFrame | Copy::StoreShared => unsafe {
-                    usercopy::copy(user, kernel, len - done)
-                },
-                // SAFETY: as above.
-                Copy::Zero => unsafe { usercopy::zero(user, len - done) },
+                unsafe { usercopy::copy(to, from, len - done) }
             };
             if left == 0 {
                 return (len, Ok(()));

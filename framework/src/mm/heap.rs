@@ -17,8 +17,7 @@ use core::ptr::{self, NonNull};
 use super::frames::{self, Class};
 use super::local::{CpuCell, Initial};
 use super::meta::Kind;
-use super::phys::Pfn;
-use super::slab::{self, SIZES, Slabs};
+use super::slab::{self, SIZES, Slab, Slabs};
 use super::{PAGE_SIZE, phys, usage};
 use crate::sync::IrqLock;
 
@@ -172,9 +171,8 @@ impl SizeClass {
         let mut batch = [None; BATCH];
         let mut got = self.fill(&mut batch);
         while got == 0 {
-            let Some(frame) = take_slab() else { return ptr::null_mut() };
-            // SAFETY: the frame was just taken as a slab, for us.
-            unsafe { self.slabs.lock().add(frame) };
+            let Some(slab) = Slab::take() else { return ptr::null_mut() };
+            self.slabs.lock().add(slab);
             got = self.fill(&mut batch);
         }
         let mut objects = batch.into_iter().flatten();
@@ -206,20 +204,14 @@ impl SizeClass {
     /// `object` came from this class and is not used any more.
     #[inline]
     unsafe fn give(&self, object: NonNull<u8>) {
-        if let Err(object) = self.magazines.with(|magazine| magazine.push(object)) {
-            // SAFETY: the caller's duties are the same.
-            unsafe { self.drain(object) };
+        while self.magazines.with(|magazine| magazine.push(object)).is_err() {
+            self.drain();
         }
     }
 
-    /// Gives `object` and half of the magazine back to the slabs.
-    ///
-    /// # Safety
-    /// `object` came from this class and is not used any more.
+    /// Gives half of the magazine back to the slabs.
     #[cold]
-    unsafe fn drain(&self, object: NonNull<u8>) {
-        // SAFETY: the caller vouches for it.
-        unsafe { self.give_to_slab(object) };
+    fn drain(&self) {
         for _ in 0..BATCH {
             let Some(object) = self.magazines.with(Magazine::pop) else { break };
             // SAFETY: objects in the magazine came from this class and are free.
@@ -232,32 +224,10 @@ impl SizeClass {
     unsafe fn give_to_slab(&self, object: NonNull<u8>) {
         // SAFETY: the caller's duties are the same.
         let empty = unsafe { self.slabs.lock().give(object) };
-        if let Some(Err(frame)) = empty.map(give_slab) {
-            // SAFETY: the frame was a slab of this class until now, and is empty.
-            unsafe { self.slabs.lock().add(frame) };
+        if let Some(Err(slab)) = empty.map(Slab::give) {
+            self.slabs.lock().add(slab);
         }
     }
-}
-
-/// A frame for a new slab.
-fn take_slab() -> Option<Pfn> {
-    let frame = if frames::is_inside() {
-        frames::take_stashed(Kind::Slab)
-    } else {
-        frames::take(Class::Heap, Kind::Slab)
-    };
-    frame.inspect(|_| usage::HEAP.add(1))
-}
-
-/// Gives back the frame of an empty slab, if that can be done now.
-fn give_slab(frame: Pfn) -> Result<(), Pfn> {
-    if frames::is_inside() {
-        frames::give_stashed(frame, Kind::Slab)?;
-    } else {
-        frames::give(frame, Kind::Slab);
-    }
-    usage::HEAP.sub(1);
-    Ok(())
 }
 
 /// The order of the block for a large allocation.

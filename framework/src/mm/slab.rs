@@ -11,8 +11,10 @@ use core::ptr::NonNull;
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::PAGE_SIZE;
-use super::meta::{self, Meta};
+use super::frames::{self, Class};
+use super::meta::{self, Kind, Meta};
 use super::phys::Pfn;
+use super::usage;
 
 /// Object sizes. Each is a multiple of 16; powers of two are aligned to their
 /// size, others to their largest power-of-two divisor.
@@ -46,6 +48,32 @@ pub(super) fn class_of(size: usize, align: usize) -> Option<usize> {
     })
 }
 
+/// A frame typed as a slab, in no list and without objects: whoever has this owns it.
+pub(super) struct Slab(Pfn);
+
+impl Slab {
+    /// A frame for a new slab.
+    pub(super) fn take() -> Option<Self> {
+        let frame = if frames::is_inside() {
+            frames::take_stashed(Kind::Slab)
+        } else {
+            frames::take(Class::Heap, Kind::Slab)
+        };
+        frame.inspect(|_| usage::HEAP.add(1)).map(Self)
+    }
+
+    /// Gives the frame back, if that can be done now.
+    pub(super) fn give(self) -> Result<(), Self> {
+        if frames::is_inside() {
+            frames::give_stashed(self.0, Kind::Slab).map_err(Self)?;
+        } else {
+            frames::give(self.0, Kind::Slab);
+        }
+        usage::HEAP.sub(1);
+        Ok(())
+    }
+}
+
 /// The slabs of one size that have a free object.
 ///
 /// # Invariants
@@ -62,11 +90,8 @@ impl Slabs {
         Self { size, head: None }
     }
 
-    /// Makes a frame a slab of free objects.
-    ///
-    /// # Safety
-    /// The frame is typed as a slab and the caller's alone.
-    pub(super) unsafe fn add(&mut self, frame: Pfn) {
+    /// Cuts a slab into free objects.
+    pub(super) fn add(&mut self, Slab(frame): Slab) {
         let meta = meta::of(frame);
         let count = (PAGE_SIZE / self.size) as u32;
         for index in 0..count {
@@ -95,12 +120,12 @@ impl Slabs {
         NonNull::new(frame.ptr().wrapping_add(index as usize * self.size))
     }
 
-    /// Takes an object back. Returns the slab's frame, removed, if nothing in it
-    /// is used any more and it is not the only one.
+    /// Takes an object back. Returns its slab, removed, if nothing in it is used any
+    /// more and it is not the only one.
     ///
     /// # Safety
     /// `object` came from [`Slabs::take`] of the same size, and is not used.
-    pub(super) unsafe fn give(&mut self, object: NonNull<u8>) -> Option<Pfn> {
+    pub(super) unsafe fn give(&mut self, object: NonNull<u8>) -> Option<Slab> {
         let offset = object.as_ptr().addr() % PAGE_SIZE;
         let frame = frame_of(object)?;
         let meta = meta::of(frame);
@@ -117,7 +142,7 @@ impl Slabs {
         let is_only = self.head == Some(frame) && meta.next.load(Relaxed) == 0;
         if used == 0 && !is_only {
             self.remove(meta);
-            return Some(frame);
+            return Some(Slab(frame));
         }
         None
     }
@@ -158,8 +183,6 @@ pub(super) fn frame_of(ptr: NonNull<u8>) -> Option<Pfn> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mm::frames::{self, Class};
-    use crate::mm::meta::Kind;
     use std::collections::BTreeSet;
     use std::vec::Vec;
 
@@ -181,16 +204,14 @@ mod tests {
         if let Some(object) = slabs.take() {
             return object;
         }
-        let frame = frames::take(Class::Heap, Kind::Slab).unwrap();
-        // SAFETY: the frame was just taken as a slab.
-        unsafe { slabs.add(frame) };
+        slabs.add(Slab::take().unwrap());
         slabs.take().unwrap()
     }
 
     fn give(slabs: &mut Slabs, object: NonNull<u8>) {
         // SAFETY: the tests give back what they took, once.
-        if let Some(frame) = unsafe { slabs.give(object) } {
-            frames::give(frame, Kind::Slab);
+        if let Some(slab) = unsafe { slabs.give(object) } {
+            assert!(slab.give().is_ok());
         }
     }
 

@@ -38,10 +38,10 @@ impl<T> Once<T> {
         if self.state.load(Ordering::Acquire) != READY {
             return None;
         }
-        // SAFETY: READY was read with Acquire, so nobody writes any more.
-        let value = unsafe { &*self.value.get() };
-        // SAFETY: READY means initialised (type invariant).
-        Some(unsafe { value.assume_init_ref() })
+        let value = self.value.get().cast::<T>();
+        // SAFETY: READY means initialised (type invariant), and was read with Acquire, so
+        // nobody writes any more.
+        Some(unsafe { &*value })
     }
 
     /// The value; the first caller makes it, others wait spinning.

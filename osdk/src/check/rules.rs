@@ -14,6 +14,10 @@ use crate::workspace::Workspace;
 /// A file with more lines is refused.
 const MAX_LINES: usize = 800;
 
+/// Code lines of the framework at most, and its unsafe sites (docs/architecture.md).
+const FRAMEWORK_LINES: usize = 12_500;
+const FRAMEWORK_SITES: usize = 280;
+
 /// Files that a program wrote.
 const GENERATED: [&str; 0] = [];
 
@@ -134,6 +138,29 @@ pub(super) fn unsafe_explained(workspace: &Workspace) -> Result<Vec<String>> {
     Ok(problems)
 }
 
+/// The framework stays within its budget.
+pub(super) fn framework_budget(workspace: &Workspace) -> Result<Vec<String>> {
+    let graph = Graph::load(workspace)?;
+    let (mut lines, mut sites) = (0, 0);
+    for file in source_files(graph.member(UNSAFE_CRATE).context("no framework")?)? {
+        let source = file.source()?;
+        lines += source.code_lines(Class::Code);
+        sites += unsafe_sites(&source).iter().filter(|it| it.kind != UnsafeKind::Other).count();
+    }
+    Ok(over_budget(lines, sites))
+}
+
+fn over_budget(lines: usize, sites: usize) -> Vec<String> {
+    let mut problems = Vec::new();
+    if lines > FRAMEWORK_LINES {
+        problems.push(format!("framework: {lines} code lines, over its {FRAMEWORK_LINES}"));
+    }
+    if sites > FRAMEWORK_SITES {
+        problems.push(format!("framework: {sites} unsafe sites, over its {FRAMEWORK_SITES}"));
+    }
+    problems
+}
+
 /// Every target of the Makefile says what it does.
 pub(super) fn make_targets(workspace: &Workspace) -> Result<Vec<String>> {
     let text = fs::read_to_string(workspace.root().join("Makefile"))?;
@@ -180,6 +207,12 @@ mod tests {
     fn targets_without_comments_are_named() {
         let text = "export X := 1\nall: a ## build all\nrun: a\n\techo x\n.PHONY: all\nvar = a:b\n";
         assert_eq!(undocumented_targets(text), ["Makefile: target run has no ## comment"]);
+    }
+
+    #[test]
+    fn the_budget_ends_where_it_says() {
+        assert!(over_budget(FRAMEWORK_LINES, FRAMEWORK_SITES).is_empty());
+        assert_eq!(over_budget(FRAMEWORK_LINES + 1, FRAMEWORK_SITES + 1).len(), 2);
     }
 
     #[test]

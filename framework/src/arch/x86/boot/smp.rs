@@ -76,11 +76,10 @@ fn start_other(number: u32, apic_id: u32, page: u64, low: *mut u8) -> bool {
     core::mem::forget(stack);
     let start = &raw const trampoline_start;
     let data = (&raw const trampoline_data).addr() - start.addr();
-    // SAFETY: inside the low page, behind the code.
-    let slot = unsafe { low.add(data) };
-    // SAFETY: four words inside the low page; aligned by the assembly. Nobody reads them:
-    // each CPU that was started before is up, and has left the page.
-    unsafe { slot.cast::<[u64; 4]>().write_volatile(words) };
+    let slot = low.wrapping_add(data).cast::<[u64; 4]>();
+    // SAFETY: four words inside the low page, behind the code; aligned by the assembly.
+    // Nobody reads them: each CPU that was started before is up, and has left the page.
+    unsafe { slot.write_volatile(words) };
     let long_mode = page + ((&raw const trampoline_awake).addr() - start.addr()) as u64;
     let (by_ipi, comes_up) = (start_cpu_by_ipi as fn(&_) -> _, comes_up as fn(_) -> _);
     if !OFFER.make(number) {

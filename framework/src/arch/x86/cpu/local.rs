@@ -136,38 +136,46 @@ pub(crate) fn here() -> *const Local {
     block
 }
 
+/// The 32-bit field at offset `AT`, of the CPU that executes this one instruction.
+#[inline]
+pub(super) fn half<const AT: usize>() -> u32 {
+    const { assert!(AT + 4 <= size_of::<Local>()) };
+    let half: u32;
+    // SAFETY: GS points to this CPU's block, in which the field lies.
+    unsafe {
+        asm!("mov {:e}, gs:[{}]", out(reg) half, const AT, options(nostack, preserves_flags, readonly))
+    };
+    half
+}
+
+/// The pointer at offset `AT`, likewise.
+#[inline]
+fn pointer<const AT: usize>() -> *const () {
+    const { assert!(AT + 8 <= size_of::<Local>()) };
+    let pointer: *const ();
+    // SAFETY: GS points to this CPU's block, in which the field lies.
+    unsafe {
+        asm!("mov {}, gs:[{}]", out(reg) pointer, const AT, options(nostack, preserves_flags, readonly))
+    };
+    pointer
+}
+
 #[inline]
 pub(crate) fn cpu_id() -> u32 {
-    let id: u32;
-    // SAFETY: GS points to this CPU's block.
-    unsafe {
-        asm!("mov {:e}, gs:[{}]", out(reg) id, const ID, options(nostack, preserves_flags, readonly))
-    };
-    id
+    half::<ID>()
 }
 
 /// The current task; null until there is one.
 #[inline]
 pub(crate) fn current() -> *const () {
-    let task: *const ();
-    // SAFETY: GS points to this CPU's block; one instruction, so the CPU cannot
-    // change in between.
-    unsafe {
-        asm!("mov {}, gs:[{}]", out(reg) task, const CURRENT, options(nostack, preserves_flags, readonly))
-    };
-    task
+    pointer::<CURRENT>()
 }
 
 /// Whether user addresses are those of the address space at `space`: the current task
 /// runs in it.
 #[inline]
 pub(crate) fn is_active_space(space: *const ()) -> bool {
-    let active: *const ();
-    // SAFETY: as above.
-    unsafe {
-        asm!("mov {}, gs:[{}]", out(reg) active, const SPACE, options(nostack, preserves_flags, readonly))
-    };
-    core::ptr::eq(active, space)
+    core::ptr::eq(pointer::<SPACE>(), space)
 }
 
 /// Calls `f` with the record of locks held by the current task, if there is one yet.

@@ -3,7 +3,7 @@
 
 use core::arch::asm;
 
-use super::local::{NOT_WANTED, PREEMPT};
+use super::local::{self, NOT_WANTED, PREEMPT};
 use crate::arch::x86::irq::flags::irqs_are_on;
 use crate::sync::Once;
 
@@ -25,11 +25,19 @@ fn switch() {
 /// In the count while an interrupt is handled: above all locks that one could hold.
 const INTERRUPT: u32 = 1 << 28;
 
+/// Adds to the count, modulo 2^32.
+#[inline]
+fn add<const N: u32>() {
+    // SAFETY: one instruction on this CPU's own counter.
+    unsafe {
+        asm!("add dword ptr gs:[{}], {}", const PREEMPT, const N.cast_signed(), options(nostack))
+    };
+}
+
 /// Keeps the current task on its CPU until [`preempt_enable`].
 #[inline]
 pub(crate) fn preempt_disable() {
-    // SAFETY: one instruction on this CPU's own counter.
-    unsafe { asm!("inc dword ptr gs:[{}]", const PREEMPT, options(nostack)) };
+    add::<1>();
 }
 
 /// Ends [`preempt_disable`]; switches tasks if that has been waiting.
@@ -65,15 +73,13 @@ pub(crate) fn holds_locks() -> bool {
 /// Begins to handle an interrupt: nothing sleeps or switches until [`leave_interrupt`].
 #[inline]
 pub(crate) fn enter_interrupt() {
-    // SAFETY: one instruction on this CPU's own counter.
-    unsafe { asm!("add dword ptr gs:[{}], {}", const PREEMPT, const INTERRUPT, options(nostack)) };
+    add::<INTERRUPT>();
 }
 
 /// Ends [`enter_interrupt`]; whether to switch is the caller's business.
 #[inline]
 pub(crate) fn leave_interrupt() {
-    // SAFETY: one instruction on this CPU's own counter.
-    unsafe { asm!("sub dword ptr gs:[{}], {}", const PREEMPT, const INTERRUPT, options(nostack)) };
+    add::<{ INTERRUPT.wrapping_neg() }>();
 }
 
 /// Asks this CPU to switch tasks as soon as it may.
@@ -91,12 +97,7 @@ pub(crate) fn clear_need_resched() {
 
 #[inline]
 fn count() -> u32 {
-    let count: u32;
-    // SAFETY: reads this CPU's own counter.
-    unsafe {
-        asm!("mov {:e}, gs:[{}]", out(reg) count, const PREEMPT, options(nostack, preserves_flags, readonly))
-    };
-    count
+    local::half::<PREEMPT>()
 }
 
 /// Whether a switch is wanted and nothing forbids it.

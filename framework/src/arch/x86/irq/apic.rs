@@ -53,9 +53,8 @@ fn read(register: u32) -> u32 {
         let value = cvm::msr_read(X2APIC.start + register);
         return value.check(|value| Ok::<_, ()>(*value as u32)).unwrap_or(0);
     }
-    // SAFETY: the page is mapped for ever; registers are 16 bytes apart.
-    let at = unsafe { base.add(register as usize * 4) };
-    // SAFETY: a device register of the mapped page.
+    let at = base.wrapping_add(register as usize * 4);
+    // SAFETY: a device register; they are 16 bytes apart, in a page mapped for ever.
     unsafe { at.read_volatile() }
 }
 
@@ -64,9 +63,8 @@ fn write(register: u32, value: u32) {
     if base.is_null() {
         return cvm::msr_write(X2APIC.start + register, value.into());
     }
-    // SAFETY: the page is mapped for ever; registers are 16 bytes apart.
-    let at = unsafe { base.add(register as usize * 4) };
-    // SAFETY: a device register of the mapped page.
+    let at = base.wrapping_add(register as usize * 4);
+    // SAFETY: as in `read`.
     unsafe { at.write_volatile(value) };
 }
 
@@ -211,10 +209,8 @@ pub(crate) fn route(line: u8, vector: u8, apic_id: u32) {
     let put = |register: u32, value: u32| {
         // SAFETY: IOREGSEL of the page mapped for ever.
         unsafe { base.write_volatile(register) };
-        // SAFETY: IOWIN is 16 bytes further.
-        let window = unsafe { base.add(4) };
-        // SAFETY: as above.
-        unsafe { window.write_volatile(value) };
+        // SAFETY: IOWIN, 16 bytes further.
+        unsafe { base.wrapping_add(4).write_volatile(value) };
     };
     let entry = 0x10 + u32::from(line) * 2;
     put(entry + 1, apic_id << 24);

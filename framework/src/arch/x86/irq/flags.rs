@@ -12,10 +12,17 @@ pub(crate) struct IrqState(u64);
 /// Turns interrupts off; says what they were.
 #[inline]
 pub(crate) fn irq_save() -> IrqState {
+    let state = IrqState(flags());
+    irq_off();
+    state
+}
+
+#[inline]
+fn flags() -> u64 {
     let flags: u64;
-    // SAFETY: the stack is ours; turning interrupts off endangers no memory.
-    unsafe { asm!("pushfq", "pop {}", "cli", out(reg) flags) };
-    IrqState(flags)
+    // SAFETY: the stack is ours.
+    unsafe { asm!("pushfq", "pop {}", out(reg) flags, options(preserves_flags)) };
+    flags
 }
 
 /// Puts interrupts back as they were.
@@ -39,10 +46,7 @@ pub(crate) fn irq_off() {
 }
 
 pub(crate) fn irqs_are_on() -> bool {
-    let flags: u64;
-    // SAFETY: the stack is ours.
-    unsafe { asm!("pushfq", "pop {}", out(reg) flags, options(preserves_flags)) };
-    flags & IF != 0
+    flags() & IF != 0
 }
 
 /// Sleeps until an interrupt, which is handled; interrupts are off.

@@ -33,25 +33,10 @@ pub(crate) unsafe fn copy(to: *mut u8, from: *const u8, len: usize) {
     }
 }
 
-/// Copies out of a frame into plain memory.
-///
-/// # Safety
-/// As for [`copy`].
-#[inline]
-pub(crate) unsafe fn load(to: *mut u8, from: *const u8, len: usize) {
-    // SAFETY: the caller's duties are the same.
-    unsafe { copy(to, from, len) };
-}
-
-/// Copies plain memory into a frame.
-///
-/// # Safety
-/// As for [`copy`].
-#[inline]
-pub(crate) unsafe fn store(to: *mut u8, from: *const u8, len: usize) {
-    // SAFETY: the caller's duties are the same.
-    unsafe { copy(to, from, len) };
-}
+/// Copies out of a frame into plain memory: the same here.
+pub(crate) use self::copy as load;
+/// Copies plain memory into a frame: the same here.
+pub(crate) use self::copy as store;
 
 /// Writes zeros to a whole frame: half as many stores as [`zero`] makes.
 ///

@@ -16,8 +16,7 @@ pub(crate) fn boot_code() {
     let task =
         TaskBuilder::adopt("idle", RunState::idle(), TaskState::for_boot(), CpuSet::of(cpu.id()));
     task.sched().set_cpu(cpu.id());
-    // SAFETY: only this CPU touches its slot, and nothing runs here yet.
-    unsafe { *cpu.idle.get() = Some(task.clone()) };
+    let _ = percpu::own().idle.set(task.clone());
     cpu.is_idle.store(true, Ordering::Relaxed);
     cpu.switched_ns.store(tsc::monotonic_ns(), Ordering::Relaxed);
     cpu.set_current(task);

@@ -6,6 +6,7 @@
 //! for as long as the task runs.
 
 use alloc::sync::Arc;
+use core::mem::ManuallyDrop;
 
 use crate::arch::x86::cpu::local;
 use crate::task::Task;
@@ -42,8 +43,7 @@ pub(crate) fn current_task() -> Arc<Task> {
         crate::fatal("there are no tasks yet");
     }
     // SAFETY: the pointer came from `Arc::into_raw`, and the running task holds
-    // (through its CPU) a count while it runs.
-    unsafe { Arc::increment_strong_count(task) };
-    // SAFETY: the count was just added for it.
-    unsafe { Arc::from_raw(task) }
+    // (through its CPU) a count while it runs, which is not given up here.
+    let held = ManuallyDrop::new(unsafe { Arc::from_raw(task) });
+    Arc::clone(&held)
 }

@@ -2,7 +2,7 @@
 //! [`CpuLocal`]: what each CPU keeps to switch tasks, and how it spends its time.
 
 use alloc::sync::Arc;
-use core::cell::UnsafeCell;
+use core::cell::{Cell, OnceCell};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::current;
@@ -16,16 +16,22 @@ use crate::task::Task;
 pub(crate) struct CpuLocal {
     /// First, for GS points to it.
     local: Local,
-    /// The task that was switched away from, until the next one has taken over.
-    pub(super) previous: UnsafeCell<*const Task>,
-    /// The address space that the last switch left; dropped behind it.
-    pub(super) left_space: UnsafeCell<Option<Arc<VmSpace>>>,
-    pub(super) idle: UnsafeCell<Option<Arc<Task>>>,
-    /// What the idle task runs next, once another CPU has left it.
-    pub(super) awaited: UnsafeCell<Option<Arc<Task>>>,
+    own: Own,
     pub(crate) is_idle: AtomicBool,
     pub(super) switched_ns: AtomicU64,
     times: [AtomicU64; 5],
+}
+
+/// What no other CPU touches: only [`own`] gives it out, to the CPU that asks. Interrupts
+/// are off meanwhile, and no task switch lies between asking and use.
+pub(super) struct Own {
+    /// The task that was switched away from, until the next one has taken over.
+    pub(super) previous: Cell<*const Task>,
+    /// The address space that the last switch left; dropped behind it.
+    pub(super) left_space: Cell<Option<Arc<VmSpace>>>,
+    pub(super) idle: OnceCell<Arc<Task>>,
+    /// What the idle task runs next, once another CPU has left it.
+    pub(super) awaited: Cell<Option<Arc<Task>>>,
 }
 
 /// Indices of `CpuLocal::times`.
@@ -35,18 +41,20 @@ pub(super) const IDLE: usize = 2;
 pub(crate) const INTERRUPTS: usize = 3;
 pub(super) const SWITCHES: usize = 4;
 
-// SAFETY: fields that other CPUs touch are atomics; the cells are touched only by
-// the CPU that owns the block.
+// SAFETY: fields that other CPUs touch are atomics; `own` is private to this file, which
+// gives it to the CPU that owns the block alone.
 unsafe impl Sync for CpuLocal {}
 
 impl CpuLocal {
     const fn new(id: u32) -> Self {
         Self {
             local: Local::new(id),
-            previous: UnsafeCell::new(core::ptr::null()),
-            left_space: UnsafeCell::new(None),
-            idle: UnsafeCell::new(None),
-            awaited: UnsafeCell::new(None),
+            own: Own {
+                previous: Cell::new(core::ptr::null()),
+                left_space: Cell::new(None),
+                idle: OnceCell::new(),
+                awaited: Cell::new(None),
+            },
             is_idle: AtomicBool::new(false),
             switched_ns: AtomicU64::new(0),
             times: [const { AtomicU64::new(0) }; 5],
@@ -124,6 +132,12 @@ pub(crate) unsafe fn install(id: u32) -> &'static CpuLocal {
 pub(crate) fn local() -> &'static CpuLocal {
     // SAFETY: `install` was given the address of a whole block, a static.
     unsafe { &*local::here().cast() }
+}
+
+/// What this CPU alone touches. Interrupts are off as long as it is used.
+#[inline]
+pub(super) fn own() -> &'static Own {
+    &local().own
 }
 
 pub(crate) fn cpu_times(cpu: CpuId) -> CpuTimes {

@@ -151,7 +151,7 @@ fn schedule(can_go_on: bool) {
             obey(next.state.take());
             next
         }
-        None => idle_task(cpu).clone(),
+        None => idle_task().clone(),
     };
     if Arc::as_ptr(&next) == previous {
         return;
@@ -161,9 +161,9 @@ fn schedule(can_go_on: bool) {
     } else if leaves_soon(&next) {
         switch_to(cpu, next, can_go_on);
     } else {
-        // SAFETY: only this CPU touches its slot; its idle task empties it at once.
-        unsafe { *cpu.awaited.get() = Some(next) };
-        switch_to(cpu, idle_task(cpu).clone(), can_go_on);
+        // The idle task empties it at once.
+        percpu::own().awaited.set(Some(next));
+        switch_to(cpu, idle_task().clone(), can_go_on);
     }
 }
 
@@ -174,14 +174,12 @@ fn run_from_idle(cpu: &'static CpuLocal, next: Arc<Task>) {
     while let Some(task) = next {
         wait_until_left(&task);
         switch_to(cpu, task, true);
-        // SAFETY: only this CPU, which the idle task never leaves, touches its slot.
-        next = unsafe { (*cpu.awaited.get()).take() };
+        next = percpu::own().awaited.take();
     }
 }
 
-fn idle_task(cpu: &CpuLocal) -> &Arc<Task> {
-    // SAFETY: only this CPU touches its slot, set at boot.
-    match unsafe { &*cpu.idle.get() } {
+fn idle_task() -> &'static Arc<Task> {
+    match percpu::own().idle.get() {
         Some(idle) => idle,
         None => crate::fatal("a CPU without idle task"),
     }
@@ -246,15 +244,17 @@ fn switch_to(cpu: &'static CpuLocal, next: Arc<Task>, forced: bool) {
     }
     next.state.arrive();
     next.sched().set_cpu(cpu.id());
-    let is_idle = Arc::ptr_eq(idle_task(cpu), &next);
+    let is_idle = Arc::ptr_eq(idle_task(), &next);
     cpu.is_idle.store(is_idle, Ordering::Relaxed);
     let left_space = {
         let space = next.vm_space();
         cpu.set_space(space.as_ref());
         space.as_ref().and_then(VmSpace::activate)
     };
-    // SAFETY: only this CPU touches its slot; `finish_switch` empties it.
-    unsafe { *cpu.left_space.get() = left_space };
+    // `finish_switch` empties both.
+    let own = percpu::own();
+    own.left_space.set(left_space);
+    own.previous.set(previous);
     if !is_idle {
         deadline::start_tick();
     }
@@ -262,8 +262,6 @@ fn switch_to(cpu: &'static CpuLocal, next: Arc<Task>, forced: bool) {
     // stack pointer is complete, and nobody else's.
     let rsp = unsafe { *next.machine.rsp.get() };
     cpu.set_current(next);
-    // SAFETY: only this CPU touches its slot; the previous switch is through.
-    unsafe { *cpu.previous.get() = previous };
     // SAFETY: `rsp` is the stack of a task that waits in `switch_stacks` or was
     // made by `TaskState::new`; interrupts are off.
     unsafe { switch_stacks(from.machine.rsp.get(), rsp) };
@@ -273,15 +271,12 @@ fn switch_to(cpu: &'static CpuLocal, next: Arc<Task>, forced: bool) {
 
 /// The first thing on the new task's stack: lets go of the previous task.
 fn finish_switch() {
-    let cpu = percpu::local();
-    // SAFETY: only this CPU touches its slot; set by the `switch_to` just made.
-    let previous = unsafe { core::mem::replace(&mut *cpu.previous.get(), core::ptr::null()) };
-    // SAFETY: the count that the CPU held of its current task, from `into_raw`.
-    let previous = unsafe { Arc::from_raw(previous) };
+    let own = percpu::own();
+    // SAFETY: the count that the CPU held of its current task, from `into_raw`; set by
+    // the `switch_to` just made.
+    let previous = unsafe { Arc::from_raw(own.previous.replace(core::ptr::null())) };
     previous.state.leave();
-    // SAFETY: as above.
-    let left_space = unsafe { (*cpu.left_space.get()).take() };
-    drop(left_space);
+    drop(own.left_space.take());
 }
 
 /// Where a new task starts, on its own stack, with interrupts off.
