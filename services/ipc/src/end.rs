@@ -99,7 +99,7 @@ pub fn is_pipe(file: &File) -> bool {
     file.ops_as::<End>().is_some()
 }
 
-/// How many bytes can be written; waits until there are any.
+/// How many bytes fit into the slots that are free; waits until one is.
 ///
 /// # Errors
 /// `EBADF` for anything but a pipe or FIFO, `EPIPE` if nobody reads it, `EAGAIN` if it is full
@@ -107,6 +107,18 @@ pub fn is_pipe(file: &File) -> bool {
 pub fn await_room(file: &File) -> Result<usize> {
     match file.ops_as::<End>() {
         Some(end) => end.pipe.await_room(block(file)),
+        None => err!(EBADF, "not a pipe"),
+    }
+}
+
+/// Puts `data`, which is a part of a file, into free slots of its own: at most `first` bytes
+/// into the first one, a page into each other. How many, which is none if there are no slots.
+///
+/// # Errors
+/// `EBADF` for anything but a pipe or FIFO, `ENOMEM`.
+pub fn put_pages(file: &File, data: &[u8], first: usize) -> Result<usize> {
+    match file.ops_as::<End>() {
+        Some(end) => end.pipe.put_pages(data, first),
         None => err!(EBADF, "not a pipe"),
     }
 }

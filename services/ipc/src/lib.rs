@@ -23,7 +23,7 @@ mod ring;
 mod tests;
 
 pub use anonymous::pipe;
-pub use end::{await_room, is_pipe, pipe_size, set_pipe_size};
+pub use end::{await_room, is_pipe, pipe_size, put_pages, set_pipe_size};
 
 /// Installs the opening of FIFOs.
 pub fn init() {

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! The pipe itself: a ring between readers and writers, and who waits for it.
 //!
-//! Locks: `charge` (sleeping), then `ring` (sleeping: held over copies from and to user memory). Its length and
-//! room are mirrored in atomics, so that waiting needs no lock; wake-ups
+//! Locks: `charge` (sleeping), then `ring` (sleeping: held over copies from and to user memory). Its slots in use and
+//! free ones are mirrored in atomics, so that waiting and poll need no lock; wake-ups
 //! happen after it is released, and only when the pipe stops being empty or full.
 
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-use abi::limits::PIPE_BUF;
 use abi::poll::PollEvents;
 use abi::{Errno, Result, err};
 use cred::Cred;
@@ -17,7 +16,7 @@ use framework::sync::{Mutex, Wait, WaitQueue, Waiter};
 use vfs::DeviceId;
 
 use crate::account::Charge;
-use crate::ring::Ring;
+use crate::ring::{Kind, Ring};
 
 /// The node of a FIFO: its file system and its number there.
 pub(crate) type Key = (DeviceId, u64);
@@ -30,8 +29,9 @@ pub(crate) struct Pipe {
     /// The node, if it has one, and who forgets it there when it goes.
     fifo: Option<(Key, Forget)>,
     ring: Mutex<Ring>,
-    len: AtomicUsize,
-    room: AtomicUsize,
+    /// Slots in use, and free ones.
+    used: AtomicUsize,
+    free: AtomicUsize,
     pub(crate) readers: Ends,
     pub(crate) writers: Ends,
     readable: WaitQueue,
@@ -76,6 +76,14 @@ pub(crate) enum Mode {
     Packets,
 }
 
+/// Where a write begins: behind what the last slot holds, if that fits, or in a new slot,
+/// as after each time that it waited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    Merges,
+    NewSlot,
+}
+
 impl Pipe {
     /// The pipe of a FIFO, made by the user of `cred`; `forget` is called when it goes.
     pub(crate) fn of_fifo(key: Key, forget: Forget, cred: &Cred) -> Result<Self> {
@@ -92,8 +100,8 @@ impl Pipe {
             charge: Mutex::new(charge),
             fifo: None,
             ring: Mutex::new(Ring::new(pages, vfs::hooks::current_account())?),
-            len: AtomicUsize::new(0),
-            room: AtomicUsize::new(pages * PAGE_SIZE),
+            used: AtomicUsize::new(0),
+            free: AtomicUsize::new(pages),
             readers: Ends::new(),
             writers: Ends::new(),
             readable: WaitQueue::new(),
@@ -104,12 +112,23 @@ impl Pipe {
 
     #[inline]
     fn publish(&self, ring: &Ring) {
-        self.len.store(ring.len(), Ordering::Release);
-        self.room.store(ring.room(), Ordering::Release);
+        self.used.store(ring.used(), Ordering::Release);
+        self.free.store(ring.free(), Ordering::Release);
     }
 
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.used.load(Ordering::Acquire) == 0
+    }
+
+    #[inline]
+    fn is_full(&self) -> bool {
+        self.free.load(Ordering::Acquire) == 0
+    }
+
+    /// The bytes in it.
     pub(crate) fn len(&self) -> usize {
-        self.len.load(Ordering::Acquire)
+        self.ring.lock().len()
     }
 
     pub(crate) fn read(&self, dst: &mut Writer<'_>, block: Block) -> Result<usize> {
@@ -119,19 +138,23 @@ impl Pipe {
         loop {
             // Looked at before the ring: a writer that wrote and left counts as data.
             let was_abandoned = self.writers.none();
-            {
-                let mut ring = self.ring.lock();
-                if ring.len() > 0 {
-                    let was_tight = ring.room() < PIPE_BUF;
-                    let result = ring.take(dst);
-                    self.publish(&ring);
-                    let is_roomy = ring.room() >= PIPE_BUF;
-                    drop(ring);
-                    if was_tight && is_roomy {
-                        self.writable.wake_all();
-                    }
-                    return result;
+            let mut ring = self.ring.lock();
+            if ring.used() > 0 {
+                let was_full = ring.free() == 0;
+                let result = ring.take(dst);
+                self.publish(&ring);
+                let is_full = ring.free() == 0;
+                drop(ring);
+                if was_full && !is_full {
+                    self.writable.wake_all();
                 }
+                match result {
+                    Ok(Some(count)) => return Ok(count),
+                    Ok(None) => {}
+                    Err(error) => return Err(error),
+                }
+            } else {
+                drop(ring);
             }
             if was_abandoned {
                 return Ok(0);
@@ -140,7 +163,7 @@ impl Pipe {
                 return err!(EAGAIN, "the pipe is empty");
             }
             self.readable.wait(Wait::interruptible(), || {
-                (self.len() > 0 || self.writers.none()).then_some(())
+                (!self.is_empty() || self.writers.none()).then_some(())
             })?;
         }
     }
@@ -148,33 +171,68 @@ impl Pipe {
     pub(crate) fn write(&self, src: &mut Reader<'_>, block: Block, mode: Mode) -> Result<usize> {
         let total = src.remaining();
         let mut done = 0;
+        let mut start = Start::Merges;
         while done < total {
-            match self.write_some(src, total - done, mode) {
-                Ok(0) if block == Block::No => {
-                    return if done > 0 { Ok(done) } else { err!(EAGAIN, "the pipe is full") };
-                }
-                Ok(0) => {
-                    let needed = needed_room(total - done);
-                    let waited = self.writable.wait(Wait::interruptible(), || {
-                        let has_room = self.room.load(Ordering::Acquire) >= needed;
-                        (has_room || self.readers.none()).then_some(())
-                    });
-                    if let Err(why) = waited {
-                        return if done > 0 { Ok(done) } else { Err(why.into()) };
-                    }
-                }
-                // A piece cut short by a fault fails at the next turn.
-                Ok(count) => done += count,
+            let (moved, result) = self.write_some(src, total - done, mode, start);
+            done += moved;
+            match result {
+                Ok(()) if done == total => break,
+                Ok(()) => {}
                 Err(error) if done > 0 => {
                     if error.errno() == Errno::EPIPE {
                         vfs::hooks::pipe_broken();
                     }
-                    return Ok(done);
+                    break;
                 }
                 Err(error) => return Err(error),
             }
+            if block == Block::No {
+                return if done > 0 { Ok(done) } else { err!(EAGAIN, "the pipe is full") };
+            }
+            let waited = self.writable.wait(Wait::interruptible(), || {
+                (!self.is_full() || self.readers.none()).then_some(())
+            });
+            match waited {
+                Err(_) if done > 0 => break,
+                waited => waited?,
+            }
+            start = Start::NewSlot;
         }
         Ok(done)
+    }
+
+    /// Writes what there are slots for: how many bytes, and why no more if not for want of
+    /// slots.
+    fn write_some(
+        &self,
+        src: &mut Reader<'_>,
+        left: usize,
+        mode: Mode,
+        start: Start,
+    ) -> (usize, Result<()>) {
+        let mut ring = self.ring.lock();
+        if self.readers.none() {
+            return (0, err!(EPIPE, "nobody reads the pipe"));
+        }
+        let was_empty = ring.used() == 0;
+        let merged = match start {
+            Start::Merges => match ring.merge(src, left) {
+                Ok(merged) => merged,
+                Err(error) => return (0, Err(error)),
+            },
+            Start::NewSlot => 0,
+        };
+        let kind = match mode {
+            Mode::Bytes => Kind::Bytes,
+            Mode::Packets => Kind::Packet,
+        };
+        let (filled, result) = ring.fill(src, left - merged, PAGE_SIZE, kind);
+        self.publish(&ring);
+        drop(ring);
+        if was_empty {
+            self.readable.wake_all();
+        }
+        (merged + filled, result)
     }
 
     /// See [`crate::await_room`].
@@ -183,37 +241,31 @@ impl Pipe {
             if self.readers.none() {
                 return err!(EPIPE, "nobody reads the pipe");
             }
-            match self.room.load(Ordering::Acquire) {
+            match self.free.load(Ordering::Acquire) {
                 0 if block == Block::No => return err!(EAGAIN, "the pipe is full"),
                 0 => self.writable.wait(Wait::interruptible(), || {
-                    let has_room = self.room.load(Ordering::Acquire) > 0;
-                    (has_room || self.readers.none()).then_some(())
+                    (!self.is_full() || self.readers.none()).then_some(())
                 })?,
-                room => return Ok(room),
+                free => return Ok(free * PAGE_SIZE),
             }
         }
     }
 
-    /// Writes what there is room for, or nothing if a small write would not fit whole.
-    fn write_some(&self, src: &mut Reader<'_>, left: usize, mode: Mode) -> Result<usize> {
+    /// See [`crate::put_pages`].
+    pub(crate) fn put_pages(&self, data: &[u8], first: usize) -> Result<usize> {
         let mut ring = self.ring.lock();
-        if self.readers.none() {
-            return err!(EPIPE, "nobody reads the pipe");
-        }
-        if ring.room() < needed_room(left) {
-            return Ok(0);
-        }
-        let was_empty = ring.len() == 0;
-        let result = match mode {
-            Mode::Bytes => ring.put(src, left),
-            Mode::Packets => ring.put_packet(src, left),
-        };
+        let was_empty = ring.used() == 0;
+        let mut src = Reader::kernel(data);
+        let (done, result) = ring.fill(&mut src, data.len(), first, Kind::Page);
         self.publish(&ring);
         drop(ring);
-        if was_empty {
+        if was_empty && done > 0 {
             self.readable.wake_all();
         }
-        result
+        match result {
+            Err(error) if done == 0 => Err(error),
+            _ => Ok(done),
+        }
     }
 
     /// The readiness of an end. `has_hung_up`: writers were there since it was opened.
@@ -229,7 +281,7 @@ impl Pipe {
         }
         if side.reads {
             let is_abandoned = self.writers.none();
-            if self.len() > 0 {
+            if !self.is_empty() {
                 events |= PollEvents::READABLE;
             }
             if is_abandoned && self.writers.ever() != side.writers_at_open {
@@ -237,7 +289,7 @@ impl Pipe {
             }
         }
         if side.writes {
-            if self.room.load(Ordering::Acquire) >= PIPE_BUF {
+            if !self.is_full() {
                 events |= PollEvents::WRITABLE;
             }
             if self.readers.none() {
@@ -310,10 +362,4 @@ pub(crate) struct Side {
     pub(crate) writes: bool,
     /// How many writers had ever been there when a FIFO was opened; 0 for pipes.
     pub(crate) writers_at_open: u32,
-}
-
-/// The room a write waits for: all of it up to PIPE_BUF, anything beyond.
-#[inline]
-fn needed_room(left: usize) -> usize {
-    if left <= PIPE_BUF { left } else { 1 }
 }

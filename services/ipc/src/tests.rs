@@ -19,7 +19,7 @@ use framework::mm::{Reader, Writer};
 use framework::sync::{Wait, Waiter};
 use vfs::{Dentry, File, Mount, Path};
 
-use crate::{pipe, pipe_size, set_pipe_size};
+use crate::{await_room, pipe, pipe_size, put_pages, set_pipe_size};
 
 const NONBLOCK: OpenFlags = OpenFlags::NONBLOCK;
 
@@ -75,10 +75,47 @@ fn full_and_empty_without_blocking() {
     assert_eq!(errno(get(&r, 1)), Errno::EAGAIN);
     assert_eq!(put(&w, &vec![1; 70_000]).unwrap(), 65_536);
     assert_eq!(errno(put(&w, b"x")), Errno::EAGAIN);
+    // A slot that is read in part is not free.
     assert_eq!(get(&r, 100).unwrap().len(), 100);
-    // A small write is whole or not at all; a large one takes what there is.
-    assert_eq!(errno(put(&w, &[0; 101])), Errno::EAGAIN);
-    assert_eq!(put(&w, &[0; PIPE_BUF + 1]).unwrap(), 100);
+    assert_eq!(errno(put(&w, b"x")), Errno::EAGAIN);
+    assert_eq!(get(&r, 4000).unwrap().len(), 4000);
+    assert_eq!(put(&w, &[0; PIPE_BUF + 1]).unwrap(), PIPE_BUF);
+}
+
+#[test]
+fn slots_are_counted_and_not_bytes() {
+    let (r, w) = new(NONBLOCK);
+    assert_eq!(set_pipe_size(&w, 8192, &Cred::root()).unwrap(), 8192);
+    put(&w, &[1; 3000]).unwrap();
+    put(&w, &[2; 2000]).unwrap();
+    assert_eq!(w.poll(None), PollEvents::empty());
+    // Behind the bytes of the last slot, but not of the first.
+    put(&w, &[3; 2096]).unwrap();
+    assert_eq!(errno(put(&w, b"x")), Errno::EAGAIN);
+    assert_eq!(get(&r, 2999).unwrap().len(), 2999);
+    assert_eq!(errno(put(&w, b"x")), Errno::EAGAIN);
+    assert_eq!(get(&r, 1).unwrap(), [1]);
+    // The odd bytes of a large write go first, if they fit.
+    assert_eq!(put(&w, &[4; 5000]).unwrap(), PIPE_BUF);
+    assert_eq!(get(&r, 9000).unwrap().len(), 8192);
+    put(&w, &[5; 10]).unwrap();
+    assert_eq!(put(&w, &[6; 5000]).unwrap(), 5000);
+    assert_eq!(errno(set_pipe_size(&w, 4096, &Cred::root())), Errno::EBUSY);
+    assert_eq!(get(&r, 914).unwrap().len(), 914);
+    assert_eq!(set_pipe_size(&w, 4096, &Cred::root()).unwrap(), 4096);
+    assert_eq!(get(&r, 9000).unwrap(), [6; 4096]);
+}
+
+#[test]
+fn parts_of_files_are_slots_of_their_own() {
+    let (r, w) = new(NONBLOCK);
+    set_pipe_size(&w, 3 * 4096, &Cred::root()).unwrap();
+    assert_eq!(put_pages(&w, &[1; 5000], 10).unwrap(), 5000);
+    assert_eq!(await_room(&w).unwrap(), 4096);
+    put(&w, b"own").unwrap();
+    assert_eq!(errno(await_room(&w)), Errno::EAGAIN);
+    assert_eq!(put_pages(&w, &[1; 10], 4096).unwrap(), 0);
+    assert_eq!(get(&r, 9000).unwrap().len(), 5003);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use abi::fcntl::OpenFlags;
 use abi::fs::MAX_RW_COUNT;
 use abi::{Result, err, error};
 use alloc::vec::Vec;
-use framework::mm::{Reader, Writer};
+use framework::mm::{PAGE_SIZE, Reader, Writer};
 use framework::task::Task;
 use vfs::{File, FileKind};
 
@@ -83,7 +83,47 @@ fn send(input: &File, from: u64, output: &File, count: usize) -> Result<usize> {
         let is_over = input.read_at(from, &mut Writer::kernel(&mut [0]))? == 0;
         return if is_over { Ok(0) } else { err!(EINVAL, "not to this kind of file") };
     }
-    copy(input, from, Target::Stream(output), count.min(room))
+    if is_pipe {
+        return fill_pipe(input, from, output, count.min(room));
+    }
+    copy(input, from, Target::Stream(output), count)
+}
+
+/// Moves pages of a file into the free slots of a pipe, cut as they lie in the file; a device
+/// has no pages, and is read into new ones.
+fn fill_pipe(input: &File, from: u64, pipe: &File, count: usize) -> Result<usize> {
+    let is_stored = input.kind() != FileKind::CharDevice;
+    let mut buffer = new_buffer(count)?;
+    let mut done = 0;
+    while done < count {
+        let at = from.checked_add(done as u64).ok_or(error!(EOVERFLOW))?;
+        let in_page = if is_stored { (at % PAGE_SIZE as u64) as usize } else { 0 };
+        // Each piece ends where a page does.
+        let room = (buffer.len() - in_page).min(count - done);
+        let chunk = buffer.get_mut(..room).unwrap_or_default();
+        let moved = input.read_at(at, &mut Writer::kernel(chunk)).and_then(|read| {
+            let data = chunk.get(..read).unwrap_or_default();
+            Ok((read, ipc::put_pages(pipe, data, PAGE_SIZE - in_page)?))
+        });
+        match moved {
+            // Another writer was faster.
+            Ok((1.., 0)) if done == 0 => {
+                ipc::await_room(pipe)?;
+            }
+            Ok((read, put)) => {
+                done += put;
+                if put < read || read < room {
+                    break;
+                }
+            }
+            Err(error) if done == 0 => return Err(error),
+            Err(_) => break,
+        }
+        if Task::current().interrupt_pending() {
+            break;
+        }
+    }
+    Ok(done)
 }
 
 /// The memory devices: null, zero, full.
@@ -211,9 +251,7 @@ enum Target<'a> {
 /// Copies up to `count` bytes; an error counts only if nothing was copied.
 fn copy(input: &File, from: u64, target: Target<'_>, count: usize) -> Result<usize> {
     let count = count.min(MAX_RW_COUNT);
-    let mut buffer = Vec::new();
-    buffer.try_reserve_exact(CHUNK.min(count)).map_err(|_| error!(ENOMEM))?;
-    buffer.resize(CHUNK.min(count), 0_u8);
+    let mut buffer = new_buffer(count)?;
     let mut done = 0;
     while done < count {
         match copy_chunk(input, from, &target, done, &mut buffer, count - done) {
@@ -227,6 +265,15 @@ fn copy(input: &File, from: u64, target: Target<'_>, count: usize) -> Result<usi
         }
     }
     Ok(done)
+}
+
+/// Room for what goes at once of `count` bytes, in whole pages.
+fn new_buffer(count: usize) -> Result<Vec<u8>> {
+    let size = count.clamp(1, CHUNK).next_multiple_of(PAGE_SIZE);
+    let mut buffer = Vec::new();
+    buffer.try_reserve_exact(size).map_err(|_| error!(ENOMEM))?;
+    buffer.resize(size, 0_u8);
+    Ok(buffer)
 }
 
 fn copy_chunk(
