@@ -56,6 +56,14 @@ pub mod rwf {
     pub const DSYNC: u32 = 2;
     /// `RWF_SYNC`.
     pub const SYNC: u32 = 4;
+    /// `RWF_NOWAIT`.
+    pub const NOWAIT: u32 = 8;
+    /// `RWF_APPEND`.
+    pub const APPEND: u32 = 0x10;
+    /// `RWF_NOAPPEND`.
+    pub const NOAPPEND: u32 = 0x20;
+    /// `RWF_ATOMIC`.
+    pub const ATOMIC: u32 = 0x40;
 }
 
 /// The last advice of posix_fadvise(2), `POSIX_FADV_NOREUSE`; the first is 0.

@@ -408,9 +408,9 @@ syscall_table! {
     326 copy_file_range        copy::sys_copy_file_range(Fd, Opt<i64>, Fd, Opt<i64>, usize, u32)
         Full Sys;
     327 preadv2                rw::sys_preadv2(Fd, IovOut, i64, u64, u32)
-        Partial("RWF_NOWAIT, RWF_ATOMIC and the like are refused") Sys;
+        Partial("RWF_NOWAIT is refused but for devices that never wait, RWF_ATOMIC always") Sys;
     328 pwritev2               rw::sys_pwritev2(Fd, IovIn, i64, u64, u32)
-        Partial("RWF_NOWAIT, RWF_ATOMIC and the like are refused") Sys;
+        Partial("as preadv2; RWF_NOAPPEND is refused where O_APPEND is set") Sys;
     329 pkey_mprotect          ()                                         Stub(ENOSYS) None;
     330 pkey_alloc             ()                                         Stub(ENOSYS) None;
     331 pkey_free              ()                                         Stub(ENOSYS) None;

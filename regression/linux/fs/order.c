@@ -235,3 +235,52 @@ TEST(statx_tells_what_tmpfs_knows) {
     OK(statx(AT_FDCWD, "/proc", 0, STATX_BASIC_STATS, &s));
     EXPECT_EQ(s.stx_attributes & STATX_ATTR_MOUNT_ROOT, (unsigned)STATX_ATTR_MOUNT_ROOT);
 }
+
+TEST(vectors_are_looked_at_one_by_one) {
+    char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(page != MAP_FAILED);
+    OK(munmap(page + 4096, 4096));
+    int fd = OK(open("f", O_RDWR | O_CREAT, 0600));
+    struct iovec *last = (struct iovec *)(page + 4096) - 2;
+    last[0] = (struct iovec){buffer, 1};
+    last[1] = (struct iovec){buffer, SIZE_MAX};
+    EXPECT_ERRNO(writev(fd, last, 3), EINVAL);
+    last[1].iov_len = 1;
+    EXPECT_ERRNO(writev(fd, last, 3), EFAULT);
+}
+
+TEST(one_write_may_append) {
+    PUT("f", "abc");
+    int fd = OK(open("f", O_RDWR));
+    struct iovec one = {"x", 1};
+    EXPECT_EQ(syscall(SYS_pwritev2, fd, &one, 1, 1, 0, RWF_APPEND), 1);
+    EXPECT_EQ(lseek(fd, 0, SEEK_CUR), 0);
+    EXPECT_EQ(syscall(SYS_pwritev2, fd, &one, 1, -1l, 0, RWF_APPEND | RWF_DSYNC), 1);
+    EXPECT_EQ(lseek(fd, 0, SEEK_CUR), 5);
+    EXPECT_EQ(syscall(SYS_pwritev2, fd, &one, 1, 1, 0, 0x20), 1);
+    EXPECT_EQ(pread(fd, buffer, 10, 0), 5);
+    EXPECT_EQ(memcmp(buffer, "axcxx", 5), 0);
+    EXPECT_ERRNO(syscall(SYS_pwritev2, fd, &one, 1, 1, 0, RWF_APPEND | 0x20), EINVAL);
+    EXPECT_ERRNO(syscall(SYS_pwritev2, fd, &one, 1, 1, 0, 0x40), EOPNOTSUPP);
+    EXPECT_ERRNO(syscall(SYS_pwritev2, fd, &one, 1, 1, 0, 0x80 | RWF_APPEND | 0x20), EOPNOTSUPP);
+    EXPECT_ERRNO(syscall(SYS_preadv2, fd, &one, 1, 1, 0, RWF_NOWAIT), EOPNOTSUPP);
+    int zero = OK(open("/dev/zero", O_RDONLY));
+    struct iovec into = {buffer, 1};
+    EXPECT_EQ(syscall(SYS_preadv2, zero, &into, 1, -1l, 0, RWF_NOWAIT | RWF_APPEND), 1);
+}
+
+TEST(half_of_sync_brings_the_other) {
+    int fd = OK(open("f", O_RDWR | O_CREAT | (O_SYNC & ~O_DSYNC), 0600));
+    EXPECT_EQ(fcntl(fd, F_GETFL) & O_SYNC, O_SYNC);
+}
+
+TEST(links_are_protected_before_folders) {
+    PUT("f", "");
+    OK(chmod("f", 0600));
+    OK(mkdir("d", 0755));
+    IN_CHILD({
+        OK(setresuid(1000, 1000, 1000));
+        EXPECT_ERRNO(link("f", "d/g"), EPERM);
+        EXPECT_ERRNO(link("f", "d"), EEXIST);
+    });
+}

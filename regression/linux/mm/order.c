@@ -75,3 +75,14 @@ TEST(future_locks_on_fault_bring_nothing_in) {
     EXPECT_ERRNO(mincore(at, 2 * PAGE, KERNEL_POINTER), EFAULT);
     EXPECT_ERRNO(mlock((void *)-4096ul, 2 * PAGE), EINVAL);
 }
+
+TEST(the_limit_of_locks_comes_before_the_kind) {
+    struct rlimit limit = {65536, 65536};
+    int fd = OK(open("f", O_RDWR | O_CREAT, 0600));
+    OK(setrlimit(RLIMIT_MEMLOCK, &limit));
+    IN_CHILD({
+        OK(setresuid(1000, 1000, 1000));
+        EXPECT_ERRNO(mmap(NULL, 1 << 20, PROT_READ, MAP_LOCKED, fd, 0), EAGAIN);
+        EXPECT_ERRNO(mmap(NULL, 4096, PROT_READ, MAP_LOCKED, fd, 0), EINVAL);
+    });
+}

@@ -6,6 +6,7 @@
  */
 #include "test.h"
 
+#include <linux/capability.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -72,4 +73,45 @@ TEST(wish_for_no_huge_pages) {
     IN_CHILD(EXPECT_EQ(prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0), 1));
     EXPECT_ERRNO(prctl(PR_GET_THP_DISABLE, 1, 0, 0, 0), EINVAL);
     EXPECT_ERRNO(prctl(PR_SET_THP_DISABLE, 0, 0, 1, 0), EINVAL);
+}
+
+TEST(those_who_have_ended_are_still_somebodys) {
+    pid_t ended = SPAWN(_exit(3));
+    siginfo_t info;
+    OK(waitid(P_PID, (id_t)ended, &info, WEXITED | WNOWAIT));
+    IN_CHILD({
+        OK(setresuid(1000, 1000, 1000));
+        EXPECT_ERRNO(kill(ended, SIGTERM), EPERM);
+        EXPECT_ERRNO(kill(ended, 0), EPERM);
+    });
+    OK(kill(ended, SIGTERM));
+    EXPECT_EXIT(ended, 3);
+}
+
+TEST(robust_lists_are_seen_by_what_one_may_have) {
+    void *head = NULL;
+    size_t len = 0;
+    pid_t other = SPAWN(pause());
+    /* Capabilities that are not in force just now count. */
+    struct __user_cap_header_struct version = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct caps[2];
+    OK(syscall(SYS_capget, &version, caps));
+    caps[0].effective = caps[1].effective = 0;
+    OK(syscall(SYS_capset, &version, caps));
+    OK(syscall(SYS_get_robust_list, other, &head, &len));
+    EXPECT_EQ(len, 24);
+    caps[0].permitted = caps[1].permitted = 0;
+    OK(syscall(SYS_capset, &version, caps));
+    EXPECT_ERRNO(syscall(SYS_get_robust_list, other, &head, &len), EPERM);
+    OK(kill(other, SIGKILL));
+}
+
+TEST(groups_are_looked_at_one_by_one) {
+    char *page = OK(mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    OK(munmap(page + 4096, 4096));
+    gid_t *groups = (gid_t *)(page + 4096) - 1;
+    *groups = 7;
+    EXPECT_ERRNO(syscall(SYS_setgroups, 2, groups), EFAULT);
+    *groups = (gid_t)-1;
+    EXPECT_ERRNO(syscall(SYS_setgroups, 2, groups), EINVAL);
 }

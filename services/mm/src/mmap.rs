@@ -111,13 +111,14 @@ impl AddressSpace {
             if request.flags.contains(MapFlags::LOCKED) && inner.lock_limit() == 0 {
                 return err!(EPERM, "locking not allowed");
             }
+            let is_locked = request.flags.contains(MapFlags::LOCKED) || inner.lock_future;
+            let lock = if is_locked { AreaFlags::LOCKED } else { AreaFlags::empty() };
+            inner.may_lock_future(len, lock)?;
             let mut plan = plan_area(request, len as u64)?;
             if start < LOWEST {
                 return err!(EPERM, "page zero is never mapped");
             }
-            if request.flags.contains(MapFlags::LOCKED) || inner.lock_future {
-                plan.flags |= AreaFlags::LOCKED;
-            }
+            plan.flags |= lock;
             plan.flags |= accounted(plan.prot, plan.flags);
             let comes_later = inner.lock_future && inner.lock_on_fault;
             let is_locked_now = plan.flags.contains(AreaFlags::LOCKED) && !comes_later;
@@ -141,7 +142,6 @@ impl AddressSpace {
         is_fixed: bool,
     ) -> Result<()> {
         let len = range.len();
-        inner.may_lock_future(len, plan.flags)?;
         let replaced = if is_fixed { inner.areas.covered_bytes(range.clone()) } else { 0 };
         inner.may_expand(len - replaced, plan.prot, plan.flags)?;
         Inner::may_commit(len, plan.prot, plan.flags)?;

@@ -26,6 +26,8 @@ use crate::yama;
 pub(crate) enum Look {
     /// At figures and places (PTRACE_MODE_READ_FSCREDS).
     Read,
+    /// The same, by the real ids and by all that it may do (PTRACE_MODE_READ_REALCREDS).
+    ReadReal,
     /// At what could be used to take it over (PTRACE_MODE_ATTACH_FSCREDS).
     Attach,
 }
@@ -55,53 +57,60 @@ pub(crate) fn with_access<R>(
 /// `ESRCH` if there is no such thread, `EPERM` if the caller may not look into its process.
 pub fn robust_list_of(caller: &Thread, tid: Tid) -> Result<usize> {
     let numbers = caller.pid_namespace();
-    let mut cred = Cred::clone(&caller.cred());
-    (cred.fsuid, cred.fsgid) = (cred.uid, cred.gid);
+    let cred = caller.cred();
     let Some(thread) = numbers.thread(tid) else {
         let process = numbers.process(tid.as_pid()).ok_or(error!(ESRCH, "no such thread"))?;
         let left = process.cred().ok_or(error!(ESRCH, "no such thread"))?;
-        check_cred(&left, &cred)?;
+        check_cred(&left, &cred, Look::ReadReal)?;
         return Ok(0);
     };
     let process = thread.process().clone();
-    with_access(&process, &cred, Look::Read, || Ok(thread), |thread| thread.robust_list())
+    with_access(&process, &cred, Look::ReadReal, || Ok(thread), |thread| thread.robust_list())
 }
 
 /// The part of the rule that also holds for who has ended: whose it was.
-fn check_cred(target: &Cred, caller: &Cred) -> Result<()> {
+fn check_cred(target: &Cred, caller: &Cred, look: Look) -> Result<()> {
     if caller.capable(Caps::SYS_PTRACE) {
         return Ok(());
     }
-    let is_same_user = [target.uid, target.euid, target.suid].iter().all(|id| *id == caller.fsuid)
-        && [target.gid, target.egid, target.sgid].iter().all(|id| *id == caller.fsgid);
-    if !is_same_user {
-        return err!(EPERM, "another user's process");
-    }
-    if !caller.caps.effective.contains(target.caps.permitted) {
-        return err!(EPERM, "the process may do more");
-    }
-    Ok(())
+    check_user(target, caller, look)?;
+    check_caps(target, caller, look)
+}
+
+fn check_user(target: &Cred, caller: &Cred, look: Look) -> Result<()> {
+    let (uid, gid) = match look {
+        Look::ReadReal => (caller.uid, caller.gid),
+        Look::Read | Look::Attach => (caller.fsuid, caller.fsgid),
+    };
+    let is_same_user = [target.uid, target.euid, target.suid].iter().all(|id| *id == uid)
+        && [target.gid, target.egid, target.sgid].iter().all(|id| *id == gid);
+    if is_same_user { Ok(()) } else { err!(EPERM, "another user's process") }
+}
+
+fn check_caps(target: &Cred, caller: &Cred, look: Look) -> Result<()> {
+    let caps = match look {
+        Look::ReadReal => caller.caps.permitted,
+        Look::Read | Look::Attach => caller.caps.effective,
+    };
+    let is_enough = caps.contains(target.caps.permitted);
+    if is_enough { Ok(()) } else { err!(EPERM, "the process may do more") }
 }
 
 /// The rule.
 fn check(target: &Thread, caller: &Cred, look: Look) -> Result<()> {
     let process = target.process();
     let is_own = crate::current().is_some_and(|me| Arc::ptr_eq(me.process(), process));
-    if is_own || caller.capable(Caps::SYS_PTRACE) {
-        return if is_own || look == Look::Read { Ok(()) } else { yama::check(process, caller) };
+    if is_own {
+        return Ok(());
     }
-    let cred = target.cred();
-    let is_same_user = [cred.uid, cred.euid, cred.suid].iter().all(|id| *id == caller.fsuid)
-        && [cred.gid, cred.egid, cred.sgid].iter().all(|id| *id == caller.fsgid);
-    if !is_same_user {
-        return err!(EPERM, "another user's process");
-    }
-    // After the ids: a process that changes them becomes undumpable first.
-    if process.mm().is_some_and(|mm| mm.dumpable() != 1) {
-        return err!(EPERM, "the process is not dumpable");
-    }
-    if !caller.caps.effective.contains(cred.caps.permitted) {
-        return err!(EPERM, "the process may do more");
+    if !caller.capable(Caps::SYS_PTRACE) {
+        let cred = target.cred();
+        check_user(&cred, caller, look)?;
+        // After the ids: a process that changes them becomes undumpable first.
+        if process.mm().is_some_and(|mm| mm.dumpable() != 1) {
+            return err!(EPERM, "the process is not dumpable");
+        }
+        check_caps(&cred, caller, look)?;
     }
     if look == Look::Attach { yama::check(process, caller) } else { Ok(()) }
 }

@@ -62,25 +62,33 @@ pub fn symlink(resolver: &Resolver<'_>, target: &[u8], path: &[u8]) -> Result<Pa
 fn make(resolver: &Resolver<'_>, path: &[u8], kind: NewKind<'_>, perm: u32) -> Result<Path> {
     let parent = resolver.parent(path)?;
     let umask = if matches!(kind, NewKind::Symlink(_)) { 0 } else { resolver.umask };
-    add(&parent, kind == NewKind::Directory, resolver, |dir, name| {
-        let is_device = match kind {
-            // Device 0 is nobody's: overlays mark removed names with it.
-            NewKind::CharDevice(dev) => dev != DeviceId::default(),
-            NewKind::BlockDevice(_) => true,
-            _ => false,
-        };
-        if is_device && !resolver.cred.capable(Caps::MKNOD) {
-            return err!(EPERM, "device nodes need CAP_MKNOD");
-        }
-        dir.create(name, &perm::new_inode(dir, kind, (perm, umask), resolver.cred))
-    })
+    add(
+        &parent,
+        kind == NewKind::Directory,
+        resolver,
+        || Ok(()),
+        |dir, name| {
+            let is_device = match kind {
+                // Device 0 is nobody's: overlays mark removed names with it.
+                NewKind::CharDevice(dev) => dev != DeviceId::default(),
+                NewKind::BlockDevice(_) => true,
+                _ => false,
+            };
+            if is_device && !resolver.cred.capable(Caps::MKNOD) {
+                return err!(EPERM, "device nodes need CAP_MKNOD");
+            }
+            dir.create(name, &perm::new_inode(dir, kind, (perm, umask), resolver.cred))
+        },
+    )
 }
 
-/// Adds the last component of `parent` by `create`, after all checks, under the locks.
+/// Adds the last component of `parent` by `create`, after all checks, under the locks;
+/// `allow` is asked before the permissions of the directory.
 fn add(
     parent: &Parent<'_>,
     is_dir: bool,
     resolver: &Resolver<'_>,
+    allow: impl FnOnce() -> Result<()>,
     create: impl FnOnce(&Arc<dyn Inode>, &[u8]) -> Result<Arc<dyn Inode>>,
 ) -> Result<Path> {
     let Last::Name(name) = &parent.last else {
@@ -96,6 +104,8 @@ fn add(
     if parent.has_slash && !is_dir {
         return err!(ENOENT, "slash behind a new name that is no directory");
     }
+    parent.dir.mount().check_writable()?;
+    allow()?;
     perm::may_create(&parent.dir, resolver.cred)?;
     let inode = create(dir_inode, name)?;
     let dentry = dir.add_child(name, Some(inode));
@@ -111,16 +121,19 @@ fn add(
 pub fn link(old: &Path, resolver: &Resolver<'_>, path: &[u8]) -> Result<()> {
     let target = old.inode()?;
     let parent = resolver.parent(path)?;
-    add(&parent, false, resolver, |dir, name| {
-        if !Arc::ptr_eq(old.mount(), parent.dir.mount())
-            || !Arc::ptr_eq(target.base().sb(), dir.base().sb())
-        {
+    let allow = || {
+        if !Arc::ptr_eq(old.mount(), parent.dir.mount()) {
             return err!(EXDEV, "link across mounts");
+        }
+        protection::check_hard_link(target, resolver.cred)
+    };
+    add(&parent, false, resolver, allow, |dir, name| {
+        if !Arc::ptr_eq(target.base().sb(), dir.base().sb()) {
+            return err!(EXDEV, "link across file systems");
         }
         if target.base().is_dir() {
             return err!(EPERM, "link to a directory");
         }
-        protection::check_hard_link(target, resolver.cred)?;
         if target.base().attr().nlink == 0 && !target.base().is_linkable() {
             return err!(ENOENT, "the file has no name any more");
         }

@@ -309,6 +309,23 @@ impl File {
         Ok(self.ops.write_at(self, offset, src)?.0)
     }
 
+    /// Writes at the end whatever the file's flags say (RWF_APPEND); without `at` the file's
+    /// own offset is behind that then. A file without an end is written at the offset.
+    ///
+    /// # Errors
+    /// Those of [`File::write_at`].
+    pub fn write_at_end(&self, at: Option<u64>, src: &mut Reader<'_>) -> Result<usize> {
+        self.seekable()?;
+        self.writable()?;
+        if let Some(at) = at {
+            return Ok(self.ops.write_at_end(self, at, src)?.0);
+        }
+        let offset = self.lock_offset();
+        let (count, end) = self.ops.write_at_end(self, offset.get(), src)?;
+        offset.set(end);
+        Ok(count)
+    }
+
     /// Reads into kernel memory at an offset until full or at the end (exec, tests).
     ///
     /// # Errors

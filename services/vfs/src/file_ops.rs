@@ -97,6 +97,14 @@ pub trait FileOps: Any + Send + Sync {
         err!(ESPIPE, "not seekable")
     }
 
+    /// Writes at the end whatever the file's flags say; a file without an end, at `offset`.
+    ///
+    /// # Errors
+    /// Those of [`Self::write_at`].
+    fn write_at_end(&self, file: &File, offset: u64, src: &mut Reader<'_>) -> Result<(usize, u64)> {
+        self.write_at(file, offset, src)
+    }
+
     /// Moves the offset (lseek).
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use abi::fs::{IOV_MAX, Iovec, MAX_RW_COUNT};
 use abi::{Result, err, error};
 use alloc::vec::Vec;
 use core::fmt::Write;
-use framework::mm::{Pod, VmSpace};
+use framework::mm::{Pod, Reader, VmSpace};
 
 /// An array of `struct iovec` whose buffers the kernel reads. Takes two registers.
 #[derive(Clone, Copy, Debug)]
@@ -60,12 +60,20 @@ impl Iov {
         let size = self.count * size_of::<Iovec>();
         raw.try_reserve_exact(size).map_err(|_| error!(ENOMEM))?;
         raw.resize(size, 0_u8);
-        vm.read(self.addr, &mut raw)?;
+        let readable = Reader::user(vm, self.addr, size)?.read(&mut raw)?;
         let mut buffers = Vec::new();
         buffers.try_reserve_exact(self.count).map_err(|_| error!(ENOMEM))?;
-        for entry in raw.as_chunks::<{ size_of::<Iovec>() }>().0 {
+        // One by one, as on Linux: a negative length counts before what cannot be read.
+        let read = raw.get(..readable).unwrap_or_default();
+        for entry in read.as_chunks::<{ size_of::<Iovec>() }>().0 {
             let Iovec { base, len } = Iovec::from_bytes(entry);
+            if len > i64::MAX as u64 {
+                return err!(EINVAL, "negative length");
+            }
             buffers.push((base as usize, len as usize));
+        }
+        if readable < size {
+            return err!(EFAULT, "a part of the array cannot be read");
         }
         check_iov(&mut buffers)?;
         Ok(buffers)

@@ -134,7 +134,11 @@ pub(crate) fn sys_setgroups(cx: &mut Context, size: i32, list: UserPtr<u32>) -> 
     let mut groups = Vec::new();
     groups.try_reserve_exact(count).map_err(|_| error!(ENOMEM))?;
     for index in 0..count {
-        groups.push(list.at(index)?.read(cx.vm())?);
+        let group = list.at(index)?.read(cx.vm())?;
+        if group == u32::MAX {
+            return err!(EINVAL, "no group");
+        }
+        groups.push(group);
     }
     change(cx, |cred| cred.setgroups(groups))
 }

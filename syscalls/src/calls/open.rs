@@ -36,7 +36,10 @@ pub(crate) fn sys_openat(
     vfs::check_open_flags(flags)?;
     let at = At::new(cx, dir, path)?;
     let on_exec = CloseOnExec::from_flag(flags.contains(OpenFlags::CLOEXEC));
-    let flags = flags | OpenFlags::LARGEFILE;
+    let mut flags = flags | OpenFlags::LARGEFILE;
+    if flags.contains(OpenFlags::SYNC_BIT) {
+        flags |= OpenFlags::DSYNC;
+    }
     let file = vfs::open(&at.resolver(), at.path(), flags, mode.0)?;
     let fd = cx.files().insert(file, on_exec, cx.max_files())?;
     Ok(fd as usize)

@@ -3,14 +3,16 @@
 
 use crate::arg::{Fd, IovIn, IovOut, UserIn, UserOut};
 use crate::cx::Context;
+use abi::fcntl::OpenFlags;
 use abi::fs::{POSIX_FADV_LAST, rwf};
 use abi::signal::{SigInfo, Signal};
 use abi::{Errno, Result, err, error};
 use framework::mm::{Reader, Writer};
 use vfs::{File, FileKind, SeekFrom};
 
-/// Flags of `preadv2` and `pwritev2` that change nothing here.
-const RWF_HARMLESS: u32 = rwf::HIPRI | rwf::DSYNC | rwf::SYNC;
+/// Flags of `preadv2` and `pwritev2` that Linux knows.
+const RWF_KNOWN: u32 =
+    rwf::HIPRI | rwf::DSYNC | rwf::SYNC | rwf::NOWAIT | rwf::APPEND | rwf::NOAPPEND | rwf::ATOMIC;
 
 /// read(2).
 pub(crate) fn sys_read(cx: &mut Context, fd: Fd, buffer: UserOut) -> Result<usize> {
@@ -114,22 +116,42 @@ pub(super) fn verify_area(offset: u64, len: usize) -> Result<()> {
     Ok(())
 }
 
-fn check_flags(flags: u32, known: u32) -> Result<()> {
-    if flags & !known != 0 { err!(EOPNOTSUPP, "RWF flag") } else { Ok(()) }
+/// Refuses flags that Linux does not know, that contradict each other, or that the file does
+/// not take.
+fn check_flags(flags: u32, known: u32, file: &File) -> Result<()> {
+    if flags & !known != 0 {
+        return err!(EOPNOTSUPP, "RWF flag");
+    }
+    if flags & rwf::APPEND != 0 && flags & rwf::NOAPPEND != 0 {
+        return err!(EINVAL, "append and do not");
+    }
+    if flags & rwf::ATOMIC != 0 || flags & rwf::NOWAIT != 0 && !never_waits(file) {
+        return err!(EOPNOTSUPP, "not in one piece, nor without waiting");
+    }
+    Ok(())
+}
+
+/// The number of a device of memory (null, zero, full, random, urandom).
+fn memory_device(file: &File) -> Option<u32> {
+    let rdev = file.inode().base().rdev();
+    (file.kind() == FileKind::CharDevice && rdev.major == 1).then_some(rdev.minor)
+}
+
+/// Whether it is a device that can always be read and written, and tells so.
+fn never_waits(file: &File) -> bool {
+    matches!(memory_device(file), Some(3 | 5 | 8 | 9))
 }
 
 /// The flags that a file takes when it is read; a directory on Linux has no such operation, so that
 /// only what asks for nothing passes.
 fn flags_read(file: &File) -> u32 {
-    if file.kind() == FileKind::Directory { rwf::HIPRI } else { RWF_HARMLESS }
+    if file.kind() == FileKind::Directory { rwf::HIPRI } else { RWF_KNOWN }
 }
 
 /// The same when it is written; /dev/full has only the plain call.
 fn flags_written(file: &File) -> u32 {
-    const FULL: (u32, u32) = (1, 7);
-    let rdev = file.inode().base().rdev();
-    let is_full = file.kind() == FileKind::CharDevice && (rdev.major, rdev.minor) == FULL;
-    if is_full { rwf::HIPRI } else { RWF_HARMLESS }
+    const FULL: u32 = 7;
+    if memory_device(file) == Some(FULL) { rwf::HIPRI } else { RWF_KNOWN }
 }
 
 /// Nothing to move ends the call before flags and file are asked.
@@ -155,7 +177,7 @@ fn read_vectored(
         return Ok(0);
     }
     verify_area(offset.unwrap_or_else(|| file.offset()), len)?;
-    check_flags(flags, flags_read(&file))?;
+    check_flags(flags, flags_read(&file), &file)?;
     let mut writer = Writer::user_vec(cx.vm(), &buffers)?;
     match offset {
         Some(offset) => file.read_at(offset, &mut writer),
@@ -181,9 +203,15 @@ fn write_vectored(
         return Ok(0);
     }
     verify_area(offset.unwrap_or_else(|| file.offset()), len)?;
-    check_flags(flags, flags_written(&file))?;
+    check_flags(flags, flags_written(&file), &file)?;
+    if flags & rwf::NOAPPEND != 0 && file.flags().contains(OpenFlags::APPEND) {
+        return err!(EOPNOTSUPP, "O_APPEND cannot be left out");
+    }
     let mut reader = Reader::user_vec(cx.vm(), &buffers)?;
     let result = match offset {
+        _ if flags & rwf::APPEND != 0 && file.seekable().is_ok() => {
+            file.write_at_end(offset, &mut reader)
+        }
         Some(offset) => file.write_at(offset, &mut reader),
         None => file.write(&mut reader),
     };

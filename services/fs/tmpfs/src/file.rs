@@ -20,18 +20,12 @@ impl FileOps for TmpInode {
     }
 
     fn write_at(&self, file: &File, offset: u64, src: &mut Reader<'_>) -> Result<(usize, u64)> {
-        let data = self.content()?;
-        if src.remaining() == 0 {
-            return Ok((0, offset));
-        }
-        let _writing = data.writing.lock();
-        let is_append = file.flags().contains(OpenFlags::APPEND);
-        let offset = if is_append { data.size() } else { offset };
-        let len = hooks::write_room(offset, src.remaining())?;
-        file.remove_setid();
-        let count = data.write(self.sb(), offset, len, src)?;
-        self.base().touch_modified();
-        Ok((count, offset + count as u64))
+        let at = if file.flags().contains(OpenFlags::APPEND) { At::End } else { At::Offset };
+        self.write_file(file, at, offset, src)
+    }
+
+    fn write_at_end(&self, file: &File, offset: u64, src: &mut Reader<'_>) -> Result<(usize, u64)> {
+        self.write_file(file, At::End, offset, src)
     }
 
     fn seek(&self, file: &File, to: SeekFrom) -> Result<u64> {
@@ -98,5 +92,34 @@ impl Pager for TmpInode {
     fn cached(&self, index: u64) -> Option<Frame> {
         let data = self.content().ok()?;
         if index < data.size().div_ceil(PAGE) { data.get(index) } else { None }
+    }
+}
+
+/// Where a write goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum At {
+    Offset,
+    End,
+}
+
+impl TmpInode {
+    fn write_file(
+        &self,
+        file: &File,
+        at: At,
+        offset: u64,
+        src: &mut Reader<'_>,
+    ) -> Result<(usize, u64)> {
+        let data = self.content()?;
+        if src.remaining() == 0 {
+            return Ok((0, offset));
+        }
+        let _writing = data.writing.lock();
+        let offset = if at == At::End { data.size() } else { offset };
+        let len = hooks::write_room(offset, src.remaining())?;
+        file.remove_setid();
+        let count = data.write(self.sb(), offset, len, src)?;
+        self.base().touch_modified();
+        Ok((count, offset + count as u64))
     }
 }

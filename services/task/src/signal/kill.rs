@@ -24,10 +24,9 @@ fn check_permission(sender: &Thread, target: &Process, signal: Option<Signal>) -
     if core::ptr::eq(sender.process().as_ref(), target) {
         return Ok(());
     }
-    let Some(leader) = target.leader() else {
-        return Ok(()); // A zombie: found, and nothing happens.
-    };
-    check_cred(&sender.cred(), &leader.cred(), || {
+    // A zombie has those that it left.
+    let Some(cred) = target.cred() else { return Ok(()) };
+    check_cred(&sender.cred(), &cred, || {
         signal == Some(Signal::CONT) && sender.process().session_id() == target.session_id()
     })
 }
