@@ -71,6 +71,8 @@ pub enum Job {
     Fuzz,
     /// Random system calls
     FuzzSyscalls,
+    /// The longest sections without preemption, of each operation of the latency suite on one CPU
+    Latency,
     /// Some regression programs while allocations fail: the kernel never stops
     FailAlloc,
     /// All of them, at three rates with three seeds
@@ -78,7 +80,7 @@ pub enum Job {
 }
 
 /// The jobs that have to pass, in order.
-const REQUIRED: [Job; 13] = [
+const REQUIRED: [Job; 14] = [
     Job::Check,
     Job::Host,
     Job::Fuzz,
@@ -86,6 +88,7 @@ const REQUIRED: [Job; 13] = [
     Job::New,
     Job::Regression,
     Job::Checked,
+    Job::Latency,
     Job::FailAlloc,
     Job::Tdx,
     Job::Hostile,
@@ -228,6 +231,7 @@ fn commands(workspace: &Workspace, job: Job) -> Result<Vec<Command>> {
             ];
             vec![regression(&["test"]), regression(&on_two_cpus)]
         }
+        Job::Latency => vec![regression(&["latency", "--kernel", "nacre", "--check"])],
         Job::FailAlloc => vec![regression(&SOME_FAIL)],
         Job::FailAllocAll => FAIL_ALLOC.map(|at| regression(&fail_alloc(at))).into(),
         Job::Checked => checked(workspace, &["--only", "mm/", "--only", "signal/"])?,
