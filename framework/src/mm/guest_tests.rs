@@ -293,6 +293,83 @@ fn stacks_have_guards() -> TestResult {
     Ok(())
 }
 
+/// A stack's frames are used again when no CPU knows the stack any more.
+fn stacks_are_flushed() -> TestResult {
+    static STEP: AtomicUsize = AtomicUsize::new(0);
+    static WORD: AtomicUsize = AtomicUsize::new(0);
+    static READY: AtomicUsize = AtomicUsize::new(0);
+    static STALE: AtomicUsize = AtomicUsize::new(0);
+    const NEW: u64 = 0x600d_57ac;
+    let wait_for = |step: usize| {
+        while STEP.load(Ordering::SeqCst) < step {
+            core::hint::spin_loop();
+        }
+    };
+    let read = || {
+        let word = core::ptr::with_exposed_provenance::<u64>(WORD.load(Ordering::SeqCst));
+        // SAFETY: the stack is mapped, and nobody's or the test's: the steps see to that.
+        unsafe { word.read_volatile() }
+    };
+    let there = move |_| {
+        wait_for(1);
+        if STEP.load(Ordering::SeqCst) == 1 {
+            read();
+        }
+        READY.fetch_add(1, Ordering::SeqCst);
+        wait_for(2);
+        if STEP.load(Ordering::SeqCst) == 2 && read() != NEW {
+            STALE.fetch_add(1, Ordering::SeqCst);
+        }
+    };
+    let is_mapped = |top: usize| is_kernel_stack(top - 8, 8);
+    let new = || KernelStack::new().map_err(|_| "no memory");
+    let here = || {
+        let mut stacks = Vec::new();
+        for _ in 0..200 {
+            stacks.push(new()?);
+        }
+        // Up to where a batch has just gone: the next 32 make one.
+        while stacks.pop().is_some_and(|stack| {
+            let top = stack.top();
+            drop(stack);
+            is_mapped(top)
+        }) {}
+        let last = stacks.pop().ok_or("nothing is unmapped")?;
+        stacks.truncate(stacks.len() - 31);
+        WORD.store(last.top() - 8, Ordering::SeqCst);
+        STEP.store(1, Ordering::SeqCst);
+        while READY.load(Ordering::SeqCst) + 1 < cpu::count() {
+            yield_now();
+        }
+        let top = last.top();
+        drop(last);
+        check!(!is_mapped(top));
+        while !tlb::stacks_are_flushed() {
+            yield_now();
+        }
+        drop(new()?);
+        // Its frames, for something else.
+        let mut frames = Vec::new();
+        for _ in 0..1000 {
+            frames.push(Frame::zeroed().map_err(|_| "no memory")?);
+        }
+        while !is_mapped(top) {
+            stacks.push(new()?);
+        }
+        let word = core::ptr::with_exposed_provenance_mut::<u64>(top - 8);
+        // SAFETY: the test has the stack, and nothing runs on it.
+        unsafe { word.write_volatile(NEW) };
+        Ok(())
+    };
+    with_others(None, there, || {
+        let result = here();
+        STEP.store(if result.is_ok() { 2 } else { 3 }, Ordering::SeqCst);
+        result
+    })?;
+    check!(STALE.load(Ordering::SeqCst) == 0);
+    Ok(())
+}
+
 fn no_page_is_writable_and_executable() -> TestResult {
     let (pages, bad) = kernel::count_rights();
     check!(pages > 100);
@@ -364,6 +441,7 @@ kernel_test! {
     fn the_heap_works_on_all_cpus() { return heap_on_all_cpus(); }
     fn memory_runs_out_and_comes_back() { return memory_runs_out(); }
     fn kernel_stacks_have_guards() { return stacks_have_guards(); }
+    fn no_cpu_sees_a_stack_that_is_gone() { return stacks_are_flushed(); }
     fn kernel_pages_are_not_writable_and_executable() { return no_page_is_writable_and_executable(); }
     fn costs_are_logged() { return costs(); }
 }

@@ -38,6 +38,7 @@ mod pool;
 mod range;
 mod refs;
 mod root;
+mod round;
 mod slab;
 mod space;
 #[cfg(target_os = "none")]
@@ -72,6 +73,7 @@ pub(crate) use self::{
         seal_low_page,
     },
     stack::{KernelStack, SIZE as KERNEL_STACK_SIZE, is_guard},
+    tlb::serve_flush_of_stacks,
 };
 pub(crate) use self::{frames::release_boot_range, root::kernel_root};
 #[cfg(not(target_os = "none"))]

@@ -3,14 +3,15 @@
 //!
 //! Each has a slot of the stack area, of which the upper half is mapped. Stacks
 //! of tasks that ended are kept for the next ones; when too many are kept, a
-//! batch of them is unmapped with one TLB shootdown. The last to let go of a task
-//! may be an interrupt, or hold a spin lock: there, a stack is only kept, and who
-//! may wait for other CPUs next unmaps what is too much.
+//! batch of them is unmapped, and its frames are freed when every CPU has flushed. A
+//! CPU may take its time: then they are left to who next makes or drops a stack. The last
+//! to let go of a task may be an interrupt, or hold a spin lock: there, a stack is only kept.
 //!
 //! Locks: `POOL` (interrupts off), then the frame pool. It is free while other CPUs are
-//! waited for.
+//! waited for, and the task that waits can be preempted.
 
 use alloc::vec::Vec;
+use core::array;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use super::frames::{self, Class};
@@ -21,7 +22,7 @@ use super::{NoMemory, PAGE_SIZE, Perms, tlb, usage};
 use crate::arch;
 use crate::arch::paging::{KernelPage, Pte};
 use crate::cvm::private;
-use crate::sync::IrqLock;
+use crate::sync::{IrqLock, spin_until};
 
 /// Bytes of a stack, whose end is a multiple of that.
 pub(crate) const SIZE: usize = 32 << 10;
@@ -32,17 +33,33 @@ const KEPT: usize = 64;
 /// Stacks that are unmapped at once.
 const BATCH: usize = 32;
 
+/// Looks for the answer of the other CPUs, with a nap in between now and then (some
+/// milliseconds), before a batch is left to others.
+const LOOKS: u32 = 20_000;
+
 static POOL: IrqLock<StackPool> =
-    IrqLock::new(StackPool { kept: Vec::new(), unmapped: Vec::new() });
+    IrqLock::new(StackPool { kept: Vec::new(), unmapped: Vec::new(), leaving: Leaving::Nothing });
 /// Slots that were ever used: numbers below this.
 static SLOTS: AtomicU32 = AtomicU32::new(0);
 
 /// # Invariants
 /// Slots below [`SLOTS`] that no [`KernelStack`] has are in `kept`, mapped, in `unmapped`,
-/// or on their way from one to the other. Each of both has room for all slots.
+/// or in `leaving`. Each of the lists has room for all slots.
 struct StackPool {
     kept: Vec<u32>,
     unmapped: Vec<u32>,
+    leaving: Leaving,
+}
+
+/// The batch on its way from `kept` to `unmapped`.
+#[derive(Clone, Copy)]
+enum Leaving {
+    /// There is none.
+    Nothing,
+    /// Somebody unmaps it or frees its frames.
+    Taken,
+    /// It is unmapped, and not used again before every CPU has flushed.
+    Waits([u32; BATCH]),
 }
 
 /// A kernel stack.
@@ -73,13 +90,14 @@ impl KernelStack {
             Some(slot) => slot,
             None => pool.new_slot()?,
         };
-        let error = match map(slot) {
-            Ok(()) => return Ok(Self(slot)),
-            Err(error) => error,
-        };
-        drop(pool);
-        release(&[slot]);
-        Err(error)
+        match map(slot) {
+            Ok(()) => Ok(Self(slot)),
+            Err(error) => {
+                // There is room: `new_slot` reserved it.
+                pool.unmapped.push(slot);
+                Err(error)
+            }
+        }
     }
 
     /// The end of the stack, where it begins to grow down; a multiple of 16.
@@ -97,39 +115,64 @@ impl Drop for KernelStack {
     }
 }
 
-/// Unmaps a batch of kept stacks, the ones that were kept last, if there are too many and
-/// the caller may wait for other CPUs.
+/// Gives back stacks if too many are kept and the caller may wait for other CPUs.
 fn trim() {
-    if !arch::is_preemptible() {
+    if !arch::is_preemptible() || POOL.lock().is_trim() {
         return;
     }
-    let mut slots = [0; BATCH];
-    let mut pool = POOL.lock();
-    if pool.kept.len() <= KEPT {
-        return;
+    free_flushed();
+    if unmap_some() {
+        let mut looks = 0;
+        spin_until(|| {
+            looks += 1;
+            looks > LOOKS || tlb::stacks_are_flushed()
+        });
+        free_flushed();
     }
-    for slot in &mut slots {
-        let Some(kept) = pool.kept.pop() else { return };
-        *slot = kept;
-    }
-    drop(pool);
-    release(&slots);
 }
 
-/// Unmaps stacks that are nobody's, with one shootdown. No lock is held while other CPUs
-/// are waited for.
-fn release(slots: &[u32]) {
-    let all = || slots.iter().copied();
-    all().for_each(unmap);
-    let start = all().map(|slot| addresses(slot).start).min().unwrap_or_default();
-    let end = all().map(|slot| addresses(slot).end).max().unwrap_or_default();
-    tlb::flush_kernel(start..end);
-    all().for_each(free);
+/// Unmaps the stacks that were kept last, if there are too many, and begins the flush;
+/// false if there are not, or the last batch is not through.
+fn unmap_some() -> bool {
+    let mut slots = [0; BATCH];
+    let mut pool = POOL.lock();
+    if pool.kept.len() <= KEPT || !matches!(pool.leaving, Leaving::Nothing) {
+        return false;
+    }
+    for slot in &mut slots {
+        let Some(kept) = pool.kept.pop() else { return false };
+        *slot = kept;
+    }
+    pool.leaving = Leaving::Taken;
+    drop(pool);
+    slots.into_iter().for_each(unmap);
+    tlb::begin_flush_of_stacks();
+    POOL.lock().leaving = Leaving::Waits(slots);
+    true
+}
+
+/// Frees the frames of the last batch, if every CPU has flushed.
+fn free_flushed() {
+    let mut pool = POOL.lock();
+    let Leaving::Waits(slots) = pool.leaving else { return };
+    if !tlb::stacks_are_flushed() {
+        return;
+    }
+    pool.leaving = Leaving::Taken;
+    drop(pool);
+    slots.into_iter().for_each(free);
+    let mut pool = POOL.lock();
     // There is room: `new_slot` reserved it.
-    POOL.lock().unmapped.extend_from_slice(slots);
+    pool.unmapped.extend_from_slice(&slots);
+    pool.leaving = Leaving::Nothing;
 }
 
 impl StackPool {
+    /// Whether there is nothing to give back.
+    fn is_trim(&self) -> bool {
+        self.kept.len() <= KEPT && matches!(self.leaving, Leaving::Nothing)
+    }
+
     fn new_slot(&mut self) -> Result<u32, NoMemory> {
         let slot = SLOTS.load(Ordering::Relaxed);
         if slot as usize >= STACKS.len() / SLOT {
@@ -157,12 +200,20 @@ fn addresses(slot: u32) -> core::ops::Range<usize> {
     end - SIZE..end
 }
 
-/// Maps frames in a slot that has none. On errors, some may be mapped.
+/// Maps frames in a slot that has none; all or none.
 fn map(slot: u32) -> Result<(), NoMemory> {
     let perms = Perms::READ | Perms::WRITE;
-    for page in addresses(slot).step_by(PAGE_SIZE) {
+    let pages = addresses(slot);
+    // The slot's pages have one table.
+    kernel::entry(pages.start, 1, &mut kernel::new_table).ok_or(NoMemory)?;
+    let frames: [_; SIZE / PAGE_SIZE] =
+        array::from_fn(|_| frames::take(Class::Kernel, Kind::Stack));
+    if frames.iter().any(Option::is_none) {
+        frames.into_iter().flatten().for_each(|frame| frames::give(frame, Kind::Stack));
+        return Err(NoMemory);
+    }
+    for (page, frame) in pages.step_by(PAGE_SIZE).zip(frames.into_iter().flatten()) {
         let entry = kernel::entry(page, 1, &mut kernel::new_table).ok_or(NoMemory)?;
-        let frame = frames::take(Class::Kernel, Kind::Stack).ok_or(NoMemory)?;
         let pte = Pte::kernel_page(private(frame.addr()), perms, KernelPage::Small);
         entry.store(pte.0, Ordering::Release);
     }

@@ -5,6 +5,8 @@
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering, fence};
 
+use super::root::STACKS;
+use super::round::Round;
 use crate::arch;
 use crate::cpu::{self, CpuSet};
 
@@ -71,7 +73,36 @@ pub(super) fn flush(active: &ActiveCpus, range: Range<usize>) {
     arch::preempt_enable();
 }
 
-/// Makes every CPU forget kernel addresses.
+/// The flush that stacks which were unmapped wait for.
+static STACKS_FLUSH: Round = Round::new();
+
+/// Begins to make every CPU forget the kernel's stacks, and waits for none: what was
+/// unmapped may be used again when [`stacks_are_flushed`]. It was so before, and nobody
+/// else calls this.
+pub(super) fn begin_flush_of_stacks() {
+    // Which CPUs are the others holds for this one.
+    arch::preempt_disable();
+    arch::flush_local(STACKS);
+    let mut others = CpuSet::EMPTY;
+    cpu::all().for_each(|cpu| others.insert(cpu));
+    others.remove(cpu::current());
+    STACKS_FLUSH.begin(others.bits());
+    arch::call_to_flush(others);
+    arch::preempt_enable();
+}
+
+/// Whether every CPU has forgotten the stacks that were unmapped.
+pub(super) fn stacks_are_flushed() -> bool {
+    STACKS_FLUSH.is_over()
+}
+
+/// Forgets the kernel's stacks, if this CPU still has to. Interrupts are off.
+pub(crate) fn serve_flush_of_stacks() {
+    STACKS_FLUSH.serve(CpuSet::of(cpu::current()).bits(), || arch::flush_local(STACKS));
+}
+
+/// Makes every CPU forget kernel addresses. Only while the machine starts: it waits for
+/// the others with preemption off.
 pub(super) fn flush_kernel(range: Range<usize>) {
     arch::preempt_disable();
     let all = cpu::all().fold(0, |set, cpu| set | CpuSet::of(cpu).bits());

@@ -43,7 +43,7 @@ pub(crate) use irq::flags::{
 };
 pub(crate) use irq::interrupt::{irq_register, msi_register, unexpected_interrupts};
 pub(crate) use mm::request::spin_hint;
-pub(crate) use mm::shootdown::flush_tlb_others;
+pub(crate) use mm::shootdown::{call_to_flush, flush_tlb_others};
 pub(crate) use mm::tlb::{flush_local, load_tables};
 pub(crate) use mm::{bytes, paging, usercopy};
 pub(crate) use task::context::TaskState;

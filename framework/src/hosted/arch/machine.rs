@@ -150,3 +150,6 @@ pub(crate) fn restart() -> ! {
 pub(crate) fn flush_local(_: core::ops::Range<usize>) {}
 
 pub(crate) fn flush_tlb_others(_: CpuSet, _: core::ops::Range<usize>) {}
+
+/// There are no other CPUs to call.
+pub(crate) fn call_to_flush(_: CpuSet) {}

@@ -68,6 +68,7 @@ pub(crate) fn handle(vector: u8, from_user: bool) {
         apic::TLB_FLUSH => {
             apic::eoi();
             request::serve();
+            crate::mm::serve_flush_of_stacks();
         }
         // The host may raise this vector too: only a stop that began counts.
         apic::STOP if stop::has_begun() => crate::cvm::halt(),

@@ -42,6 +42,11 @@ pub(crate) fn flush_tlb_others(cpus: CpuSet, range: Range<usize>) {
     preempt::preempt_enable();
 }
 
+/// Has the CPUs in `cpus` look for what they shall flush; waits for none.
+pub(crate) fn call_to_flush(cpus: CpuSet) {
+    cpus.iter().for_each(|cpu| apic::send_ipi(cpu, apic::TLB_FLUSH));
+}
+
 fn all_bits() -> u64 {
     u64::MAX >> (64 - cpu::count().clamp(1, 64))
 }
