@@ -9,7 +9,8 @@
 //! interrupts, but that gives the CPU to no other task.
 //!
 //! Counted from the first SYSCALL on: the boot has nobody to wait for it. A repeated string instruction counts once. Turns of a
-//! loop around PAUSE do not count: there a CPU waits for another, whose section counts, or which the host does not run.
+//! loop around PAUSE do not count, with naps in between: there a CPU waits for another, whose section counts, or which the
+//! host does not run.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -55,7 +56,7 @@ struct State {
     is_off: bool,
     /// Where the section began: instructions before it, and the address.
     begin: Option<(u64, u64)>,
-    /// The last PAUSE since a lock was taken or freed, outside and inside of interrupts.
+    /// The last PAUSE since a lock that was held then was freed, outside and inside of interrupts.
     pauses: [Option<Pause>; 2],
     /// Instructions of the section from a PAUSE to the same one again.
     waited: u64,
@@ -69,6 +70,8 @@ struct Pause {
     now: u64,
     /// What [`State::waited`] was.
     waited: u64,
+    /// What [`State::locks`] was: a nap takes locks and frees them, but none of these.
+    locks: i64,
 }
 
 /// What is known of all sections between two addresses.
@@ -120,15 +123,16 @@ impl State {
 
     /// Counts a turn of a loop around PAUSE, with the interrupts that came in it.
     fn wait(&mut self, step: Step, now: u64, at: u64) {
-        let place = &mut self.pauses[usize::from(self.interrupts > 0)];
+        let (place, locks) = (&mut self.pauses[usize::from(self.interrupts > 0)], self.locks);
         match step {
-            Step::Up | Step::Down => *place = None,
+            Step::Down => *place = place.filter(|before| before.locks <= locks),
             Step::Pause => {
-                if let Some(before) = place.filter(|before| before.at == at) {
+                let is_same = |before: &Pause| (before.at, before.locks) == (at, locks);
+                if let Some(before) = place.filter(is_same) {
                     let counted = self.waited.saturating_sub(before.waited);
                     self.waited += now.saturating_sub(before.now + counted);
                 }
-                *place = Some(Pause { at, now, waited: self.waited });
+                *place = Some(Pause { at, now, waited: self.waited, locks });
             }
             _ => {}
         }
@@ -326,6 +330,25 @@ mod tests {
         assert_eq!(state.advance(Step::Pause, 0, 290, 7), None);
         assert_eq!(state.advance(Step::Down, 0, 295, 4), None);
         assert_eq!(state.advance(Step::Down, 0, 300, 4), Some((100, 1)));
+    }
+
+    #[test]
+    fn a_nap_is_a_part_of_the_wait() {
+        let mut state = State::default();
+        let mut turn = |steps: &[(Step, u64)]| {
+            let ends = steps.iter().map(|&(step, now)| state.advance(step, 0, now, 7));
+            ends.fold(None, Option::or)
+        };
+        // One lock is held while another CPU is waited for: the timer's is taken and freed.
+        let nap = [Step::Up, Step::Pause, Step::Up, Step::Down, Step::Pause, Step::Down];
+        let nap: Vec<_> = nap.into_iter().zip((100..).step_by(1000)).collect();
+        // All but what lies before the first and behind the last PAUSE.
+        assert_eq!(turn(&nap), Some((2000, 7)));
+        // Here the lock that was waited for was freed in between, so something was done.
+        let work = [Step::Up, Step::Up, Step::Pause, Step::Down, Step::Up, Step::Pause];
+        let work = work.into_iter().chain([Step::Down, Step::Down]);
+        let work: Vec<_> = work.zip((10_100..).step_by(1000)).collect();
+        assert_eq!(turn(&work), Some((7000, 7)));
     }
 
     #[test]
