@@ -129,7 +129,8 @@ pub fn is_short() -> bool {
     FREE.load(Ordering::Relaxed) <= RESERVE.load(Ordering::Relaxed) + BATCH && pending() == 0
 }
 
-/// May work begin that allocates small kernel objects?
+/// May work begin that allocates small kernel objects? To be asked before a spinning lock is
+/// taken: an answer may take its time, for memory to come.
 ///
 /// # Errors
 /// [`NoMemory`] when the kernel's own reserve is half used up. System calls
@@ -137,7 +138,9 @@ pub fn is_short() -> bool {
 #[inline]
 pub fn admit() -> Result<(), NoMemory> {
     let reserve = RESERVE.load(Ordering::Relaxed);
-    let is_short = FREE.load(Ordering::Relaxed) * 2 < reserve && !accept_more();
+    let free = FREE.load(Ordering::Relaxed);
+    // More comes early, so that who holds a lock hardly ever has to get it.
+    let is_short = free < reserve && !accept_more() && free * 2 < reserve;
     if is_short || failing::strikes() { Err(NoMemory) } else { Ok(()) }
 }
 

@@ -13,7 +13,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use abi::capability::Caps;
 use abi::{Result, err};
 use cred::Cred;
-use vfs::PerUser;
+use vfs::{PerUser, hooks::current_account};
 
 /// Pages of a user's pipes beyond which new ones are small (fs.pipe-user-pages-soft); 0
 /// is no limit.
@@ -40,10 +40,15 @@ pub(crate) fn set_limit(limit: &AtomicUsize, pages: i128) -> Result<()> {
     Ok(())
 }
 
+/// What is kept for a user.
+const USER_BYTES: usize = PerUser::<AtomicUsize>::BYTES;
+
 /// What one pipe is charged for.
 pub(crate) struct Charge {
     user: Pages,
     pages: usize,
+    /// The maker's process is charged for the user's count.
+    _user: vfs::Charge<USER_BYTES>,
 }
 
 impl Charge {
@@ -53,9 +58,10 @@ impl Charge {
     /// `ENOMEM`; `ENFILE` beyond [`HARD_PAGES`].
     pub(crate) fn new(cred: &Cred) -> Result<Self> {
         framework::mm::admit()?;
-        let user = USERS.of(cred.uid, AtomicUsize::default);
+        let user = USERS.of(cred.uid, AtomicUsize::default)?;
         let used = user.fetch_add(DEFAULT_PAGES, Ordering::Relaxed) + DEFAULT_PAGES;
-        let mut charge = Self { user, pages: DEFAULT_PAGES };
+        let _user = vfs::Charge::new(current_account());
+        let mut charge = Self { user, pages: DEFAULT_PAGES, _user };
         if is_beyond(&SOFT_PAGES, used) && !is_exempt(cred) {
             charge.set(LEAST_PAGES);
         }

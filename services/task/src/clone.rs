@@ -111,11 +111,13 @@ fn child_state(
 ) -> Result<NewThread> {
     let fs = parent.fs();
     let files = parent.files();
+    let (cred, user) = parent.identity();
     Ok(NewThread {
         tid: process.pid().leading_thread(),
         process,
         namespaces: parent.namespaces().clone(),
-        cred: parent.cred(),
+        cred,
+        user,
         fs: if flags.contains(CloneFlags::FS) { fs } else { Arc::new(fs.as_ref().clone()) },
         files: if flags.contains(CloneFlags::FILES) { files } else { Arc::new(files.fork()?) },
         comm: parent.comm(),

@@ -22,6 +22,7 @@ use crate::{
     run,
     session::Session,
     signal::{SigActions, Sighand, ThreadSignals, send},
+    user_count::UserCount,
 };
 
 /// Installs what `vfs` and `mm` ask of processes. Called once at boot.
@@ -117,6 +118,7 @@ pub fn start(
         process: process.clone(),
         namespaces: Namespaces::initial(mounts, process.pid_namespace().clone()),
         cred: Arc::new(Cred::root()),
+        user: UserCount::of(0)?,
         fs: Arc::new(fs),
         files: Arc::new(files),
         comm: [0; 16],

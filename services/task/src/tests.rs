@@ -35,6 +35,7 @@ use crate::{
     signal::{
         self, Flow, Interrupted, MaskChange, SigAction, SigActions, Sighand, ThreadSignals, deliver,
     },
+    user_count::UserCount,
     wait,
 };
 
@@ -126,6 +127,7 @@ fn first_thread() -> Arc<Thread> {
         process: process.clone(),
         namespaces: Namespaces::initial(mounts.clone(), numbers().clone()),
         cred: Arc::new(Cred::root()),
+        user: UserCount::of(0).unwrap(),
         fs: Arc::new(FsContext::new(mounts.root())),
         files: Arc::new(FdTable::new()),
         comm: [0; 16],
@@ -386,7 +388,7 @@ fn limits(thread: &Arc<Thread>) {
     let pid = spawn(thread, |t, _| {
         let one = Rlimit { cur: 1, max: 1 };
         t.process().set_rlimit(Resource::Nproc, one, Privilege::Yes).unwrap();
-        t.set_cred(Arc::new(Cred::user(1000, 1000)));
+        t.set_cred(Cred::user(1000, 1000)).unwrap();
         let user = UserContext::new().unwrap();
         let refused = clone(t, &user, &CloneArgs::fork()).unwrap_err();
         assert_eq!(refused.errno(), Errno::EAGAIN);

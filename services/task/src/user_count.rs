@@ -6,6 +6,7 @@
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use abi::Result;
 use vfs::PerUser;
 
 /// The counts of one user.
@@ -31,8 +32,12 @@ impl UserCount {
         Self { uid, threads: AtomicU64::new(0), signals: AtomicU64::new(0) }
     }
 
-    /// The counts of user `uid`.
-    pub(crate) fn of(uid: u32) -> Arc<Self> {
+    /// The counts of user `uid`. The thread that takes them is charged for more than they
+    /// are.
+    ///
+    /// # Errors
+    /// `ENOMEM` for a user who has no counts yet.
+    pub(crate) fn of(uid: u32) -> Result<Arc<Self>> {
         USERS.of(uid, || Self::new(uid))
     }
 

@@ -7,6 +7,7 @@
 
 use alloc::{collections::BTreeMap, sync::Arc};
 
+use abi::Result;
 use framework::sync::SpinLock;
 
 /// Users that are looked at when one comes: more than come, so that who has gone is found
@@ -29,15 +30,26 @@ impl<T> PerUser<T> {
         Self(SpinLock::new(Users { known: BTreeMap::new(), swept: 0 }))
     }
 
-    /// That of user `uid`; what `make` gives if nobody has it now. The caller has asked for
-    /// the memory.
-    pub fn of(&self, uid: u32, make: impl FnOnce() -> T) -> Arc<T> {
+    /// Bytes that are kept for a user. Who has it is charged for them: there may be as many
+    /// users as there are who have one.
+    pub const BYTES: usize = size_of::<(u32, Arc<T>)>() * 3 / 2 + size_of::<(T, [usize; 2])>();
+
+    /// That of user `uid`; what `make` gives if nobody has it now.
+    ///
+    /// # Errors
+    /// `ENOMEM` without memory for what `make` gives.
+    pub fn of(&self, uid: u32, make: impl FnOnce() -> T) -> Result<Arc<T>> {
+        if let Some(known) = self.0.lock().known.get(&uid) {
+            return Ok(known.clone());
+        }
+        framework::mm::admit()?;
+        let new = Arc::new(make());
         let mut users = self.0.lock();
         let gone = users.sweep();
-        let found = users.known.entry(uid).or_insert_with(|| Arc::new(make())).clone();
+        let found = users.known.entry(uid).or_insert(new).clone();
         drop(users);
         drop(gone);
-        found
+        Ok(found)
     }
 }
 
@@ -75,15 +87,15 @@ mod tests {
     #[test]
     fn a_user_has_one_until_it_has_gone() {
         let users = PerUser::new();
-        let many: Vec<_> = (0..100).map(|uid| users.of(uid, || uid)).collect();
+        let many: Vec<_> = (0..100).map(|uid| users.of(uid, || uid).unwrap()).collect();
         for (uid, one) in (0..).zip(&many) {
-            assert!(Arc::ptr_eq(one, &users.of(uid, || unreachable!())));
+            assert!(Arc::ptr_eq(one, &users.of(uid, || unreachable!()).unwrap()));
         }
         drop(many);
-        for _ in 0..100 / LOOKS + 1 {
-            users.of(1000, || 0);
+        for uid in 1000..1000 + 100 / 2 {
+            users.of(uid, || uid).unwrap();
         }
-        assert!(users.0.lock().known.len() <= 2);
-        assert_eq!(*users.of(7, || 70), 70);
+        assert!(users.0.lock().known.len() <= LOOKS);
+        assert_eq!(*users.of(7, || 70).unwrap(), 70);
     }
 }

@@ -5,7 +5,6 @@ use crate::arg::UserPtr;
 use crate::cx::Context;
 use abi::capability::{CapData, CapHeader, Caps, VERSION_1, VERSION_2, VERSION_3};
 use abi::{Result, err, error};
-use alloc::sync::Arc;
 
 /// How many bytes of [`CapData`] the header's version has.
 fn data_len(cx: &Context, pointer: UserPtr<CapHeader>) -> Result<Option<usize>> {
@@ -71,8 +70,7 @@ pub(crate) fn sys_capset(
         |index: usize| words.get(index).map_or(0, |word| u64::from(u32::from_le_bytes(*word)));
     let set = |index| Caps::from_bits_truncate(word(index) | word(index + 3) << 32);
     let changed = cx.cred().capset(set(0), set(1), set(2))?;
-    cx.thread.set_cred(Arc::new(changed));
-    Ok(())
+    cx.thread.set_cred(changed)
 }
 
 /// The capability with a number that a program chose.

@@ -6,7 +6,6 @@ use crate::cx::Context;
 use abi::capability::Caps;
 use abi::limits::NGROUPS_MAX;
 use abi::{Result, err, error};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use cred::Cred;
 
@@ -58,8 +57,7 @@ pub(crate) fn sys_getresgid(
 
 fn change(cx: &Context, rule: impl FnOnce(&Cred) -> Result<Cred>) -> Result<()> {
     let changed = rule(&cx.cred())?;
-    cx.thread.set_cred(Arc::new(changed));
-    Ok(())
+    cx.thread.set_cred(changed)
 }
 
 /// setuid(2).
@@ -96,7 +94,8 @@ pub(crate) fn sys_setresgid(cx: &mut Context, real: u32, effective: u32, saved: 
 pub(crate) fn sys_setfsuid(cx: &mut Context, uid: u32) -> Result<usize> {
     let old = cx.cred().fsuid;
     if let Some(changed) = cx.cred().setfsuid(uid) {
-        cx.thread.set_cred(Arc::new(changed));
+        // Without memory it does not change.
+        let _ = cx.thread.set_cred(changed);
     }
     Ok(old as usize)
 }
@@ -105,7 +104,8 @@ pub(crate) fn sys_setfsuid(cx: &mut Context, uid: u32) -> Result<usize> {
 pub(crate) fn sys_setfsgid(cx: &mut Context, gid: u32) -> Result<usize> {
     let old = cx.cred().fsgid;
     if let Some(changed) = cx.cred().setfsgid(gid) {
-        cx.thread.set_cred(Arc::new(changed));
+        // Without memory it does not change.
+        let _ = cx.thread.set_cred(changed);
     }
     Ok(old as usize)
 }

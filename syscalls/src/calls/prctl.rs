@@ -8,7 +8,6 @@ use abi::capability::Caps;
 use abi::prctl::*;
 use abi::signal::Signal;
 use abi::{Result, err, error};
-use alloc::sync::Arc;
 use cred::Cred;
 
 /// prctl(2).
@@ -164,7 +163,7 @@ fn ambient(cx: &Context, cred: &Cred, operation: u64, number: u64) -> Result<usi
 
 fn change(cx: &Context, rule: impl FnOnce(&Cred) -> Result<Cred>) -> Result<usize> {
     let changed = rule(&cx.cred())?;
-    cx.thread.set_cred(Arc::new(changed));
+    cx.thread.set_cred(changed)?;
     Ok(0)
 }
 

@@ -157,7 +157,7 @@ fn change_identity(
     let update = process.exec_update.lock();
     let before = process.replace_mm(Some(mm.clone()));
     if old != cred {
-        thread.set_cred(cred);
+        thread.set_cred_of_program(cred);
     }
     drop(update);
     drop(before);

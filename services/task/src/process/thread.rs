@@ -24,7 +24,7 @@ use vfs::{FdTable, FsContext};
 
 use super::{
     restart::RestartBlock,
-    types::{Namespaces, PidNamespace, Process, Thread},
+    types::{Identity, Namespaces, PidNamespace, Process, Thread},
 };
 use crate::{
     ids::{Pid, Tid},
@@ -86,23 +86,44 @@ impl Thread {
         self.identity.lock().cred.clone()
     }
 
-    /// Replaces its credentials; only the thread itself may. Where it acts as somebody else
-    /// from now on, the memory may know what that one must not see: it becomes undumpable,
-    /// and the death signal goes.
-    pub fn set_cred(&self, cred: Arc<Cred>) {
+    /// Its credentials and the counts of its real user.
+    pub(crate) fn identity(&self) -> (Arc<Cred>, Arc<UserCount>) {
+        let identity = self.identity.lock();
+        (identity.cred.clone(), identity.user.clone())
+    }
+
+    /// Replaces its credentials; only the thread itself may.
+    ///
+    /// # Errors
+    /// `ENOMEM`; nothing changed then.
+    pub fn set_cred(&self, cred: Cred) -> Result<()> {
+        framework::mm::admit()?;
+        let user = match cred.uid == self.cred().uid {
+            true => self.user(),
+            false => UserCount::of(cred.uid)?,
+        };
+        self.change_identity(Arc::new(cred), user);
+        Ok(())
+    }
+
+    /// As [`Thread::set_cred`], by execve, which keeps the real user.
+    pub(crate) fn set_cred_of_program(&self, cred: Arc<Cred>) {
+        debug_assert_eq!(cred.uid, self.cred().uid);
+        self.change_identity(cred, self.user());
+    }
+
+    /// Where it acts as somebody else from now on, the memory may know what that one must not
+    /// see: it becomes undumpable, and the death signal goes.
+    fn change_identity(&self, cred: Arc<Cred>, user: Arc<UserCount>) {
         if cred.is_other_than(&self.cred()) {
             // Before the new ids: who sees those sees this too.
             self.process.set_dumpable(crate::access::suid_dumpable());
             self.process.set_death_signal(None);
         }
-        let mut identity = self.identity.lock();
-        if identity.cred.uid != cred.uid {
-            let user = UserCount::of(cred.uid);
-            user.add_thread();
-            identity.user.remove_thread();
-            identity.user = user;
-        }
-        identity.cred = cred;
+        user.add_thread();
+        let new = Identity { cred, user };
+        let old = core::mem::replace(&mut *self.identity.lock(), new);
+        old.user.remove_thread();
     }
 
     /// The counts of its real user.

@@ -212,6 +212,8 @@ pub(crate) struct NewThread {
     pub(crate) process: Arc<Process>,
     pub(crate) namespaces: Arc<Namespaces>,
     pub(crate) cred: Arc<Cred>,
+    /// The counts of the real user of `cred`.
+    pub(crate) user: Arc<UserCount>,
     pub(crate) fs: Arc<FsContext>,
     pub(crate) files: Arc<FdTable>,
     pub(crate) comm: [u8; TASK_COMM_LEN],
@@ -262,15 +264,15 @@ impl Process {
 
 impl Thread {
     pub(crate) fn new(new: NewThread) -> Arc<Self> {
-        let user = UserCount::of(new.cred.uid);
-        user.add_thread();
+        debug_assert_eq!(new.user.uid(), new.cred.uid);
+        new.user.add_thread();
         new.fs.add_user();
         Arc::new(Self {
             tid: AtomicI32::new(new.tid.as_raw()),
             process: new.process,
             namespaces: new.namespaces,
             task: Once::new(),
-            identity: SpinLock::new(Identity { cred: new.cred, user }),
+            identity: SpinLock::new(Identity { cred: new.cred, user: new.user }),
             fs: SpinLock::new(new.fs),
             counts_in_fs: AtomicBool::new(true),
             files: SpinLock::new(new.files),
