@@ -16,32 +16,44 @@ TEST(number_of_areas) {
     EXPECT_ERRNO(munmap(three + 4096, 4096), ENOMEM);
 }
 
+/* Touches pages until little more than what the kernel keeps for itself is free, and sleeps. */
+static void fill_memory(void) {
+    long enough = sysconf(_SC_PHYS_PAGES) / 64 * 4 + 6000; /* KiB */
+    char *at = mmap(NULL, 8ul << 30, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    for (unsigned long i = 0; (i & 0x3ffff) != 0 || free_kib() > enough; i += 4096) {
+        at[i] = 1;
+    }
+    test_shared[0] = 1;
+    for (;;) {
+        pause();
+    }
+}
+
 TEST_LIMIT(records_of_areas, 120) {
-    /* No page is touched: all of this is the kernel's memory. */
-    OK(prctl(PR_SET_CHILD_SUBREAPER, 1));
+    /* What is left of memory goes to records of areas alone: in the end they are refused, or somebody is killed. */
+    pid_t large = SPAWN(fill_memory());
+    while (test_shared[0] == 0 && waitpid(large, NULL, WNOHANG) == 0) {
+        test_sleep_ms(10);
+    }
     pid_t group = test_fork(__FILE__, __LINE__);
     if (group == 0) {
         setpgid(0, 0);
         become_user();
-        for (int n = 0; n < 60; n++) {
-            pid_t child = fork();
-            if (child < 0) {
-                break;
-            }
-            if (child == 0) {
+        for (int n = 0; n < 8; n++) {
+            if (fork() == 0) {
                 char *at = mmap(NULL, 140000ul * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
                 for (long i = 0; i < 32000 && mprotect(at + i * 8192, 4096, PROT_READ) == 0; i++) {
                 }
-                for (;;) {
-                    pause();
-                }
+                _exit(0);
             }
         }
-        sleep(3);
+        while (waitpid(-1, NULL, 0) > 0) {
+        }
         _exit(0);
     }
     waitpid(group, NULL, 0);
-    kill_group(group);
+    kill(large, SIGKILL);
+    waitpid(large, NULL, 0);
     expect_alive();
 }
 
@@ -283,4 +295,44 @@ TEST_LIMIT(the_killer_counts_record_locks, 60) {
         OK(fcntl(files[i], F_SETLK, &all));
     }
     EXPECT_EQ(atoi(GET("/proc/self/oom_score")), before);
+}
+
+/* The score of a process, which counts thousandths of the memory. */
+static int score_of(pid_t pid) {
+    char path[40];
+    snprintf(path, sizeof path, "/proc/%d/oom_score", pid);
+    return atoi(GET(path));
+}
+
+TEST_LIMIT(the_killer_counts_arguments, 60) {
+    /* Six megabytes of them, for a script without interpreter: nothing but the copies takes time, and they are all there is. */
+    static char text[100000];
+    char *words[61] = {NULL};
+    struct rlimit stack = {64 << 20, 64 << 20};
+    close(OK(open("script", O_CREAT | O_WRONLY, 0700)));
+    PUT("script", "#!/no/such/interpreter\n");
+    memset(text, 'a', sizeof text - 1);
+    for (int i = 0; i < 60; i++) {
+        words[i] = text;
+    }
+    pid_t pid = SPAWN(
+        OK(setrlimit(RLIMIT_STACK, &stack));
+        for (;;) {
+            EXPECT_ERRNO(execv("script", words), ENOENT);
+            test_shared[0]++;
+            while (test_shared[1] == 0) usleep(1000);
+        });
+    while (test_shared[0] == 0) {
+        test_sleep_ms(10);
+    }
+    int before = score_of(pid), most = before;
+    test_shared[1] = 1;
+    for (int i = 0; i < 2000 && most <= before; i++) {
+        usleep(1000 + i % 7 * 300);
+        int now = score_of(pid);
+        most = now > most ? now : most;
+    }
+    CHECK(most > before);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
 }

@@ -27,7 +27,7 @@ use vfs::{FdTable, FsContext, Mount, MountNamespace, Resolver};
 
 use crate::{
     CloneArgs, Pid, Process, Thread, Tid, Waited, Which, clone,
-    exec::{self, Strings},
+    exec::{self, Budget, Strings},
     futex,
     process::{Namespaces, NewProcess, NewThread, PidNamespace},
     rlimit::{Privilege, Rlimits},
@@ -441,7 +441,7 @@ fn try_exec(thread: &Arc<Thread>, user: &mut UserContext, path: &[u8]) -> abi::R
         argv: Strings::from_slices(&[b"prog", b"arg"]).unwrap(),
         envp: Strings::from_slices(&[b"A=1"]).unwrap(),
     };
-    exec::execve(thread, user, request)
+    exec::execve(thread, user, request, Budget::of(thread.process()))
 }
 
 fn executes(thread: &Arc<Thread>) {

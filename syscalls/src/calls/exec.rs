@@ -8,7 +8,6 @@ use crate::cx::Context;
 use crate::row::Outcome;
 use abi::Result;
 use abi::fcntl::AtFlags;
-use abi::resource::Resource;
 use alloc::vec::Vec;
 use task::exec::{self, Budget, Program, Request, Strings};
 
@@ -58,11 +57,11 @@ fn run(
     argv: UserStrings,
     envp: UserStrings,
 ) -> Result<Outcome> {
-    let mut budget = Budget::new(cx.process().rlimit(Resource::Stack).cur);
+    let mut budget = Budget::of(cx.process());
     let argv = Strings::from_user(cx.vm(), argv.0, &mut budget)?;
     let envp = Strings::from_user(cx.vm(), envp.0, &mut budget)?;
     let request = Request { program, name, argv, envp };
-    exec::execve(&cx.thread, &mut cx.user, request)?;
+    exec::execve(&cx.thread, &mut cx.user, request, budget)?;
     cx.renew();
     Ok(Outcome::Registers)
 }

@@ -8,7 +8,6 @@ use alloc::{sync::Arc, vec::Vec};
 use abi::limits::BINPRM_BUF_SIZE;
 use abi::mount::MountFlags;
 use abi::process::WaitStatus;
-use abi::resource::Resource;
 use abi::signal::Signal;
 use abi::{Result, err, error};
 use cred::{ExecFile, ExecOutcome};
@@ -38,7 +37,7 @@ pub struct Request {
 }
 
 /// execve(2): `user` continues in the new program. On an error the old one goes
-/// on as if nothing had happened.
+/// on as if nothing had happened. `budget` is what the strings have left.
 ///
 /// # Errors
 /// `ENOEXEC` for a file in no known form, `ELOOP` for scripts of scripts without end,
@@ -46,9 +45,14 @@ pub struct Request {
 /// [`open`] for a script's or program's interpreter, `EINVAL` for segments that cannot be,
 /// `EAGAIN` if the process ends, `ENOMEM`. What is wrong later ends the process by SIGSEGV,
 /// as on Linux.
-pub fn execve(thread: &Arc<Thread>, user: &mut UserContext, request: Request) -> Result<()> {
+pub fn execve(
+    thread: &Arc<Thread>,
+    user: &mut UserContext,
+    request: Request,
+    mut budget: Budget,
+) -> Result<()> {
     framework::mm::admit()?;
-    match prepare(thread, request) {
+    match prepare(thread, request, &mut budget) {
         Ok(image) => commit::take_up(thread, user, image),
         Err(LoadError::Refused(why)) => Err(why),
         Err(LoadError::Fatal(_)) => {
@@ -64,7 +68,8 @@ pub(crate) fn load_first(
     user: &mut UserContext,
     request: Request,
 ) -> Result<Arc<AddressSpace>> {
-    match prepare(thread, request) {
+    let mut budget = Budget::of(thread.process());
+    match prepare(thread, request, &mut budget) {
         Ok(image) => Ok(commit::take_up_first(thread, user, image)),
         Err(LoadError::Refused(why)) => Err(why),
         Err(LoadError::Fatal(why)) => err!(ENOEXEC, why),
@@ -72,7 +77,7 @@ pub(crate) fn load_first(
 }
 
 /// Follows scripts to the program that runs, and builds its address space.
-fn prepare(thread: &Thread, request: Request) -> Result<Image, LoadError> {
+fn prepare(thread: &Thread, request: Request, budget: &mut Budget) -> Result<Image, LoadError> {
     let Request { mut program, name, mut argv, envp } = request;
     let comm = base_name(&name).to_vec();
     if argv.count == 0 {
@@ -90,13 +95,11 @@ fn prepare(thread: &Thread, request: Request) -> Result<Image, LoadError> {
             let elf = Elf::read(program.file().clone(), head)?;
             return image::build(thread, &elf, program, outcome, comm, &name, &argv, &envp);
         };
-        let mut budget = Budget::new(thread.process().rlimit(Resource::Stack).cur);
-        budget.take(argv.len() + envp.len())?;
         let mut first: Vec<&[u8]> = Vec::with_capacity(3);
         first.push(line.interpreter);
         first.extend(line.argument);
         first.push(&script_name);
-        argv = argv.replace_first(&first, &mut budget)?;
+        argv = argv.replace_first(&first, budget)?;
         script_name = line.interpreter.to_vec();
         program = open(thread, &script_name)?;
     }

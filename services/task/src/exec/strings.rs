@@ -4,11 +4,15 @@
 //! Trust: the pointers and strings are the program's; both are copied once.
 //! Spec: execve(2), "Limits on size of arguments and environment".
 
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
 
 use abi::limits::{ARG_MAX, MAX_ARG_STRLEN};
+use abi::resource::Resource;
 use abi::{Result, err, error};
 use framework::mm::{CStrError, VmSpace};
+use vfs::Account;
+
+use crate::process::Process;
 
 /// What all strings may take however large the stack limit is.
 const CAP: u64 = 6 << 20;
@@ -28,23 +32,49 @@ pub struct Strings {
 /// How long a part becomes, but for a longer string.
 const PART: usize = 32 * 1024;
 
-/// What may still be used of the limit on all strings.
-pub struct Budget(usize);
+/// What may still be used of the limit on all strings of one call.
+///
+/// What was used is charged to the calling process as long as this lives: neither the
+/// strings nor the stack that they are copied to are found in the tables of a process
+/// before it takes up the program.
+pub struct Budget {
+    left: usize,
+    charged: usize,
+    account: Arc<Account>,
+}
+
+/// How often each string is in memory: here, and on the new stack or in a list that
+/// replaces this one.
+const COPIES: usize = 2;
 
 impl Budget {
-    /// For a soft RLIMIT_STACK of `stack_limit` bytes.
-    pub fn new(stack_limit: u64) -> Self {
-        Self((stack_limit / 4).clamp(ARG_MAX as u64, CAP) as usize)
+    /// That of `process`, by its soft RLIMIT_STACK.
+    pub fn of(process: &Process) -> Self {
+        Self::new(process.rlimit(Resource::Stack).cur, process.account.clone())
+    }
+
+    fn new(stack_limit: u64, account: Arc<Account>) -> Self {
+        let left = (stack_limit / 4).clamp(ARG_MAX as u64, CAP) as usize;
+        Self { left, charged: 0, account }
     }
 
     pub(crate) fn take(&mut self, len: usize) -> Result<()> {
-        match self.0.checked_sub(len.saturating_add(POINTER)) {
+        let len = len.saturating_add(POINTER);
+        match self.left.checked_sub(len) {
             Some(rest) => {
-                self.0 = rest;
+                self.left = rest;
+                self.charged += COPIES * len;
+                self.account.add(COPIES * len);
                 Ok(())
             }
             None => err!(E2BIG, "arguments too long"),
         }
+    }
+}
+
+impl Drop for Budget {
+    fn drop(&mut self) {
+        self.account.sub(self.charged);
     }
 }
 
@@ -149,24 +179,43 @@ impl Strings {
 
 #[cfg(test)]
 mod tests {
+    use framework::mm::PAGE_SIZE;
+
     use super::*;
+
+    fn budget(stack_limit: u64) -> Budget {
+        Budget::new(stack_limit, Arc::default())
+    }
 
     #[test]
     fn budget_follows_the_stack_limit() {
-        assert_eq!(Budget::new(0).0, 128 * 1024);
-        assert_eq!(Budget::new(8 << 20).0, 2 << 20);
-        assert_eq!(Budget::new(u64::MAX).0, 6 << 20);
-        let mut budget = Budget(20);
-        assert!(budget.take(12).is_ok());
+        assert_eq!(budget(0).left, 128 * 1024);
+        assert_eq!(budget(8 << 20).left, 2 << 20);
+        assert_eq!(budget(u64::MAX).left, 6 << 20);
+        let mut budget = budget(0);
+        assert!(budget.take(128 * 1024 - POINTER).is_ok());
         assert!(budget.take(0).is_err());
-        assert!(Budget(20).take(usize::MAX).is_err());
+        assert!(budget.take(usize::MAX).is_err());
+    }
+
+    #[test]
+    fn strings_are_charged_until_the_call_ends() {
+        let account = Arc::<Account>::default();
+        let mut budget = Budget::new(0, account.clone());
+        budget.take(PAGE_SIZE - POINTER).unwrap();
+        budget.take(PAGE_SIZE - POINTER).unwrap();
+        assert_eq!(account.pages(), 2 * COPIES);
+        assert!(budget.take(1 << 20).is_err());
+        assert_eq!(account.pages(), 2 * COPIES);
+        drop(budget);
+        assert_eq!(account.pages(), 0);
     }
 
     #[test]
     fn scripts_replace_the_first() {
         let old = Strings::from_slices(&[b"x", b"", b"yy"]).unwrap();
         assert_eq!(old.iter().collect::<Vec<_>>(), [b"x".as_slice(), b"", b"yy"]);
-        let mut budget = Budget::new(0);
+        let mut budget = budget(0);
         let new = old.replace_first(&[b"/bin/sh", b"-e", b"./x"], &mut budget).unwrap();
         let words: Vec<_> = new.iter().collect();
         assert_eq!(words, [b"/bin/sh".as_slice(), b"-e", b"./x", b"", b"yy"]);
