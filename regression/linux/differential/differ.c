@@ -29,6 +29,7 @@
 
 static uint64_t seed, chosen_family;
 static unsigned mounted;
+static int was_mounted; /* the last program may have mounted something, or changed what was */
 
 static void say(const char *text, size_t len) {
     while (len > 0) {
@@ -65,7 +66,7 @@ static void child(uint64_t number, int family, uint64_t mask, const char *folder
     syscall(SYS_close_range, 0, MAPS_FD - 1, 0);
     syscall(SYS_close_range, PROC_FD + 1, ~0u, 0);
     umask(0);
-    make_folder(folder);
+    make_folder(folder, is_family(family, "exec") || is_family(family, "process"));
     open_files();
     reset_process(number, family);
     run_program(seed, number, family, mask);
@@ -122,9 +123,10 @@ static void reap(void) {
 static void run(uint64_t number, uint64_t mask) {
     char folder[64];
     int family = family_of(number, chosen_family);
-    if (mounted % PROGRAMS_PER_MOUNT == 0 || is_filled()) {
+    if (mounted % PROGRAMS_PER_MOUNT == 0 || is_filled() || was_mounted) {
         fresh_mount();
     }
+    was_mounted = is_family(family, "mount");
     snprintf(folder, sizeof folder, "/tmp/differ/%u", mounted++);
     LOG->calls = LOG->steps = 0;
     LOG->hash = 1;

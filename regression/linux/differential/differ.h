@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -48,6 +49,7 @@ struct shared {
     volatile uint32_t calls; /* made, compared ones only */
     volatile uint32_t steps; /* grows while the program makes progress; odd during a call */
     uint64_t hash;
+    volatile int64_t failure; /* of a program that could not be run */
     uint32_t is_detailed;
     uint32_t used;
     char text[1 << 20];
@@ -84,10 +86,11 @@ struct family {
     const struct call *calls;
     int count;
     int weight;
+    int is_alone; /* not drawn in programs of other families */
 };
 
 /* Calls of the harness itself, for what one call alone does not do. */
-enum { FORK_EXIT = -1, FORK_PAUSE = -2, FORK_STOP = -3, EXEC = -4 };
+enum { FORK_EXIT = -1, FORK_PAUSE = -2, FORK_STOP = -3, FORK_EXEC = -4, RUN = -5, RUN_AT = -6, MAKE = -7, CLONE = -8, CLONE3 = -9 };
 
 extern const struct family families[];
 extern const int family_count;
@@ -97,6 +100,9 @@ void seed_random(uint64_t a, uint64_t b, uint64_t c);
 uint64_t random64(void);
 uint64_t below(uint64_t n);
 int one_in(uint64_t n);
+
+/* families[]: what needs more than the others */
+int is_family(int family, const char *name);
 
 /* kinds.c */
 struct argument find_kind(const char *word, size_t len);
@@ -145,12 +151,17 @@ void run_program(uint64_t seed, uint64_t number, int family, uint64_t mask);
 int family_of(uint64_t number, uint64_t chosen);
 void prepare_specs(void);
 
+/* own.c */
+long raw_call(long number, const uint64_t *a);
+long own_call(long number, const uint64_t *a);
+size_t put_program(unsigned char *bytes, int is_whole);
+
 /* state.c */
 void log_state(int family);
 void log_tree(const char *folder);
 
 /* setup.c */
-void make_folder(const char *folder);
+void make_folder(const char *folder, int has_programs);
 void make_memory(void);
 void open_files(void);
 void reset_process(uint64_t number, int family);

@@ -231,6 +231,19 @@ static size_t put_owner(unsigned char *bytes) {
     return sizeof words;
 }
 
+static size_t put_cloneargs(unsigned char *bytes) {
+    const uint64_t tid = ARENA + IN_SIZE + 5 * OUT_SIZE;
+    uint64_t words[11] = {draw_from_set(find_set(one_in(2) ? "clone" : "thread", one_in(2) ? 5 : 6)) & ~0xfful, 0, one_in(2) ? tid : 0, one_in(2) ? tid + 8 : 0};
+    words[4] = (uint64_t)PICK(SIGCHLD, SIGCHLD, SIGCHLD, 0, SIGUSR1, 65, 0x100, -1);
+    words[5] = one_in(6) ? (uint64_t)PICK(STACKS, 1, 0) : 0;
+    words[6] = one_in(6) ? (uint64_t)PICK(0x4000, 0, -1) : 0;
+    words[7] = one_in(6) ? any_value() : 0;
+    words[8] = one_in(12) ? any_value() : 0;
+    words[9] = one_in(12) ? any_value() : 0;
+    memcpy(bytes, words, sizeof words);
+    return sizeof words;
+}
+
 static const struct {
     const char *name;
     input_fn *put;
@@ -240,7 +253,7 @@ static const struct {
     {"pollfds", put_pollfds},   {"fdset", put_fdset},         {"sigset", put_sigset},     {"selectmask", put_selectmask}, {"sigaction", put_sigaction},
     {"altstack", put_altstack}, {"siginfo", put_siginfo},     {"rlimit", put_rlimit},     {"groups", put_groups},         {"caphead", put_caphead},
     {"capdata", put_capdata},   {"sched", put_sched},         {"cpus", put_cpus},         {"sigevent", put_sigevent},     {"offset", put_offset},
-    {"word", put_word},         {"name", put_name},         {"owner", put_owner},
+    {"word", put_word},         {"name", put_name},         {"owner", put_owner},     {"cloneargs", put_cloneargs},
 };
 
 input_fn *find_input(const char *name, size_t len) {

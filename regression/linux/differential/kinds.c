@@ -138,6 +138,67 @@ static uint64_t draw_attribute(const void *detail) {
     return place_text(attributes[below(9)]);
 }
 
+static const char *const files[] = {
+    "prog", "prog", "/prog", "uprog", "gprog", "mine", "script", "deep", "bad", "lost", "self", "fx", "fx", "f1", "f2", "noexec", "d1", "s1", "p1", "dev/null", "n1", "private/f8", "prog/", "suid", "./prog", "",
+};
+
+/* What may be run; one alone where the specification names it. */
+static uint64_t draw_file(const void *detail) {
+    return place_text(detail ? detail : one_in(12) ? names[below(sizeof names / sizeof *names)] : files[below(sizeof files / sizeof *files)]);
+}
+
+/* An array of texts. */
+static uint64_t draw_strings(const void *detail) {
+    static const char *const texts[] = {"a", "", "two words", "NAME=value", "LD_PRELOAD=x"};
+    char shown[128];
+    uint64_t pointers[6] = {0};
+    int count = (int)below(5);
+    (void)detail;
+    if (one_in(12)) {
+        return odd_pointer();
+    }
+    for (int i = 0; i < count; i++) {
+        pointers[i] = place_text(texts[below(sizeof texts / sizeof *texts)]);
+    }
+    uint64_t at = next_input;
+    if (one_in(30)) {
+        at = EDGE - 8 * (uint64_t)count;
+    } else {
+        next_input += 64;
+    }
+    memcpy((void *)at, pointers, 8 * (size_t)(at < EDGE - 64 || at >= EDGE ? count + 1 : count));
+    snprintf(shown, sizeof shown, at == EDGE - 8 * (uint64_t)count ? "%d texts, no end" : "%d texts", count);
+    describe(shown);
+    return at;
+}
+
+static uint64_t draw_text_of(const char *const *texts, size_t count) {
+    const char *text = texts[below(count)];
+    return text ? place_text(text) : 0;
+}
+
+static uint64_t draw_type(const void *detail) {
+    static const char *const types[] = {"tmpfs", "tmpfs", "tmpfs", "ramfs", "nonsense", "", NULL};
+    return detail ? place_text(detail) : draw_text_of(types, 7);
+}
+
+static uint64_t draw_options(const void *detail) {
+    static const char *const options[] = {NULL, NULL, NULL, "size=64k", "size=1m,mode=700", "mode=1777,uid=1000,gid=1000", "nr_inodes=3", "size=x", "nonsense", "", "size=", "mode=8", "ro", "size=1g,,"};
+    (void)detail;
+    return draw_text_of(options, sizeof options / sizeof *options);
+}
+
+static uint64_t draw_device_name(const void *detail) {
+    static const char *const devices[] = {"none", "none", "", "dev/null", "f1", NULL};
+    (void)detail;
+    return draw_text_of(devices, 6);
+}
+
+static uint64_t draw_stack(const void *detail) {
+    (void)detail;
+    return one_in(2) ? 0 : one_in(2) ? STACKS + 0x8000 : odd_pointer();
+}
+
 /* --- memory ----------------------------------------------------------------------------------------------------------- */
 
 static uint64_t draw_input(const void *detail) {
@@ -295,6 +356,7 @@ static const struct {
     {"fd", draw_fd},         {"dirfd", draw_dirfd}, {"newfd", draw_new_fd},   {"pipefd", draw_pipe_fd}, {"path", draw_path},     {"attribute", draw_attribute},
     {"vector", draw_vector}, {"data", draw_pattern}, {"play", draw_play},     {"pages", draw_pages},    {"break", draw_break},   {"pid", draw_pid},
     {"waited", draw_waited}, {"offset", draw_offset}, {"len", draw_length}, {"copylen", draw_copy_length},   {"mode", draw_mode},      {"uid", draw_uid},       {"any", draw_any},
+    {"file", draw_file},     {"strings", draw_strings}, {"type", draw_type},  {"options", draw_options}, {"device", draw_device_name}, {"stack", draw_stack},
     {"dev", draw_device},    {"signal", draw_signal}, {"small", draw_small},
 };
 
@@ -325,7 +387,9 @@ struct argument find_kind(const char *word, size_t len) {
     }
     draw_fn *draw = NULL;
     const void *detail = NULL;
-    if (strncmp(word, "set", head) == 0) {
+    if (head == 4 && (memcmp(word, "file", 4) == 0 || memcmp(word, "type", 4) == 0)) {
+        draw = word[0] == 'f' ? draw_file : draw_type, detail = strndup(name, rest);
+    } else if (strncmp(word, "set", head) == 0) {
         draw = draw_from_set, detail = find_set(name, rest);
     } else if (strncmp(word, "in", head) == 0) {
         draw = draw_input, detail = (const void *)find_input(name, rest);

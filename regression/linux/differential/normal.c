@@ -123,6 +123,9 @@ static void normal_left(unsigned char *bytes, size_t len) {
         if (untouched((unsigned char *)words, 16) || (words[0] == 0 && words[1] == 0)) {
             continue;
         }
+        if (words[0] >= 0 && words[0] < INT64_MAX && words[1] > 0) {
+            words[0]++, words[1] = 0;
+        }
         if (words[0] >= 0 && words[0] < 1l << 32 && words[0] % 10 != 7 && words[0] != 0x7fffffff) {
             words[0] = (words[0] + 599) / 600 * 600, words[1] = 0;
         } else {
@@ -165,6 +168,15 @@ static void normal_owner(unsigned char *bytes, size_t len) {
     int32_t *words = (void *)bytes;
     if (len >= 8 && !untouched(bytes, 8)) {
         words[1] = (int32_t)normal_pid(words[1]);
+    }
+}
+
+static void normal_tid(unsigned char *bytes, size_t len) {
+    int32_t tid;
+    if (!untouched(bytes, len)) {
+        memcpy(&tid, bytes, sizeof tid);
+        tid = (int32_t)normal_pid(tid);
+        memcpy(bytes, &tid, sizeof tid);
     }
 }
 
@@ -228,6 +240,8 @@ static const struct shape shapes[] = {
     {"name", 24, NULL},
     {"random", 256, normal_random},
     {"owner", 8, normal_owner},
+    {"tid", 8, normal_tid},
+    {"cloneargs", 88, NULL},
 };
 
 const struct shape *find_shape(const char *name, size_t len) {

@@ -20,6 +20,26 @@ static void make_file(const char *name, size_t size, mode_t mode, uid_t uid, gid
     close(fd);
 }
 
+static void make_programs(void) {
+    unsigned char bytes[256];
+    static const struct { const char *name; mode_t mode; uid_t uid; gid_t gid; int is_whole; } programs[] = {
+        {"prog", 0755, USER, USER, 1}, {"uprog", 04755, 0, 0, 1}, {"gprog", 02755, USER, 2001, 1}, {"mine", 0700, 0, 0, 1}, {"sleeper", 0755, 0, 0, 2},
+    };
+    for (int i = 0; i < 5; i++) {
+        int fd = open(programs[i].name, O_WRONLY | O_CREAT | O_EXCL, 0700);
+        write(fd, bytes, put_program(bytes, programs[i].is_whole));
+        fchown(fd, programs[i].uid, programs[i].gid);
+        fchmod(fd, programs[i].mode);
+        close(fd);
+    }
+    static const char *const scripts[][2] = {{"script", "#!/prog one two\n"}, {"deep", "#! script\n"}, {"bad", "#!\n"}, {"lost", "#!/nothing\n"}, {"self", "#!self\n"}};
+    for (int i = 0; i < 5; i++) {
+        int fd = open(scripts[i][0], O_WRONLY | O_CREAT | O_EXCL, 0755);
+        write(fd, scripts[i][1], strlen(scripts[i][1]));
+        close(fd);
+    }
+}
+
 static void make_dir(const char *name, mode_t mode, uid_t uid, gid_t gid) {
     mkdir(name, 0700);
     chown(name, uid, gid);
@@ -32,7 +52,7 @@ static void make_node(const char *name, mode_t mode, dev_t dev) {
 }
 
 /* Fills the folder, which becomes the root of what the program sees. */
-void make_folder(const char *folder) {
+void make_folder(const char *folder, int has_programs) {
     make_dir(folder, 0777, USER, USER);
     if (chroot(folder) != 0 || chdir("/") != 0) {
         _exit(3);
@@ -61,6 +81,9 @@ void make_folder(const char *folder) {
     make_node("dev/null", S_IFCHR | 0666, makedev(1, 3));
     make_node("dev/zero", S_IFCHR | 0666, makedev(1, 5));
     make_node("dev/full", S_IFCHR | 0666, makedev(1, 7));
+    if (has_programs) {
+        make_programs();
+    }
 }
 
 /* Once for all programs. */
@@ -150,7 +173,7 @@ void reset_process(uint64_t number, int family) {
     signal(SIGCHLD, SIG_DFL);
     sigprocmask(SIG_SETMASK, &none, NULL);
     umask(022);
-    if (family == 2 || family == 8) {
+    if (is_family(family, "mm") || is_family(family, "futex")) {
         make_playground();
     }
     set_limits();

@@ -94,6 +94,12 @@ impl Difference {
         Some(Self { number, mask, at, class, linux, nacre, place })
     }
 
+    /// The call that differs, in words.
+    pub(crate) fn call(&self) -> &str {
+        let record = self.linux.get(self.place).or(self.nacre.get(self.place));
+        record.map_or("", |record| record.title.as_str())
+    }
+
     /// Both programs, to their ends.
     pub(crate) fn in_full(&self) -> String {
         let text = |records: &[Record]| {

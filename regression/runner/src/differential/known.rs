@@ -23,6 +23,10 @@ pub(crate) struct Known {
 struct Entry {
     /// The class; `*` stands for any text.
     class: String,
+    /// Name and first arguments of the call that differs, as Linux's record shows them; `*` is any text
+    /// of one argument.
+    #[serde(default)]
+    call: String,
     /// Why it stays.
     reason: String,
 }
@@ -38,18 +42,31 @@ impl Known {
         Ok(known)
     }
 
-    /// Whether an entry matches the class.
-    pub(crate) fn explains(&self, class: &str) -> bool {
-        self.difference.iter().any(|entry| matches(&entry.class, class))
+    /// Whether an entry matches the class and the call of a difference.
+    pub(crate) fn explains(&self, class: &str, call: &str) -> bool {
+        self.difference.iter().any(|entry| entry.matches(class, call))
     }
 
-    /// Entries that match none of the classes.
+    /// Entries that match no difference, given by class and call.
     pub(crate) fn unused<'a>(
         &self,
-        classes: impl Iterator<Item = &'a String> + Clone,
-    ) -> Vec<&str> {
-        let is_unused = |entry: &&Entry| !classes.clone().any(|class| matches(&entry.class, class));
-        self.difference.iter().filter(is_unused).map(|entry| entry.class.as_str()).collect()
+        seen: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+    ) -> Vec<String> {
+        let is_unused =
+            |entry: &&Entry| !seen.clone().any(|(class, call)| entry.matches(class, call));
+        let shown = |entry: &Entry| format!("{}, {}", entry.class, entry.call);
+        self.difference.iter().filter(is_unused).map(shown).collect()
+    }
+}
+
+impl Entry {
+    fn matches(&self, class: &str, call: &str) -> bool {
+        let mut arguments = call.split(", ");
+        matches(&self.class, class)
+            && (self.call.is_empty()
+                || self.call.split(", ").all(|pattern| {
+                    arguments.next().is_some_and(|argument| matches(pattern, argument))
+                }))
     }
 }
 
@@ -75,9 +92,10 @@ mod tests {
     #[test]
     fn unused_entries_are_told() {
         let known: Known =
-            toml::from_str("[[difference]]\nclass = 'a'\nreason = 'r'\n[[difference]]\nclass = 'b'\nreason = 'r'\n")
+            toml::from_str("[[difference]]\nclass = 'a'\nreason = 'r'\n[[difference]]\nclass = 'b'\ncall = 'b(*, 1'\nreason = 'r'\n")
                 .expect("a list");
-        assert_eq!(known.unused([String::from("a")].iter()), ["b"]);
-        assert!(known.explains("a") && !known.explains("c"));
+        assert_eq!(known.unused([("a", "a()"), ("b", "b(2, 3, 1)")].into_iter()), ["b, b(*, 1"]);
+        assert!(known.explains("a", "a()") && !known.explains("c", "c()"));
+        assert!(known.explains("b", "b(7, 1, 2)") && !known.explains("b", "b(7, 2, 1)"));
     }
 }

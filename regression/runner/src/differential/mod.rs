@@ -69,7 +69,38 @@ struct Totals {
     /// Programs that differed by hash but not again in words.
     unrepeated: Vec<u64>,
     unexamined: usize,
-    classes: BTreeMap<String, Vec<Difference>>,
+    /// Programs that ended a guest, each time.
+    silencers: Vec<u64>,
+    /// Differences without a reason, by class.
+    open: BTreeMap<String, Vec<Difference>>,
+    /// Class and call of those with one.
+    explained: Vec<(String, String)>,
+}
+
+impl Totals {
+    fn add(&mut self, difference: Difference, known: &Known) {
+        let (class, call) = (difference.class.clone(), difference.call().to_owned());
+        if known.explains(&class, &call) {
+            self.explained.push((class, call));
+        } else {
+            self.open.entry(class).or_default().push(difference);
+        }
+    }
+
+    fn show_progress(&self, start: Instant) {
+        println!(
+            "progress {} calls in {} programs, {} programs with known differences, {} classes of others, {} s",
+            self.calls,
+            self.programs,
+            self.explained.len(),
+            self.open.len(),
+            start.elapsed().as_secs()
+        );
+        for (class, seen) in &self.open {
+            let programs: Vec<u64> = seen.iter().map(|found| found.number).take(4).collect();
+            println!("    {:4} {class} {programs:?}", seen.len());
+        }
+    }
 }
 
 /// Runs the comparison.
@@ -101,30 +132,30 @@ pub(crate) fn run(
     let start = Instant::now();
     while totals.calls < args.calls {
         let wanted = ((args.calls - totals.calls) / CALLS_PER_PROGRAM).clamp(64, CHUNK);
-        chunk(&guests, wanted, &mut totals)?;
-        println!(
-            "progress {} calls in {} programs, {} classes of differences, {} s",
-            totals.calls,
-            totals.programs,
-            totals.classes.len(),
-            start.elapsed().as_secs()
-        );
+        chunk(&guests, wanted, &known, &mut totals)?;
+        totals.show_progress(start);
     }
     report(&guests, args, &known, &totals)
 }
 
 /// Compares `count` more programs.
-fn chunk(guests: &Guests<'_>, count: u64, totals: &mut Totals) -> Result<()> {
+fn chunk(guests: &Guests<'_>, count: u64, known: &Known, totals: &mut Totals) -> Result<()> {
     let first = totals.programs;
     let [linux, nacre] = guests.hashes(first, count)?;
     ensure!(linux.hashes.len() == nacre.hashes.len(), "the kernels ran different programs");
     totals.programs += count;
     totals.calls += linux.calls.min(nacre.calls);
-    let differing = differing(first, &linux, &nacre);
+    let mut differing = differing(first, &linux, &nacre);
+    for (number, why) in linux.silencers.into_iter().chain(nacre.silencers) {
+        println!("program {number} ended a guest: {why}");
+        println!("{}", guests.shortest(number)?);
+        differing.retain(|differs| *differs != number);
+        totals.silencers.push(number);
+    }
     totals.unexamined += differing.len().saturating_sub(MAX_WORDED);
     let differing = differing.into_iter().take(MAX_WORDED).collect();
-    let same = examine(guests, differing, Variant::calls, totals)?;
-    let same = examine(guests, same, Variant::whole, totals)?;
+    let same = examine(guests, differing, Variant::calls, known, totals)?;
+    let same = examine(guests, same, Variant::whole, known, totals)?;
     totals.unrepeated.extend(same);
     Ok(())
 }
@@ -134,15 +165,14 @@ fn examine(
     guests: &Guests<'_>,
     numbers: Vec<u64>,
     variant: fn(u64) -> Variant,
+    known: &Known,
     totals: &mut Totals,
 ) -> Result<Vec<u64>> {
     let variants: Vec<Variant> = numbers.iter().copied().map(variant).collect();
     let mut same = Vec::new();
     for (number, difference) in numbers.into_iter().zip(guests.differences(&variants)?) {
         match difference {
-            Some(difference) => {
-                totals.classes.entry(difference.class.clone()).or_default().push(difference);
-            }
+            Some(difference) => totals.add(difference, known),
             None => same.push(number),
         }
     }
@@ -174,9 +204,7 @@ fn report(
     known: &Known,
     totals: &Totals,
 ) -> Result<ExitCode> {
-    let (explained, open): (Vec<_>, Vec<_>) =
-        totals.classes.iter().partition(|(class, _)| known.explains(class));
-    let mut open: Vec<_> = open.into_iter().collect();
+    let mut open: Vec<_> = totals.open.iter().collect();
     open.sort_by_key(|(_, seen)| std::cmp::Reverse(seen.len()));
     let examples: Vec<&Difference> = open.iter().filter_map(|(_, seen)| seen.first()).collect();
     let shrunk = if args.shrink { shrink::shrink(guests, &examples)? } else { BTreeMap::new() };
@@ -186,19 +214,19 @@ fn report(
         println!("\n{} programs: {class}\n{example}", seen.len());
     }
     let unused = if args.family == "all" && args.calls >= known::FULL_CALLS {
-        known.unused(totals.classes.keys())
+        known.unused(totals.explained.iter().map(|(class, call)| (class.as_str(), call.as_str())))
     } else {
         vec![]
     };
     for pattern in &unused {
         println!("known.toml lists what was not seen: {pattern}");
     }
-    let explained: usize = explained.iter().map(|(_, seen)| seen.len()).sum();
     println!(
-        "\n{} calls compared in {} programs; {explained} programs with known differences, {} with others ({} classes), \
+        "\n{} calls compared in {} programs; {} programs with known differences, {} with others ({} classes), \
          {} that differed once, {} not looked at",
         totals.calls,
         totals.programs,
+        totals.explained.len(),
         open.iter().map(|(_, seen)| seen.len()).sum::<usize>(),
         open.len(),
         totals.unrepeated.len(),
@@ -207,7 +235,14 @@ fn report(
     if !totals.unrepeated.is_empty() {
         println!("that differed once: {:?}", totals.unrepeated);
     }
-    let failed = open.len() + unused.len() + totals.unexamined + totals.unrepeated.len();
+    if !totals.silencers.is_empty() {
+        println!("that ended a guest: {:?}", totals.silencers);
+    }
+    let failed = open.len()
+        + unused.len()
+        + totals.unexamined
+        + totals.unrepeated.len()
+        + totals.silencers.len();
     println!("{} passed, {failed} failed", totals.programs);
     Ok(ExitCode::from(u8::from(failed > 0)))
 }

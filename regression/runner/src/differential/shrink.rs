@@ -12,7 +12,7 @@ use super::class::Difference;
 use super::guest::{Guests, Variant};
 
 /// Calls of a program; the state comes after them.
-const CALLS: u32 = 40;
+pub(super) const CALLS: u32 = 40;
 /// More at a time would take a guest too long.
 const AT_ONCE: usize = 60;
 
