@@ -108,3 +108,30 @@ TEST(record_locks_in_a_ring) {
     EXPECT_EXIT(one, 0);
     EXPECT_EXIT(two, 0);
 }
+
+TEST(mounts_are_counted) {
+    char number[16];
+    OK(mkdir("m", 0755));
+    OK(mkdir("n", 0755));
+    PUT("/proc/sys/fs/mount-max", "1\n");
+    EXPECT_ERRNO(mount("none", "m", "tmpfs", 0, ""), ENOSPC);
+    EXPECT_ERRNO(mount("n", "m", "", MS_BIND, ""), ENOSPC);
+    int most = 2;
+    for (; most < 200; most++) {
+        snprintf(number, sizeof number, "%d\n", most);
+        PUT("/proc/sys/fs/mount-max", number);
+        if (mount("none", "m", "tmpfs", 0, "") == 0) {
+            break;
+        }
+        CHECK(errno == ENOSPC);
+    }
+    CHECK(most < 200);
+    EXPECT_ERRNO(mount("none", "n", "tmpfs", 0, ""), ENOSPC);
+    OK(umount("m"));
+    OK(mount("none", "n", "tmpfs", 0, ""));
+    EXPECT_ERRNO(mount("none", "m", "tmpfs", 0, ""), ENOSPC);
+    PUT("/proc/sys/fs/mount-max", "100000\n");
+    OK(mount("none", "m", "tmpfs", 0, ""));
+    OK(umount("m"));
+    OK(umount("n"));
+}

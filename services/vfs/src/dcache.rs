@@ -104,3 +104,93 @@ impl<T: Cached> Clock<T> {
         removed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Item {
+        number: usize,
+        referenced: AtomicBool,
+        slot: AtomicU32,
+    }
+
+    impl Cached for Item {
+        fn referenced(&self) -> &AtomicBool {
+            &self.referenced
+        }
+        fn slot(&self) -> &AtomicU32 {
+            &self.slot
+        }
+    }
+
+    impl Item {
+        fn is_kept(&self) -> bool {
+            self.slot.load(Ordering::Relaxed) != 0
+        }
+    }
+
+    /// Adds so many; they are in the order of their slots in a full cache that was empty.
+    fn fill(cache: &Cache<Item>, numbers: core::ops::Range<usize>) -> Vec<Arc<Item>> {
+        let items = numbers.map(|number| Arc::new(Item { number, ..Item::default() }));
+        items.inspect(|item| cache.insert(item)).collect()
+    }
+
+    fn kept(items: &[Arc<Item>]) -> Vec<usize> {
+        items.iter().filter(|item| item.is_kept()).map(|item| item.number).collect()
+    }
+
+    #[test]
+    fn no_more_are_kept_than_there_is_room_for() {
+        let cache = Cache::new();
+        let first = fill(&cache, 0..CAPACITY);
+        assert_eq!(kept(&first).len(), CAPACITY);
+        let second = fill(&cache, 0..10);
+        assert_eq!(cache.kept().count(), CAPACITY);
+        // In the order in which they came.
+        assert_eq!(kept(&first), (10..CAPACITY).collect::<Vec<_>>());
+        assert_eq!(kept(&second).len(), 10);
+        assert!(first.iter().take(10).all(|item| Arc::strong_count(item) == 1));
+    }
+
+    #[test]
+    fn what_was_used_is_spared_once() {
+        let cache = Cache::new();
+        let first = fill(&cache, 0..CAPACITY);
+        for item in &first[..3] {
+            item.referenced.store(true, Ordering::Relaxed);
+        }
+        fill(&cache, 0..1);
+        assert_eq!(kept(&first[..5]), [0, 1, 2, 4]);
+        // The hand comes round.
+        fill(&cache, 0..CAPACITY - 3);
+        assert_eq!(kept(&first), [1, 2]);
+    }
+
+    #[test]
+    fn the_hand_spares_a_few_only() {
+        let cache = Cache::new();
+        let first = fill(&cache, 0..CAPACITY);
+        for item in &first {
+            item.referenced.store(true, Ordering::Relaxed);
+        }
+        fill(&cache, 0..1);
+        let gone: Vec<_> = first.iter().filter(|item| !item.is_kept()).collect();
+        assert_eq!(gone.iter().map(|item| item.number).collect::<Vec<_>>(), [LOOKS - 1]);
+        let looked_at = first.iter().filter(|item| !item.referenced.load(Ordering::Relaxed));
+        assert_eq!(looked_at.count(), LOOKS);
+    }
+
+    #[test]
+    fn a_place_that_was_left_is_taken_first() {
+        let cache = Cache::new();
+        let first = fill(&cache, 0..CAPACITY);
+        cache.remove(&first[7]);
+        cache.remove(&first[7]);
+        assert_eq!(cache.kept().count(), CAPACITY - 1);
+        let last = fill(&cache, 0..1);
+        assert_eq!(kept(&first).len(), CAPACITY - 1);
+        assert_eq!(last[0].slot.load(Ordering::Relaxed), first[8].slot.load(Ordering::Relaxed) - 1);
+    }
+}
