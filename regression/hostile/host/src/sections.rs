@@ -2,7 +2,7 @@
 //! The longest sections: how many instructions a CPU of the guest's kernel runs without a place where another task
 //! could get it.
 //!
-//! Nacre's kernel can be preempted wherever interrupts are on and its count of locks, one `inc` or `dec` of a word in
+//! Nacre's kernel can be preempted wherever interrupts are on and its count of locks, one `add` or `dec` of a word in
 //! the CPU's own block, is zero. So a section begins at the instruction that turns interrupts off or raises the count
 //! from zero, and ends at the one that undoes that; an entry into the kernel turns interrupts off, too. All of that is
 //! seen from outside, so that the release kernel is measured, unchanged. What runs with the count raised may take
@@ -167,10 +167,10 @@ fn step_of(bytes: &[u8], is_kernel: bool) -> Option<Step> {
         };
     }
     match bytes {
-        [0x65, 0xff, 0x04, 0x25, ..] => Some(Step::Up),
+        [0x65, 0x83, 0x04, 0x25, _, _, _, _, 1] => Some(Step::Up),
         [0x65, 0xff, 0x0c, 0x25, ..] => Some(Step::Down),
-        [0x65, 0x81, 0x04, 0x25, ..] => Some(Step::EnterInterrupt),
-        [0x65, 0x81, 0x2c, 0x25, ..] => Some(Step::LeaveInterrupt),
+        [0x65, 0x81, 0x04, 0x25, _, _, _, _, 0, 0, 0, 0x10] => Some(Step::EnterInterrupt),
+        [0x65, 0x81, 0x04, 0x25, _, _, _, _, 0, 0, 0, 0xf0] => Some(Step::LeaveInterrupt),
         [0xfa] => Some(Step::Off),
         [0xfb] => Some(Step::On),
         [0xf3, 0x90] => Some(Step::Pause),
@@ -353,7 +353,10 @@ mod tests {
 
     #[test]
     fn instructions_are_known_by_their_bytes() {
-        assert_eq!(step_of(&[0x65, 0xff, 0x04, 0x25, 8, 0, 0, 0], true), Some(Step::Up));
+        assert_eq!(step_of(&[0x65, 0x83, 0x04, 0x25, 8, 0, 0, 0, 1], true), Some(Step::Up));
+        let add = |top| step_of(&[0x65, 0x81, 0x04, 0x25, 8, 0, 0, 0, 0, 0, 0, top], true);
+        assert_eq!(add(0x10), Some(Step::EnterInterrupt));
+        assert_eq!(add(0xf0), Some(Step::LeaveInterrupt));
         assert_eq!(step_of(&[0x65, 0xff, 0x0c, 0x25, 8, 0, 0, 0], true), Some(Step::Down));
         assert_eq!(step_of(&[0x0f, 0x05], false), Some(Step::Enter));
         assert_eq!(step_of(&[0x0f, 0x05], true), None);
