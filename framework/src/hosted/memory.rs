@@ -12,6 +12,11 @@ use crate::mm::{CHUNK, Chunk, Meta, NoMemory, PAGE_SIZE};
 /// Simulated RAM. Untouched pages cost nothing natively, but much under Miri.
 const FRAMES: usize = (if cfg!(miri) { 4 << 20 } else { 512 << 20 }) / PAGE_SIZE;
 
+/// Threads of `std` have their own stacks: there are none to give back.
+pub fn give_back_stacks() -> bool {
+    false
+}
+
 /// Makes the arena at the first use of memory, and calls `start` with it and room for
 /// the allocator's records.
 pub(crate) fn start_once(start: fn(*mut u8, &'static [Meta], &'static mut [Chunk])) {

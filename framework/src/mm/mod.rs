@@ -61,8 +61,12 @@ pub(crate) use self::phys::{Pfn, ptr as phys_to_virt};
 pub use self::pod::Pod;
 pub use self::range::{MAX_REGIONS, MemoryMap, PhysRange, TooMany};
 pub use self::space::{Cow, FaultHandler, Mapping, Sharing, VmSpace, WriteOutcome};
+#[cfg(target_os = "none")]
+pub use self::stack::give_back_stacks;
 pub(crate) use self::untyped::Untyped;
 pub use self::usage::{KernelUsage, kernel_usage};
+#[cfg(not(target_os = "none"))]
+pub use crate::hosted::memory::give_back_stacks;
 pub use crate::pod_struct;
 
 #[cfg(target_os = "none")]

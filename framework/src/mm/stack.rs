@@ -115,13 +115,26 @@ impl Drop for KernelStack {
     }
 }
 
-/// Gives back stacks if too many are kept and the caller may wait for other CPUs.
-fn trim() {
+/// Gives back all stacks that are kept beyond a few; whether there were any. To be called
+/// when memory is short and no spinning lock is held: it waits for other CPUs.
+pub fn give_back_stacks() -> bool {
+    let mut any = false;
+    // A batch that does not get through ends it.
+    while trim() {
+        any = true;
+    }
+    any
+}
+
+/// Gives back some stacks if too many are kept and the caller may wait for other CPUs;
+/// whether it did.
+fn trim() -> bool {
     if !arch::is_preemptible() || POOL.lock().is_trim() {
-        return;
+        return false;
     }
     free_flushed();
-    if unmap_some() {
+    let is_more = unmap_some();
+    if is_more {
         let mut looks = 0;
         spin_until(|| {
             looks += 1;
@@ -129,6 +142,7 @@ fn trim() {
         });
         free_flushed();
     }
+    is_more
 }
 
 /// Unmaps the stacks that were kept last, if there are too many, and begins the flush;

@@ -2,6 +2,7 @@
 /* What an ordinary user can make large or many in the kernel: it is refused or its owner killed, and the machine lives. */
 #include "exhaustion.h"
 
+#include <pthread.h>
 #include <sys/utsname.h>
 
 TEST(number_of_areas) {
@@ -335,4 +336,31 @@ TEST_LIMIT(the_killer_counts_arguments, 60) {
     CHECK(most > before);
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
+}
+
+static void *ends_with_the_others(void *unused) {
+    pause();
+    return unused;
+}
+
+TEST_LIMIT(stacks_of_ended_threads, 60) {
+    /* Nobody is killed for want of memory that ended threads had. */
+    int count = atoi(GET("/proc/sys/kernel/threads-max")) / 2;
+    count = count < 4000 ? count : 4000;
+    long before = free_kib();
+    IN_CHILD(
+        pthread_attr_t attr; pthread_t thread;
+        pthread_attr_init(&attr);
+        pthread_attr_setstacksize(&attr, 16384);
+        for (int i = 0; i < count && pthread_create(&thread, &attr, ends_with_the_others, NULL) == 0; i++) {
+        }
+        _exit(0));
+    /* All but what the kernel keeps for itself and 4 MiB more. */
+    long pages = before / 4 - sysconf(_SC_PHYS_PAGES) / 64 - 1024;
+    IN_CHILD(
+        char *at = mmap(NULL, pages * 4096ul, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        CHECK(at != MAP_FAILED);
+        for (long i = 0; i < pages; i++) {
+            at[i * 4096] = 1;
+        });
 }

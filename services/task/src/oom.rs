@@ -4,7 +4,8 @@
 //! The victim is the process that holds most memory, the kernel's for it included
 //! ([`Process::memory_pages`]), weighted by its oom_score_adj, and of several that
 //! hold about as much the youngest; the first process and those at -1000 are
-//! spared. While a victim is on its way out nobody else is chosen.
+//! spared. While a victim is on its way out nobody else is chosen, and nobody is as long
+//! as the stacks of threads that ended can be given back.
 //!
 //! Locks: `VICTIM` is a leaf (preemption off).
 
@@ -47,6 +48,9 @@ pub(crate) fn out_of_memory() -> OomVerdict {
         // Some was given back since.
         return OomVerdict::Retry;
     }
+    if framework::mm::give_back_stacks() {
+        return OomVerdict::Retry;
+    }
     if !kill_largest() {
         return OomVerdict::GiveUp;
     }
@@ -58,10 +62,10 @@ pub(crate) fn out_of_memory() -> OomVerdict {
 }
 
 /// Called when a call failed for want of memory: if the kernel itself is short of it,
-/// somebody has to go, so that the next call goes well. Does not wait.
+/// somebody has to go, so that the next call goes well. Does not wait for that.
 #[cold]
 pub fn relieve() {
-    if framework::mm::admit().is_err() && !is_victim_alive() {
+    if framework::mm::admit().is_err() && !is_victim_alive() && !framework::mm::give_back_stacks() {
         kill_largest();
     }
 }
