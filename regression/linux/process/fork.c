@@ -195,6 +195,20 @@ TEST(clone_other_exit_signal_needs_wclone) {
     EXPECT_EQ(WEXITSTATUS(status), 4);
 }
 
+TEST(clone_takes_a_signal_that_does_not_exist) {
+    static const unsigned long words[] = {0, 65, 128, 255};
+    for (int i = 0; i < 4; i++) {
+        long pid = OK(raw_clone(words[i], NULL, NULL, NULL));
+        if (pid == 0) {
+            _exit(4);
+        }
+        EXPECT_ERRNO(waitpid((pid_t)pid, NULL, 0), ECHILD);
+        int status;
+        EXPECT_EQ(waitpid((pid_t)pid, &status, __WCLONE), pid);
+        EXPECT_EQ(WEXITSTATUS(status), 4);
+    }
+}
+
 TEST(clone_thread_without_sighand_is_refused) {
     EXPECT_ERRNO(raw_clone(CLONE_THREAD | SIGCHLD, NULL, NULL, NULL), EINVAL);
 }

@@ -37,7 +37,7 @@ pub(crate) fn sys_clone(
         parent_tid: parent_tid.addr(),
         child_tid: child_tid.addr(),
         tls,
-        ..CloneArgs::from_flags_word(flags.0 as u64)?
+        ..CloneArgs::from_flags_word(flags.0 as u64)
     };
     encode(clone(&cx.thread, &cx.user, &args)?.as_raw())
 }
