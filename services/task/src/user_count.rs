@@ -51,7 +51,7 @@ impl UserCount {
         self.threads.load(Relaxed)
     }
 
-    /// How many queued signals the user's processes have.
+    /// How many queued signals and timers the user's processes have.
     pub fn signals(&self) -> u64 {
         self.signals.load(Relaxed)
     }

@@ -34,8 +34,8 @@ pub use cpu_limit::watch_cpu_limit;
 pub use event::{Notify, SigEvent};
 pub use interval::{Itimer, alarm, get_itimer, set_itimer};
 pub use posix::{
-    TimerMode, check_event, timer_create, timer_delete, timer_getoverrun, timer_gettime,
-    timer_number, timer_settime,
+    NewTimer, TimerMode, check_event, new_timer, timer_create, timer_delete, timer_getoverrun,
+    timer_gettime, timer_settime,
 };
 pub use server::init;
 pub use sleep::sleep_until;

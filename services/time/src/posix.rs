@@ -3,10 +3,14 @@
 //!
 //! Spec: timer_create(2), timer_settime(2), timer_getoverrun(2), sigevent(3).
 
-use abi::resource::Resource;
+use alloc::sync::Arc;
+
 use abi::signal::Signal;
 use abi::{Result, err, error};
-use task::Thread;
+use task::{
+    Thread,
+    signal::{TimerSignal, new_timer_signal},
+};
 
 use crate::{
     ClockId, Itimer,
@@ -71,45 +75,47 @@ pub fn check_event(thread: &Thread, event: Option<SigEvent>) -> Result<()> {
     Ok(())
 }
 
-/// The number of the process's next timer, which no other gets.
-///
-/// # Errors
-/// `EAGAIN` at RLIMIT_SIGPENDING timers, `ENOMEM`.
-pub fn timer_number(thread: &Thread) -> Result<i32> {
-    let timers = ProcessTimers::of(thread.process()).ok_or(error!(ENOMEM))?;
-    let limit = thread.process().rlimit(Resource::Sigpending).cur;
-    let mut state = timers.state.lock();
-    if state.posix.len() as u64 >= limit {
-        return err!(EAGAIN, "too many timers");
-    }
-    Ok(state.free_id())
+/// A timer that is about to be made: its number, which no other gets, and its signal's
+/// place among those that its user may have.
+pub struct NewTimer {
+    /// The number.
+    pub id: i32,
+    signal: TimerSignal,
 }
 
-/// timer_create(2), with a number of [`timer_number`]. Without an event: SIGALRM with the
-/// timer's number.
+/// What timer_create(2) takes first.
+///
+/// # Errors
+/// `EAGAIN` if the user has RLIMIT_SIGPENDING signals and timers, `ENOMEM`.
+pub fn new_timer(thread: &Thread) -> Result<NewTimer> {
+    framework::mm::admit()?;
+    let timers = ProcessTimers::of(thread.process()).ok_or(error!(ENOMEM))?;
+    let signal = new_timer_signal(thread)?;
+    let id = timers.state.lock().free_id();
+    Ok(NewTimer { id, signal })
+}
+
+/// timer_create(2), of what [`new_timer`] gave. Without an event: SIGALRM with the timer's
+/// number.
 ///
 /// # Errors
 /// `EOPNOTSUPP` for a clock without timers, `EINVAL` for the CPU clock of somebody who is
-/// gone, `EAGAIN` at RLIMIT_SIGPENDING timers, `ENOMEM`.
+/// gone, `ENOMEM`.
 pub fn timer_create(
     thread: &Thread,
     clock: ClockId,
     event: Option<SigEvent>,
-    id: i32,
+    new: NewTimer,
 ) -> Result<()> {
+    let NewTimer { id, signal } = new;
     let clock = timer_clock(thread, clock)?;
     let timers = ProcessTimers::of(thread.process()).ok_or(error!(ENOMEM))?;
-    // A timer holds a queued signal, so the same limit bounds both.
-    let limit = thread.process().rlimit(Resource::Sigpending).cur;
     framework::mm::admit()?;
-    let mut state = timers.state.lock();
-    if state.posix.len() as u64 >= limit {
-        return err!(EAGAIN, "too many timers");
-    }
     let event =
         event.unwrap_or(SigEvent { notify: Notify::Process(Signal::ALRM), value: id as u64 });
-    let timer = PosixTimer { clock, event, timer: Timer::default(), overruns: 0 };
-    state.posix.insert(id, timer);
+    let signal = Arc::new(signal);
+    let timer = PosixTimer { clock, event, timer: Timer::default(), signal };
+    timers.state.lock().posix.insert(id, timer);
     Ok(())
 }
 
@@ -130,7 +136,7 @@ fn no_such_timer() -> abi::Error {
 }
 
 /// The timers of the caller's process, and the clock of timer `id`.
-fn find(thread: &Thread, id: i32) -> Result<(alloc::sync::Arc<ProcessTimers>, TimerClock)> {
+fn find(thread: &Thread, id: i32) -> Result<(Arc<ProcessTimers>, TimerClock)> {
     let timers = ProcessTimers::existing(thread.process()).ok_or(no_such_timer())?;
     let clock = timers.state.lock().posix.get(&id).map(|t| t.clock);
     Ok((timers, clock.ok_or(no_such_timer())?))
@@ -153,7 +159,7 @@ pub fn timer_settime(thread: &Thread, id: i32, mode: TimerMode, new: Itimer) -> 
     let expiry = (new.value_ns != 0).then_some(Expiry { next_ns, interval_ns: new.interval_ns });
     let mut state = timers.state.lock();
     let timer = state.posix.get_mut(&id).ok_or(no_such_timer())?;
-    timer.overruns = 0;
+    timer.signal.forget_overruns();
     let old = timers.replace(&mut state, Slot::Posix(id), expiry, now);
     Ok(Itimer::of(old, now))
 }
@@ -178,7 +184,7 @@ pub fn timer_getoverrun(thread: &Thread, id: i32) -> Result<i32> {
     let (timers, _) = find(thread, id)?;
     let state = timers.state.lock();
     let timer = state.posix.get(&id).ok_or(no_such_timer())?;
-    Ok(timer.overruns as i32)
+    Ok(timer.signal.told_overruns())
 }
 
 /// timer_delete(2).

@@ -14,7 +14,7 @@ use abi::signal::{SigInfo, Signal};
 use framework::{sync::SpinLock, time::monotonic_ns};
 use task::{
     Companion, Process,
-    signal::{bump_timer_signal, send_to_process, send_to_thread},
+    signal::{TimerSignal, send_timer_signal, send_to_process},
 };
 
 use crate::{
@@ -27,8 +27,6 @@ use crate::{
 /// The least time between two looks at a timer that repeats: a program that
 /// asks for nanoseconds must not keep the timer task running.
 const LEAST_PAUSE_NS: u64 = 50_000;
-/// The most that an overrun count says (DELAYTIMER_MAX).
-const OVERRUN_MAX: u64 = i32::MAX as u64;
 
 /// A timer's state: running or not, and its place in the queue.
 #[derive(Clone, Copy, Default)]
@@ -42,7 +40,7 @@ pub(crate) struct PosixTimer {
     pub(crate) clock: TimerClock,
     pub(crate) event: SigEvent,
     pub(crate) timer: Timer,
-    pub(crate) overruns: u64,
+    pub(crate) signal: Arc<TimerSignal>,
 }
 
 pub(crate) struct State {
@@ -132,26 +130,15 @@ impl ProcessTimers {
                 }
             }
         };
-        let still_waiting = {
-            let mut state = self.state.lock();
-            let Some(timer) = state.posix.get_mut(&id) else { return };
-            let count = timer.overruns.saturating_add(missed + 1).min(OVERRUN_MAX);
-            if bump_timer_signal(process, signal, id, count as i32) {
-                timer.overruns = count;
-                true
-            } else {
-                timer.overruns = missed.min(OVERRUN_MAX);
-                false
-            }
+        let waiting = {
+            let state = self.state.lock();
+            let Some(timer) = state.posix.get(&id) else { return };
+            timer.signal.expire(missed)
         };
-        if still_waiting {
-            return;
+        if let Some(waiting) = waiting {
+            let info = SigInfo::timer(signal, id, 0, value);
+            send_timer_signal(process, thread.as_ref(), info, waiting);
         }
-        let info = SigInfo::timer(signal, id, missed.min(OVERRUN_MAX) as i32, value);
-        let _ = match &thread {
-            Some(thread) => send_to_thread(thread, info),
-            None => send_to_process(process, info),
-        };
     }
 
     /// Stops and forgets all POSIX timers, and with `all` the others too.

@@ -72,7 +72,7 @@ pub(crate) fn sys_timer_create(
     let clock = ClockId::from_number(clock)?;
     clock.check_timers()?;
     // Its number is used up whatever comes of the timer.
-    let new = time::timer_number(&cx.thread)?;
+    let new = time::new_timer(&cx.thread)?;
     let event = match raw {
         Some(raw) => Some(SigEvent::from_fields(
             raw.notify,
@@ -83,7 +83,7 @@ pub(crate) fn sys_timer_create(
         None => None,
     };
     time::check_event(&cx.thread, event)?;
-    id.write(cx.vm(), &new)?;
+    id.write(cx.vm(), &new.id)?;
     if matches!(clock, ClockId::RealtimeAlarm | ClockId::BoottimeAlarm) {
         cx.require(Caps::WAKE_ALARM)?;
     }

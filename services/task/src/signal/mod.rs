@@ -15,6 +15,7 @@ mod frame;
 mod kill;
 mod look;
 mod mask;
+mod place;
 mod queue;
 pub(crate) mod send;
 mod sigreturn;
@@ -30,8 +31,9 @@ pub use kill::{
 };
 pub use look::SignalSets;
 pub use mask::MaskChange;
-pub use send::{bump_timer_signal, send_to_process, send_to_thread};
+pub use place::{TimerSignal, WaitingTimer};
+pub use send::{new_timer_signal, send_timer_signal, send_to_process, send_to_thread};
 pub use sigreturn::sigreturn;
 
-pub(crate) use queue::{Payer, SigQueue};
+pub(crate) use queue::SigQueue;
 pub(crate) use state::{Flushes, Sighand, StopState, ThreadSignals};

@@ -5,42 +5,74 @@
 //! to RLIMIT_SIGPENDING, which may be often: none is searched for. One queue belongs to
 //! each thread and one to each process; the locks around it, which spin, are the owners'.
 
-use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+use alloc::{collections::LinkedList, vec::Vec};
 
-use abi::signal::{SI_TIMER, SI_USER, SigInfo, SigSet, Signal};
+use abi::signal::{SI_USER, SigInfo, SigSet, Signal};
 use abi::{Result, err};
 
-use crate::user_count::UserCount;
+use crate::signal::place::{Holder, Payer, WaitingTimer};
 
-/// A queued signal's place in its sender's RLIMIT_SIGPENDING.
-struct Charge(Arc<UserCount>);
-
-impl Drop for Charge {
-    fn drop(&mut self) {
-        self.0.release_signal();
-    }
-}
+/// Of signals that have no effect any more, so many are dropped at each use of the queue.
+const DROPPED_AT_ONCE: usize = 8;
 
 struct Queued {
     info: SigInfo,
-    _charge: Charge,
+    holder: Holder,
 }
 
-/// All that waits of one real-time signal, by place. To be dropped without a lock.
-#[derive(Default)]
-pub(crate) struct Line {
-    entries: BTreeMap<u64, Queued>,
-    /// Places of what timers sent, by their numbers.
-    timers: BTreeMap<i32, u64>,
+/// Nodes of memory, each for a signal; there is none in those that are not yet used.
+type Nodes = LinkedList<Option<Queued>>;
+
+/// What a signal needs on its way into a queue: that is made before the queue is locked.
+pub(crate) struct Sender {
+    signal: Signal,
+    timer: Option<WaitingTimer>,
+    /// A node for a signal that may wait beside others of its number.
+    room: Nodes,
 }
+
+impl Sender {
+    /// Anybody.
+    #[inline]
+    pub(crate) fn of(signal: Signal) -> Self {
+        let room = if signal.is_realtime() { new_node() } else { Nodes::new() };
+        Self { signal, timer: None, room }
+    }
+
+    /// A timer.
+    pub(crate) fn timer(signal: Signal, timer: WaitingTimer) -> Self {
+        Self { signal, timer: Some(timer), room: new_node() }
+    }
+
+    /// Its signal.
+    pub(crate) fn signal(&self) -> Signal {
+        self.signal
+    }
+}
+
+/// A node, if there is memory: without, the bare number is delivered, or the sender told.
+fn new_node() -> Nodes {
+    let mut room = Nodes::new();
+    if framework::mm::admit().is_ok() {
+        room.push_back(None);
+    }
+    room
+}
+
+/// All that waits of one signal, the oldest first. To be dropped without a lock, as it may
+/// be much.
+#[derive(Default)]
+pub(crate) struct Line(Nodes);
 
 /// Signals waiting for a thread or a process.
 #[derive(Default)]
 pub(crate) struct SigQueue {
     set: SigSet,
+    /// Standard signals, each once.
     standard: Vec<Queued>,
-    realtime: BTreeMap<i32, Line>,
-    last_place: u64,
+    /// Real-time signals, and standard ones of timers: those wait beside and behind.
+    /// One without a signal was flushed, and is not yet dropped as a whole.
+    lines: Vec<(Option<Signal>, Line)>,
 }
 
 /// What the CPU raises in the middle of an instruction; these go first.
@@ -52,31 +84,29 @@ fn next_to_deliver(set: SigSet) -> Option<Signal> {
     set.intersection(SYNCHRONOUS).first().or(set.first())
 }
 
-/// Who pays for a queue entry, and how many it may have.
-pub(crate) struct Payer<'a> {
-    pub(crate) user: &'a Arc<UserCount>,
-    pub(crate) limit: u64,
-}
-
 impl SigQueue {
     /// The signals that wait.
     pub(crate) fn set(&self) -> SigSet {
         self.set
     }
 
-    /// Adds a signal. A standard one that waits already is dropped. EAGAIN for
-    /// a real-time one that a program queued beyond its limit.
-    pub(crate) fn push(&mut self, signal: Signal, info: SigInfo, payer: &Payer<'_>) -> Result<()> {
-        if !signal.is_realtime() && self.set.contains(signal) {
+    /// Adds a signal. A standard one that waits already is dropped, unless a timer sends
+    /// it: as on Linux, that one waits beside. EAGAIN for a real-time one that a program
+    /// queued beyond its limit.
+    pub(crate) fn push(
+        &mut self,
+        Sender { signal, timer, room }: Sender,
+        info: SigInfo,
+        payer: Payer,
+    ) -> Result<()> {
+        self.drop_some();
+        let is_of_timer = timer.is_some();
+        if !signal.is_realtime() && !is_of_timer && self.set.contains(signal) {
             return Ok(());
         }
-        // Standard signals sent by the kernel or kill(2) may exceed the limit,
-        // as in Linux: one entry per number bounds them anyway.
-        let may_exceed = !signal.is_realtime() && info.code >= 0;
-        let limit = if may_exceed { u64::MAX } else { payer.limit };
-        let charged = payer.user.charge_signal(limit);
-        let is_kept = charged && self.keep(signal, info, Charge(payer.user.clone()));
-        if !is_kept && signal.is_realtime() && info.code != SI_USER {
+        let holder = timer.map(Holder::Timer).or_else(|| payer.place(signal, &info));
+        let is_kept = holder.is_some_and(|holder| self.keep(signal, info, holder, room));
+        if !is_kept && !is_of_timer && signal.is_realtime() && info.code != SI_USER {
             return err!(EAGAIN, "too many signals wait");
         }
         self.set.insert(signal);
@@ -84,50 +114,48 @@ impl SigQueue {
     }
 
     /// Keeps what a signal carries; false without memory.
-    fn keep(&mut self, signal: Signal, info: SigInfo, charge: Charge) -> bool {
-        let queued = Queued { info, _charge: charge };
-        if !signal.is_realtime() {
-            if self.standard.try_reserve(1).is_err() {
-                return false;
-            }
-            self.standard.push(queued);
+    fn keep(&mut self, signal: Signal, info: SigInfo, holder: Holder, mut room: Nodes) -> bool {
+        if let Some(node) = room.front_mut() {
+            let Some(Line(line)) = self.line_or_new(signal) else { return false };
+            *node = Some(Queued { info, holder });
+            line.append(&mut room);
             return true;
         }
-        if framework::mm::admit().is_err() {
-            return false;
+        let is_alone = !signal.is_realtime() && matches!(holder, Holder::Own(_));
+        let is_kept = is_alone && self.standard.try_reserve(1).is_ok();
+        if is_kept {
+            self.standard.push(Queued { info, holder });
         }
-        self.last_place += 1;
-        let line = self.realtime.entry(signal.number()).or_default();
-        if info.code == SI_TIMER {
-            // One that a program forged does not hide it.
-            line.timers.entry(info.timer_id()).or_insert(self.last_place);
-        }
-        line.entries.insert(self.last_place, queued);
-        true
+        is_kept
     }
 
     /// Takes the first entry of `signal`; None if it does not wait.
     pub(crate) fn take(&mut self, signal: Signal) -> Option<SigInfo> {
+        self.drop_some();
         if !self.set.contains(signal) {
             return None;
         }
         let number = signal.number();
-        let found = if signal.is_realtime() {
-            let line = self.realtime.get_mut(&number);
-            let info = line.and_then(Line::take_first);
-            let is_over = self.realtime.get(&number).is_none_or(|line| line.entries.is_empty());
-            if is_over {
-                self.realtime.remove(&number);
-                self.set.remove(signal);
-            }
-            info
-        } else {
-            self.set.remove(signal);
-            let found = self.standard.iter().position(|q| q.info.signo == number);
-            found.map(|at| self.standard.remove(at).info)
+        let info = match self.standard.iter().position(|queued| queued.info.signo == number) {
+            Some(at) => self.standard.remove(at).into_info(),
+            // What it carried found no memory: the bare number is delivered.
+            None => self.take_of_line(signal).unwrap_or_else(|| SigInfo::user(signal, 0, 0)),
         };
-        // What it carried found no memory: the bare number is delivered.
-        Some(found.unwrap_or_else(|| SigInfo::user(signal, 0, 0)))
+        if !self.lines.iter().any(|(of, _)| *of == Some(signal)) {
+            self.set.remove(signal);
+        }
+        Some(info)
+    }
+
+    /// The first entry of the line of `signal`, which is removed if it was the last.
+    fn take_of_line(&mut self, signal: Signal) -> Option<SigInfo> {
+        let at = self.lines.iter().position(|(of, _)| *of == Some(signal))?;
+        let (_, Line(line)) = self.lines.get_mut(at)?;
+        let first = line.pop_front();
+        if line.is_empty() {
+            self.lines.swap_remove(at);
+        }
+        first.flatten().map(Queued::into_info)
     }
 
     /// Takes the next signal among `wanted`.
@@ -136,57 +164,82 @@ impl SigQueue {
         self.take(signal).map(|info| (signal, info))
     }
 
-    /// Drops all that wait among `signals`, which are standard ones.
+    /// Drops all that wait among `signals`, which are standard ones: those of timers little
+    /// by little, as there may be many.
     pub(crate) fn flush(&mut self, signals: SigSet) {
         if self.set.intersection(signals).is_empty() {
             return;
         }
         self.set = self.set.without(signals);
-        let gone = |q: &Queued| Signal::new(q.info.signo).is_ok_and(|s| signals.contains(s));
-        self.standard.retain(|q| !gone(q));
+        let is_gone = |number| Signal::new(number).is_ok_and(|signal| signals.contains(signal));
+        self.standard.retain(|queued| !is_gone(queued.info.signo));
+        for (of, _) in &mut self.lines {
+            of.take_if(|of| signals.contains(*of));
+        }
+        self.drop_some();
     }
 
     /// Takes out all that waits of `signal`, which may be much.
     pub(crate) fn take_all(&mut self, signal: Signal) -> Option<Line> {
-        self.flush(SigSet::of(&[signal]));
-        self.realtime.remove(&signal.number())
+        self.set.remove(signal);
+        self.standard.retain(|queued| queued.info.signo != signal.number());
+        let at = self.lines.iter().position(|(of, _)| *of == Some(signal))?;
+        Some(self.lines.swap_remove(at).1)
     }
 
-    /// Replaces the overrun count of timer `id`'s waiting signal; false if
-    /// none waits.
-    pub(crate) fn bump_timer(&mut self, signal: Signal, id: i32, overrun: i32) -> bool {
-        let number = signal.number();
-        let waiting = match self.realtime.get_mut(&number) {
-            Some(Line { entries, timers }) => {
-                timers.get(&id).and_then(|place| entries.get_mut(place))
-            }
-            None => self.standard.iter_mut().find(|q| q.info.signo == number),
-        };
-        let is_of_timer = |q: &&mut Queued| q.info.code == SI_TIMER && q.info.timer_id() == id;
-        match waiting.filter(is_of_timer) {
-            Some(entry) => {
-                entry.info = entry.info.with_overrun(overrun);
-                true
-            }
-            None => false,
+    /// The line of `signal`; None without memory for it.
+    fn line_or_new(&mut self, signal: Signal) -> Option<&mut Line> {
+        let at = self.lines.iter().position(|(of, _)| *of == Some(signal));
+        if at.is_none() {
+            self.lines.try_reserve(1).ok()?;
+            self.lines.push((Some(signal), Line::default()));
+        }
+        let at = at.unwrap_or(self.lines.len() - 1);
+        self.lines.get_mut(at).map(|(_, line)| line)
+    }
+
+    /// Drops some of what was flushed.
+    #[inline]
+    fn drop_some(&mut self) {
+        if !self.lines.is_empty() {
+            self.drop_of_flushed();
+        }
+    }
+
+    fn drop_of_flushed(&mut self) {
+        let Some(at) = self.lines.iter().position(|(of, _)| of.is_none()) else { return };
+        let Some((_, Line(nodes))) = self.lines.get_mut(at) else { return };
+        (0..DROPPED_AT_ONCE).for_each(|_| drop(nodes.pop_front()));
+        if nodes.is_empty() {
+            self.lines.swap_remove(at);
         }
     }
 }
 
-impl Line {
-    fn take_first(&mut self) -> Option<SigInfo> {
-        let (place, Queued { info, .. }) = self.entries.pop_first()?;
-        if info.code == SI_TIMER && self.timers.get(&info.timer_id()) == Some(&place) {
-            self.timers.remove(&info.timer_id());
+impl Queued {
+    /// What it tells the program: a timer's signal how often it was missed until now.
+    fn into_info(self) -> SigInfo {
+        match self.holder {
+            Holder::Timer(waiting) => self.info.with_overrun(waiting.deliver()),
+            Holder::Own(_) => self.info,
         }
-        Some(info)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use alloc::sync::Arc;
+
     use abi::signal::SI_QUEUE;
+
+    use super::*;
+    use crate::signal::place::TimerSignal;
+    use crate::user_count::UserCount;
+
+    fn push(q: &mut SigQueue, info: SigInfo, payer: Payer) -> Result<()> {
+        let signal = Signal::new(info.signo).unwrap();
+        q.push(Sender::of(signal), info, payer)
+    }
 
     #[test]
     fn synchronous_signals_go_first() {
@@ -206,19 +259,19 @@ mod tests {
     #[test]
     fn standard_once_realtime_in_order() {
         let user = Arc::new(UserCount::new(0));
-        let payer = Payer { user: &user, limit: 3 };
+        let payer = || Payer { user: user.clone(), limit: 3 };
         let mut q = SigQueue::default();
         let rt = Signal::new(40).unwrap();
         for _ in 0..2 {
-            q.push(Signal::INT, SigInfo::user(Signal::INT, 1, 0), &payer).unwrap();
+            push(&mut q, SigInfo::user(Signal::INT, 1, 0), payer()).unwrap();
         }
-        q.push(rt, queued(rt, 1), &payer).unwrap();
-        q.push(rt, queued(rt, 2), &payer).unwrap();
-        assert!(q.push(rt, queued(rt, 3), &payer).is_err());
+        push(&mut q, queued(rt, 1), payer()).unwrap();
+        push(&mut q, queued(rt, 2), payer()).unwrap();
+        assert!(push(&mut q, queued(rt, 3), payer()).is_err());
         assert_eq!(user.signals(), 3);
         // kill(2) of a real-time signal beyond the limit still sets the bit.
         let other = Signal::new(41).unwrap();
-        q.push(other, SigInfo::user(other, 1, 0), &payer).unwrap();
+        push(&mut q, SigInfo::user(other, 1, 0), payer()).unwrap();
         assert_eq!(q.take_any(SigSet::ALL).unwrap().0, Signal::INT);
         assert!(!q.set().contains(Signal::INT));
         assert_eq!(q.take(rt).unwrap().words[1], 1);
@@ -230,40 +283,62 @@ mod tests {
     }
 
     #[test]
-    fn timers_find_their_signals() {
+    fn flush_releases() {
         let user = Arc::new(UserCount::new(0));
-        let payer = Payer { user: &user, limit: 100 };
+        let payer = || Payer { user: user.clone(), limit: 10 };
         let mut q = SigQueue::default();
-        for signal in [Signal::ALRM, Signal::new(40).unwrap()] {
-            for id in 1..4 {
-                q.push(signal, SigInfo::timer(signal, id, 0, 0), &payer).unwrap();
-            }
-            let kept = if signal.is_realtime() { 3 } else { 1 };
-            let bumped =
-                |q: &mut SigQueue| (1..4).filter(|&id| q.bump_timer(signal, id, 7)).count();
-            assert_eq!(bumped(&mut q), kept);
-            assert_eq!(
-                q.take(signal).map(|info| (info.timer_id(), info.signo)),
-                Some((1, signal.number()))
-            );
-            assert_eq!(bumped(&mut q), kept - 1);
-            let rest = q.take_all(signal);
-            assert_eq!(rest.is_some(), signal.is_realtime());
-            assert!(!q.set().contains(signal) && bumped(&mut q) == 0);
-            drop(rest);
-            assert_eq!(user.signals(), 0);
-        }
+        push(&mut q, SigInfo::kernel(Signal::TSTP), payer()).unwrap();
+        push(&mut q, SigInfo::kernel(Signal::CONT), payer()).unwrap();
+        q.flush(SigSet::STOPPING);
+        assert_eq!(q.set(), SigSet::of(&[Signal::CONT]));
+        drop(q);
+        assert_eq!(user.signals(), 0);
     }
 
     #[test]
-    fn flush_releases() {
+    fn signals_of_timers_wait_beside_others() {
         let user = Arc::new(UserCount::new(0));
-        let payer = Payer { user: &user, limit: 10 };
+        let payer = || Payer { user: user.clone(), limit: 3 };
+        let timer = || Arc::new(TimerSignal::new(payer(), Arc::default()).unwrap());
+        let (one, two) = (timer(), timer());
+        let info = SigInfo::timer(Signal::ALRM, 0, 0, 0);
+        let send = |q: &mut SigQueue, timer: &Arc<TimerSignal>| {
+            let sender = Sender::timer(Signal::ALRM, timer.expire(0).unwrap());
+            q.push(sender, info, payer()).unwrap();
+        };
+        let kill = SigInfo::user(Signal::ALRM, 1, 0);
         let mut q = SigQueue::default();
-        q.push(Signal::TSTP, SigInfo::kernel(Signal::TSTP), &payer).unwrap();
-        q.push(Signal::CONT, SigInfo::kernel(Signal::CONT), &payer).unwrap();
+        push(&mut q, kill, payer()).unwrap();
+        send(&mut q, &one);
+        send(&mut q, &two);
+        push(&mut q, kill, payer()).unwrap();
+        assert!(one.expire(3).is_none());
+        assert_eq!(user.signals(), 3);
+        assert_eq!(q.take(Signal::ALRM).unwrap().pid(), 1);
+        assert_eq!(q.take(Signal::ALRM).unwrap(), info.with_overrun(4));
+        assert!(one.expire(0).is_some());
+        assert!(q.set().contains(Signal::ALRM));
+        q.flush(SigSet::of(&[Signal::ALRM]));
+        assert!(two.expire(0).is_some());
+        assert_eq!((q.take(Signal::ALRM), user.signals()), (None, 2));
+    }
+
+    #[test]
+    fn many_flushed_go_little_by_little() {
+        let user = Arc::new(UserCount::new(0));
+        let payer = || Payer { user: user.clone(), limit: 100 };
+        let mut q = SigQueue::default();
+        for _ in 0..3 * DROPPED_AT_ONCE {
+            let timer = Arc::new(TimerSignal::new(payer(), Arc::default()).unwrap());
+            let info = SigInfo::timer(Signal::TSTP, 0, 0, 0);
+            let sender = Sender::timer(Signal::TSTP, timer.expire(0).unwrap());
+            q.push(sender, info, payer()).unwrap();
+        }
         q.flush(SigSet::STOPPING);
-        assert_eq!(q.set(), SigSet::of(&[Signal::CONT]));
+        assert!(q.set().is_empty());
+        assert_eq!(user.signals(), 2 * DROPPED_AT_ONCE as u64);
+        assert_eq!(q.take(Signal::TSTP), None);
+        assert_eq!(user.signals(), DROPPED_AT_ONCE as u64);
         drop(q);
         assert_eq!(user.signals(), 0);
     }

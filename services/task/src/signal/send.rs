@@ -7,16 +7,20 @@
 use alloc::sync::Arc;
 use core::ops::ControlFlow;
 
-use abi::Result;
 use abi::process::WaitStatus;
 use abi::resource::Resource;
 use abi::signal::{SIG_DFL, SIG_IGN, SaFlags, SigInfo, SigSet, Signal};
+use abi::{Result, error};
 
 use crate::{
     exit::{self, Begun},
     ids::{Pgid, Pid},
     process::{GroupSignals, PidNamespace, Process, Thread},
-    signal::{Disposition, Payer, SigAction, SigQueue, StopState},
+    signal::{
+        Disposition, SigAction, StopState,
+        place::{Payer, TimerSignal, WaitingTimer},
+        queue::Sender,
+    },
 };
 
 /// Who sends: kernel signals may end the first process when they are faults.
@@ -71,21 +75,37 @@ impl Owed {
     }
 }
 
-/// Queues `info` for `process`, or for its `thread`, and wakes who takes it.
+/// Queues a signal for `process`, or for its `thread`, and wakes who takes it.
 fn send(
     process: &Process,
     thread: Option<&Arc<Thread>>,
     info: SigInfo,
     force: Force,
 ) -> Result<()> {
+    let sender = Sender::of(Signal::new(info.signo)?);
+    send_from(sender, process, thread, info, force)
+}
+
+/// The same, from a given sender.
+#[inline]
+fn send_from(
+    sender: Sender,
+    process: &Process,
+    thread: Option<&Arc<Thread>>,
+    info: SigInfo,
+    force: Force,
+) -> Result<()> {
     let mut owed = Owed::default();
-    let sent = queue_locked(process, &mut process.signals.lock(), thread, info, force, &mut owed);
+    let mut group = process.signals.lock();
+    let sent = queue_locked(sender, process, &mut group, thread, info, force, &mut owed);
+    drop(group);
     owed.settle(process);
     sent
 }
 
-/// As [`send`]; the rest is `owed`.
+/// As [`send_from`]; the rest is `owed`.
 fn queue_locked(
+    sender: Sender,
     process: &Process,
     group: &mut GroupSignals,
     thread: Option<&Arc<Thread>>,
@@ -93,7 +113,7 @@ fn queue_locked(
     force: Force,
     owed: &mut Owed,
 ) -> Result<()> {
-    let signal = Signal::new(info.signo)?;
+    let signal = sender.signal();
     if group.group_exit.is_some() || group.threads.is_empty() {
         return Ok(());
     }
@@ -107,16 +127,15 @@ fn queue_locked(
         owed.end = begun == Begun::Now;
         return Ok(());
     }
-    let user = receiver.user();
     let limit = process.rlimit(Resource::Sigpending).cur;
-    let payer = Payer { user: &user, limit };
+    let payer = Payer { user: receiver.user(), limit };
     match thread {
         Some(thread) => {
             let mut own = thread.signals.lock();
             own.catch_up(group.flushes);
-            own.pending.push(signal, info, &payer)?;
+            own.pending.push(sender, info, payer)?;
         }
-        None => group.pending.push(signal, info, &payer)?,
+        None => group.pending.push(sender, info, payer)?,
     }
     if !interrupt_if_wanted(&receiver, signal) && thread.is_none() {
         owed.wake = Some(signal);
@@ -181,8 +200,11 @@ fn interrupt_if_wanted(thread: &Arc<Thread>, signal: Signal) -> bool {
 /// it holds no lock.
 pub(crate) fn queue_for(process: &Process, info: SigInfo) -> Owed {
     let mut owed = Owed::default();
-    let mut group = process.signals.lock();
-    let _ = queue_locked(process, &mut group, None, info, Force::No, &mut owed);
+    if let Ok(signal) = Signal::new(info.signo) {
+        let sender = Sender::of(signal);
+        let mut group = process.signals.lock();
+        let _ = queue_locked(sender, process, &mut group, None, info, Force::No, &mut owed);
+    }
     owed
 }
 
@@ -209,18 +231,31 @@ pub fn send_to_thread(thread: &Arc<Thread>, info: SigInfo) -> Result<()> {
     send(thread.process(), Some(thread), info, Force::No)
 }
 
-/// Replaces the overrun count of a timer's signal that still waits; false if
-/// none does.
-pub fn bump_timer_signal(process: &Process, signal: Signal, id: i32, overrun: i32) -> bool {
-    let bump = |queue: &mut SigQueue| queue.bump_timer(signal, id, overrun);
-    let mut is_found = bump(&mut process.signals.lock().pending);
-    if !is_found {
-        process.for_threads(|_, thread| {
-            is_found = bump(&mut thread.signals.lock().pending);
-            if is_found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
+/// The signal of a new timer of `thread`.
+///
+/// # Errors
+/// `EAGAIN` if its user has as many signals and timers as it may.
+pub fn new_timer_signal(thread: &Thread) -> Result<TimerSignal> {
+    let process = thread.process();
+    let limit = process.rlimit(Resource::Sigpending).cur;
+    let payer = Payer { user: thread.user(), limit };
+    let signal = TimerSignal::new(payer, process.account.clone());
+    signal.ok_or(error!(EAGAIN, "too many timers and signals"))
+}
+
+/// Sends a timer's signal to a process, or to its `thread`. The timer may send again when
+/// it is delivered, or had no effect.
+pub fn send_timer_signal(
+    process: &Process,
+    thread: Option<&Arc<Thread>>,
+    info: SigInfo,
+    waiting: WaitingTimer,
+) {
+    // A timer's signal is refused to nobody, and its number was checked.
+    if let Ok(signal) = Signal::new(info.signo) {
+        let sender = Sender::timer(signal, waiting);
+        let _ = send_from(sender, process, thread, info, Force::No);
     }
-    is_found
 }
 
 /// Sends SIGKILL from the kernel, even to a process that ignores all.
@@ -256,6 +291,7 @@ impl Thread {
     /// it is blocked or ignored, the process ends by it.
     pub fn force_signal(self: &Arc<Self>, info: SigInfo) {
         let Ok(signal) = Signal::new(info.signo) else { return };
+        let sender = Sender::of(signal);
         let mut group = self.process().signals.lock();
         self.process().with_actions(|actions| {
             let mut own = self.signals.lock();
@@ -271,7 +307,8 @@ impl Thread {
             }
         });
         let mut owed = Owed::default();
-        let _ = queue_locked(self.process(), &mut group, Some(self), info, Force::Yes, &mut owed);
+        let process = self.process();
+        let _ = queue_locked(sender, process, &mut group, Some(self), info, Force::Yes, &mut owed);
         drop(group);
         owed.settle(self.process());
         self.interrupt();
