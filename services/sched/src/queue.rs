@@ -17,6 +17,10 @@ const MIN_SLICE_NS: u64 = 3_000_000;
 const WAKEUP_NS: u64 = 1_000_000;
 /// A task that slept starts at most this much before the others.
 const SLEEPER_CREDIT_NS: u64 = 6_000_000;
+/// From twice as many waiting tasks on, a new one starts less far behind the others, and one
+/// that slept less far before them: of a thousand that sleep and wake, each would otherwise
+/// use up its whole credit before a new one has its first turn.
+const CROWD: u64 = 8;
 /// The turn of `SCHED_RR`.
 pub(crate) const ROUND_ROBIN_NS: u64 = 100_000_000;
 
@@ -108,10 +112,11 @@ impl<T: Entity> RunQueue<T> {
     #[inline]
     fn place(&self, vruntime: u64, why: Arrival, base: u64, weight: u64) -> u64 {
         if why == Arrival::New {
-            return self.min_vruntime.saturating_add(virtual_ns(MIN_SLICE_NS, weight));
+            let start = self.in_crowd(MIN_SLICE_NS);
+            return self.min_vruntime.saturating_add(virtual_ns(start, weight));
         }
         let floor = match why {
-            Arrival::Wake => self.min_vruntime.saturating_sub(SLEEPER_CREDIT_NS),
+            Arrival::Wake => self.min_vruntime.saturating_sub(self.in_crowd(SLEEPER_CREDIT_NS)),
             Arrival::New | Arrival::Moved => 0,
         };
         if vruntime >= base {
@@ -120,6 +125,12 @@ impl<T: Entity> RunQueue<T> {
         } else {
             self.min_vruntime.saturating_sub(base - vruntime).max(floor)
         }
+    }
+
+    /// What is left of `ns` among as many as wait here.
+    #[inline]
+    fn in_crowd(&self, ns: u64) -> u64 {
+        ns / (self.fair.len() as u64 / CROWD).max(1)
     }
 
     fn realtime_preempts(&self, params: Params) -> bool {

@@ -234,6 +234,17 @@ fn a_fork_bomb_does_not_starve_others() {
 }
 
 #[test]
+fn a_crowd_of_sleepers_does_not_starve_a_new_task() {
+    let mut m = Machine::new(1);
+    (0..1000).for_each(|_| m.spawn(Sim::periodic(0, 1, 300)));
+    m.run(5 * SECOND);
+    m.spawn(Sim::periodic(0, 1, 300));
+    m.run(5 * SECOND);
+    let new = &m.tasks[1000];
+    assert!(new.run_ms() > 0 && new.worst_wait() < 2 * SECOND, "waited {} ms", new.worst_wait());
+}
+
+#[test]
 fn a_waker_pair_costs_one_switch_each_way() {
     let mut m = Machine::new(1);
     m.spawn(Sim::busy(0));
