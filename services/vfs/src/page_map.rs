@@ -25,17 +25,25 @@ pub struct PageMap<T> {
     /// Levels of inner nodes; 0 for an empty map or one entry at index 0.
     height: u32,
     len: u64,
+    /// Inner nodes.
+    nodes: u64,
 }
 
 impl<T> PageMap<T> {
     /// An empty map.
     pub const fn new() -> Self {
-        Self { root: Node::Empty, height: 0, len: 0 }
+        Self { root: Node::Empty, height: 0, len: 0, nodes: 0 }
     }
 
     /// How many entries there are.
     pub fn len(&self) -> u64 {
         self.len
+    }
+
+    /// How many nodes of about 1 KiB hold them: for entries without gaps one for 64, for
+    /// entries far from each other several for each.
+    pub fn nodes(&self) -> u64 {
+        self.nodes
     }
 
     /// Whether there is no entry.
@@ -70,6 +78,7 @@ impl<T> PageMap<T> {
             if !matches!(old, Node::Empty) {
                 let mut inner = Inner::new();
                 inner.used = 1;
+                self.nodes += 1;
                 if let Some(first) = inner.slots.first_mut() {
                     *first = old;
                 }
@@ -77,7 +86,7 @@ impl<T> PageMap<T> {
             }
             self.height += 1;
         }
-        let old = insert(&mut self.root, self.height, index, value);
+        let old = insert(&mut self.root, self.height, index, value, &mut self.nodes);
         self.len += u64::from(old.is_none());
         old
     }
@@ -87,7 +96,7 @@ impl<T> PageMap<T> {
         if beyond(index, self.height) {
             return None;
         }
-        let old = remove(&mut self.root, self.height, index);
+        let old = remove(&mut self.root, self.height, index, &mut self.nodes);
         self.len -= u64::from(old.is_some());
         old
     }
@@ -136,7 +145,7 @@ fn slot(index: u64, level: u32) -> usize {
     (index.unbounded_shr(bits_below(level)) as usize) & (WIDTH - 1)
 }
 
-fn insert<T>(node: &mut Node<T>, level: u32, index: u64, value: T) -> Option<T> {
+fn insert<T>(node: &mut Node<T>, level: u32, index: u64, value: T, nodes: &mut u64) -> Option<T> {
     let Some(below) = level.checked_sub(1) else {
         return match core::mem::replace(node, Node::Leaf(value)) {
             Node::Leaf(old) => Some(old),
@@ -145,15 +154,16 @@ fn insert<T>(node: &mut Node<T>, level: u32, index: u64, value: T) -> Option<T> 
     };
     if !matches!(node, Node::Inner(_)) {
         *node = Node::Inner(Inner::new());
+        *nodes += 1;
     }
     let Node::Inner(inner) = node else { return None };
     let Inner { used, slots } = &mut **inner;
     let place = slots.get_mut(slot(index, below))?;
     *used += u32::from(matches!(place, Node::Empty));
-    insert(place, below, index, value)
+    insert(place, below, index, value, nodes)
 }
 
-fn remove<T>(node: &mut Node<T>, level: u32, index: u64) -> Option<T> {
+fn remove<T>(node: &mut Node<T>, level: u32, index: u64, nodes: &mut u64) -> Option<T> {
     match node {
         Node::Empty => None,
         Node::Leaf(_) => match core::mem::replace(node, Node::Empty) {
@@ -164,11 +174,12 @@ fn remove<T>(node: &mut Node<T>, level: u32, index: u64) -> Option<T> {
             let below = level.checked_sub(1)?;
             let Inner { used, slots } = &mut **inner;
             let place = slots.get_mut(slot(index, below))?;
-            let old = remove(place, below, index);
+            let old = remove(place, below, index, nodes);
             if old.is_some() && matches!(place, Node::Empty) {
                 *used -= 1;
                 if *used == 0 {
                     *node = Node::Empty;
+                    *nodes -= 1;
                 }
             }
             old
@@ -227,6 +238,23 @@ mod tests {
             assert_eq!(map.remove(index), model.pop_first().map(|(_, value)| value));
         }
         assert!(model.is_empty() && map.is_empty() && map.get(0).is_none());
+        assert_eq!(map.nodes(), 0);
+    }
+
+    #[test]
+    fn nodes_are_few_without_gaps_and_several_with() {
+        let (mut dense, mut sparse) = (PageMap::new(), PageMap::new());
+        for index in 0..4096 {
+            dense.insert(index, ());
+        }
+        assert_eq!(dense.nodes(), 64 + 1);
+        for index in 1..=10 {
+            sparse.insert(index << 12, ());
+            sparse.insert(index << 12, ());
+        }
+        assert_eq!(sparse.nodes(), 2 * 10 + 1);
+        sparse.remove(1 << 12);
+        assert_eq!(sparse.nodes(), 2 * 9 + 1);
     }
 
     #[test]

@@ -51,6 +51,13 @@ impl FileData {
         self.pages.lock().len()
     }
 
+    /// Gives back what the whole content is charged for.
+    pub(crate) fn uncharge(&self, sb: &TmpSuper) {
+        let pages = self.pages.lock();
+        sb.count_nodes(pages.nodes(), 0);
+        sb.uncharge_pages(pages.len());
+    }
+
     #[inline]
     pub(crate) fn get(&self, index: u64) -> Option<Frame> {
         self.pages.lock().get(index).cloned()
@@ -83,7 +90,9 @@ impl FileData {
             sb.uncharge_pages(1);
             return Some(winner);
         }
+        let before = pages.nodes();
         pages.insert(index, frame.clone());
+        sb.count_nodes(before, pages.nodes());
         None
     }
 
@@ -158,7 +167,10 @@ impl FileData {
                 match pages.next_from(index).filter(|&next| next < last) {
                     Some(next) => {
                         index = next;
-                        pages.remove(next)
+                        let before = pages.nodes();
+                        let page = pages.remove(next);
+                        sb.count_nodes(before, pages.nodes());
+                        page
                     }
                     None => return,
                 }

@@ -306,7 +306,7 @@ impl Drop for TmpInode {
     fn drop(&mut self) {
         self.sb.uncharge_inode();
         match &self.data {
-            Data::Regular(data) => self.sb.uncharge_pages(data.pages()),
+            Data::Regular(data) => data.uncharge(&self.sb),
             Data::Symlink(text) => self.sb.uncharge_pages(pages_of_link(text)),
             Data::Directory(dir) => {
                 let mut dead = None;

@@ -13,6 +13,9 @@ use vfs::{StatFs, SuperBase, SuperBlock};
 use crate::Options;
 use crate::options::UNLIMITED;
 
+/// Nodes of a [`vfs::PageMap`] that fit in a page.
+const NODES_IN_PAGE: u64 = 3;
+
 /// What the inodes of one tmpfs share.
 pub(crate) struct TmpSuper {
     options: Options,
@@ -21,6 +24,8 @@ pub(crate) struct TmpSuper {
     max_pages: AtomicU64,
     max_inodes: AtomicU64,
     used_pages: AtomicU64,
+    /// What finds the pages of files.
+    used_nodes: AtomicU64,
     used_inodes: AtomicU64,
     next_ino: AtomicU64,
 }
@@ -33,6 +38,7 @@ impl TmpSuper {
             max_pages: AtomicU64::new(options.max_pages),
             max_inodes: AtomicU64::new(options.max_inodes),
             used_pages: AtomicU64::new(0),
+            used_nodes: AtomicU64::new(0),
             used_inodes: AtomicU64::new(0),
             next_ino: AtomicU64::new(1),
         }
@@ -52,7 +58,21 @@ impl TmpSuper {
 
     /// Charges pages; `ENOSPC` beyond the limit.
     pub(crate) fn charge_pages(&self, count: u64) -> Result<()> {
-        charge(&self.used_pages, count, self.max_pages())
+        charge(&self.used_pages, count, self.max_pages().saturating_sub(self.node_pages()))
+    }
+
+    /// Notes that a file's pages are found through `new` nodes, not `old` any more.
+    pub(crate) fn count_nodes(&self, old: u64, new: u64) {
+        if old != new {
+            self.used_nodes.fetch_add(new.wrapping_sub(old), Ordering::Relaxed);
+        }
+    }
+
+    /// The pages that nodes take, but for one node to two pages, which files without holes
+    /// never need: a file with a byte here and there takes more memory than its pages.
+    fn node_pages(&self) -> u64 {
+        let few = self.used_pages.load(Ordering::Relaxed) / 2;
+        self.used_nodes.load(Ordering::Relaxed).saturating_sub(few) / NODES_IN_PAGE
     }
 
     pub(crate) fn uncharge_pages(&self, count: u64) {
@@ -70,7 +90,8 @@ impl TmpSuper {
 
     /// Pages that are not charged yet.
     pub(crate) fn free_pages(&self) -> u64 {
-        self.max_pages().saturating_sub(self.used_pages.load(Ordering::Relaxed))
+        let used = self.used_pages.load(Ordering::Relaxed);
+        self.max_pages().saturating_sub(used.saturating_add(self.node_pages()))
     }
 }
 

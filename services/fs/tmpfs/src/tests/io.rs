@@ -105,6 +105,23 @@ fn holes_cost_nothing_and_are_found() {
 }
 
 #[test]
+fn the_size_limit_counts_what_finds_the_pages_of_a_sparse_file() {
+    let w = world_with(&Options { max_pages: 40, ..Options::default() });
+    let free = || w.fs.root().mount().sb().statfs().free_blocks;
+    let file = w.create("/f");
+    // Two nodes for each page, of which half a node is free.
+    let write = |far: u64| file.write_at(far << 24, &mut Reader::kernel(b"x"));
+    let written = (1..100).take_while(|&far| write(far).is_ok()).count();
+    assert_eq!((written, free()), (27, 0));
+    file.truncate(0).unwrap();
+    assert_eq!(free(), 40);
+    assert_eq!(put(&file, &[1; 41 * 4096]).unwrap(), 40 * 4096);
+    drop(file);
+    w.unlink("/f").unwrap();
+    assert_eq!(free(), 40);
+}
+
+#[test]
 fn the_size_limit_holds_and_is_given_back() {
     let w = world_with(&Options { max_pages: 8, max_inodes: 5, ..Options::default() });
     let file = w.create("/f");
