@@ -13,9 +13,7 @@ use crate::mm::{CHUNK, Chunk, Meta, NoMemory, PAGE_SIZE};
 const FRAMES: usize = (if cfg!(miri) { 4 << 20 } else { 512 << 20 }) / PAGE_SIZE;
 
 /// Threads of `std` have their own stacks: there are none to give back.
-pub fn give_back_stacks() -> bool {
-    false
-}
+pub fn give_back_stacks() {}
 
 /// Makes the arena at the first use of memory, and calls `start` with it and room for
 /// the allocator's records.

@@ -3,7 +3,7 @@
 //!
 //! Who has changed mappings of the kernel begins a round and goes on; each CPU flushes when
 //! it comes to it, whenever the host lets it run. What the old mappings led to is used
-//! again when the round is over, which whoever needs it looks for.
+//! again when the round is over: who needs it asks.
 //!
 //! Written over a [`Word`] so that loom can try all interleavings
 //! (`RUSTFLAGS="--cfg loom" cargo test -p nacre-framework --lib loom`).
@@ -35,7 +35,7 @@ impl Word for AtomicU64 {
 /// One flush after another.
 ///
 /// # Invariants
-/// The mask of CPUs that have not flushed yet what was changed before the round began.
+/// The mask holds the CPUs that have not flushed yet what was changed before the round began.
 pub(super) struct Round<W = AtomicU64>(W);
 
 impl Round {
@@ -126,12 +126,18 @@ mod loom_tests {
     /// time, and serves in between, so many times.
     fn other_cpu(memory: &Memory, me: u64, turns: u32) {
         let walk = || memory.entry.load(Ordering::Acquire) as usize;
+        // SAFETY: loom reports it if somebody writes to the frame at the same time.
+        let look = |frame: usize| memory.frames[frame].with(|it| unsafe { *it });
         let mut cached = walk();
         for _ in 0..turns {
-            // SAFETY: loom reports it if somebody writes to the frame at the same time.
-            memory.frames[cached].with(|it| unsafe { *it });
-            memory.round.serve(me, || cached = walk());
+            look(cached);
+            memory.round.serve(me, || {
+                // Until it has flushed.
+                look(cached);
+                cached = walk();
+            });
         }
+        look(cached);
     }
 
     /// Uses the frame that the entry led to, if it may.

@@ -4,8 +4,9 @@
 //! Each has a slot of the stack area, of which the upper half is mapped. Stacks
 //! of tasks that ended are kept for the next ones; when too many are kept, a
 //! batch of them is unmapped, and its frames are freed when every CPU has flushed. A
-//! CPU may take its time: then they are left to who next makes or drops a stack. The last
-//! to let go of a task may be an interrupt, or hold a spin lock: there, a stack is only kept.
+//! CPU may take its time: then they are left to who next makes or drops a stack, or finds
+//! memory short. The last to let go of a task may be an interrupt, or hold a spin lock:
+//! there, a stack is only kept.
 //!
 //! Locks: `POOL` (interrupts off), then the frame pool. It is free while other CPUs are
 //! waited for, and the task that waits can be preempted.
@@ -33,8 +34,8 @@ const KEPT: usize = 64;
 /// Stacks that are unmapped at once.
 const BATCH: usize = 32;
 
-/// Looks for the answer of the other CPUs, with a nap in between now and then (some
-/// milliseconds), before a batch is left to others.
+/// Looks for the answer of the other CPUs, with 20 naps of 50 µs in between, before a batch
+/// is left to others.
 const LOOKS: u32 = 20_000;
 
 static POOL: IrqLock<StackPool> =
@@ -115,38 +116,33 @@ impl Drop for KernelStack {
     }
 }
 
-/// Gives back all stacks that are kept beyond a few; whether there were any. To be called
-/// when memory is short and no spinning lock is held: it waits for other CPUs.
-pub fn give_back_stacks() -> bool {
-    let mut any = false;
-    // A batch that does not get through ends it.
-    while trim() {
-        any = true;
-    }
-    any
+/// Gives back the stacks that are kept beyond a few, as far as other CPUs flush in time. To
+/// be called when memory is short and no spinning lock is held: it waits for them.
+pub fn give_back_stacks() {
+    while trim() {}
 }
 
 /// Gives back some stacks if too many are kept and the caller may wait for other CPUs;
-/// whether it did.
+/// whether frames were freed.
 fn trim() -> bool {
-    if !arch::is_preemptible() || POOL.lock().is_trim() {
+    if !arch::is_preemptible() || POOL.lock().has_few() {
         return false;
     }
-    free_flushed();
-    let is_more = unmap_some();
-    if is_more {
-        let mut looks = 0;
-        spin_until(|| {
-            looks += 1;
-            looks > LOOKS || tlb::stacks_are_flushed()
-        });
-        free_flushed();
+    let has_freed = free_flushed();
+    if !unmap_some() {
+        return has_freed;
     }
-    is_more
+    let mut looks = 0;
+    spin_until(|| {
+        looks += 1;
+        looks > LOOKS || tlb::stacks_are_flushed()
+    });
+    free_flushed() || has_freed
 }
 
 /// Unmaps the stacks that were kept last, if there are too many, and begins the flush;
-/// false if there are not, or the last batch is not through.
+/// false if there are not, or the last batch is not through. Nobody else can give any back
+/// meanwhile, so it is not preempted.
 fn unmap_some() -> bool {
     let mut slots = [0; BATCH];
     let mut pool = POOL.lock();
@@ -158,32 +154,39 @@ fn unmap_some() -> bool {
         *slot = kept;
     }
     pool.leaving = Leaving::Taken;
+    arch::preempt_disable();
     drop(pool);
     slots.into_iter().for_each(unmap);
     tlb::begin_flush_of_stacks();
     POOL.lock().leaving = Leaving::Waits(slots);
+    arch::preempt_enable();
     true
 }
 
-/// Frees the frames of the last batch, if every CPU has flushed.
-fn free_flushed() {
+/// Frees the frames of the last batch, if every CPU has flushed; whether it did. It is not
+/// preempted, as in [`unmap_some`].
+fn free_flushed() -> bool {
     let mut pool = POOL.lock();
-    let Leaving::Waits(slots) = pool.leaving else { return };
+    let Leaving::Waits(slots) = pool.leaving else { return false };
     if !tlb::stacks_are_flushed() {
-        return;
+        return false;
     }
     pool.leaving = Leaving::Taken;
+    arch::preempt_disable();
     drop(pool);
     slots.into_iter().for_each(free);
     let mut pool = POOL.lock();
     // There is room: `new_slot` reserved it.
     pool.unmapped.extend_from_slice(&slots);
     pool.leaving = Leaving::Nothing;
+    drop(pool);
+    arch::preempt_enable();
+    true
 }
 
 impl StackPool {
     /// Whether there is nothing to give back.
-    fn is_trim(&self) -> bool {
+    fn has_few(&self) -> bool {
         self.kept.len() <= KEPT && matches!(self.leaving, Leaving::Nothing)
     }
 

@@ -77,8 +77,8 @@ pub(super) fn flush(active: &ActiveCpus, range: Range<usize>) {
 static STACKS_FLUSH: Round = Round::new();
 
 /// Begins to make every CPU forget the kernel's stacks, and waits for none: what was
-/// unmapped may be used again when [`stacks_are_flushed`]. It was so before, and nobody
-/// else calls this.
+/// unmapped may be used again when [`stacks_are_flushed`]. The last round is over, and no
+/// other call is under way.
 pub(super) fn begin_flush_of_stacks() {
     // Which CPUs are the others holds for this one.
     arch::preempt_disable();
@@ -102,7 +102,7 @@ pub(crate) fn serve_flush_of_stacks() {
 }
 
 /// Makes every CPU forget kernel addresses. Only while the machine starts: it waits for
-/// the others with preemption off.
+/// the others, with interrupts off where a lock demands it.
 pub(super) fn flush_kernel(range: Range<usize>) {
     arch::preempt_disable();
     let all = cpu::all().fold(0, |set, cpu| set | CpuSet::of(cpu).bits());

@@ -4,8 +4,8 @@
 //! The victim is the process that holds most memory, the kernel's for it included
 //! ([`Process::memory_pages`]), weighted by its oom_score_adj, and of several that
 //! hold about as much the youngest; the first process and those at -1000 are
-//! spared. While a victim is on its way out nobody else is chosen, and nobody is as long
-//! as the stacks of threads that ended can be given back.
+//! spared. While a victim is on its way out nobody else is chosen, and nobody is if the
+//! stacks of threads that ended, which are given back first, are enough.
 //!
 //! Locks: `VICTIM` is a leaf (preemption off).
 
@@ -44,11 +44,9 @@ pub(crate) fn out_of_memory() -> OomVerdict {
         wait_a_little();
         return OomVerdict::Retry;
     }
+    framework::mm::give_back_stacks();
     if !framework::mm::is_short() {
         // Some was given back since.
-        return OomVerdict::Retry;
-    }
-    if framework::mm::give_back_stacks() {
         return OomVerdict::Retry;
     }
     if !kill_largest() {
@@ -65,7 +63,11 @@ pub(crate) fn out_of_memory() -> OomVerdict {
 /// somebody has to go, so that the next call goes well. Does not wait for that.
 #[cold]
 pub fn relieve() {
-    if framework::mm::admit().is_err() && !is_victim_alive() && !framework::mm::give_back_stacks() {
+    if framework::mm::admit().is_ok() || is_victim_alive() {
+        return;
+    }
+    framework::mm::give_back_stacks();
+    if framework::mm::admit().is_err() {
         kill_largest();
     }
 }

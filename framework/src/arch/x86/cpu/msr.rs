@@ -4,6 +4,14 @@
 use core::arch::asm;
 
 /// The local APIC's registers, in x2APIC mode.
+/// Lets nothing that comes after begin before all that was stored is visible: a WRMSR to an
+/// x2APIC register does not wait for that by itself (SDM vol. 3, "MSR Access in x2APIC Mode").
+#[inline]
+pub(crate) fn complete_stores() {
+    // SAFETY: both only order what is around them.
+    unsafe { asm!("mfence", "lfence", options(nostack, preserves_flags)) };
+}
+
 pub(crate) const X2APIC: core::ops::Range<u32> = 0x800..0x840;
 
 /// WRMSR.

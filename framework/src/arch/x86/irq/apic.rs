@@ -133,6 +133,8 @@ fn send(destination: u32, command: u32) {
     let base = XAPIC.load(Ordering::Relaxed);
     if base.is_null() {
         let value = u64::from(destination) << 32 | u64::from(command);
+        // Who is called finds what it is called for.
+        msr::complete_stores();
         cvm::msr_write(X2APIC.start + ICR, value);
     } else {
         let state = flags::irq_save();

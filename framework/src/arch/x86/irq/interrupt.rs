@@ -60,6 +60,8 @@ pub(crate) fn handle(vector: u8, from_user: bool) {
         apic::TIMER => {
             apic::eoi();
             deadline::on_timer(from_user, Task::unpark);
+            // Its call may have been lost, and is not made twice.
+            crate::mm::serve_flush_of_stacks();
         }
         apic::RESCHEDULE => {
             apic::eoi();

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-//! Asking other CPUs to flush, and waiting until each has said that it did.
+//! Asking other CPUs to flush, and waiting until each has said that it did; or calling them
+//! to a round that nobody waits for (`mm::round`).
 //!
 //! One request at a time: the lock's waiters serve requests while they spin, so
 //! two CPUs that want each other to flush cannot block each other.
 //!
-//! Locks: `ONE_AT_A_TIME` (preemption off); innermost of all. Whoever changed the tables
-//! holds no spinning lock.
+//! Locks: `ONE_AT_A_TIME` (preemption off); innermost of all. Whoever changed the tables of
+//! a program holds no spinning lock.
 
 use core::ops::Range;
 

@@ -16,7 +16,9 @@ pub(crate) fn boot_code() {
     let task =
         TaskBuilder::adopt("idle", RunState::idle(), TaskState::for_boot(), CpuSet::of(cpu.id()));
     task.sched().set_cpu(cpu.id());
-    let _ = percpu::own().idle.set(task.clone());
+    if percpu::with_own(|own| own.idle.set(task.clone())).is_err() {
+        crate::fatal("a CPU with two idle tasks");
+    }
     cpu.is_idle.store(true, Ordering::Relaxed);
     cpu.switched_ns.store(tsc::monotonic_ns(), Ordering::Relaxed);
     cpu.set_current(task);

@@ -7,6 +7,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::current;
 use crate::arch::x86::cpu::local::{self, Local};
+use crate::arch::x86::irq::flags;
 use crate::cpu::{CpuId, CpuTimes, MAX_CPUS};
 use crate::mm::VmSpace;
 use crate::task::Task;
@@ -22,8 +23,7 @@ pub(crate) struct CpuLocal {
     times: [AtomicU64; 5],
 }
 
-/// What no other CPU touches: only [`own`] gives it out, to the CPU that asks. Interrupts
-/// are off meanwhile, and no task switch lies between asking and use.
+/// What no other CPU touches: only [`with_own`] lends it, to the CPU that asks.
 pub(super) struct Own {
     /// The task that was switched away from, until the next one has taken over.
     pub(super) previous: Cell<*const Task>,
@@ -42,7 +42,7 @@ pub(crate) const INTERRUPTS: usize = 3;
 pub(super) const SWITCHES: usize = 4;
 
 // SAFETY: fields that other CPUs touch are atomics; `own` is private to this file, which
-// gives it to the CPU that owns the block alone.
+// lends it to the CPU that owns the block alone, for as long as that cannot change.
 unsafe impl Sync for CpuLocal {}
 
 impl CpuLocal {
@@ -134,10 +134,12 @@ pub(crate) fn local() -> &'static CpuLocal {
     unsafe { &*local::here().cast() }
 }
 
-/// What this CPU alone touches. Interrupts are off as long as it is used.
+/// Calls `f` with what this CPU alone touches. Interrupts are off, and `f` does not switch
+/// tasks: so the CPU stays the same, and nothing comes in between.
 #[inline]
-pub(super) fn own() -> &'static Own {
-    &local().own
+pub(super) fn with_own<R>(f: impl FnOnce(&Own) -> R) -> R {
+    debug_assert!(!flags::irqs_are_on(), "a CPU's own cells with interrupts on");
+    f(&local().own)
 }
 
 pub(crate) fn cpu_times(cpu: CpuId) -> CpuTimes {

@@ -151,7 +151,7 @@ fn schedule(can_go_on: bool) {
             obey(next.state.take());
             next
         }
-        None => idle_task().clone(),
+        None => idle_task(),
     };
     if Arc::as_ptr(&next) == previous {
         return;
@@ -162,8 +162,8 @@ fn schedule(can_go_on: bool) {
         switch_to(cpu, next, can_go_on);
     } else {
         // The idle task empties it at once.
-        percpu::own().awaited.set(Some(next));
-        switch_to(cpu, idle_task().clone(), can_go_on);
+        percpu::with_own(|own| own.awaited.set(Some(next)));
+        switch_to(cpu, idle_task(), can_go_on);
     }
 }
 
@@ -174,12 +174,12 @@ fn run_from_idle(cpu: &'static CpuLocal, next: Arc<Task>) {
     while let Some(task) = next {
         wait_until_left(&task);
         switch_to(cpu, task, true);
-        next = percpu::own().awaited.take();
+        next = percpu::with_own(|own| own.awaited.take());
     }
 }
 
-fn idle_task() -> &'static Arc<Task> {
-    match percpu::own().idle.get() {
+fn idle_task() -> Arc<Task> {
+    match percpu::with_own(|own| own.idle.get().cloned()) {
         Some(idle) => idle,
         None => crate::fatal("a CPU without idle task"),
     }
@@ -244,7 +244,8 @@ fn switch_to(cpu: &'static CpuLocal, next: Arc<Task>, forced: bool) {
     }
     next.state.arrive();
     next.sched().set_cpu(cpu.id());
-    let is_idle = Arc::ptr_eq(idle_task(), &next);
+    let is_mine = |idle: &Arc<Task>| Arc::ptr_eq(idle, &next);
+    let is_idle = percpu::with_own(|own| own.idle.get().is_some_and(is_mine));
     cpu.is_idle.store(is_idle, Ordering::Relaxed);
     let left_space = {
         let space = next.vm_space();
@@ -252,9 +253,10 @@ fn switch_to(cpu: &'static CpuLocal, next: Arc<Task>, forced: bool) {
         space.as_ref().and_then(VmSpace::activate)
     };
     // `finish_switch` empties both.
-    let own = percpu::own();
-    own.left_space.set(left_space);
-    own.previous.set(previous);
+    percpu::with_own(|own| {
+        own.left_space.set(left_space);
+        own.previous.set(previous);
+    });
     if !is_idle {
         deadline::start_tick();
     }
@@ -271,12 +273,13 @@ fn switch_to(cpu: &'static CpuLocal, next: Arc<Task>, forced: bool) {
 
 /// The first thing on the new task's stack: lets go of the previous task.
 fn finish_switch() {
-    let own = percpu::own();
+    let (previous, left_space) =
+        percpu::with_own(|own| (own.previous.replace(core::ptr::null()), own.left_space.take()));
     // SAFETY: the count that the CPU held of its current task, from `into_raw`; set by
     // the `switch_to` just made.
-    let previous = unsafe { Arc::from_raw(own.previous.replace(core::ptr::null())) };
+    let previous = unsafe { Arc::from_raw(previous) };
     previous.state.leave();
-    drop(own.left_space.take());
+    drop(left_space);
 }
 
 /// Where a new task starts, on its own stack, with interrupts off.

@@ -5,12 +5,12 @@
 //! hypervisor's word, or measures it against the PIT.
 
 use core::arch::asm;
-use core::arch::x86_64::{_mm_lfence, _rdtsc};
+use core::arch::x86_64::_rdtsc;
 use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use super::pit;
 use crate::arch::x86::cpu::cpuid::cpuid;
-use crate::arch::x86::cpu::features;
+use crate::arch::x86::cpu::{features, msr};
 use crate::cvm;
 
 /// The counter at the begin of time; before that, it is always 0.
@@ -123,8 +123,7 @@ pub(crate) fn hardware_seed() -> [u8; 32] {
 fn jitter() -> u64 {
     let mut mix = 0u64;
     for _ in 0..16 {
-        // SAFETY: LFENCE only orders instructions.
-        unsafe { _mm_lfence() };
+        msr::complete_stores();
         mix = mix.rotate_left(7) ^ ticks();
     }
     mix.wrapping_mul(0x9e37_79b9_7f4a_7c15)
