@@ -355,8 +355,8 @@ TEST_LIMIT(stacks_of_ended_threads, 60) {
         for (int i = 0; i < count && pthread_create(&thread, &attr, ends_with_the_others, NULL) == 0; i++) {
         }
         _exit(0));
-    /* All but what the kernel keeps for itself and 4 MiB more. */
-    long pages = before / 4 - sysconf(_SC_PHYS_PAGES) / 64 - 1024;
+    /* All but what kernels keep for themselves, which is less than the stacks are. */
+    long pages = before / 4 - sysconf(_SC_PHYS_PAGES) / 16 - 2048;
     IN_CHILD(
         char *at = mmap(NULL, pages * 4096ul, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         CHECK(at != MAP_FAILED);

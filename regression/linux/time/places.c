@@ -120,6 +120,54 @@ HELPER(two_timers) {
     return 0;
 }
 
+static bool waits(int number) {
+    sigset_t set;
+    OK(sigpending(&set));
+    return sigismember(&set, number) == 1;
+}
+
+TEST(exec_drops_what_timers_sent) {
+    timer_t timer;
+    block(SIGUSR1, SIGUSR2);
+    become_user(7005, 4);
+    pid_t child = SPAWN({
+        OK(make(SIGEV_SIGNAL, SIGUSR1, &timer));
+        OK(timer_settime(timer, 0, &soon, NULL));
+        test_sleep_ms(20);
+        CHECK(waits(SIGUSR1));
+        OK(kill(getpid(), SIGUSR2));
+        char *arguments[] = {(char *)test_program, "--helper", "only_the_other_signal", NULL};
+        execv(test_program, arguments);
+        _exit(99);
+    });
+    EXPECT_EXIT(child, 0);
+    EXPECT_EQ(places(), 0);
+}
+
+HELPER(only_the_other_signal) {
+    (void)argc;
+    (void)argv;
+    CHECK(!waits(SIGUSR1));
+    CHECK(waits(SIGUSR2));
+    EXPECT_EQ(places(), 1);
+    return 0;
+}
+
+TEST(a_signal_that_was_flushed_comes_again) {
+    timer_t timer;
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGTSTP};
+    event._sigev_un._tid = gettid();
+    block(SIGTSTP, SIGTTIN);
+    OK(timer_create(CLOCK_MONOTONIC, &event, &timer));
+    for (int i = 0; i < 3; i++) {
+        OK(timer_settime(timer, 0, &soon, NULL));
+        test_sleep_ms(20);
+        CHECK(waits(SIGTSTP));
+        OK(kill(getpid(), SIGCONT));
+        CHECK(!waits(SIGTSTP));
+    }
+}
+
 TEST(two_timers_send_one_standard_signal_twice) {
     timer_t one, two;
     sigset_t set = block(SIGUSR1, SIGUSR2);

@@ -33,7 +33,7 @@ pub fn page_fault(thread: &Arc<Thread>, mm: &AddressSpace, user: &UserContext, w
         FaultError::Forbidden => (Signal::SEGV, SEGV_ACCERR),
         FaultError::PastEnd => (Signal::BUS, BUS_ADRERR),
         FaultError::OutOfMemory => {
-            // The memory killer gave up, or this thread is its victim.
+            // This thread is the victim.
             crate::signal::send::kill_from_kernel(thread.process());
             return;
         }

@@ -7,10 +7,14 @@
 //! spared. While a victim is on its way out nobody else is chosen, and nobody is if the
 //! stacks of threads that ended, which are given back first, are enough.
 //!
-//! Locks: `VICTIM` is a leaf (preemption off).
+//! One CPU at a time looks and kills, and all who wait look again at what is free: so that
+//! one want of memory is not the end of several.
+//!
+//! Locks: `LATEST` is a leaf (preemption off).
 
 use alloc::sync::{Arc, Weak};
-use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::AtomicBool;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use framework::{mm::PAGE_SIZE, sync::SpinLock, task, time::monotonic_ns};
 use mm::OomVerdict;
@@ -22,76 +26,84 @@ use crate::{
     signal::send,
 };
 
-/// Who was chosen last, and until when that is enough.
-struct Victim {
-    process: Weak<Process>,
-    patience_ns: u64,
-}
+/// Whether somebody looks for a victim now.
+static IS_LOOKING: AtomicBool = AtomicBool::new(false);
 
-static VICTIM: SpinLock<Victim> = SpinLock::new(Victim { process: Weak::new(), patience_ns: 0 });
+/// The latest victim, which is looked at before all others are.
+static LATEST: SpinLock<Weak<Process>> = SpinLock::new(Weak::new());
+/// Whether the log has that nobody is left.
+static IS_SAID: AtomicBool = AtomicBool::new(false);
 
 /// How long a victim may take to get out before another one is chosen.
 const PATIENCE_NS: u64 = 2_000_000_000;
 
 /// Called by `mm` when a fault finds no memory; may sleep.
 pub(crate) fn out_of_memory() -> OomVerdict {
-    let dying = run::with_current(|thread| thread.is_dying()).unwrap_or(false);
-    if dying {
-        // The caller is the victim: it must get out of the kernel.
-        return OomVerdict::GiveUp;
-    }
-    if is_victim_alive() {
-        wait_a_little();
-        return OomVerdict::Retry;
-    }
     framework::mm::give_back_stacks();
-    if !framework::mm::is_short() {
-        // Some was given back since.
-        return OomVerdict::Retry;
+    if !is_dying() && framework::mm::is_short() {
+        kill_one();
+        wait_a_little();
     }
-    if !kill_largest() {
-        return OomVerdict::GiveUp;
-    }
-    if run::with_current(|thread| thread.is_dying()).unwrap_or(false) {
-        return OomVerdict::GiveUp;
-    }
-    wait_a_little();
-    OomVerdict::Retry
+    // Who is a victim gets out of the kernel. Anybody else has no other way than to look
+    // again: with nobody left to kill, it is one of those who are spared.
+    if is_dying() { OomVerdict::GiveUp } else { OomVerdict::Retry }
 }
 
 /// Called when a call failed for want of memory: if the kernel itself is short of it,
 /// somebody has to go, so that the next call goes well. Does not wait for that.
 #[cold]
 pub fn relieve() {
-    if framework::mm::admit().is_ok() || is_victim_alive() {
+    if framework::mm::admit().is_ok() {
         return;
     }
     framework::mm::give_back_stacks();
     if framework::mm::admit().is_err() {
-        kill_largest();
+        kill_one();
     }
 }
 
-/// Kills who holds most; whether there was anybody.
-fn kill_largest() -> bool {
-    let Some(victim) = choose() else { return false };
+fn is_dying() -> bool {
+    run::with_current(|thread| thread.is_dying()).unwrap_or(false)
+}
+
+/// Kills who holds most, unless somebody is about to go, or another CPU looks.
+fn kill_one() {
+    if IS_LOOKING.swap(true, Acquire) {
+        return;
+    }
+    // Who looked before may have killed.
+    if framework::mm::is_short() && !is_victim_alive() {
+        kill_largest();
+    }
+    IS_LOOKING.store(false, Release);
+}
+
+fn kill_largest() {
+    let victim = match choose() {
+        Choice::One(victim) => victim,
+        Choice::Gone => return,
+        Choice::Nobody => {
+            if !IS_SAID.swap(true, Relaxed) {
+                log::error!("out of memory, and all that is left are processes that are spared");
+            }
+            return;
+        }
+    };
     let kib = victim.memory_pages() * PAGE_SIZE / 1024;
-    log::warn!("out of memory: killed process {} ({kib} KiB)", victim.pid());
-    *VICTIM.lock() =
-        Victim { process: Arc::downgrade(&victim), patience_ns: monotonic_ns() + PATIENCE_NS };
-    victim.is_oom_victim.store(true, Relaxed);
+    victim.oom_patience_ns.store(monotonic_ns() + PATIENCE_NS, Relaxed);
+    *LATEST.lock() = Arc::downgrade(&victim);
     send::kill_from_kernel(&victim);
-    true
+    log::warn!("out of memory: killed process {} ({kib} KiB)", victim.pid());
 }
 
 /// Whether a victim still holds memory that it is about to give back.
 fn is_victim_alive() -> bool {
-    let (victim, patience_ns) = {
-        let victim = VICTIM.lock();
-        (victim.process.upgrade(), victim.patience_ns)
-    };
+    let now = monotonic_ns();
     // Its memory is given back after it has left it, and before it is a zombie.
-    victim.is_some_and(|p| !p.is_zombie()) && monotonic_ns() < patience_ns
+    let is_about_to = |p: &Process| p.oom_patience_ns.load(Relaxed) > now && !p.is_zombie();
+    let latest = LATEST.lock().upgrade();
+    latest.is_some_and(|p| is_about_to(&p))
+        || PidNamespace::initial().processes().any(|p| is_about_to(&p))
 }
 
 fn wait_a_little() {
@@ -117,7 +129,15 @@ fn score(process: &Process, total_pages: usize) -> Option<i64> {
     badness(process.memory_pages(), process.oom_score_adj(), total_pages)
 }
 
-fn choose() -> Option<Arc<Process>> {
+/// Who goes.
+enum Choice {
+    One(Arc<Process>),
+    /// The largest went by itself meanwhile.
+    Gone,
+    Nobody,
+}
+
+fn choose() -> Choice {
     let total = framework::mm::stats().total_pages;
     // Looked at twice, as there is no memory for a list.
     let scored = || {
@@ -125,12 +145,13 @@ fn choose() -> Option<Arc<Process>> {
         // One that ends for another reason is chosen like any other: to wait for it is
         // enough. One that was chosen before and has still not gone makes room for others.
         let candidates = all.filter(|p| p.pid() != Pid::INIT && !p.is_zombie());
-        let candidates = candidates.filter(|p| !p.is_oom_victim.load(Relaxed));
+        let candidates = candidates.filter(|p| p.oom_patience_ns.load(Relaxed) == 0);
         candidates.filter_map(move |p| Some((score(&p, total)?, p)))
     };
-    let most = scored().map(|(score, _)| score).max()?;
+    let Some(most) = scored().map(|(score, _)| score).max() else { return Choice::Nobody };
     let large = scored().filter(|(score, _)| *score >= most - most / 8);
-    large.max_by_key(|(_, process)| process.start_ns()).map(|(_, process)| process)
+    let youngest = large.max_by_key(|(_, process)| process.start_ns());
+    youngest.map_or(Choice::Gone, |(_, process)| Choice::One(process))
 }
 
 #[cfg(test)]

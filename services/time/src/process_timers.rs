@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 //! All timers of one process, attached to it.
 //!
-//! Locks: `state` (preemption off), then the queue of due times or the process's signals;
-//! signals are sent outside of it.
+//! Locks: `state` (preemption off), then the queue of due times; signals are sent outside
+//! of it.
 
 use alloc::{
     collections::BTreeMap,
@@ -10,11 +10,11 @@ use alloc::{
 };
 use core::any::Any;
 
-use abi::signal::{SigInfo, Signal};
+use abi::signal::{SigInfo, SigSet, Signal};
 use framework::{sync::SpinLock, time::monotonic_ns};
 use task::{
     Companion, Process,
-    signal::{TimerSignal, send_timer_signal, send_to_process},
+    signal::{TimerSignal, drop_flushed, send_timer_signal, send_to_process},
 };
 
 use crate::{
@@ -130,6 +130,9 @@ impl ProcessTimers {
                 }
             }
         };
+        if SigSet::STOPPING.contains(signal) || signal == Signal::CONT {
+            drop_flushed(process, thread.as_ref());
+        }
         let waiting = {
             let state = self.state.lock();
             let Some(timer) = state.posix.get(&id) else { return };

@@ -108,7 +108,11 @@ fn fill_pipe(input: &File, from: u64, pipe: &File, count: usize) -> Result<usize
         match moved {
             // Another writer was faster.
             Ok((1.., 0)) if done == 0 => {
+                if Task::current().interrupt_pending() {
+                    return err!(EINTR);
+                }
                 ipc::await_room(pipe)?;
+                continue;
             }
             Ok((read, put)) => {
                 done += put;

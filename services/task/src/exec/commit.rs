@@ -125,6 +125,7 @@ fn change_over(thread: &Arc<Thread>, user: &mut UserContext, image: Image) -> Ar
     if let Some(companion) = process.companion() {
         companion.on_exec();
     }
+    thread.drop_timer_signals();
     thread.set_comm(&comm);
     process.exit_signal.store(Signal::CHLD.number(), Relaxed);
     if let Some(node) = process.pid_namespace().lock().get_mut(process.pid()) {

@@ -120,10 +120,16 @@ impl Thread {
             self.process.set_dumpable(crate::access::suid_dumpable());
             self.process.set_death_signal(None);
         }
-        user.add_thread();
+        // Counted twice, it could be one too many for RLIMIT_NPROC.
+        let is_same = Arc::ptr_eq(&user, &self.user());
+        if !is_same {
+            user.add_thread();
+        }
         let new = Identity { cred, user };
         let old = core::mem::replace(&mut *self.identity.lock(), new);
-        old.user.remove_thread();
+        if !is_same {
+            old.user.remove_thread();
+        }
     }
 
     /// The counts of its real user.

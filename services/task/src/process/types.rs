@@ -87,8 +87,9 @@ pub struct Process {
     pub(super) oom_score_adj: AtomicI16,
     pub(super) nice: AtomicI16,
     pub(super) is_secure: AtomicBool,
-    /// The out-of-memory killer has chosen it.
-    pub(crate) is_oom_victim: AtomicBool,
+    /// Until when the out-of-memory killer, which has chosen it, waits for its end (time since
+    /// boot); 0 for who was not chosen.
+    pub(crate) oom_patience_ns: AtomicU64,
     /// What the kernel holds for it beside what is in its tables.
     pub(crate) account: Arc<Account>,
 }
@@ -256,7 +257,7 @@ impl Process {
             oom_score_adj: AtomicI16::new(new.oom_score_adj),
             nice: AtomicI16::new(new.nice),
             is_secure: AtomicBool::new(false),
-            is_oom_victim: AtomicBool::new(false),
+            oom_patience_ns: AtomicU64::new(0),
             account: Arc::default(),
         })
     }

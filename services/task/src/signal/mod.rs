@@ -32,7 +32,9 @@ pub use kill::{
 pub use look::SignalSets;
 pub use mask::MaskChange;
 pub use place::{TimerSignal, WaitingTimer};
-pub use send::{new_timer_signal, send_timer_signal, send_to_process, send_to_thread};
+pub use send::{
+    drop_flushed, new_timer_signal, send_timer_signal, send_to_process, send_to_thread,
+};
 pub use sigreturn::sigreturn;
 
 pub(crate) use queue::SigQueue;

@@ -2,8 +2,8 @@
 //! The place that a queued signal has in its user's RLIMIT_SIGPENDING.
 //!
 //! A signal that is sent takes a place then. That of a timer ([`TimerSignal`]) has one from
-//! the timer's start, so it cannot get lost; it keeps the place while it waits, even if the
-//! timer is deleted.
+//! the timer's start, so it is never refused (without memory its bare number is sent); it
+//! keeps the place while it waits, even if the timer is deleted.
 //!
 //! Spec: sigqueue(3), timer_create(2), timer_getoverrun(2).
 

@@ -62,7 +62,11 @@ fn new_node() -> Nodes {
 /// All that waits of one signal, the oldest first. To be dropped without a lock, as it may
 /// be much.
 #[derive(Default)]
-pub(crate) struct Line(Nodes);
+pub(crate) struct Line {
+    nodes: Nodes,
+    /// How many of them timers sent.
+    timers: usize,
+}
 
 /// Signals waiting for a thread or a process.
 #[derive(Default)]
@@ -116,9 +120,10 @@ impl SigQueue {
     /// Keeps what a signal carries; false without memory.
     fn keep(&mut self, signal: Signal, info: SigInfo, holder: Holder, mut room: Nodes) -> bool {
         if let Some(node) = room.front_mut() {
-            let Some(Line(line)) = self.line_or_new(signal) else { return false };
+            let Some(line) = self.line_or_new(signal) else { return false };
+            line.timers += usize::from(matches!(holder, Holder::Timer(_)));
             *node = Some(Queued { info, holder });
-            line.append(&mut room);
+            line.nodes.append(&mut room);
             return true;
         }
         let is_alone = !signal.is_realtime() && matches!(holder, Holder::Own(_));
@@ -150,12 +155,14 @@ impl SigQueue {
     /// The first entry of the line of `signal`, which is removed if it was the last.
     fn take_of_line(&mut self, signal: Signal) -> Option<SigInfo> {
         let at = self.lines.iter().position(|(of, _)| *of == Some(signal))?;
-        let (_, Line(line)) = self.lines.get_mut(at)?;
-        let first = line.pop_front();
-        if line.is_empty() {
+        let (_, line) = self.lines.get_mut(at)?;
+        let first = line.nodes.pop_front().flatten();
+        if line.nodes.is_empty() {
             self.lines.swap_remove(at);
+        } else if first.as_ref().is_some_and(Queued::is_of_timer) {
+            line.timers -= 1;
         }
-        first.flatten().map(Queued::into_info)
+        first.map(Queued::into_info)
     }
 
     /// Takes the next signal among `wanted`.
@@ -208,15 +215,65 @@ impl SigQueue {
 
     fn drop_of_flushed(&mut self) {
         let Some(at) = self.lines.iter().position(|(of, _)| of.is_none()) else { return };
-        let Some((_, Line(nodes))) = self.lines.get_mut(at) else { return };
-        (0..DROPPED_AT_ONCE).for_each(|_| drop(nodes.pop_front()));
-        if nodes.is_empty() {
+        let Some((_, line)) = self.lines.get_mut(at) else { return };
+        (0..DROPPED_AT_ONCE).for_each(|_| drop(line.nodes.pop_front()));
+        if line.nodes.is_empty() {
             self.lines.swap_remove(at);
+        }
+    }
+
+    /// Takes out a line of what was flushed; None if there is none left.
+    pub(crate) fn take_flushed(&mut self) -> Option<Line> {
+        let at = self.lines.iter().position(|(of, _)| of.is_none())?;
+        Some(self.lines.swap_remove(at).1)
+    }
+
+    /// Takes what waits of a signal that a timer has sent, to be put back without that. The
+    /// caller is the only one who takes signals meanwhile.
+    pub(crate) fn take_with_timers(&mut self) -> Option<(Signal, Line)> {
+        self.lines.iter_mut().find_map(|(of, line)| {
+            let signal = of.filter(|_| line.timers > 0)?;
+            Some((signal, core::mem::take(line)))
+        })
+    }
+
+    /// Puts back what [`Self::take_with_timers`] took, before what has come meanwhile.
+    pub(crate) fn put_back(&mut self, signal: Signal, mut rest: Line) {
+        let Some(at) = self.lines.iter().position(|(of, _)| *of == Some(signal)) else { return };
+        let Some((_, line)) = self.lines.get_mut(at) else { return };
+        rest.nodes.append(&mut line.nodes);
+        rest.timers += line.timers;
+        *line = rest;
+        if !line.nodes.is_empty() {
+            return;
+        }
+        self.lines.swap_remove(at);
+        if !self.standard.iter().any(|queued| queued.info.signo == signal.number()) {
+            self.set.remove(signal);
         }
     }
 }
 
+impl Line {
+    /// What others than timers sent.
+    pub(crate) fn without_timers(mut self) -> Self {
+        let mut rest = Self::default();
+        while !self.nodes.is_empty() {
+            let behind = self.nodes.split_off(1);
+            let first = core::mem::replace(&mut self.nodes, behind);
+            if first.front().is_some_and(|node| !node.as_ref().is_some_and(Queued::is_of_timer)) {
+                rest.nodes.append(&mut { first });
+            }
+        }
+        rest
+    }
+}
+
 impl Queued {
+    fn is_of_timer(&self) -> bool {
+        matches!(self.holder, Holder::Timer(_))
+    }
+
     /// What it tells the program: a timer's signal how often it was missed until now.
     fn into_info(self) -> SigInfo {
         match self.holder {
@@ -321,6 +378,35 @@ mod tests {
         q.flush(SigSet::of(&[Signal::ALRM]));
         assert!(two.expire(0).is_some());
         assert_eq!((q.take(Signal::ALRM), user.signals()), (None, 2));
+    }
+
+    #[test]
+    fn an_exec_drops_what_timers_sent() {
+        let user = Arc::new(UserCount::new(0));
+        let payer = || Payer { user: user.clone(), limit: 100 };
+        let mut q = SigQueue::default();
+        let rt = Signal::new(40).unwrap();
+        let send = |q: &mut SigQueue, signal: Signal| {
+            let timer = Arc::new(TimerSignal::new(payer(), Arc::default()).unwrap());
+            let sender = Sender::timer(signal, timer.expire(0).unwrap());
+            q.push(sender, SigInfo::timer(signal, 0, 0, 0), payer()).unwrap();
+        };
+        send(&mut q, rt);
+        push(&mut q, queued(rt, 1), payer()).unwrap();
+        send(&mut q, rt);
+        push(&mut q, queued(rt, 2), payer()).unwrap();
+        send(&mut q, Signal::ALRM);
+        push(&mut q, SigInfo::user(Signal::TERM, 1, 0), payer()).unwrap();
+        send(&mut q, Signal::TERM);
+        while let Some((signal, line)) = q.take_with_timers() {
+            q.put_back(signal, line.without_timers());
+        }
+        assert_eq!(q.set(), SigSet::of(&[rt, Signal::TERM]));
+        assert_eq!(user.signals(), 3);
+        assert_eq!(q.take(rt).unwrap().words[1], 1);
+        assert_eq!(q.take(rt).unwrap().words[1], 2);
+        assert_eq!(q.take(Signal::TERM).unwrap().pid(), 1);
+        assert!(q.set().is_empty());
     }
 
     #[test]

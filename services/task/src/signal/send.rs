@@ -243,6 +243,19 @@ pub fn new_timer_signal(thread: &Thread) -> Result<TimerSignal> {
     signal.ok_or(error!(EAGAIN, "too many timers and signals"))
 }
 
+/// Drops what was flushed where a timer's signal may have waited: then the timer may send
+/// again.
+pub fn drop_flushed(process: &Process, thread: Option<&Arc<Thread>>) {
+    let take = || {
+        let mut group = process.signals.lock();
+        let Some(thread) = thread else { return group.pending.take_flushed() };
+        let mut own = thread.signals.lock();
+        own.catch_up(group.flushes);
+        own.pending.take_flushed()
+    };
+    while take().is_some() {}
+}
+
 /// Sends a timer's signal to a process, or to its `thread`. The timer may send again when
 /// it is delivered, or had no effect.
 pub fn send_timer_signal(
@@ -312,6 +325,24 @@ impl Thread {
         drop(group);
         owed.settle(self.process());
         self.interrupt();
+    }
+
+    /// Drops what timers sent and still waits: execve(2) does, when the process has no other
+    /// thread any more.
+    pub(crate) fn drop_timer_signals(&self) {
+        let group = &self.process().signals;
+        loop {
+            let taken = group.lock().pending.take_with_timers();
+            let Some((signal, line)) = taken else { break };
+            let rest = line.without_timers();
+            group.lock().pending.put_back(signal, rest);
+        }
+        loop {
+            let taken = self.signals.lock().pending.take_with_timers();
+            let Some((signal, line)) = taken else { break };
+            let rest = line.without_timers();
+            self.signals.lock().pending.put_back(signal, rest);
+        }
     }
 
     /// SIGSEGV for a stack or frame that cannot be used; a handler that fails
