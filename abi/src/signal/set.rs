@@ -56,7 +56,7 @@ impl SigSet {
     }
 
     /// Makes `signal` a member.
-    pub fn insert(&mut self, signal: Signal) {
+    pub fn add(&mut self, signal: Signal) {
         self.0 |= 1 << signal.index();
     }
 
@@ -115,7 +115,7 @@ mod tests {
         assert_eq!(set.first(), Some(Signal::HUP));
         set.remove(Signal::SEGV);
         assert!(!set.contains(Signal::SEGV));
-        set.insert(Signal::KILL);
+        set.add(Signal::KILL);
         assert_eq!(SigSet::mask_from_bits(set.bits()), SigSet::of(&[Signal::HUP]));
         assert_eq!(SigSet::ALL.without(SigSet::ALL), SigSet::EMPTY);
         assert!(SigSet::ALL.contains(Signal(64)));

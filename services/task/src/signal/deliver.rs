@@ -160,7 +160,7 @@ fn handle(
     let mut own = thread.signals.lock();
     let mut blocked = own.blocked.union(action.mask);
     if !action.flags.contains(SaFlags::NODEFER) {
-        blocked.insert(signal);
+        blocked.add(signal);
     }
     own.blocked = SigSet::mask_from_bits(blocked.bits());
     own.alt_stack = own.alt_stack.disarmed();

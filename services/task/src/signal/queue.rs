@@ -113,7 +113,7 @@ impl SigQueue {
         if !is_kept && !is_of_timer && signal.is_realtime() && info.code != SI_USER {
             return err!(EAGAIN, "too many signals wait");
         }
-        self.set.insert(signal);
+        self.set.add(signal);
         Ok(())
     }
 
