@@ -32,17 +32,18 @@ pub enum OomVerdict {
     GiveUp,
 }
 
-static OOM_HOOK: Once<fn() -> OomVerdict> = Once::new();
+static OOM_HOOK: Once<fn(u32) -> OomVerdict> = Once::new();
 static ZERO_FRAME: Once<Frame> = Once::new();
 
-/// Installs what runs when a fault finds no memory: `task`'s OOM killer.
-pub fn set_oom_hook(hook: fn() -> OomVerdict) {
+/// Installs what runs when a fault finds no memory, with the number of times that it has
+/// found none before: `task`'s OOM killer.
+pub fn set_oom_hook(hook: fn(u32) -> OomVerdict) {
     OOM_HOOK.call_once(|| hook);
 }
 
 /// Asks the OOM hook; without one there is nothing to retry for.
-fn out_of_memory() -> OomVerdict {
-    OOM_HOOK.get().map_or(OomVerdict::GiveUp, |hook| hook())
+fn out_of_memory(tries: u32) -> OomVerdict {
+    OOM_HOOK.get().map_or(OomVerdict::GiveUp, |hook| hook(tries))
 }
 
 /// The frame of zeros that reads of untouched memory share.
@@ -66,9 +67,12 @@ impl AddressSpace {
     /// # Errors
     /// A [`FaultError`], which names the signal it deserves.
     pub fn fault(&self, addr: usize, access: Access) -> Result<(), FaultError> {
+        let mut tries = 0;
         loop {
             match self.try_fault(addr, access) {
-                Err(FaultError::OutOfMemory) if out_of_memory() == OomVerdict::Retry => {}
+                Err(FaultError::OutOfMemory) if out_of_memory(tries) == OomVerdict::Retry => {
+                    tries = tries.saturating_add(1);
+                }
                 result => return result,
             }
         }

@@ -33,7 +33,7 @@ pub fn page_fault(thread: &Arc<Thread>, mm: &AddressSpace, user: &UserContext, w
         FaultError::Forbidden => (Signal::SEGV, SEGV_ACCERR),
         FaultError::PastEnd => (Signal::BUS, BUS_ADRERR),
         FaultError::OutOfMemory => {
-            // This thread is the victim.
+            // This thread is the victim, or nobody is left who could be.
             crate::signal::send::kill_from_kernel(thread.process());
             return;
         }

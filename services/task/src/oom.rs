@@ -7,14 +7,15 @@
 //! spared. While a victim is on its way out nobody else is chosen, and nobody is if the
 //! stacks of threads that ended, which are given back first, are enough.
 //!
-//! One CPU at a time looks and kills, and all who wait look again at what is free: so that
-//! one want of memory is not the end of several.
+//! One task at a time looks and kills, and all who wait look again at what is free: so that
+//! one want of memory is not the end of several. Nobody waits without end: whoever could not
+//! be helped fails, for its locks may be what a victim needs to get out.
 //!
 //! Locks: `LATEST` is a leaf (preemption off).
 
 use alloc::sync::{Arc, Weak};
-use core::sync::atomic::AtomicBool;
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{AcqRel, Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU64};
 
 use framework::{mm::PAGE_SIZE, sync::SpinLock, task, time::monotonic_ns};
 use mm::OomVerdict;
@@ -26,8 +27,9 @@ use crate::{
     signal::send,
 };
 
-/// Whether somebody looks for a victim now.
-static IS_LOOKING: AtomicBool = AtomicBool::new(false);
+/// Until when (time since boot) somebody looks for a victim and others do not; 0 if nobody
+/// does. Who looks can be preempted, and others have no use for the CPU.
+static LOOKING_UNTIL: AtomicU64 = AtomicU64::new(0);
 
 /// The latest victim, which is looked at before all others are.
 static LATEST: SpinLock<Weak<Process>> = SpinLock::new(Weak::new());
@@ -37,16 +39,22 @@ static IS_SAID: AtomicBool = AtomicBool::new(false);
 /// How long a victim may take to get out before another one is chosen.
 const PATIENCE_NS: u64 = 2_000_000_000;
 
-/// Called by `mm` when a fault finds no memory; may sleep.
-pub(crate) fn out_of_memory() -> OomVerdict {
+/// Times that a fault looks for memory, at least 1 ms after each other, before it fails; and
+/// if all that is left are processes that are spared.
+const TRIES: u32 = 60_000;
+const TRIES_ALONE: u32 = 3_000;
+
+/// Called by `mm` when a fault finds no memory, as it did `tries` times before; may sleep.
+pub(crate) fn out_of_memory(tries: u32) -> OomVerdict {
     framework::mm::give_back_stacks();
-    if !is_dying() && framework::mm::is_short() {
-        kill_one();
+    let is_short = framework::mm::is_short();
+    let can_come = is_dying() || !is_short || kill_one();
+    if is_short || tries > 0 {
         wait_a_little();
     }
-    // Who is a victim gets out of the kernel. Anybody else has no other way than to look
-    // again: with nobody left to kill, it is one of those who are spared.
-    if is_dying() { OomVerdict::GiveUp } else { OomVerdict::Retry }
+    // Who is a victim gets out of the kernel.
+    let most = if can_come { TRIES } else { TRIES_ALONE };
+    if is_dying() || tries >= most { OomVerdict::GiveUp } else { OomVerdict::Retry }
 }
 
 /// Called when a call failed for want of memory: if the kernel itself is short of it,
@@ -66,27 +74,31 @@ fn is_dying() -> bool {
     run::with_current(|thread| thread.is_dying()).unwrap_or(false)
 }
 
-/// Kills who holds most, unless somebody is about to go, or another CPU looks.
-fn kill_one() {
-    if IS_LOOKING.swap(true, Acquire) {
-        return;
+/// Kills who holds most, unless somebody is about to go, or another task looks; false if
+/// there was nobody to kill.
+fn kill_one() -> bool {
+    let now = monotonic_ns();
+    let before = LOOKING_UNTIL.load(Relaxed);
+    let mine = now.saturating_add(PATIENCE_NS);
+    if before > now || LOOKING_UNTIL.compare_exchange(before, mine, AcqRel, Relaxed).is_err() {
+        return true;
     }
     // Who looked before may have killed.
-    if framework::mm::is_short() && !is_victim_alive() {
-        kill_largest();
-    }
-    IS_LOOKING.store(false, Release);
+    let can_come = !framework::mm::is_short() || is_victim_alive() || kill_largest();
+    let _ = LOOKING_UNTIL.compare_exchange(mine, 0, AcqRel, Relaxed);
+    can_come
 }
 
-fn kill_largest() {
+/// False if there was nobody to kill.
+fn kill_largest() -> bool {
     let victim = match choose() {
         Choice::One(victim) => victim,
-        Choice::Gone => return,
+        Choice::Gone => return true,
         Choice::Nobody => {
             if !IS_SAID.swap(true, Relaxed) {
                 log::error!("out of memory, and all that is left are processes that are spared");
             }
-            return;
+            return false;
         }
     };
     let kib = victim.memory_pages() * PAGE_SIZE / 1024;
@@ -94,6 +106,7 @@ fn kill_largest() {
     *LATEST.lock() = Arc::downgrade(&victim);
     send::kill_from_kernel(&victim);
     log::warn!("out of memory: killed process {} ({kib} KiB)", victim.pid());
+    true
 }
 
 /// Whether a victim still holds memory that it is about to give back.

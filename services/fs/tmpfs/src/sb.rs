@@ -135,9 +135,8 @@ impl SuperBlock for TmpSuper {
         if is_late(pages, new.max_pages) || is_late(inodes, new.max_inodes) {
             return err!(EINVAL, "what had no limit gets none");
         }
-        if new.max_pages < self.used_pages.load(Ordering::Relaxed)
-            || new.max_inodes < self.used_inodes.load(Ordering::Relaxed)
-        {
+        let used_pages = self.used_pages.load(Ordering::Relaxed).saturating_add(self.node_pages());
+        if new.max_pages < used_pages || new.max_inodes < self.used_inodes.load(Ordering::Relaxed) {
             return err!(EINVAL, "more than that is used");
         }
         self.max_pages.store(new.max_pages, Ordering::Relaxed);

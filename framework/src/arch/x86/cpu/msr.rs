@@ -3,7 +3,6 @@
 
 use core::arch::asm;
 
-/// The local APIC's registers, in x2APIC mode.
 /// Lets nothing that comes after begin before all that was stored is visible: a WRMSR to an
 /// x2APIC register does not wait for that by itself (SDM vol. 3, "MSR Access in x2APIC Mode").
 #[inline]
@@ -12,6 +11,7 @@ pub(crate) fn complete_stores() {
     unsafe { asm!("mfence", "lfence", options(nostack, preserves_flags)) };
 }
 
+/// The local APIC's registers, in x2APIC mode.
 pub(crate) const X2APIC: core::ops::Range<u32> = 0x800..0x840;
 
 /// WRMSR.
