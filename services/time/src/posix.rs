@@ -197,5 +197,5 @@ pub fn timer_delete(thread: &Thread, id: i32) -> Result<()> {
     timers.replace(&mut state, Slot::Posix(id), None, 0);
     let gone = state.posix.remove(&id);
     drop(state);
-    gone.map(drop).ok_or(no_such_timer())
+    gone.map(|timer| timer.signal.end()).ok_or(no_such_timer())
 }

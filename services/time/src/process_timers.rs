@@ -154,6 +154,7 @@ impl ProcessTimers {
             };
             (core::mem::take(&mut state.posix), intervals)
         };
+        posix.values().for_each(|posix| posix.signal.end());
         let timers = posix.values().map(|posix| &posix.timer).chain(&intervals);
         timers.filter_map(|timer| timer.place).for_each(queue::remove);
     }

@@ -9,7 +9,7 @@
 
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use core::sync::atomic::{AtomicI32, AtomicU64};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU64};
 
 use abi::signal::{SigInfo, Signal};
 use vfs::{Account, Charge};
@@ -71,6 +71,7 @@ pub struct TimerSignal {
     waiting: AtomicU64,
     /// The overruns that the last signal told of.
     told: AtomicI32,
+    is_over: AtomicBool,
 }
 
 impl TimerSignal {
@@ -82,6 +83,7 @@ impl TimerSignal {
             _memory: Charge::new(account),
             waiting: AtomicU64::new(0),
             told: AtomicI32::new(0),
+            is_over: AtomicBool::new(false),
         })
     }
 
@@ -95,6 +97,11 @@ impl TimerSignal {
         };
         let before = self.waiting.fetch_update(AcqRel, Acquire, |waiting| Some(after(waiting)));
         (before == Ok(0)).then(|| WaitingTimer(Some(self.clone())))
+    }
+
+    /// The timer is gone: what it has not sent yet is not sent any more.
+    pub fn end(&self) {
+        self.is_over.store(true, Release);
     }
 
     /// The timer is set anew: what it missed before is forgotten.
@@ -115,6 +122,11 @@ impl TimerSignal {
 pub struct WaitingTimer(Option<Arc<TimerSignal>>);
 
 impl WaitingTimer {
+    /// Whether the timer is gone.
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.as_ref().is_some_and(|timer| timer.is_over.load(Acquire))
+    }
+
     /// The signal is delivered: how many overruns it tells of.
     pub(crate) fn deliver(mut self) -> i32 {
         // Taken, as from here on the timer may send again, and a drop would not know.
@@ -173,6 +185,12 @@ mod tests {
         assert_eq!(timer.told_overruns(), 0);
         assert!(timer.expire(0).is_none());
         assert_eq!(waiting.deliver(), 1);
+
+        let waiting = timer.expire(2).unwrap();
+        assert!(!waiting.is_over());
+        timer.end();
+        assert!(waiting.is_over());
+        drop(waiting);
 
         drop(timer.expire(9).unwrap());
         timer.forget_overruns();

@@ -44,6 +44,12 @@ impl Sender {
         Self { signal, timer: Some(timer), room: new_node() }
     }
 
+    /// Whether it is a timer that has gone.
+    #[inline]
+    pub(crate) fn is_over(&self) -> bool {
+        self.timer.as_ref().is_some_and(WaitingTimer::is_over)
+    }
+
     /// Its signal.
     pub(crate) fn signal(&self) -> Signal {
         self.signal

@@ -114,7 +114,8 @@ fn queue_locked(
     owed: &mut Owed,
 ) -> Result<()> {
     let signal = sender.signal();
-    if group.group_exit.is_some() || group.threads.is_empty() {
+    // An exec ends timers, then takes this lock to drop what they sent.
+    if group.group_exit.is_some() || group.threads.is_empty() || sender.is_over() {
         return Ok(());
     }
     owed.resume = prepare(group, signal);
