@@ -33,6 +33,8 @@ const SLOT: usize = 2 * SIZE;
 const KEPT: usize = 64;
 /// Stacks that are unmapped at once.
 const BATCH: usize = 32;
+/// Stacks whose frames are freed at once: some 12,000 instructions.
+const PIECE: usize = 8;
 
 /// Looks for the answer of the other CPUs, with 20 naps of 50 µs in between, before a batch
 /// is left to others.
@@ -59,8 +61,9 @@ enum Leaving {
     Nothing,
     /// Somebody unmaps it or frees its frames.
     Taken,
-    /// It is unmapped, and not used again before every CPU has flushed.
-    Waits([u32; BATCH]),
+    /// It is unmapped, and not used again before every CPU has flushed. So many of it, the
+    /// first ones, have their frames still.
+    Waits([u32; BATCH], usize),
 }
 
 /// A kernel stack.
@@ -158,27 +161,38 @@ fn unmap_some() -> bool {
     drop(pool);
     slots.into_iter().for_each(unmap);
     tlb::begin_flush_of_stacks();
-    POOL.lock().leaving = Leaving::Waits(slots);
+    POOL.lock().leaving = Leaving::Waits(slots, BATCH);
     arch::preempt_enable();
     true
 }
 
-/// Frees the frames of the last batch, if every CPU has flushed; whether it did. It is not
-/// preempted, as in [`unmap_some`].
+/// Frees the frames of the last batch, if every CPU has flushed; whether it freed any.
 fn free_flushed() -> bool {
+    let mut has_freed = false;
+    while free_piece() {
+        has_freed = true;
+    }
+    has_freed
+}
+
+/// Frees the frames of a few of its stacks, not preempted, as in [`unmap_some`]; false if
+/// there are none to free.
+fn free_piece() -> bool {
     let mut pool = POOL.lock();
-    let Leaving::Waits(slots) = pool.leaving else { return false };
+    let Leaving::Waits(slots, left) = pool.leaving else { return false };
     if !tlb::stacks_are_flushed() {
         return false;
     }
+    let rest = left.saturating_sub(PIECE);
+    let piece = slots.get(rest..left).unwrap_or_default();
     pool.leaving = Leaving::Taken;
     arch::preempt_disable();
     drop(pool);
-    slots.into_iter().for_each(free);
+    piece.iter().copied().for_each(free);
     let mut pool = POOL.lock();
     // There is room: `new_slot` reserved it.
-    pool.unmapped.extend_from_slice(&slots);
-    pool.leaving = Leaving::Nothing;
+    pool.unmapped.extend_from_slice(piece);
+    pool.leaving = if rest == 0 { Leaving::Nothing } else { Leaving::Waits(slots, rest) };
     drop(pool);
     arch::preempt_enable();
     true
