@@ -2,7 +2,7 @@
 //! The kernel's memory that a process had made for it, besides what its tables show.
 //!
 //! What a process leaves in the kernel under no number of its own (the pages of its
-//! pipes, its record locks, timers and signals that wait) is charged to its [`Account`],
+//! pipes, its record locks and timers) is charged to its [`Account`],
 //! which the out-of-memory killer reads. A charge outlives the process: then nobody's end
 //! would give it back.
 
